@@ -1,19 +1,20 @@
 //! The costs of a flood of tokens with random `kid`s: fetches from the issuer, and latency of the
 //! callers with valid tokens.
 //!
-//! The key server is real, and shares the machine with the service and the senders. All run at a
-//! bounded rate that leaves two processors spare, so the figures show the flood and not an
+//! The key server is real, and shares the machine with the service and the senders. The senders'
+//! rate leaves two processors idle, so that the figures show the effect of the flood and not of an
 //! overloaded machine. A latency is measured from the spawn of a request's task to its response, so
 //! it includes the wait for a processor.
 //!
-//! First the long form: 100,000 such tokens within 30 s, the default cooldown, during valid
-//! requests. The relevant figure is the number of fetches: 2 at most, one of them at start. Then
-//! rounds of four parts: valid tokens alone; with as many bad tokens as in the flood that are
-//! rejected without a key lookup (a known `kid` with another algorithm); with the flood; and with
-//! the first kind again. Bad tokens of any kind cost processor time of their senders and the
-//! service, so the flood is compared with the mean of the other kind: at a ratio of 1, no caller
-//! waits for the flood. The control is the ratio of the two parts of the other kind: a ratio within
-//! its spread is noise.
+//! The benchmark first sends 100,000 tokens with random `kid`s within 30 s, the default cooldown,
+//! while requests with valid tokens continue. The relevant figure is the number of fetches: at most
+//! 2, one of them at the start. Rounds of four parts follow: (1) valid tokens alone; (2) valid
+//! tokens with as many cheap bad tokens as in the flood, which are rejected without a key lookup (a
+//! known `kid` with another algorithm); (3) valid tokens with the flood; (4) valid tokens with the
+//! cheap bad tokens again. Bad tokens of any kind cost processor time at their senders and at the
+//! service. Part 3 is therefore compared with the mean of parts 2 and 4: at a ratio of 1, no caller
+//! waits for the flood. The ratio of part 2 to part 4 is the control: a difference within the
+//! spread of the control is noise.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -47,7 +48,7 @@ const GROUP: &str = "flood of random kids";
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "https://api.example";
 
-/// Per second.
+/// The rate of requests with valid tokens, per second.
 const GOOD_RATE: usize = 500;
 const FLOOD_RATE: usize = 3_500;
 
@@ -89,13 +90,14 @@ struct Service {
 struct Outcome {
     latencies: Mutex<Vec<Duration>>,
     accepted: AtomicUsize,
-    /// 401: the key is known not to exist.
+    /// The number of requests rejected with 401: the current key set has no such key.
     refused: AtomicUsize,
-    /// 503: unknown before the next fetch is allowed.
+    /// The number of requests rejected with another status: the result is unknown until the next
+    /// fetch is allowed.
     unavailable: AtomicUsize,
 }
 
-/// p50 and p99 of valid tokens, in microseconds.
+/// The p50 and p99 latency of requests with valid tokens, in microseconds.
 #[derive(Clone, Copy)]
 struct Latency {
     p50: f64,
@@ -103,7 +105,7 @@ struct Latency {
 }
 
 fn main() {
-    // `cargo test --all-targets` also runs this, and needs no figures.
+    // `cargo test --all-targets` also runs this program, but does not need its figures.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -179,7 +181,7 @@ fn print(numbers: &[f64; COLUMNS]) {
 }
 
 impl Service {
-    /// One round: a row of figures.
+    /// Runs one round, and returns its row of figures.
     fn round(&self) -> [f64; COLUMNS] {
         let flood = FLOOD_RATE * usize::try_from(ROUND.as_secs()).unwrap();
         let alone = self.run(ROUND, 0, Bad::RandomKid).0;
@@ -237,9 +239,9 @@ impl Service {
         let begun = Instant::now();
         let mut tasks = Vec::with_capacity(number);
         for sent in 0..number {
-            // Late requests are sent at once: the average rate holds.
+            // A late request is sent at once, so that the average rate is kept.
             let due = Duration::from_secs_f64(sent as f64 / rate as f64);
-            // In batches, because a sleep is not exact below a millisecond.
+            // Requests are sent in batches, because a sleep is not exact below a millisecond.
             if due > begun.elapsed() + Duration::from_millis(1) {
                 thread::sleep(due - begun.elapsed());
             }

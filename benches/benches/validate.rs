@@ -1,5 +1,5 @@
-//! One token, three ways: the bare signature check, `authenticate`, and jsonwebtoken's `decode`.
-//! Compare the ratios between the three for one algorithm, not the times.
+//! Validates one token in three ways: the bare signature check, `authenticate`, and jsonwebtoken's
+//! `decode`. Compare the ratios between the three for one algorithm, not the times.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::disallowed_methods, reason = "jsonwebtoken is the measured peer")]
 

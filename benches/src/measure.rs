@@ -1,5 +1,5 @@
-//! Compares cases. Each round measures a slice of a few milliseconds of every case in turn, and every
-//! other round goes in reverse order, so that noise affects all cases equally.
+//! Compares cases. Each round measures a slice of a few milliseconds of every case in turn. Every
+//! other round runs the cases in reverse order, so that noise affects all cases equally.
 
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,7 @@ fn count(_: &mut dyn FnMut()) -> Option<f64> {
     None
 }
 
-/// A line below the group's table, for a figure that is not a time.
+/// Prints a line for the place below the group's table, for a figure that is not a time.
 #[expect(clippy::print_stdout, reason = "standard output is its result")]
 pub fn note(group: &str, text: &str) {
     println!("note\t{group}\t{text}");

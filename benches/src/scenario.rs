@@ -16,7 +16,7 @@ use portcullis::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The claims as a handler's type.
+/// The claims, as the type that a handler receives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "registered claims")]
 pub struct Claims {
@@ -33,17 +33,17 @@ pub struct Claims {
     pub roles: Vec<String>,
 }
 
-/// The signer.
+/// A signer of tokens.
 #[derive(Debug)]
 pub enum Signer {
-    /// With a key pair.
+    /// A signer with a key pair.
     Pair(TestKey, Algorithm),
-    /// With a shared secret.
+    /// A signer with a shared secret.
     Secret(Vec<u8>),
 }
 
 impl Signer {
-    /// A signer for one of the algorithms of the tables; any other name is HS256.
+    /// Creates a signer for one of the algorithms of the tables; any other name selects HS256.
     #[must_use]
     pub fn new(algorithm: &str) -> Self {
         let algorithm = match algorithm {
@@ -88,7 +88,7 @@ impl Signer {
         }
     }
 
-    /// An authenticator for its tokens with a token cache of this many bytes.
+    /// Returns an authenticator for the signer's tokens, with a token cache of this many bytes.
     #[must_use]
     pub fn authenticator(&self, token_cache: usize) -> Authenticator {
         let (keys, algorithm) = match self {
@@ -125,5 +125,5 @@ pub fn at_once<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The default bound of the token cache.
+/// The default maximum size of the token cache, in bytes.
 pub const CACHE: usize = 32 * 1024 * 1024;

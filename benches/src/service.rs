@@ -1,5 +1,6 @@
 //! Services over loopback. The server is a process with one thread and shares one core with the
-//! sender. Its processor time is measured, because that does not include time spent waiting.
+//! sender. The server's processor time is measured, because processor time does not include
+//! waiting.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -43,7 +44,8 @@ struct Server {
 
 impl Server {
     fn start(mode: &str, argument: &str) -> Self {
-        // Both on one core; without taskset the figures vary more, but are not wrong.
+        // The server and the sender run on one core. Without taskset, the figures vary more, but
+        // are not wrong.
         let program = std::env::current_exe().unwrap();
         let pinned = Command::new("taskset").arg("-V").stdout(Stdio::null()).status().is_ok();
         let mut command = if pinned {
@@ -70,7 +72,8 @@ impl Server {
             .sum()
     }
 
-    /// Sends `number` requests over some connections, each after the response to the previous one.
+    /// Sends `number` requests over some connections. On each connection, a request follows the
+    /// response to the previous one.
     fn load(&self, request: &[u8], number: usize) {
         let mut connections: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
@@ -95,7 +98,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its standard input ends, so it exits.
+        // The process exits when its standard input ends.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }

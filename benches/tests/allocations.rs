@@ -30,7 +30,8 @@ use serde_json::json;
 
 const CACHE: usize = 1 << 20;
 
-/// In one thread, the rounded mean of a thousand runs: frameworks fill pools occasionally.
+/// Returns the number of allocations of a run in one thread. It is the rounded mean of a thousand
+/// runs, because frameworks fill pools occasionally.
 fn allocations(run: impl Fn()) -> u64 {
     // One-time work is not counted.
     (0..200).for_each(|_| run());
@@ -85,13 +86,13 @@ fn validated(auth: &Authenticator, headers: &HeaderMap) {
 fn validation_allocates_three_times_and_a_cache_hit_never() {
     let (token, cold, warm) = es256();
     let headers = bearer(&token);
-    // The payload, the scope, and the shared pointer.
+    // The three allocations are the payload, the scope, and the shared pointer.
     assert_eq!(allocations(|| validated(&cold, &headers)), 3);
     assert_eq!(allocations(|| validated(&warm, &headers)), 0);
     assert_eq!(allocations(|| drop(at_once(warm.authenticate(&headers)).unwrap())), 0);
 }
 
-/// A rule set for each issuer, or for each host.
+/// A resolver with a rule set for each issuer, or for each host.
 struct Tenants {
     keys: SharedKeySet,
     by_host: bool,
@@ -214,7 +215,8 @@ fn actix_middleware_allocates_as_much_as_inserting_a_pointer() {
     actix_web::rt::System::new().block_on(async {
         let app = || App::new().route("/", web::get().to(HttpResponse::Ok));
         let pointer = Pointer(std::sync::Arc::default());
-        // `wrap_fn` would box the future of a middleware that waits; this one does not.
+        // A middleware that waits would box its future. This middleware does not wait, so nothing
+        // is boxed.
         let inserting = app().wrap_fn(move |request, inner| {
             request.extensions_mut().insert(pointer.clone());
             inner.call(request)

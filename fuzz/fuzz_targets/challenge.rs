@@ -1,5 +1,5 @@
-//! Any realm and any scopes in a challenge: one header with only our well-formed parameters, for
-//! any values.
+//! Builds a challenge with any realm and any scopes. For any values, the challenge is one header
+//! with only our well-formed parameters.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

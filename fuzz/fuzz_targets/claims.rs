@@ -1,5 +1,5 @@
-//! Any bytes as a validly signed payload: no panic, and every accepted caller meets every
-//! compulsory rule according to another JSON parser.
+//! Validates any bytes as a validly signed payload. No input panics, and every accepted caller
+//! meets every compulsory rule according to another JSON parser.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,6 +1,7 @@
-//! Any headers that may contain a token, one per line (`A` for Authorization, `P` for subprotocols,
-//! `H` for another header or `C` for Cookie, and the value), of a safe or an unsafe request (`c`,
-//! `a`): no panic, no request is accepted, and the response contains nothing of the request.
+//! Sends any headers that may contain a token. No input panics, no request is accepted, and the
+//! response contains nothing of the request. Each line of the input is a header: one letter (`A`
+//! for Authorization, `P` for subprotocols, `H` for another header, `C` for Cookie) and the value.
+//! The letters `a` and `c` make the request unsafe.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -46,7 +47,8 @@ fuzz_target!(|bytes: &[u8]| {
         Err(refusal) => {
             let _ = format!("{refusal} {refusal:?} {}", refusal.reason());
             let Some(challenge) = refusal.challenge() else {
-                // A cookie with an unsafe method from an unknown page.
+                // Only the cookie of an unsafe request from an unknown page is rejected without a
+                // challenge.
                 assert_eq!(
                     (refusal.kind(), refusal.status().as_u16()),
                     (RefusalKind::Forbidden, 403)

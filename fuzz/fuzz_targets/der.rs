@@ -1,5 +1,5 @@
-//! Any bytes as a key in DER, and as PEM: no panic, and a parsed key is a public key that its own
-//! JWK reproduces.
+//! Parses any bytes as a key in DER, and as PEM. No input panics, and a parsed key is a public key
+//! that its own JWK reproduces.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any bytes as a JWK, with each algorithm: no panic, and only matching public keys.
+//! Parses any bytes as a JWK, with each algorithm. No input panics, and every parsed key is a
+//! public key for the algorithm.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +10,8 @@ fuzz_target!(|bytes: &[u8]| {
     for &algorithm in Algorithm::ALL {
         let Ok(key) = VerificationKey::from_jwk(bytes, algorithm) else { continue };
         assert!(key.algorithms().eq([algorithm]));
-        // A number that no type can represent does not matter to a parser that skips it.
+        // `serde_json` rejects a number that no type can represent, but the parser under test may
+        // skip it.
         let Ok(jwk) = serde_json::from_slice::<Value>(bytes) else { continue };
         for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"] {
             assert!(jwk.get(private).is_none_or(says_nothing), "{private}");
@@ -20,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// An absent member in the form that .NET writes.
+/// Whether the member counts as absent, in one of the forms that .NET writes.
 fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -1,5 +1,5 @@
-//! Any bytes as a JWKS: no panic, and each element of `keys` is used or skipped; only a repeated
-//! key is dropped.
+//! Parses any bytes as a JWKS. No input panics, and each element of `keys` is used or skipped; only
+//! a repeated key is dropped.
 #![no_main]
 
 use std::collections::HashSet;
@@ -11,7 +11,8 @@ use serde_json::Value;
 fuzz_target!(|bytes: &[u8]| {
     let Ok(set) = KeySet::from_json(bytes) else { return };
     let _ = format!("{set:?}");
-    // A number that no type can represent does not matter to a parser that skips it.
+    // `serde_json` rejects a number that no type can represent, but the parser under test may skip
+    // it.
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
     let keys = document["keys"].as_array().expect("a set without `keys`");
     let told = set.len() + set.skipped().len();

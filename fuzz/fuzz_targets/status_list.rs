@@ -1,6 +1,6 @@
-//! Any bytes as a status list, as its claims, and as its bits, compressed by the input or by this
-//! target: no panic, and only tokens are accepted whose status is 0 according to a parser that
-//! shares only the decompression library with ours.
+//! Reads any bytes as a status list, as its claims, and as its bits, which the input or this target
+//! compresses. No input panics. Only tokens are accepted whose status is 0 according to another
+//! parser, which shares only the decompression library with ours.
 #![no_main]
 
 use std::io::{Read as _, Write as _};
@@ -76,7 +76,7 @@ fn signed(claims: &str) -> String {
     KEY.sign(r#"{"alg":"EdDSA","kid":"k","typ":"statuslist+jwt"}"#, claims)
 }
 
-/// The status according to §4 of the draft, of a list of at most 4 MiB.
+/// Returns the status in a list of at most 4 MiB, according to §4 of the draft.
 fn status(claims: &Value, index: u64) -> Option<u64> {
     let list = &claims["status_list"];
     let bits = list["bits"].as_u64().filter(|bits| [1, 2, 4, 8].contains(bits))?;

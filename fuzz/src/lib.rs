@@ -1,5 +1,5 @@
-//! Code that the targets share: published keys, with which only the seeds are signed here, and an
-//! authenticator that is built without a runtime.
+//! Code that the targets share: published keys, and an authenticator that is built without a
+//! runtime. Only the seeds of the corpus are signed with these keys.
 
 use std::pin::pin;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use portcullis::{Authenticator, AuthenticatorBuilder, keys::{KeySet, SharedKeySe
 /// The example keys of RFC 7515 appendix A.2 and A.3 and of RFC 8037 appendix A.
 pub const KEYS: &str = include_str!("../corpus/jwks/rfc");
 
-/// Those keys, parsed.
+/// The keys of [`KEYS`], parsed.
 pub static SET: LazyLock<KeySet> =
     LazyLock::new(|| KeySet::from_json(KEYS.as_bytes()).expect("the RFCs' keys"));
 
@@ -23,7 +23,7 @@ pub fn builder(keys: KeySet) -> AuthenticatorBuilder {
         .clock(ManualClock::at(NOW))
 }
 
-/// With a local key source there is nothing to wait for.
+/// Builds the authenticator. With a local key source, the build does not wait.
 pub fn built(builder: AuthenticatorBuilder) -> Option<Authenticator> {
     match pin!(builder.build()).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(built) => built.ok(),

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use tower::{Service, ServiceBuilder, service_fn};
 
-/// Far longer than any step here takes on any machine.
+/// The timeout of a step, far longer than any step takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// More bytes than the buffers of two sockets and of any server hold.
@@ -46,7 +46,7 @@ impl Probe {
         pending::<()>().await;
     }
 
-    /// The handler of `/upload` reads nothing before this signal.
+    /// Waits for the signal to go on. The handler of `/upload` reads nothing before this signal.
     pub(crate) async fn told_to_go_on(&self) {
         self.begun.notify_one();
         self.go_on.notified().await;

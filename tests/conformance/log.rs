@@ -1,5 +1,5 @@
-//! The log line of a refusal names the method, and the route as the service declares it if the
-//! framework reports it.
+//! The log line of a refusal names the method. If the framework reports the route, the line also
+//! names the route, as the service declares it.
 
 use actix_web::test as actix;
 use actix_web::{App, web};
@@ -36,7 +36,7 @@ fn refusals(send: impl AsyncFn(&Gate, &str, Option<&str>)) -> Vec<String> {
     lines.into_iter().filter(|line| line.contains("portcullis::refusal")).collect()
 }
 
-/// The rule and the place of each refusal.
+/// Asserts that each line has the rule and the place of its refusal.
 fn assert_told(lines: &[String], told: [(&str, &str); 4]) {
     assert_eq!(lines.len(), 4, "{lines:#?}");
     for (line, (rule, at)) in lines.iter().zip(told) {
@@ -148,8 +148,8 @@ fn tower_and_hyper_logs_name_the_method_and_the_configured_route() {
         }
         .unwrap();
     });
-    // These two have no route: `Authenticated::claims` does not know the request, and
-    // `portcullis_hyper::caller` knows no router.
+    // The last two lines have no route: `Authenticated::claims` has no access to the request, and
+    // `portcullis_hyper::caller` has no access to a router.
     let alone = [("claims", "issuer="), ("misconfigured", r#"method="GET""#)];
     assert_told(&lines, [PATTERNS[0], PATTERNS[1], alone[0], alone[1]]);
 }

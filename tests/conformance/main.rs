@@ -84,7 +84,7 @@ async fn service_that_breaks_a_rule_fails_the_suite() {
     assert!(report.wrong.iter().any(|wrong| wrong.starts_with("no token: ")), "{report}");
 }
 
-/// The same for the gRPC half of the suite.
+/// The gRPC half of the suite must be able to fail, too.
 #[tokio::test]
 async fn gate_of_the_other_protocol_fails_the_suite() {
     let (plain, grpc) = (Suite::plain().await, Suite::plain().await.grpc());

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 const TOKENS: usize = 20_000;
 const SENDERS: usize = 8;
 
-/// The default.
+/// The default cooldown.
 const COOLDOWN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,7 +43,7 @@ async fn flood_of_random_kids_causes_only_a_burst_of_fetches_and_no_wait() {
                 let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": kid}).to_string();
                 let forged = format!("{}.{tail}", URL_SAFE_NO_PAD.encode(header));
                 let asked = ask(&auth, &forged).await;
-                // Rejected as unknown, or no fetch is allowed now.
+                // The token is rejected as unknown, or because no fetch is allowed now.
                 let unknown = asked.error == Some(TokenError::UnknownKey);
                 assert!(unknown || asked.status == 429, "{asked:?}");
                 assert!(asked.retry_after <= Some(COOLDOWN), "{asked:?}");
@@ -64,7 +64,7 @@ async fn flood_of_random_kids_causes_only_a_burst_of_fetches_and_no_wait() {
     let [p50, p99] = [50, 99].map(|percent| honest[honest.len() * percent / 100]);
     println!("{TOKENS} tokens in {took:?}; {} honest ones: p50 {p50:?}, p99 {p99:?}", honest.len());
     assert!(took < COOLDOWN, "the flood took {took:?}, which is too long to count its fetches");
-    // The first fetch, and the burst that the budget allows.
+    // The requests are the first fetch and the burst that the budget allows.
     let (requests, connections) = (server.requests(JWKS).len(), server.connections());
     assert_eq!((requests, connections, server.peak()), (4, 4, 1));
 }

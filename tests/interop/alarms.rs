@@ -8,7 +8,8 @@ use std::{env, fs};
 const RULES: &str = include_str!("../../monitoring/prometheus-rules.yml");
 const TIMELINES: &str = include_str!("../../monitoring/prometheus-rules-test.yml");
 
-/// The required part of each alarm, and its broken replacement.
+/// A required part of each alarm, and a replacement that breaks the alarm. A comment states what is
+/// wrong with the replacement.
 const BREAKS: &[(&str, &str)] = &[
     // One failed fetch, or one lost response, fires the alarm.
     (
@@ -21,7 +22,7 @@ const BREAKS: &[(&str, &str)] = &[
     ),
     // Keycloak's encryption key fires the alarm.
     ("portcullis_jwks_skipped_keys{fault=\"true\"}", "portcullis_jwks_skipped_keys"),
-    // A constant instead of the service's bound.
+    // The replacement is a constant instead of the service's bound.
     ("> ignoring (issuer) portcullis_key_withdrawal_bound_seconds{issuer=\"reachable\"}", "> 600"),
     // Keys that no request needed fire the alarm.
     (
@@ -35,13 +36,26 @@ const BREAKS: &[(&str, &str)] = &[
     ("keys_unavailable|revocation_unavailable", "revocation_unavailable"),
     ("portcullis_jwks_keys == 0", "portcullis_jwks_keys < 0"),
     ("kind=\"key_budget_spent\"", "kind=\"invalid_token\""),
-    // The number of rejected tokens instead of their share, as before.
+    // The replacement counts rejected tokens instead of computing their share, as an earlier
+    // version did.
     (
         "          / on (job) group_left () (sum by (job) (rate(portcullis_tokens_total[5m])) > 0)",
         "          > 0",
     ),
     ("> 5 * avg_over_time", "> 500 * avg_over_time"),
     ("0.9 * portcullis_status_list_bound_seconds", "9 * portcullis_status_list_bound_seconds"),
+    // The issuer's.
+    (
+        "portcullis_issuer_store_seconds_count{outcome=\"failed\"}[5m]))\n          / ",
+        "portcullis_issuer_store_seconds_count{outcome=\"ok\"}[5m]))\n          / ",
+    ),
+    ("sum by (job) (portcullis_issuer_leader) == 0", "portcullis_issuer_leader == 0"),
+    ("and on (job, instance) portcullis_issuer_leader == 1", ""),
+    ("login_failed|login_limited\"}[5m])) > 100", "login_failed|login_limited\"}[5m])) > 1"),
+    ("outcome=\"reused\"}[15m]))\n          / ", "outcome=\"refused\"}[15m]))\n          / "),
+    ("invalid_client|unauthorized_client", "invalid_scope"),
+    ("connections_rejected_total[5m])) > 100", "connections_rejected_total[5m])) > 1"),
+    ("portcullis_issuer_passwords_waiting > 10", "portcullis_issuer_passwords_waiting > 100"),
 ];
 
 /// Whether every timeline passes with `rules`, and promtool's output.

@@ -14,7 +14,7 @@ use portcullis::{Algorithm, Authenticator, Gate, Revocation};
 use serde_json::json;
 
 const LIST: &str = "https://issuer.example/lists/1";
-/// Eight statuses: the zlib streams of the bytes 0 and 1.
+/// Lists of eight statuses: the zlib streams of the byte 0 and of the byte 1.
 const NONE_REVOKED: &str = "eNpjAAAAAQAB";
 const FIRST_REVOKED: &str = "eNpjBAAAAgAC";
 const OF_KEYS: &str = include_str!("../../crates/portcullis/src/guide/key_sets.md");
@@ -109,12 +109,12 @@ fn metrics_match_the_guide() {
     assert_mentioned(&metrics, OF_KEYS);
 }
 
-/// Registers a counter at 0, so that an alarm sees its first increment.
+/// The metric of a counter that is registered at 0, so that an alarm sees its first increment.
 fn unavailable(kind: &str) -> (String, f64) {
     (format!("portcullis_refusals_total{{kind={kind},rule={kind}}}"), 0.0)
 }
 
-/// The guide's chapter names all of them.
+/// Asserts that the guide's chapter names all of the metrics.
 fn assert_mentioned(metrics: &BTreeMap<String, f64>, chapter: &str) {
     for name in metrics.keys() {
         let name = name.split('{').next().unwrap();
@@ -154,16 +154,16 @@ fn revocation_metrics_match_the_guide() {
         clock.advance(secs(30));
         publish(NOW + 30, NONE_REVOKED, "\"2\"");
         assert!(verdict(&gate(20), &token).await.is_ok());
-        // 40 s later the statuses are unchanged: not modified.
+        // 40 s later, the statuses are unchanged, and the server responds with 304.
         clock.advance(secs(40));
         fetch.set(LIST, Answer::status(304, ""));
         assert!(verdict(&gate(20), &token).await.is_ok());
-        // A failed attempt after 25 s.
+        // After another 25 s, an attempt fails.
         clock.advance(secs(25));
         fetch.set(LIST, Answer::Fails);
         assert!(verdict(&gate(20), &token).await.is_ok());
-        // The revocation may have been published right after the request of 500 s ago; no request
-        // used a list older than 6 * 20 s.
+        // The revocation may have been published right after the 304 response, 500 s ago. No
+        // request used a list that was older than 6 * 20 s.
         clock.advance(secs(475));
         publish(NOW + 570, FIRST_REVOKED, "\"3\"");
         assert!(verdict(&gate(10), &token).await.is_err());

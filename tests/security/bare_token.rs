@@ -72,7 +72,7 @@ async fn bare_token_and_request_have_the_same_verdict() {
         for active in [true, false] {
             let fetch = ScriptedFetch::default();
             fetch.set(ASKED, Answer::ok(json!({"active": active})));
-            // Each with an empty cache, and again when the token is cached.
+            // Each gate gets the token with an empty cache, and again when the token is cached.
             let gate = async || {
                 let builder = builder(&key).fetch(fetch.clone()).introspection_url(ASKED);
                 Gate::new(builder.build().await.unwrap()).revocation(revocation).unwrap()

@@ -73,7 +73,7 @@ fn members() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|members| members.into_iter().collect())
 }
 
-/// Three parts; the payload names one of the issuers.
+/// Generates a text of three parts whose payload names one of the issuers.
 fn of_issuer() -> impl Strategy<Value = (String, &'static str)> {
     let issuer = prop::sample::select(&[ISSUER, SECOND][..]);
     (members(), members(), issuer, "[A-Za-z0-9_=~+/-]{0,90}").prop_map(
@@ -116,7 +116,7 @@ proptest! {
     }
 }
 
-/// The property would also hold for a gate that treats nothing as foreign.
+/// The property above would also hold for a gate that treats nothing as foreign.
 #[test]
 fn token_of_an_unconfigured_issuer_is_foreign() {
     let [one, two] = &*GATES;

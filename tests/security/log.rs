@@ -63,7 +63,7 @@ fn refusal_is_one_log_line_with_rule_setting_and_remedy_and_no_value() {
         for part in [&format!("rule={rule:?}"), setting, "kind=\"invalid_token\"", "remedy="] {
             assert!(line.contains(part), "{line} should have {part}");
         }
-        // Only these two show the token's value, escaped.
+        // Only these two rules log the token's value, which is escaped.
         let found = match rule {
             "iss" => r#"found="https://other.example""#,
             "aud" => r#"found="other\n\u{202e}", "https://api.example/""#,
@@ -119,7 +119,7 @@ fn inactive_new_tokens_are_logged_once_a_minute_with_their_count() {
         let builder = builder.introspection_url(ASKED);
         let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live());
         let gate = gate.unwrap();
-        // An older token may have been revoked.
+        // A token that is 300 s old is not new: it may have been revoked.
         ask(&gate, 300).await;
         for age in [0, 1, 60] {
             ask(&gate, age).await;
@@ -136,7 +136,8 @@ fn inactive_new_tokens_are_logged_once_a_minute_with_their_count() {
     });
     let reports: Vec<_> =
         lines.iter().filter(|line| line.contains("portcullis::introspection")).collect();
-    // The last token, after an active one, is not reported: that client may introspect.
+    // The last token is not reported, because the active token before it shows that the client may
+    // introspect.
     assert_eq!(reports.len(), 2, "{reports:#?}");
     for (report, tokens) in reports.into_iter().zip(["tokens=1 ", "tokens=3 "]) {
         for part in ["WARN", tokens, "Keycloak", "Hydra", "Spring", ISSUER, ASKED] {
@@ -176,7 +177,7 @@ fn unserved_metadata_is_logged_once() {
     assert!(unserved(silent).is_empty());
 }
 
-/// What an operator sees with the log at `info`.
+/// Checks the lines that an operator gets with the log at `info`.
 #[test]
 fn refusals_at_info_are_one_line_per_rule_issuer_and_minute() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -219,7 +220,7 @@ fn refusals_at_info_are_one_line_per_rule_issuer_and_minute() {
     assert_nothing_leaks(&lines, &token);
 }
 
-/// The line of a minute does not wait for another refusal.
+/// The counts of a minute are logged at its end, even if no other refusal follows.
 #[test]
 fn refusal_counts_are_logged_at_the_end_of_their_minute() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -283,7 +284,7 @@ fn start_logs_key_lifetimes_and_obeyed_headers() {
             let builder = builder.without_background_refresh();
             if obeys { builder.obey_no_cache() } else { builder }.build().await.unwrap();
         });
-        let start = lines.iter().find(|line| line.contains("validated locally")).unwrap();
+        let start = lines.iter().find(|line| line.contains("issuer configured")).unwrap();
         let bounds = ["withdrawal_bound=311.1 s", "withdrawal_bound_in_outage=3900 s"];
         for part in bounds.into_iter().chain([told]) {
             assert!(start.contains(part), "{start} should have {part}");
@@ -304,7 +305,7 @@ fn any_audience_is_warned_about_at_start_and_a_named_one_is_not() {
         let warned = lines.iter().find(|line| line.contains("dangerous::any_audience"));
         assert_eq!(warned.is_some(), is_any, "{lines:#?}");
         assert!(warned.is_none_or(|line| line.contains("WARN") && line.contains(ISSUER)));
-        let start = lines.iter().find(|line| line.contains("validated locally")).unwrap();
+        let start = lines.iter().find(|line| line.contains("issuer configured")).unwrap();
         assert_eq!(start.contains("audiences=any"), is_any, "{start}");
     }
 }

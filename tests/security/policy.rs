@@ -50,7 +50,8 @@ impl From<bool> for Verdict {
     }
 }
 
-/// The meaning of a JSON value: a number is in thousandths, so it is compared without floats.
+/// The meaning of a JSON value. Numbers are in thousandths, so that they are compared without
+/// floats.
 #[derive(Debug, Clone)]
 enum Json {
     Null,
@@ -73,7 +74,7 @@ impl Json {
         }
     }
 
-    /// Formats the value as JSON; numbers in one of several notations, by `style`.
+    /// Formats the value as JSON. `style` selects one of several notations for numbers.
     fn write(&self, style: u8) -> String {
         match self {
             Self::Null => "null".to_owned(),
@@ -154,7 +155,7 @@ fn any_json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// The same, with some unreadable values.
+/// Like [`any_json`], with some unreadable values.
 fn any_claim() -> impl Strategy<Value = Json> {
     let unreadable = prop::sample::select(vec![
         "1e999",
@@ -265,7 +266,8 @@ impl Rule {
     fn policy(&self) -> Policy {
         match self {
             Self::Claim(name, value) => {
-                // Whole numbers as integers, because floats are rounded before they get here.
+                // Whole numbers are written as integers, because floats are rounded when a policy
+                // is built.
                 let value: Value = serde_json::from_str(&value.write(0)).unwrap();
                 Policy::claim(*name, value)
             }

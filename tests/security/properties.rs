@@ -232,7 +232,7 @@ proptest! {
         let place = member.index(members.len());
         let (name, good) = members.iter_mut().nth(place).unwrap();
         prop_assume!(*good != value);
-        // A blank `alg` is absent, and the key is unchanged.
+        // A blank `alg` counts as absent, so the key would be unchanged.
         prop_assume!(name != "alg" || !value.trim().is_empty());
         *good = json!(value);
         let set = KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();

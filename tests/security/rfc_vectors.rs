@@ -175,7 +175,8 @@ fn rfc_7515_a_6_json_is_rejected_with_any_payload() {
     }
 }
 
-/// Their signatures are valid, but they have no `aud`, so they are not tokens for an API.
+/// The signatures of the examples are valid, but the examples have no `aud`, so they are not tokens
+/// for an API.
 #[tokio::test]
 async fn rfc_7515_examples_are_rejected_as_access_tokens() {
     for (key, token) in

@@ -9,7 +9,7 @@ use portcullis_benches::measure::{Measured, note, report};
 
 use super::services::{self, Service};
 
-/// The groups of the figures.
+/// The groups under which the figures are reported.
 const HALF: &str = "patterns, p50";
 const MOST: &str = "patterns, p99";
 const LAG: &str = "patterns, lag";
@@ -32,7 +32,8 @@ pub(crate) async fn side_by_side(rounds: usize, postgres: Option<&str>) {
         };
         senders.push((Sender::new(service, &token), Vec::new(), Vec::new()));
     }
-    // Blocking, so that no task of the sender runs while it waits.
+    // The senders block this thread, so that no other task of theirs runs while one of them waits
+    // for a response.
     let senders = tokio::task::spawn_blocking(move || {
         senders.iter_mut().for_each(|(sender, ..)| drop(sender.slice()));
         for round in 0..rounds {
@@ -98,7 +99,7 @@ impl Sender {
     }
 }
 
-/// From the acknowledgement of a logout to the first rejection.
+/// Measures the time from the acknowledgement of a logout to the first rejection.
 async fn lags(client: &reqwest::Client, services: &[Service]) {
     let mut measured = Vec::new();
     for service in services.iter().filter(|service| !service.by_token) {

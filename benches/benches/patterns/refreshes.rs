@@ -1,4 +1,5 @@
-//! The issuer's cost of a refresh: through its router, without a socket.
+//! Measures the issuer's cost of a refresh. The requests go to the issuer's router, without a
+//! socket.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,8 @@ pub(crate) async fn of_every_store(postgres: Option<&str>) {
     report(GROUP, &measured);
 }
 
-/// Of one session, one after another, and of several concurrently.
+/// Measures the refreshes of one session, one after another, and those of several sessions
+/// concurrently.
 async fn one(name: &str, issuer: &Issuer) -> Measured {
     let mut times = Measured::new(format!("{name}, one after another"));
     let mut token = log_in(issuer).await;

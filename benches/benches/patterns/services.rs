@@ -12,7 +12,7 @@ use portcullis_issuer::{DatabaseUrl, Issuer, KeyEncryptionKey, NewUser};
 use sqlx::Connection as _;
 use tokio::net::TcpListener;
 
-/// Base64 of 32 bytes that protect nothing.
+/// A key of 32 zero bytes in base64, which protects nothing.
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// The address of a service, and the issuer of its tokens.
@@ -25,7 +25,7 @@ pub(crate) struct Service {
     pub(crate) by_token: bool,
 }
 
-/// The service without protection, then with each pattern.
+/// Starts the service without protection, and then once with each pattern.
 pub(crate) async fn all(issuer: &Server, postgres: Option<&str>) -> Vec<Service> {
     let url = &issuer.url;
     let at = |name, at, by_token| Service { name, at, issuer: Some(url.clone()), by_token };
@@ -80,7 +80,7 @@ async fn sidecar(issuer: &Server, builder: AuthenticatorBuilder) -> SocketAddr {
     serve(example_sidecar::proxy::sidecar(gate, issuer, app)).await
 }
 
-/// The issuer embedded in the service, and the service's route behind a check of the store.
+/// Starts a service that embeds the issuer; each request to its route checks the issuer's store.
 async fn in_process(name: &'static str, postgres: Option<&str>) -> Service {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -92,9 +92,9 @@ async fn in_process(name: &'static str, postgres: Option<&str>) -> Service {
     Service { name, at, issuer: Some(url), by_token: false }
 }
 
-/// An issuer with a user, in this process.
+/// Opens an issuer with a user, in this process.
 pub(crate) async fn open(url: &str, postgres: Option<&str>) -> Issuer {
-    // Kept, because the issuer has files open in it for as long as this process runs.
+    // The folder is kept, because the issuer has files open in it for as long as this process runs.
     let folder = tempfile::tempdir().unwrap().keep();
     let mut config = issuer::config(url, &folder, 60);
     if let Some(postgres) = postgres {
@@ -106,7 +106,7 @@ pub(crate) async fn open(url: &str, postgres: Option<&str>) -> Issuer {
     issuer
 }
 
-/// For the next issuer on the same server.
+/// Creates a schema for the next issuer on the same server.
 pub(crate) async fn make_schema(postgres: &str, name: &str) {
     let mut connection = sqlx::PgConnection::connect(postgres).await.unwrap();
     let statement = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}"));

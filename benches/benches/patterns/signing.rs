@@ -43,7 +43,7 @@ pub(crate) fn beside_the_signature(runtime: &Runtime, rounds: usize) {
 
 type Sign = Box<dyn Fn(&[u8])>;
 
-/// The signature of a message with a key of the same kind.
+/// Returns a function that signs a message with a key for `algorithm`, and does nothing else.
 fn bare(algorithm: SigningAlgorithm) -> Sign {
     let random = SystemRandom::new();
     match algorithm {

@@ -1,4 +1,4 @@
-//! Each adapter against the same service without it.
+//! Measures the same service with each adapter and without one.
 
 use actix_web::test::TestRequest;
 use actix_web::{App, HttpResponse, web};
@@ -98,7 +98,7 @@ fn hyper_service(
         request
     };
     let without = plain();
-    // The cost of any layer that calls another service.
+    // This service shows the cost of any layer that calls another service.
     let inner = std::sync::Arc::new(plain());
     let identity = service_fn(|request: Request<Full<Bytes>>| inner.call(request));
     let warm = portcullis_hyper::AuthService::new(warm.clone(), std::sync::Arc::new(plain()));

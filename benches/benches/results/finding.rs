@@ -19,7 +19,7 @@ use portcullis_benches::scenario::{CACHE, Claims, Signer, bearer, caller};
 
 use super::theirs;
 
-/// One hot token among 10,000 in turn.
+/// Compares one token that is used repeatedly with 10,000 tokens that are used in turn.
 pub(crate) fn walks(rounds: usize) {
     let signer = Signer::new("RS256");
     let auth = signer.authenticator(CACHE);
@@ -43,8 +43,8 @@ pub(crate) fn walks(rounds: usize) {
     report("warm RS256", &measured);
 }
 
-/// The same work by one thread and by two concurrently, each with its own tokens: nanoseconds per
-/// operation and thread.
+/// Measures the same work on one thread and on two concurrent threads, each with its own tokens, in
+/// nanoseconds per operation and thread.
 pub(crate) fn threads(rounds: usize) {
     let signer = Signer::new("ES256");
     let auth = signer.authenticator(CACHE);
@@ -99,7 +99,7 @@ fn hash(hasher: &RandomState, token: &str) -> u64 {
     hasher.finish()
 }
 
-/// The mean duration of an operation of threads that start together.
+/// Returns the mean duration of an operation, on threads that start together.
 fn on_threads(threads: usize, number: usize, operation: &(impl Fn(usize, usize) + Sync)) -> f64 {
     let waiting = AtomicUsize::new(threads);
     let times: Vec<f64> = std::thread::scope(|scope| {
@@ -121,7 +121,7 @@ fn on_threads(threads: usize, number: usize, operation: &(impl Fn(usize, usize) 
     times.iter().sum::<f64>() / times.len() as f64
 }
 
-/// The effect on memory of a flood of valid tokens that are used once.
+/// Measures the effect on memory of a flood of valid tokens, each of which is used once.
 pub(crate) fn flood() {
     const BOUND: usize = 8 * 1024 * 1024;
     let signer = Signer::new("HS256");
@@ -149,7 +149,7 @@ pub(crate) fn flood() {
     );
 }
 
-/// Alternatives for the cache key and the map.
+/// Measures alternatives for the cache key and for the map.
 pub(crate) fn candidates(rounds: usize) {
     let token = Signer::new("RS256").token(0);
     let (bytes, copy) = (token.as_bytes(), token.clone());

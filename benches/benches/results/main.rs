@@ -1,4 +1,5 @@
-//! Every figure of `RESULTS.md` that needs no peer. Run by `cargo xtask bench`.
+//! Measures every figure of `RESULTS.md` that needs no peer. `cargo xtask bench` runs this
+//! benchmark.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::disallowed_methods, reason = "jsonwebtoken is the measured peer")]
 #![expect(clippy::indexing_slicing, reason = "a failed setup ends the program")]
@@ -32,7 +33,7 @@ fn main() {
     {
         return adapters::serve(mode, jwk_and_token);
     }
-    // `cargo test --all-targets` also runs this, and needs no figures.
+    // `cargo test --all-targets` also runs this program, but does not need its figures.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
@@ -57,7 +58,7 @@ fn main() {
             finding::flood();
         }
     }
-    // Runs in turns with another program, for comparison.
+    // This part alternates with runs of another program, for comparison.
     if value("part=") == Some("hit") {
         hit(rounds);
     }
@@ -78,7 +79,7 @@ fn main() {
     }
 }
 
-/// A cache hit, alone.
+/// Measures a cache hit, without other cases.
 fn hit(rounds: usize) {
     let signer = Signer::new("RS256");
     let (headers, auth) = (bearer(&signer.token(0)), signer.authenticator(CACHE));
@@ -87,7 +88,7 @@ fn hit(rounds: usize) {
     report("beside node RS256", &measure(vec![case], rounds));
 }
 
-/// One case repeatedly and nothing else, for a profiler that counts instructions.
+/// Runs one case repeatedly and nothing else, for a profiler that counts instructions.
 fn run_alone(case: &str, algorithm: &str, runs: usize) {
     let signer = Signer::new(algorithm);
     let token = signer.token(0);
@@ -143,7 +144,7 @@ fn theirs(signer: &Signer, algorithm: &str) -> (DecodingKey, Validation) {
     (key, validation)
 }
 
-/// One token, and as many new ones.
+/// Measures the validation of a repeated token and of many new tokens.
 fn validator(algorithm: &str, rounds: usize) {
     let signer = Signer::new(algorithm);
     let token = signer.token(0);

@@ -14,8 +14,8 @@ use portcullis_benches::scenario::{AUDIENCE, CACHE, ISSUER, Signer, bearer, call
 use portcullis_test_support::key_server::{Answer, Server};
 use serde_json::json;
 
-/// Another thread fetches the key set over HTTP while a token is validated: some hundred times a
-/// second, where a service does so once in minutes.
+/// Measures the validation of a token while another thread fetches the key set over HTTP. The
+/// thread fetches some hundred times a second; a service fetches once every few minutes.
 pub(crate) fn under_load(rounds: usize) {
     let (signer, other) = (Signer::new("RS256"), Signer::new("ES256"));
     let server = Server::start();

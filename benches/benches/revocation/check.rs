@@ -16,7 +16,7 @@ use portcullis_benches::scenario::{AUDIENCE, ISSUER, bearer};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-/// The group of the figures.
+/// The group under which the figures are reported.
 const GROUP: &str = "revocation, warm RS256";
 
 pub(crate) fn warm(runtime: &Runtime, rounds: usize) {
@@ -49,7 +49,7 @@ pub(crate) fn warm(runtime: &Runtime, rounds: usize) {
     let by_list =
         Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(3600))).unwrap();
     let headers = bearer(&token);
-    // The token is cached, and the list fetched.
+    // After this request, the token is cached and the list is fetched.
     runtime.block_on(verdict(&by_list, &headers)).unwrap();
     let passes = |gate: &Gate| {
         let verdict = black_box(verdict_now(gate, black_box(&headers)));

@@ -1,4 +1,5 @@
-//! From the acknowledgement of a logout to the first rejection, at four services under load.
+//! Measures the time from the acknowledgement of a logout to the first rejection, at four services
+//! under load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,7 +18,7 @@ use portcullis_benches::scenario::AUDIENCE;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-/// The group of the figures.
+/// The group under which the figures are reported.
 const GROUP: &str = "revocation, until known";
 
 const SERVICES: usize = 4;
@@ -42,7 +43,8 @@ impl Means {
         }
     }
 
-    /// The number of logouts, and of attempts at a service after each.
+    /// Returns the interval between logouts, and the interval between attempts at a service after a
+    /// logout.
     fn pace(self) -> (Duration, Duration) {
         match self {
             Self::AskedFor => (Duration::from_millis(30), Duration::from_millis(100)),
@@ -51,7 +53,8 @@ impl Means {
     }
 }
 
-/// The behaviour of a server or CDN that does not support the preference.
+/// An HTTP client that removes the `Prefer` header, to imitate a server or CDN that does not
+/// support it.
 #[derive(Debug)]
 struct NoWait(ReqwestFetch);
 
@@ -106,8 +109,8 @@ async fn one(means: Means, issuer: &Arc<Server>, revocations: usize) -> Measured
                 let (client, service) = (client.clone(), service.clone());
                 let token = session.token.clone();
                 each.spawn(async move {
-                    // The time for which the services accept the token, without the duration of the
-                    // request.
+                    // `known` is the time for which the service accepts the token, without the
+                    // duration of the last request.
                     let mut known = acknowledged.elapsed();
                     while status(&client, &service, &token).await != 401 {
                         tokio::time::sleep(step).await;

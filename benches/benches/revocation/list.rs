@@ -10,7 +10,7 @@ use portcullis_benches::measure::note;
 use portcullis_benches::scenario::{AUDIENCE, bearer};
 use sqlx::{ConnectOptions as _, Executor as _};
 
-/// The group of the figures.
+/// The group under which the figures are reported.
 const GROUP: &str = "revocation, until known";
 
 /// Assigns half a million sessions to each of two lists, at random indexes.
@@ -76,7 +76,7 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Of this process, in bytes.
+/// Returns the resident memory of this process, in bytes.
 fn resident() -> f64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: Option<f64> = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok());

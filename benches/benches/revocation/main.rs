@@ -1,6 +1,6 @@
-//! The lag of a revocation at the services, and its cost for them and the issuer. Run by `cargo
-//! xtask bench --only revocation`: the issuer is a process of its own, and all requests go over
-//! sockets.
+//! Measures the lag of a revocation at the services, and the cost for the services and the issuer.
+//! `cargo xtask bench --only revocation` runs this benchmark. The issuer is a process of its own,
+//! and all requests go over sockets.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::indexing_slicing, reason = "a failed setup ends the program")]
 #![expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
@@ -19,7 +19,7 @@ fn main() {
     {
         return portcullis_bench_issuer::serve(folder.as_ref(), ttl.parse().unwrap());
     }
-    // `cargo test --all-targets` also runs this, and needs no figures.
+    // `cargo test --all-targets` also runs this program, but does not need its figures.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }

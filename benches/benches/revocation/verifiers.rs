@@ -1,4 +1,4 @@
-//! Many services and one issuer process.
+//! Measures the load that many services cause at one issuer process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use portcullis_benches::measure::note;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// The group of the figures.
+/// The group under which the figures are reported.
 const GROUP: &str = "revocation, until known";
 
 const FOR: Duration = Duration::from_secs(30);
@@ -17,17 +17,18 @@ const FOR: Duration = Duration::from_secs(30);
 /// How services learn of revocations.
 struct Habit {
     services: u64,
-    /// Their preference (RFC 7240), if any.
+    /// The seconds that the issuer is asked to wait for a change (`Prefer: wait`, RFC 7240), if
+    /// any.
     wait: Option<u64>,
     /// The interval between two requests.
     every: Duration,
 }
 
-/// A thousand that poll every 5 s, and as many as may wait concurrently.
+/// Measures a thousand services that poll every 5 s, and as many services as may wait concurrently.
 pub(crate) async fn many() {
     let asking = Habit { services: 1000, wait: None, every: Duration::from_secs(5) };
     questions(&asking, "ask one issuer process every 5 s").await;
-    // The interval of routes with a maximum age of 10 s.
+    // These are the intervals of a service whose routes have a maximum age of 10 s.
     let waiting = Habit { services: 448, wait: Some(3), every: Duration::from_millis(100) };
     questions(&waiting, "wait at one issuer process for changes, 3 s each time").await;
 }
@@ -87,7 +88,8 @@ async fn questions(habit: &Habit, what: &str) {
     );
 }
 
-/// 0: a list and its tag, 1: not modified, 2: anything else.
+/// Sends one request. Returns its outcome (0 for a list, 1 for "not modified", 2 for anything else)
+/// and the ETag of a list.
 async fn ask(address: &str, etag: &str, wait: Option<u64>) -> (usize, Option<String>) {
     let mut condition =
         if etag.is_empty() { String::new() } else { format!("If-None-Match: {etag}\r\n") };

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use portcullis::testing::AUDIENCE;
-use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
+use portcullis_issuer::{ClientRight, Issuer, IssuerConfig, NewClient, NewUser, PasswordCost};
 use serde_json::{Value, json};
 
 /// The password of the one user, `alice`.
@@ -20,8 +20,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// The client id with which services introspect tokens.
 pub const CLIENT: &str = "api";
 
-/// The settings of an issuer at `url` with its database in `folder`, and with this TTL of the
-/// status lists, in seconds.
+/// Returns the settings of an issuer at `url`, with its database in `folder`. `ttl` is the TTL of
+/// its status lists, in seconds.
 #[must_use]
 pub fn config(url: &str, folder: &Path, ttl: u64) -> IssuerConfig {
     let mut config = IssuerConfig::new(url, folder.join("issuer.db"));
@@ -29,12 +29,13 @@ pub fn config(url: &str, folder: &Path, ttl: u64) -> IssuerConfig {
     config.status_list_ttl = Duration::from_secs(ttl);
     // The benchmark needs a thousand logins from one address, and does not measure them.
     (config.attempts_per_account, config.attempts_per_address) = (1_000_000, 1_000_000);
+    config.refreshes_per_session = 0;
     config.password_cost = PasswordCost { memory_kib: 7168, iterations: 5 };
     config
 }
 
-/// Runs the program with the argument `issuer`: prints its address, and serves until its standard
-/// input ends.
+/// Runs the issuer in a process that was started with the argument `issuer`: prints the issuer's
+/// address, and serves until standard input ends.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 pub fn serve(folder: &Path, ttl: u64) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -55,9 +56,10 @@ pub fn serve(folder: &Path, ttl: u64) {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Its URL.
+    /// The issuer's URL.
     pub url: String,
-    /// The folder of its database, with the secret of the client in the file `secret`.
+    /// The folder of the issuer's database. The file `secret` in the folder has the client's
+    /// secret.
     pub folder: tempfile::TempDir,
 }
 
@@ -65,18 +67,19 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Session {
     id: String,
-    /// Its access token.
+    /// The session's access token.
     pub token: String,
 }
 
 impl Server {
-    /// Starts an issuer with a user and a client, and with this TTL of the status lists, in
-    /// seconds. `prepare` receives its database before it starts.
+    /// Starts an issuer with a user and a client. `ttl` is the TTL of its status lists, in seconds.
+    /// `prepare` receives the path of the database before the issuer starts.
     pub async fn start(ttl: u64, prepare: impl AsyncFnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let issuer = Issuer::open(config("http://127.0.0.1", folder.path(), ttl)).await.unwrap();
         issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
-        let secret = issuer.add_client(NewClient::new(CLIENT)).await.unwrap().unwrap();
+        let client = NewClient::new(CLIENT).rights([ClientRight::IntrospectAll]);
+        let secret = issuer.add_client(client).await.unwrap().unwrap();
         std::fs::write(folder.path().join("secret"), secret).unwrap();
         issuer.close().await;
         prepare(&folder.path().join("issuer.db")).await;
@@ -93,7 +96,7 @@ impl Server {
         Self { child, url: url.trim().to_owned(), folder }
     }
 
-    /// Its processor time so far, of all threads, in seconds.
+    /// Returns the processor time that all threads of the issuer have used so far, in seconds.
     #[must_use]
     pub fn cpu(&self) -> f64 {
         cpu_of(&self.child.id().to_string())
@@ -104,7 +107,8 @@ impl Server {
 #[must_use]
 pub fn cpu_of(process: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // After the name, which may contain anything: `utime` and `stime` are the 14th and 15th.
+    // The fields are counted after the process name, because the name may contain anything. `utime`
+    // and `stime` are the 14th and 15th field.
     let rest = stat.rsplit_once(')').unwrap().1;
     let ticks: f64 =
         rest.split_whitespace().skip(11).take(2).map(|t| t.parse::<f64>().unwrap()).sum();
@@ -134,7 +138,7 @@ pub async fn end(client: &reqwest::Client, issuer: &str, session: &Session) {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its standard input ends, so it exits.
+        // The process exits when its standard input ends.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }

@@ -39,7 +39,7 @@ pub fn call(router: &Router, headers: &HeaderMap) {
     drop(black_box(response));
 }
 
-/// As `portcullis_benches::service::serve`.
+/// Serves `router` like `portcullis_benches::service::serve`, on axum 0.7.
 pub fn serve(router: Router) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     std::thread::spawn(|| {

@@ -1,4 +1,4 @@
-//! huskarl, with the key in memory and its own verifier (RustCrypto: it has no other).
+//! huskarl, with the key in memory and with RustCrypto, its only verifier.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! The same requests with the same token through the same service behind each of the peers, each in
-//! its fastest configuration. Every handler receives the same typed claims. Run by `cargo xtask
-//! bench`.
+//! Sends the same requests with the same token to the same service behind each of the peers. Each
+//! peer has its fastest configuration. Every handler receives the same typed claims. `cargo xtask
+//! bench` runs this program.
 
 mod axum_07;
 mod huskarl;
@@ -100,7 +100,7 @@ fn ours(auth: Authenticator) -> Router {
     Router::new().route("/", get(handler)).layer(portcullis_axum::AuthLayer::new(auth))
 }
 
-/// The same, with claims that are deserialized once per token.
+/// Like [`ours`], with claims that are deserialized once per token.
 fn ours_shared(auth: Authenticator) -> Router {
     let handler =
         |portcullis_axum::SharedClaims(user): portcullis_axum::SharedClaims<Claims>| async move {

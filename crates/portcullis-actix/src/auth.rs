@@ -13,10 +13,11 @@ use crate::request::View;
 use crate::response;
 
 /// Middleware that rejects requests without a valid token, and inserts the caller, an
-/// [`Authenticated`](portcullis::Authenticated), into the extensions of the others.
+/// [`Authenticated`](portcullis::Authenticated), into the extensions of all other requests.
 ///
-/// For the `wrap` of an `App`, a `Scope` or a `Resource`. It protects everything inside, including
-/// services added later. For open routes, see [the crate's documentation](crate#open-routes).
+/// Pass it to the `wrap` of an `App`, a `Scope` or a `Resource`. It protects everything inside,
+/// including services added later. For open routes, see [the crate's
+/// documentation](crate#open-routes).
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};

@@ -66,7 +66,7 @@ impl<C: DeserializeOwned> FromRequest for Claims<C> {
 }
 
 /// Extracts the token's claims, deserialized once for all requests with the same token: see
-/// [`Authenticated::shared_claims`]. Otherwise the same as [`Claims`].
+/// [`Authenticated::shared_claims`]. In all other respects, it behaves like [`Claims`].
 ///
 /// ```
 /// use serde::Deserialize;
@@ -191,7 +191,7 @@ fn authenticated(request: &HttpRequest) -> Result<Authenticated, Rejection> {
     .clone())
 }
 
-/// Returns `None` for an anonymous caller.
+/// Returns the caller of a request, or `None` if the caller is anonymous.
 fn caller(request: &HttpRequest) -> Result<Option<Authenticated>, Rejection> {
     let extensions = request.extensions();
     Ok(optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {

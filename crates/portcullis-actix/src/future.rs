@@ -39,7 +39,7 @@ pin_project! {
     where
         S: Service<ServiceRequest>,
     {
-        // Waiting for a fetch.
+        // The request waits for a fetch.
         Waiting { admission: Pending<Admission>, call: Option<(Rc<S>, ServiceRequest)> },
         Inner { #[pin] future: S::Future },
         Answered { #[pin] response: Ready<Result<ServiceResponse<EitherBody<B>>, Error>> },
@@ -84,7 +84,7 @@ fn call<S: Service<ServiceRequest>, B>(
     State::Inner { future: inner.call(request) }
 }
 
-/// As [`Visitor::mark`], for actix-web's extensions, which are not those of `http`.
+/// Stores the visitor in actix-web's extensions, as [`Visitor::mark`] does in those of `http`.
 fn mark(request: &ServiceRequest, visitor: Visitor) {
     match visitor {
         Visitor::Caller(who) => {
@@ -109,7 +109,8 @@ fn refused<B>(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<Eith
     request.into_response(response::refusal(refusal).map_into_right_body())
 }
 
-/// As [`portcullis::adapter::Bodies::passed`]; a refusal already has its body.
+/// Handles the response of the inner service like [`portcullis::adapter::Bodies::passed`]. A
+/// refusal already has its body.
 fn passed<B>(mut passed: ServiceResponse<B>, exit: &Exit) -> ServiceResponse<EitherBody<B>> {
     let refusal = passed.response().extensions().get::<Refusal>().cloned();
     let Some(refusal) = refusal else {
@@ -124,7 +125,8 @@ fn passed<B>(mut passed: ServiceResponse<B>, exit: &Exit) -> ServiceResponse<Eit
     ServiceResponse::new(request, response)
 }
 
-/// As [`passed`], for a refusal that arrives as an error, for example from an inner middleware.
+/// Does the same as [`passed`] for a refusal that arrives as an error, for example from an inner
+/// middleware.
 fn failed(error: Error, exit: &Exit) -> Error {
     let refusal = error.as_error().and_then(|Rejection(refusal)| exit.instead_of(refusal));
     refusal.map_or(error, |refusal| Rejection(refusal).into())

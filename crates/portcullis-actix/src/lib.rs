@@ -60,7 +60,7 @@
 //! # Open routes
 //!
 //! A route is open if it is registered outside the wrapped scope, **before** it. actix-web's router
-//! decides what the route matches; requests that it sends elsewhere are not open.
+//! decides which requests match the route; requests that the router sends elsewhere are not open.
 //!
 //! ```
 //! use actix_web::{App, HttpResponse, web};
@@ -176,7 +176,7 @@
 //!
 //! **Put a [`Require`] on a resource or a route, as above, not on a nested `web::scope("")`.** Such
 //! a scope matches every path that no earlier service matches, and its middleware runs before
-//! routing inside it: an unknown path is then 403 for a caller who does not meet the policy, and
+//! routing inside it. An unknown path is then 403 for a caller who does not meet the policy, and
 //! services after the scope are never reached.
 //!
 //! # Cargo features

@@ -38,14 +38,14 @@ impl RequestView for View<'_> {
         self.0.uri().query()
     }
 
-    /// Not `ConnectionInfo::host`, which trusts `Forwarded` and `X-Forwarded-Host`; any client can
-    /// send those.
+    /// Does not use `ConnectionInfo::host`, which trusts `Forwarded` and `X-Forwarded-Host`: any
+    /// client can send these headers.
     fn target_authority(&self) -> Option<&[u8]> {
         self.0.uri().authority().map(|authority| authority.as_str().as_bytes())
     }
 
-    /// The value that `HttpServer::on_connect` stored: `HttpRequest::peer_addr` alone provides
-    /// neither the scheme nor a certificate, and `ConnectionInfo` trusts headers.
+    /// Returns the value that `HttpServer::on_connect` stored: `HttpRequest::peer_addr` alone
+    /// provides neither the scheme nor a certificate, and `ConnectionInfo` trusts headers.
     fn connection(&self) -> Option<&Connection> {
         self.0.conn_data()
     }
@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the connection that a request with forwarding headers reports.
+    /// Returns the connection that the view of a request with forwarding headers reports.
     async fn seen(tell: bool) -> String {
         let app = || {
             App::new().default_service(web::to(async |request: HttpRequest| {

@@ -19,7 +19,7 @@ fn token(scene: &Scene, extra: &Value) -> String {
     scene.token("alice").scopes(["read"]).claims(extra).sign()
 }
 
-/// Returns the same token, signed with a key that is not the issuer's.
+/// Returns a token like the issuer's, signed with a key that is not the issuer's.
 fn forged(scene: &Scene) -> String {
     let key = TestKey::generate("k", Algorithm::Es256);
     scene.token("alice").signed_with(Arc::new(key)).sign()
@@ -79,7 +79,7 @@ async fn handler_receives_claims_as_its_own_type() {
     for extra in [json!({}), json!({"tenant": "seven"})] {
         let response = ask(&address, "/", Some(&token(&scene, &extra))).await;
         assert_eq!(response.status(), 403);
-        // A refreshed token would not fit either.
+        // There is no challenge, because a refreshed token would not fit either.
         assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
         assert_eq!(response.text().await.unwrap(), "");
     }
@@ -182,9 +182,10 @@ async fn optional_caller_is_none_or_valid() {
     let good = token(&scene, &json!({"tenant": 7}));
     assert_eq!(ask(&address, "/", Some(&good)).await.text().await.unwrap(), "alice");
     assert_eq!(ask(&address, "/", Some("bad")).await.status(), 401);
-    // Claims that are present but do not fit are not absent.
+    // Claims that do not fit are rejected, and are not treated as absent.
     assert_eq!(ask(&address, "/", Some(&token(&scene, &json!({})))).await.status(), 403);
-    // A handler that requires a caller asks for a token behind an optional middleware.
+    // Behind an optional middleware, a handler that requires a caller rejects a request without a
+    // token.
     for path in ["/required", "/claims", "/caller"] {
         let response = ask(&address, path, None).await;
         assert_eq!(response.status(), 401, "{path}");
@@ -192,8 +193,8 @@ async fn optional_caller_is_none_or_valid() {
     }
 }
 
-/// The reason for `MaybeClaims`. If actix-web ever distinguishes errors from absence, this test
-/// fails, and the warnings in the documentation can be removed.
+/// This behaviour of actix-web is the reason for `MaybeClaims`. If actix-web ever distinguishes
+/// errors from absence, this test fails, and the warnings in the documentation can be removed.
 #[tokio::test]
 async fn actix_option_hides_the_error_that_maybe_claims_returns() {
     let scene = Scene::warm().await;
@@ -276,7 +277,7 @@ async fn request_without_keys_is_503_until_they_are_fetched() {
     let retry_after: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
     assert!((1..=2).contains(&retry_after), "{retry_after}");
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-    // A token that no key can make valid does not wait.
+    // A malformed token is rejected without a wait for the keys.
     assert_eq!(ask(&address, "/", Some("a.b.c")).await.status(), 401);
     scene.publish([&*scene.key]);
     let response = ask(&address, "/", Some(&good)).await;
@@ -342,7 +343,8 @@ async fn outer_middleware_receives_a_refusal_as_a_response() {
             .service(web::resource("/write").wrap(write).to(reached))
             .route("/claims", web::get().to(whoami))
             .wrap(Auth::new(auth.clone()))
-            // Like CORS and a logger: this code does not run if the refusal is an error.
+            // This middleware stands for CORS or a logger: its code does not run if the refusal is
+            // an error.
             .wrap_fn(move |request, service| {
                 let (log, response) = (log.clone(), service.call(request));
                 async move {
@@ -483,8 +485,8 @@ async fn other_spellings_of_an_open_route_are_rejected() {
                 let answer = raw(&address, method, &target).await;
                 assert_eq!(answer, (401, String::new()), "{method} {target}");
             }
-            // actix-web decodes paths for routing: these are the open route itself, and run its
-            // handler and no other.
+            // actix-web decodes paths for routing: these targets match the open route, and run only
+            // its handler.
             for target in [format!("{prefix}/health"), format!("{prefix}/%68ealth")] {
                 // Another method is undefined, or is routed to the protected scope.
                 let (statuses, text): (&[u16], _) =

@@ -7,10 +7,10 @@ use tower_layer::Layer;
 use crate::route::route;
 
 /// A layer that rejects requests without a valid token, and inserts the caller, an
-/// [`Authenticated`](portcullis::Authenticated), into the extensions of the others.
+/// [`Authenticated`](portcullis::Authenticated), into the extensions of all other requests.
 ///
-/// For `Router::layer` and `MethodRouter::layer`. To protect a whole router, including routes that
-/// are added later, use [`protect`](crate::protect). Refusals have the body that the
+/// Pass it to `Router::layer` or `MethodRouter::layer`. To protect a whole router, including routes
+/// that are added later, use [`protect`](crate::protect). Refusals have the body that the
 /// authenticator's settings define, and the layer serves the metadata of its protected resource.
 ///
 /// It has no list of open paths, because in axum the path that a layer sees is not always the path

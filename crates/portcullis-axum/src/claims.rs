@@ -71,7 +71,7 @@ impl<S: Sync, C: DeserializeOwned> OptionalFromRequestParts<S> for Claims<C> {
 }
 
 /// Extracts the token's claims, deserialized once for all requests with the same token: see
-/// [`Authenticated::shared_claims`]. Otherwise the same as [`Claims`].
+/// [`Authenticated::shared_claims`]. In all other respects, it behaves like [`Claims`].
 ///
 /// ```
 /// use serde::Deserialize;
@@ -157,7 +157,7 @@ fn authenticated(parts: &Parts) -> Result<&Authenticated, Rejection> {
     })?)
 }
 
-/// Returns `None` for an anonymous caller.
+/// Returns the caller of a request, or `None` if the caller is anonymous.
 fn caller(parts: &Parts) -> Result<Option<&Authenticated>, Rejection> {
     let extensions = &parts.extensions;
     Ok(optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {

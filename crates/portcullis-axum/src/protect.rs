@@ -14,8 +14,8 @@ use portcullis::{
 use crate::AuthLayer;
 
 /// Protects everything in `router` with `gate`, an authenticator or a [`Gate`]: its routes, those
-/// of nested routers, and its own fallback. A path that has neither is answered with 404 without
-/// checking the token, as in a router without a gate.
+/// of nested routers, and its own fallback. A path without a route or such a fallback is answered
+/// with 404 without checking the token, as in a router without a gate.
 ///
 /// Axum's own `Router::layer` covers only the routes that exist when it is called; routes added
 /// later stay open. The returned [`Protected`] also covers later routes: it applies the layer when
@@ -87,8 +87,9 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
     /// is ignored.
     ///
     /// The route is open, not its path: only a request that axum's router matches to
-    /// `method_router` passes. Any other spelling of the path goes where the router sends it, which
-    /// is protected. A method that `method_router` does not have is answered with 405.
+    /// `method_router` passes. A request with any other spelling of the path is routed elsewhere,
+    /// and everything else is protected. A method that `method_router` does not have is answered
+    /// with 405.
     ///
     /// ```
     /// use axum::{Router, routing::{any, get}};
@@ -110,8 +111,8 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
     ///
     /// # Panics
     ///
-    /// Like [`Router::route`], for a path or method that already exists; if the other route is
-    /// protected, when this becomes a router.
+    /// Panics like [`Router::route`] if the path or method already exists. If the existing route is
+    /// protected, the panic occurs only when this value is converted into a router.
     #[track_caller]
     pub fn open_route(self, path: &str, method_router: MethodRouter<S>) -> Self {
         Self { open: self.open.route(path, method_router), ..self }
@@ -156,10 +157,11 @@ impl<S: Clone + Send + Sync + 'static> Protected<S> {
         };
         let gate = self.gate.clone();
         let pass = move |request, next| pass(gate.clone(), request, next);
-        // On conflicts, axum keeps what is merged in. 405 responses are behind the gate. Unknown
-        // paths get axum's own 404 without a gate: with several gates in a router, none of them is
-        // responsible for these. The router's own fallback takes precedence over a default one and
-        // stays behind the gate. The router's own setting for path checks is kept.
+        // On conflicts, axum keeps the settings of the router that is merged in. 405 responses are
+        // behind the gate. Unknown paths get axum's own 404 without a gate: with several gates in a
+        // router, none of them is responsible for unknown paths. The router's own fallback takes
+        // precedence over a default one and stays behind the gate. The router's own setting for
+        // path checks is kept.
         open.layer(from_fn(pass))
             .without_v07_checks()
             .merge(self.router.layer(AuthLayer::new(self.gate)))

@@ -7,8 +7,8 @@ use tower_layer::Layer;
 use crate::route::route;
 
 /// A layer that admits only callers who meet a [`Policy`](portcullis::Policy) and, if the route
-/// requires it, whose token is not revoked. Like [`portcullis_tower::RequireLayer`], and logs the
-/// route of a rejected request.
+/// requires it, whose token is not revoked. It works like [`portcullis_tower::RequireLayer`], and
+/// also logs the route of a rejected request.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Open routes are open as routes, not as path text.
+//! An open route opens the requests that axum's router matches to it, and not a path as text.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -50,7 +50,8 @@ fn spellings(prefix: &str) -> Vec<String> {
         format!("http://api.example{prefix}//health"),
     ]
     .into_iter()
-    // Without a prefix some are the route itself, or not valid request targets.
+    // Without a prefix, some of these spellings are the path of the route itself, or are not valid
+    // request targets.
     .filter(|spelling| *spelling != format!("{prefix}/health"))
     .filter(|spelling| spelling.parse::<http::Uri>().is_ok_and(|uri| !uri.path().is_empty()))
     .collect()
@@ -78,7 +79,8 @@ async fn only_the_route_is_open(case: &str, app: &Router, prefix: &str) {
     }
 }
 
-/// A handler that reports, also in a header, which `HEAD` keeps, that it was reached.
+/// Returns a handler that reports that it was reached: in the body, and in a header, which a
+/// response to `HEAD` also has.
 fn reached() -> MethodRouter {
     any(async || ([("x-reached", "")], "reached"))
 }
@@ -161,7 +163,7 @@ async fn protected_methods_of_an_open_path_stay_protected() {
     for (method, without, with) in [
         ("GET", (200, "get"), (200, "get")),
         ("PUT", (401, ""), (200, "put")),
-        // Behind the gate, like every undefined route.
+        // An undefined method is behind the gate, like every undefined route.
         ("POST", (401, ""), (405, "")),
     ] {
         let (status, _, body) = send(&app, method, "/orders", &NO_HEADERS).await;

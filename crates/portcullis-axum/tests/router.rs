@@ -53,7 +53,7 @@ async fn handler_receives_claims_as_its_own_type() {
     for extra in [json!({}), json!({"tenant": "seven"})] {
         let response = ask(&app, "/", Some(&token(&scene, &extra))).await;
         assert_eq!(response.status(), 403);
-        // A refreshed token would not fit either.
+        // There is no challenge, because a refreshed token would not fit either.
         assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
     }
 }
@@ -79,8 +79,8 @@ async fn protected_router_protects_routes_added_before_and_after() {
     assert_eq!(ask(&app, "/health", None).await.status(), 200);
 }
 
-/// No gate is responsible for an unknown path, and a gate of another issuer would call a valid
-/// token invalid.
+/// No gate is responsible for an unknown path, and a gate of another issuer would reject a valid
+/// token.
 #[tokio::test]
 async fn unrouted_path_is_404_behind_any_number_of_gates() {
     let [scene, other] = [Scene::new().await, Scene::new().await];
@@ -155,7 +155,7 @@ async fn optional_caller_is_none_or_valid() {
         assert_eq!(response.status(), 401, "{path}");
         assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
     }
-    // Claims that are present but do not fit are not absent.
+    // Claims that do not fit are rejected, and are not treated as absent.
     assert_eq!(ask(&app, "/", Some(&token(&scene, &json!({})))).await.status(), 403);
 }
 
@@ -213,7 +213,7 @@ async fn token_of_one_tenant_is_rejected_at_the_host_of_another() {
     for order in [["a.example", "b.example"], ["b.example", "a.example"]] {
         let app = protect(auth.clone(), router()).into_router();
         for host in order.into_iter().cycle().take(6) {
-            // The host in HTTP/1.1, and the authority in HTTP/2.
+            // HTTP/1.1 sends the host in the `Host` line, and HTTP/2 in the authority.
             for (uri, line) in [("/".to_owned(), Some(host)), (format!("https://{host}/"), None)] {
                 let mut request = Request::get(uri);
                 if let Some(line) = line {

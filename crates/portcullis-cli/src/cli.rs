@@ -142,7 +142,7 @@ pub(crate) struct CheckArguments {
     pub(crate) status_list: Option<NonZeroU64>,
 
     /// Validate as of this time, in seconds since 1970 [default: now]
-    // Up to the end of the year 9999.
+    // The maximum is the end of the year 9999.
     #[arg(long, value_name = "UNIX_SECONDS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=253_402_300_799))]
     pub(crate) at: Option<u64>,
 
@@ -316,7 +316,7 @@ If the reader closes standard output, the command stops; the exit code covers th
 pub(crate) fn parse() -> Result<Command, Exit> {
     Cli::try_parse().map(|cli| cli.command).map_err(|error| {
         if error.exit_code() == 0 {
-            // Help or version. A closed standard output is no error.
+            // The help or the version was requested. A closed standard output is not an error.
             let _ = error.print();
             return Exit::Good;
         }

@@ -6,7 +6,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 const STYLE: &str = include_str!("document/style.css");
 
-/// Script that shows the values of a plot at the pointer or at the position of the arrow keys.
+/// Script that shows the values of a plot at the pointer, or at the position chosen with the arrow
+/// keys.
 const VALUES: &str = include_str!("document/values.js");
 
 /// Renders a page. `scripts` run after the page's own script.

@@ -18,12 +18,13 @@ pub(crate) enum Exit {
     Disagree = 4,
     /// No setting reaches a goal of `tune`.
     Unmet = 5,
-    /// Ctrl-C: 128 + SIGINT, as shells report it. `bench` reports its measurements up to that point.
+    /// Ctrl-C ended the run, with a report of the measurements so far. The code is 128 + SIGINT, as
+    /// in shells.
     #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only `bench` handles Ctrl-C"))]
     Interrupted = 130,
 }
 
-/// The table, as `--help` shows it.
+/// The table of exit codes in `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  success

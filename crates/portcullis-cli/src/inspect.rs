@@ -25,7 +25,7 @@ use crate::output::Output;
 use suggest::Suggestion;
 use trial::Trial;
 
-/// What `--help` ends with.
+/// The text at the end of `inspect --help`.
 pub(crate) const HELP: &str = include_str!("inspect/help.txt");
 
 /// The output for one token.

@@ -23,7 +23,7 @@ use record::Answer;
 pub(crate) use record::Recording;
 use rotation::{Change, Rotations};
 
-/// What `--help` ends with.
+/// The text at the end of `jwks --help`.
 pub(crate) const HELP: &str = include_str!("jwks/help.txt");
 
 /// The result of the diagnosis.
@@ -32,12 +32,12 @@ struct Examined {
     location: String,
     /// Responses for metadata and keys, in the order of the requests.
     answers: Vec<Answer>,
-    /// The error of a service that fetches these keys.
+    /// The error that a service reports when it fetches these keys.
     fault: Option<String>,
     /// Whether the server answered with something other than a key set.
     #[serde(skip)]
     is_answered: bool,
-    /// How long a service uses these keys before it fetches again.
+    /// The time for which a service uses these keys before it fetches again, in seconds.
     ttl_secs: Option<u64>,
     accepted: Vec<Accepted>,
     skipped: Vec<Skipped>,
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &JwksArguments) -> Result<Exit, Failure> {
     Ok(if examined.accepted.is_empty() { Exit::NoKeys } else { Exit::Good })
 }
 
-/// Diagnoses the keys at this URL or file. If the URL answers without keys, tries it as an issuer.
+/// Diagnoses the keys at this URL or file. If the response has no keys, tries the URL as an issuer.
 async fn examine(arguments: &JwksArguments) -> Result<Examined, Failure> {
     let once = JwksArguments { watch: None, ..arguments.clone() };
     let mut given = Cow::Borrowed(arguments);
@@ -112,7 +112,7 @@ async fn examine_as_given(arguments: &JwksArguments) -> Result<Examined, Failure
     if let Some(url) = &arguments.discovery_url {
         builder = builder.discovery_url(url);
     } else if issuer.starts_with("https://sts.windows.net/") {
-        // Entra v1 publishes its metadata on another host, which the profile knows.
+        // Entra v1 publishes its metadata on another host, which the profile defines.
         builder = builder.profile(Profile::entra_v1());
     }
     if arguments.obey_no_cache {

@@ -16,7 +16,7 @@ use crate::output::Output;
 use line::{Keys, Task};
 use stage::Stage;
 
-/// The line format, as `--help` shows it.
+/// The description of the line format in `--help`.
 pub(crate) const HELP: &str = include_str!("jws/help.txt");
 
 pub(crate) fn run() -> Result<Exit, Failure> {

@@ -10,7 +10,7 @@ pub(crate) const MAX_LINE_BYTES: usize = 1024 * 1024;
 pub(crate) struct Line {
     /// Line number, from 1, counting blank lines.
     pub(crate) number: u64,
-    /// At most [`MAX_LINE_BYTES`].
+    /// The bytes of the line, at most [`MAX_LINE_BYTES`].
     pub(crate) text: Vec<u8>,
     /// Whether the line was truncated.
     pub(crate) cut: bool,
@@ -36,7 +36,7 @@ impl<R: BufRead> Lines<R> {
 
     fn read(&mut self) -> io::Result<Option<Line>> {
         let mut text = Vec::new();
-        // One more byte, for the newline.
+        // One byte is added for the newline.
         let most = MAX_LINE_BYTES as u64 + 1;
         if (&mut self.from).take(most).read_until(b'\n', &mut text)? == 0 {
             return Ok(None);

@@ -37,7 +37,8 @@ impl Output {
     }
 }
 
-/// The command line in shell syntax, with `TOKEN` for each of these tokens. No option takes a secret.
+/// Returns the command line in shell syntax, with `TOKEN` instead of each of `tokens`. No option
+/// takes a secret, so the rest is unchanged.
 pub(crate) fn command_line(tokens: &[String]) -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     let is_token = |word: &String| word != "-" && tokens.contains(word);
@@ -92,7 +93,8 @@ pub(crate) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
-            // Only white space between values: inside strings, JSON requires escapes for these.
+            // These characters occur only as white space between values: JSON requires that strings
+            // escape them.
             '\r' | '\n' | '\t' => text.push(' '),
             // Other hidden characters occur only inside strings.
             hidden if is_hidden(hidden) => {
@@ -124,9 +126,9 @@ fn lines(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns whether a terminal interprets the character or does not display it in place: control and
-/// format characters, bidirectional controls, characters without width, unassigned ones, and combining
-/// marks, which change the character before them.
+/// Returns whether a terminal interprets the character or does not display it in place. These are
+/// control and format characters, bidirectional controls, characters without width, and unassigned
+/// characters. Combining marks are hidden, too: they change the character before them.
 fn is_hidden(character: char) -> bool {
     // Letters that are displayed as blank.
     const FILLERS: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
@@ -134,7 +136,8 @@ fn is_hidden(character: char) -> bool {
     !matches!(character, ' '..='~') && (is_escaped() || FILLERS.contains(&character))
 }
 
-/// Replaces what looks like a token. Error messages quote misplaced arguments, and may end up in a log.
+/// Replaces text that looks like a token. Error messages quote misplaced arguments, and may be
+/// logged.
 fn without_tokens(text: &str) -> String {
     let in_token = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
     let mut kept = String::with_capacity(text.len());

@@ -23,7 +23,8 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
             "us" | "µs" => 1e-6,
             "ms" => 1e-3,
             "s" => 1.0,
-            // A lone number is in seconds. After another part, a missing unit is ambiguous.
+            // A number alone is in seconds. After a number with a unit, a number without one is
+            // ambiguous.
             "" if rest.len() == text.len() => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
@@ -144,7 +145,8 @@ pub(crate) fn number(number: f64) -> String {
     }
 }
 
-/// Formats a share in percent with three digits. A share just above 0 % or below 100 % is shown as such.
+/// Formats a share in percent with three digits. A share just above 0 % is shown as `below 0.001 %`, and one
+/// just below 100 % as `above 99.9 %`.
 pub(crate) fn percent(share: f64) -> String {
     match share * 100.0 {
         0.0 => "0 %".to_owned(),

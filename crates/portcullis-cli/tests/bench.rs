@@ -1,5 +1,5 @@
-//! The command `portcullis bench`. The times are meaningless here: the tests look at which figures there
-//! are, and at those that must add up.
+//! Tests `portcullis bench`. The times are meaningless here: the tests check which figures the
+//! report has, and the values of figures that do not depend on the machine.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -36,7 +36,7 @@ fn every_case_is_measured_in_one_run_and_written_in_every_format() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (html, csv, a) = (path("bench.html"), path("bench.csv"), path("a.json"));
     let options = ["--alg", "ES256", "--alg", "EdDSA", "--json", "--html", &html, "--csv", &csv];
-    // The last option takes precedence; the issuer may start slowly on a busy machine.
+    // `FAST[..7]` omits `--rotation-secs 0`, so that the rotation is measured.
     let options = [&options[..], &["--rotation-secs", "1", "--rotation-rps", "500"]].concat();
     let mut arguments = FAST[..7].to_vec();
     arguments.extend(options);
@@ -105,7 +105,8 @@ fn every_case_is_measured_in_one_run_and_written_in_every_format() {
     assert!(text.contains("B/A"), "{text}");
 }
 
-/// Equal up to the last digit of a float, which serde_json does not preserve.
+/// Asserts that the values are equal, except for the last digit of a float, which serde_json does
+/// not preserve.
 fn assert_same(one: &Value, other: &Value) {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
@@ -136,7 +137,7 @@ fn given_token_is_measured_with_its_key_even_if_expired() {
     let names: Vec<_> = cases.iter().map(|case| case["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["bare signature check", "cold", "warm", "jsonwebtoken"]);
     assert!(!told.stdout.contains(&token) && !told.stderr.contains(&token));
-    // A token is a credential, also where it is an argument.
+    // A token is a credential, so the report omits it even if it was an argument.
     let folder = tempfile::tempdir().unwrap();
     let html = folder.path().join("bench.html");
     let options = ["--jwks", &keys, "--html", html.to_str().unwrap(), &token];
@@ -148,7 +149,7 @@ fn given_token_is_measured_with_its_key_even_if_expired() {
     );
     assert!(!told.stdout.contains(&token) && !page.contains(&token));
     let text = bench(&["--jwks", &keys, "-"], &token).expect(0).stdout;
-    assert!(text.contains("is validated at the time of its issue"), "{text}");
+    assert!(text.contains("is validated as of the time of its issue"), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `portcullis check` end to end: verdicts, and what is never printed.
+//! `portcullis check` end to end: verdicts, and data that is never printed.
 
 mod support;
 
@@ -198,7 +198,7 @@ fn keys_are_discovered_and_fetched_again_for_an_unknown_kid() {
     let ended = run(&base, input.as_bytes()).expect(1);
     let rules: Vec<_> = ended.json().iter().map(|line| line["rule"].clone()).collect();
     assert_eq!(rules, [json!(null), json!("signature"), json!("kid"), json!("kid")]);
-    // The same keys by `--jwks`, for tokens with another spelling of the issuer.
+    // With `--jwks`, the same keys verify tokens of another issuer.
     let keys = format!("{url}/keys");
     let base = [
         "check",

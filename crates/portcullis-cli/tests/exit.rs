@@ -174,7 +174,7 @@ fn closed_standard_output_ends_the_command_without_an_error() {
         stdout.read_line(&mut first).unwrap();
         assert!(!first.is_empty());
         drop(stdout);
-        // The input stays open: the command ends because its reader is gone.
+        // Standard input stays open: the command ends because standard output is closed.
         while stdin.write_all(b"x\n").is_ok() {}
         let mut told = String::new();
         child.stderr.take().unwrap().read_to_string(&mut told).unwrap();

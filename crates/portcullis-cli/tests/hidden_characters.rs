@@ -1,5 +1,5 @@
-//! Characters of a token or a key set that a terminal interprets or hides: no command prints one, and the
-//! JSON output has the same values, escaped.
+//! Tests tokens and key sets with characters that a terminal interprets or hides. No command prints
+//! such a character, and the JSON output has the same values, escaped.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -32,7 +32,8 @@ fn every_fault_of_a_key_set_is_reported() {
     for (number, Row { name, fault, told, .. }) in rows.into_iter().enumerate() {
         let server = Server::start();
         server.set(JWKS, fault);
-        // Only faults that never end may run into the timeout.
+        // Faults that end in a timeout get a short timeout. The other faults must be reported
+        // before the timeout.
         let timeout = if told.contains("within 0.4 s") { "0.4" } else { "60" };
         let url = server.url(JWKS);
         let options = ["--fetch-timeout", timeout, "--max-body", "65536", "--json"];
@@ -239,7 +240,7 @@ fn commands_in_the_alarms_run_with_every_kind_of_location() {
     assert!(commands > 3, "{commands}");
     let url = server.url("");
     run(&["jwks", &url, "--watch", "1", "--every", "0.4"], b"").expect(0);
-    // Metadata by its own URL.
+    // `--discovery-url` names the URL of the metadata.
     let metadata = server.url(bad_metadata::METADATA);
     run(&["jwks", "--issuer", &url, "--discovery-url", &metadata], b"").expect(0);
     std::fs::write(&file, "<html>").unwrap();

@@ -130,7 +130,7 @@ fn rsa_key_without_alg_verifies_each_allowed_algorithm() {
             }
         }
         assert_eq!(answer(&json!({"id": 1, "jwk": jwk, "jws": jws}))["valid"], true);
-        // The key's own `alg` limits it.
+        // A key with `alg` is used only for that algorithm.
         jwk["alg"] = json!("RS384");
         assert_stage(&json!({"id": 1, "jwk": jwk, "jws": jws}), "select");
     }
@@ -270,7 +270,7 @@ fn ten_thousand_lines_are_answered_one_by_one_in_constant_memory() {
     for number in 0..10_000 {
         let line = json!({"id": number, "jwk": key.jwk(), "jws": jws});
         writeln!(stdin, "{line}").unwrap();
-        // Read before the next line is sent: output must not be buffered.
+        // The answer is read before the next line is sent: output must not be buffered.
         let mut answer = String::new();
         stdout.read_line(&mut answer).unwrap();
         let expected = format!(r#"{{"id":{number},"valid":true,"error":null,"stage":null}}"#);

@@ -1,4 +1,4 @@
-//! The commands of the crate's README, run with a token and the keys that it assumes.
+//! Runs the commands of the crate's README, with the token and the keys that the README assumes.
 
 mod support;
 
@@ -7,7 +7,7 @@ use support::{ISSUED, Issuer, run};
 
 const README: &str = include_str!("../README.md");
 
-/// The arguments of each line that runs `portcullis` with `token.txt` as its input.
+/// Returns the arguments of each line that runs `portcullis` with `token.txt` as its input.
 fn commands() -> Vec<Vec<&'static str>> {
     let lines = README.split("```sh\n").skip(1).flat_map(|block| {
         block

@@ -1,4 +1,5 @@
-//! The files of `portcullis tune --html` and `--page`, if the work fails and if it does not.
+//! Tests the files of `portcullis tune --html` and `--page`, both when the command fails and when
+//! it succeeds.
 
 mod support;
 
@@ -18,7 +19,7 @@ fn path_is_tried_before_the_work_and_nothing_is_written_if_the_work_fails() {
     std::fs::write(&file, "as it was").unwrap();
     run(&["tune", "--activity", "/nowhere.csv", "--html", file.to_str().unwrap()], b"").expect(2);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "as it was");
-    // No file is left if the work fails later.
+    // No file is left if the command fails after the paths were tested.
     let (html, page) = (folder.path().join("new.html"), folder.path().join("new-page.html"));
     let paths = ["--html", html.to_str().unwrap(), "--page", page.to_str().unwrap()];
     run(&[&["tune", "--activity", "/nowhere.csv"], &paths[..]].concat(), b"").expect(2);

@@ -1,5 +1,6 @@
-//! `portcullis tune` against `second_model/model.py`, a simulation written from the guide alone: every
-//! figure of twelve settings must lie in the interval that chance leaves. No difference is exempt.
+//! Compares `portcullis tune` with `second_model/model.py`, a simulation written from the guide
+//! alone. Every figure of twelve settings must agree within the statistical error. No difference is
+//! exempt.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,10 +20,11 @@ use support::run;
 
 /// The seed of the second model, which makes it deterministic.
 const SEED: &str = "1";
-/// The model's intervals have 4 standard errors on each side, the command's 1.96.
+/// The factor that widens the command's intervals, of 1.96 standard errors on each side, to 4
+/// standard errors, as in the model.
 const WIDEN: f64 = 4.0 / 1.96;
 
-/// By JSON pointer into the command's report: the figure, and its interval.
+/// Each figure and the bounds of its interval, by JSON pointer into the command's report.
 type Figures = BTreeMap<String, [f64; 3]>;
 
 fn folder() -> PathBuf {
@@ -36,7 +38,7 @@ fn settings() -> Vec<Vec<String>> {
 fn second_model() -> Vec<Figures> {
     let python = env::var_os("PORTCULLIS_PYTHON").unwrap_or_else(|| "python3".into());
     let output = Command::new(python)
-        .arg("-B") // nothing is written beside the sources
+        .arg("-B") // Python must not write bytecode beside the sources
         .args([folder().join("model.py"), folder().join("settings.json"), SEED.into()])
         .output()
         .unwrap();
@@ -50,7 +52,8 @@ fn report(setting: &[String]) -> Value {
     run(&arguments, b"").expect(0).json().remove(0)
 }
 
-/// Returns how the command's figure differs from the second model's, if it does.
+/// Describes how the command's figure differs from the second model's. Returns `None` if it does
+/// not.
 fn difference(report: &Value, pointer: &str, [value, low, high]: [f64; 3]) -> Option<String> {
     let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_f64);
     let Some(reported) = number(pointer) else {

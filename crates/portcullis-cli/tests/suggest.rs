@@ -289,7 +289,7 @@ fn from_environment(printed: &str) -> AuthenticatorBuilder {
     .unwrap()
 }
 
-/// Serves metadata at this URL, for the token's issuer, and the keys.
+/// Serves the metadata of the token's issuer at this URL, and the key set.
 fn published(url: &str, token: &str, key: &TestKey) -> ScriptedFetch {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&payload).unwrap();
@@ -347,7 +347,8 @@ async fn suggested_settings_accept_the_token_and_reject_the_id_token_of_each_pro
         let function = format!("Profile::{}()", profile.replace('-', "_"));
         assert!(profile == "jwt" || printed.contains(&function), "{profile}: {printed}");
         for builder in [from_environment(&printed), from_rust(&printed)] {
-            // A printed discovery URL must be used; otherwise keys come from the given key set.
+            // If a discovery URL is printed, the keys are discovered there. Otherwise the keys are
+            // given directly.
             let place =
                 printed.lines().find_map(|line| line.split_once("DISCOVERY_URL=")?.1.into());
             let builder = match place {
@@ -363,7 +364,8 @@ async fn suggested_settings_accept_the_token_and_reject_the_id_token_of_each_pro
         }
         profiles.push(profile);
     }
-    // No claim distinguishes Dex's ID tokens, so nothing is suggested: see the test below.
+    // No claim distinguishes Dex's ID tokens from its access tokens, so nothing is suggested: see
+    // the test below.
     profiles.push("dex");
     for name in Profile::names() {
         assert!(profiles.contains(&name), "{name} is not shown");

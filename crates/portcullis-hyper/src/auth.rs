@@ -12,14 +12,14 @@ use portcullis::{
 use crate::future::ResponseFuture;
 
 /// A service that rejects requests without a valid token, and inserts the caller, an
-/// [`Authenticated`](portcullis::Authenticated), into the extensions of the others.
+/// [`Authenticated`](portcullis::Authenticated), into the extensions of all other requests.
 ///
 /// Refusals have no body, so that responses can have any body type. If bodies can be created from
 /// bytes, call [`with_bodies`](Self::with_bodies): refusals then have the body that the
 /// authenticator's settings define, and the service serves the metadata of the protected resource.
 ///
 /// The inner service is cloned only for requests that must wait for a key. Put a service that is
-/// not `Clone` into an `Arc`. Nothing has to be `Send`.
+/// not `Clone` into an `Arc`. Neither the services nor their futures and bodies have to be `Send`.
 ///
 /// ```
 /// use http::{Request, Response};

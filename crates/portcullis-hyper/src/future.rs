@@ -34,7 +34,7 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        // Waiting for a fetch.
+        // The request waits for a fetch.
         Waiting { admission: Pending<Admission>, call: Option<(S, Request<B>)> },
         Inner { #[pin] future: S::Future },
         Answered { response: Option<Box<S::Response>> },

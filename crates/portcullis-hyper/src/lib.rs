@@ -42,8 +42,9 @@
 //!
 //! # Without a service
 //!
-//! A service that is a single function needs only the core. A refusal is an error: the handler
-//! returns it with `?`, and the caller of the handler converts it to the response:
+//! A service that is a single function needs only the core crate, `portcullis`. A refusal is an
+//! error: the handler returns it with `?`, and the function that calls the handler converts it to
+//! the response:
 //!
 //! ```
 //! use std::convert::Infallible;

@@ -28,7 +28,7 @@ fn token(scene: &Scene, extra: &Value) -> String {
     scene.token("alice").scopes(["a"]).roles(["clerk"]).claims(extra).sign()
 }
 
-/// Returns the same token, signed with a key that is not the issuer's.
+/// Returns a token like the issuer's, signed with a key that is not the issuer's.
 fn forged(scene: &Scene) -> String {
     let key = TestKey::generate("k", Algorithm::Es256);
     scene.token("alice").signed_with(Arc::new(key)).sign()
@@ -115,7 +115,7 @@ async fn handler_receives_claims_as_its_own_type() {
         for extra in [json!({}), json!({"tenant": "seven"})] {
             let response = ask(version, &address, Some(&token(&scene, &extra))).await;
             assert_eq!(response.status(), 403);
-            // A refreshed token would not fit either.
+            // There is no challenge, because a refreshed token would not fit either.
             assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
         }
     }
@@ -161,9 +161,10 @@ async fn optional_caller_is_none_or_valid() {
         assert_eq!(ask(version, &open, None).await.text().await.unwrap(), "stranger");
         assert_eq!(ask(version, &open, Some(&good)).await.text().await.unwrap(), "alice");
         assert_eq!(ask(version, &open, Some("a.b.c")).await.status(), 401);
-        // Claims that are present but do not fit are not absent.
+        // Claims that do not fit are rejected, and are not treated as absent.
         assert_eq!(ask(version, &open, Some(&token(&scene, &json!({})))).await.status(), 403);
-        // A handler that requires a caller asks for a token behind an optional service.
+        // Behind an optional service, a handler that requires a caller rejects a request without a
+        // token.
         for address in [&named, &required] {
             let response = ask(version, address, None).await;
             assert_eq!(response.status(), 401);
@@ -225,7 +226,7 @@ async fn request_without_keys_is_503_until_they_are_fetched() {
         let retry_after: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
         assert!((1..=2).contains(&retry_after), "{retry_after}");
         assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-        // A token that no key can make valid does not wait.
+        // A malformed token is rejected without a wait for the keys.
         assert_eq!(ask(version, &address, Some("a.b.c")).await.status(), 401);
         let before = scene.fetch.requests().len();
         scene.publish([&*scene.key]);
@@ -266,7 +267,7 @@ async fn refused_request_does_not_reach_the_service() {
     }
 }
 
-/// Nothing has to be `Send`, for single-threaded runtimes.
+/// On a single-threaded runtime, neither the services nor their futures have to be `Send`.
 #[tokio::test]
 async fn outer_service_finds_the_refusal_in_the_response() {
     let scene = Scene::published().await;

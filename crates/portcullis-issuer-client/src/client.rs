@@ -11,7 +11,8 @@ use url::{Host, Url};
 use crate::error::ClientError;
 use crate::token::CallerToken;
 
-/// The timeout of a request: far longer than the issuer needs, because the app's caller waits.
+/// The timeout of a request. It is far longer than the issuer needs, and limits how long the app's
+/// caller waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The maximum size of a response, in bytes: all roles and scopes of a user have at most 2 KiB.
@@ -38,7 +39,7 @@ pub struct IssuerClient {
     issuer: Url,
 }
 
-/// The current data of a user. The token has the data of the time when it was issued.
+/// The current data of a user. A token contains the data as they were when the token was issued.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Me {
@@ -57,8 +58,8 @@ impl IssuerClient {
     ///
     /// # Errors
     ///
-    /// Returns [`ClientError::Url`] unless it is an https URL, or an http URL of a loopback host, and
-    /// [`ClientError::Setup`] if the TLS backend cannot be set up.
+    /// Returns [`ClientError::Url`] unless `issuer` is an https URL, or an http URL of a loopback
+    /// host, and [`ClientError::Setup`] if the TLS backend cannot be set up.
     pub fn new(issuer: &str) -> Result<Self, ClientError> {
         let wrong = |why| ClientError::Url { url: issuer.to_owned(), why };
         let parsed = Url::parse(issuer)
@@ -107,12 +108,12 @@ impl IssuerClient {
     ///
     /// # Errors
     ///
-    /// Returns [`ClientError::NoSuchSession`] if the user has no session with this `id`,
-    /// [`ClientError::Rejected`] if the session of `caller` has ended,
+    /// Returns [`ClientError::NoSuchSession`] if the user has no session with this `id`, and
+    /// [`ClientError::Rejected`] if the session of `caller` has ended. Returns
     /// [`ClientError::Unreachable`] if there is no response within 5 seconds, and
     /// [`ClientError::Unexpected`] for any other response.
     pub async fn end_session(&self, caller: &CallerToken, id: &str) -> Result<(), ClientError> {
-        // As a path segment, these would address another resource.
+        // As path segments, these values would address another resource.
         if matches!(id, "" | "." | "..") {
             return Err(ClientError::NoSuchSession);
         }
@@ -144,7 +145,8 @@ impl IssuerClient {
     }
 }
 
-/// Whether the host needs no TLS. Not for `*.localhost`, which a resolver may map to another machine.
+/// Whether the host needs no TLS. `*.localhost` needs TLS, because a resolver may map it to another
+/// machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -154,7 +156,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Without the URL, which may contain what a caller sent.
+/// Converts the error without its URL, which may contain data that a caller sent.
 fn unreachable(error: reqwest::Error) -> ClientError {
     ClientError::Unreachable(error.without_url().into())
 }

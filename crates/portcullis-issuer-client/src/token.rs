@@ -98,7 +98,8 @@ fn from_authorization(headers: &HeaderMap) -> Result<Option<CallerToken>, Client
     CallerToken::from_bytes(token.trim_ascii()).map(Some)
 }
 
-/// HTTP/2 may split cookies over several lines (RFC 9113 section 8.2.3).
+/// Reads the token from the cookie of this name. HTTP/2 may split cookies over several lines (RFC
+/// 9113 section 8.2.3).
 fn from_cookie(headers: &HeaderMap, name: &str) -> Result<Option<CallerToken>, ClientError> {
     let mut tokens = headers
         .get_all(COOKIE)
@@ -112,7 +113,7 @@ fn from_cookie(headers: &HeaderMap, name: &str) -> Result<Option<CallerToken>, C
         })
         .filter(|token| !token.is_empty());
     let Some(token) = tokens.next() else { return Ok(None) };
-    // Another host of the domain may have set one of the two.
+    // Another host of the domain may have set one of the two cookies.
     if tokens.next().is_some() {
         return Err(ClientError::RepeatedToken);
     }

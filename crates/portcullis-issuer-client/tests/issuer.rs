@@ -49,7 +49,7 @@ async fn caller_is_known_until_the_session_ends() {
     let client = IssuerClient::new(&url).unwrap();
     let (phone, phone_session) = login(&url).await;
     let (laptop, laptop_session) = login(&url).await;
-    // The same for header and cookie.
+    // The result is the same for a token in the header and for a token in the cookie.
     for phone in [in_header(&phone), in_cookie(&phone)] {
         let me = client.me(&phone).await.unwrap();
         assert_eq!((me.name.as_str(), me.roles), ("alice", vec!["clerk".to_owned()]));

@@ -3,8 +3,11 @@
 
 mod audit;
 mod clients;
+mod clock;
+mod config;
 mod keys;
 mod metrics;
+mod restored;
 mod serve;
 mod sessions;
 mod time;
@@ -12,16 +15,19 @@ mod users;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use portcullis_issuer::{Issuer, IssuerConfig, SETTINGS};
+use portcullis_issuer::{
+    CONFIG_VARIABLE, Issuer, IssuerConfig, SETTINGS, SettingSources, warn_of_ignored_variables,
+};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// The Portcullis issuer: users log in, and any service validates their tokens locally.
 ///
 /// The first start makes the database, a key file beside it (keep a copy: without it the signing
-/// key cannot be decrypted) and a signing key. Then add somebody who can log in:
+/// key cannot be decrypted) and a signing key. Then add a user:
 ///
 ///   portcullis-issuer users add alice --role admin --scope orders:read
 ///   portcullis-issuer
@@ -33,6 +39,9 @@ type Outcome = Result<(), Box<dyn Error>>;
 #[derive(Debug, Parser)]
 #[command(version, after_help = settings_help(), verbatim_doc_comment)]
 pub(crate) struct Cli {
+    /// A settings file (TOML); a variable wins over its key there
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -59,6 +68,17 @@ enum Command {
     /// What tokens are signed with
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// What depends on the machine's clock
+    #[command(subcommand)]
+    Clock(clock::Clock),
+    /// Make a database safe that was restored from a backup, before it serves again
+    ///
+    /// Withdraws all keys, ends all sessions and starts new status lists: a backup has keys and
+    /// sessions that were withdrawn and ended later. Users log in again.
+    Restored,
+    /// The settings, and where they come from
+    #[command(subcommand)]
+    Config(config::Config),
 }
 
 impl Cli {
@@ -73,15 +93,28 @@ impl Cli {
     }
 }
 
-pub(crate) async fn run(cli: Cli) -> Outcome {
-    let config = IssuerConfig::from_env()?;
-    match cli.command.unwrap_or(Command::Serve) {
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    let sources = SettingSources::from_env(cli.config.as_deref())?;
+    let command = match cli.command.unwrap_or(Command::Serve) {
+        Command::Config(command) => return config::run(command, &sources),
+        other => other,
+    };
+    warn_of_ignored_variables();
+    act(command, sources.config()?).await.map(|()| ExitCode::SUCCESS)
+}
+
+async fn act(command: Command, config: IssuerConfig) -> Outcome {
+    match command {
         Command::Serve => serve::serve(config).await,
         Command::Users(command) => users::run(command, config).await,
         Command::Sessions(command) => sessions::run(command, config).await,
         Command::Clients(command) => clients::run(command, config).await,
         Command::Audit { after } => audit::run(after, config).await,
         Command::Keys(command) => keys::run(command, config).await,
+        Command::Clock(command) => clock::run(command, config).await,
+        Command::Restored => restored::run(config).await,
+        // It needs no valid settings, and was run before they were checked.
+        Command::Config(_) => Ok(()),
     }
 }
 
@@ -142,7 +175,11 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn settings_help() -> String {
-    let mut help = String::from("Settings are environment variables:\n");
+    let mut help = format!(
+        "Settings are environment variables, or keys of the TOML file that --config or \
+         {CONFIG_VARIABLE} names: the key of IDENTSPHERE_ACCESS_EXPIRY_SECS is \
+         access_expiry_secs.\n"
+    );
     for setting in SETTINGS {
         let default = match setting.default {
             "" => "not set".to_owned(),

@@ -19,3 +19,12 @@ pub(crate) fn now_millis(clock: &dyn Clock) -> u64 {
 pub(crate) fn secs(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
+
+/// How far the clock may be ahead of the last run of housekeeping, in seconds.
+const BOUND: i64 = 7 * 24 * 60 * 60;
+
+/// Returns whether the clock is so far ahead of the last run that it may be wrong: what cannot be
+/// undone, as a deletion, then waits for an operator.
+pub(crate) fn is_ahead(last: i64, now: i64) -> bool {
+    now.saturating_sub(last) > BOUND
+}

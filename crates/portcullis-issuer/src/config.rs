@@ -1,9 +1,16 @@
-//! The issuer's settings: one table of names, one struct of values, one place that checks them.
+//! The issuer's settings: one table of names, one struct of values, one place that checks them, and
+//! two sources, variables and a file.
 
 mod check;
 mod database_url;
 mod env;
+mod file;
+mod kind;
 mod settings;
+mod shown;
+mod sources;
+mod warnings;
+mod written;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,12 +21,23 @@ use axum::http::HeaderName;
 use portcullis::clock::{Clock, SystemClock};
 
 pub use self::database_url::DatabaseUrl;
-pub use self::settings::{SETTINGS, Setting};
+pub use self::kind::Kind;
+use self::settings::PREFIX;
+pub use self::settings::{CONFIG_VARIABLE, SETTINGS, Setting};
+pub use self::shown::EffectiveSetting;
+pub use self::sources::{Origin, SettingSources, ignored_variables, warn_of_ignored_variables};
 use crate::clock::secs;
 use crate::domain::keys::{KeyEncryptionKey, Schedule, Signer, SigningAlgorithm};
-use crate::domain::sessions::Lifetimes;
+use crate::domain::network::Network;
+pub use crate::domain::second_factor::SecondFactorMode;
+use crate::domain::sessions::{Budget, Rules};
 use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
+use crate::notify::Notifier;
+
+/// The number of connections of all clients together: below the 1,024 files that a process may
+/// usually open, and above what one issuer has to do.
+pub(crate) const MAX_CONNECTIONS: u32 = 896;
 
 /// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
 ///
@@ -36,10 +54,19 @@ pub use crate::domain::users::PasswordCost;
 pub struct IssuerConfig {
     /// The issuer's own URL, exactly as it stands in every token (`IDENTSPHERE_ISSUER`).
     pub issuer: String,
+    /// The one host, besides loopback hosts, that `issuer` may have with http: everyone on the network
+    /// between can read passwords and tokens (`IDENTSPHERE_DANGEROUS_HTTP_HOST`).
+    pub dangerous_http_host: Option<String>,
     /// Where the binary listens (`IDENTSPHERE_LISTEN`).
     pub listen: SocketAddr,
     /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
     pub metrics_listen: Option<SocketAddr>,
+    /// Where the binary answers health probes besides [`listen`](Self::listen), if anywhere
+    /// (`IDENTSPHERE_HEALTH_LISTEN`).
+    pub health_listen: Option<SocketAddr>,
+    /// The number of connections that one client address may have open
+    /// (`IDENTSPHERE_CONNECTIONS_PER_ADDRESS`).
+    pub connections_per_address: u32,
     /// How long it goes on serving when it is told to stop (`IDENTSPHERE_SHUTDOWN_DELAY_SECS`).
     pub shutdown_delay: Duration,
     /// The SQLite file (`IDENTSPHERE_DATABASE`).
@@ -48,6 +75,9 @@ pub struct IssuerConfig {
     pub database_url: Option<DatabaseUrl>,
     /// Who else the tokens are meant for (`IDENTSPHERE_AUDIENCES`).
     pub audiences: Vec<String>,
+    /// Whether a user's token is for the issuer alone unless its client names other resources
+    /// (`IDENTSPHERE_NARROW_TOKENS`).
+    pub narrow_tokens: bool,
     /// Lifetime of an access token, in whole seconds (`IDENTSPHERE_ACCESS_EXPIRY_SECS`).
     pub access_expiry: Duration,
     /// How long an unused session lives (`IDENTSPHERE_REFRESH_EXPIRY_SECS`).
@@ -56,6 +86,9 @@ pub struct IssuerConfig {
     pub session_max: Duration,
     /// How long a refresh may be asked again (`IDENTSPHERE_REFRESH_GRACE_SECS`).
     pub refresh_grace: Duration,
+    /// How many refreshes a session has in 5 minutes; any number if it is 0
+    /// (`IDENTSPHERE_REFRESHES_PER_SESSION`).
+    pub refreshes_per_session: u32,
     /// How long a status list may be kept before it is fetched again
     /// (`IDENTSPHERE_STATUS_LIST_TTL_SECS`).
     pub status_list_ttl: Duration,
@@ -80,11 +113,16 @@ pub struct IssuerConfig {
     pub attempts_per_account: u32,
     /// The same of an address (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS`).
     pub attempts_per_address: u32,
-    /// Where a proxy in front writes the client's address
+    /// The header in which a proxy in front writes the client's address
     /// (`IDENTSPHERE_CLIENT_ADDRESS_HEADER`).
     pub client_address_header: Option<HeaderName>,
+    /// The proxies whose header counts; every connection's if it is empty
+    /// (`IDENTSPHERE_TRUSTED_PROXIES`).
+    pub trusted_proxies: Vec<Network>,
     /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
     pub password_cost: PasswordCost,
+    /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
+    pub second_factor: SecondFactorMode,
     /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
     pub audit_retention: Duration,
     /// Which hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
@@ -94,6 +132,12 @@ pub struct IssuerConfig {
     pub trusted_origins: Vec<String>,
     /// Whether anybody may make a user over HTTP (`IDENTSPHERE_REGISTRATION`).
     pub registration: bool,
+    /// Whether registration waits until the user has proven an address, which is the user's name
+    /// (`IDENTSPHERE_ADDRESS_VERIFICATION`).
+    pub address_verification: bool,
+    /// Delivers messages to users (`IDENTSPHERE_NOTIFIER`). Without one there is no password reset,
+    /// no invitation and no address verification.
+    pub notifier: Option<Arc<dyn Notifier>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -104,16 +148,21 @@ impl IssuerConfig {
     pub fn new(issuer: impl Into<String>, database: impl Into<PathBuf>) -> Self {
         Self {
             issuer: issuer.into(),
+            dangerous_http_host: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             metrics_listen: None,
+            health_listen: None,
+            connections_per_address: 256,
             shutdown_delay: Duration::ZERO,
             database: database.into(),
             database_url: None,
             audiences: Vec::new(),
+            narrow_tokens: false,
             access_expiry: Duration::from_secs(900),
             refresh_expiry: Duration::from_secs(30 * 24 * 60 * 60),
             session_max: Duration::from_secs(90 * 24 * 60 * 60),
             refresh_grace: Duration::from_secs(10),
+            refreshes_per_session: 300,
             status_list_ttl: Duration::from_secs(60),
             jwks_max_age: Duration::from_secs(300),
             key_rotation: Some(Duration::from_secs(30 * 24 * 60 * 60)),
@@ -125,11 +174,15 @@ impl IssuerConfig {
             attempts_per_account: 20,
             attempts_per_address: 200,
             client_address_header: None,
+            trusted_proxies: Vec::new(),
             password_cost: PasswordCost::default(),
+            second_factor: SecondFactorMode::default(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
             trusted_origins: Vec::new(),
             registration: false,
+            address_verification: false,
+            notifier: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -149,18 +202,21 @@ impl IssuerConfig {
         TokenSettings {
             issuer: self.issuer.clone(),
             audiences: self.audiences.clone(),
+            narrow: self.narrow_tokens,
             access_expiry: self.access_expiry,
             status_list_ttl: self.status_list_ttl,
             clock_skew: self.clock_skew,
+            second_factor_required: self.second_factor == SecondFactorMode::Required,
         }
     }
 
     /// The settings of sessions.
-    pub(crate) fn lifetimes(&self) -> Lifetimes {
-        Lifetimes {
-            unused: self.refresh_expiry,
-            longest: self.session_max,
-            grace: self.refresh_grace,
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            idle_secs: secs(self.refresh_expiry),
+            max_secs: secs(self.session_max),
+            grace_secs: secs(self.refresh_grace),
+            budget: Budget::new(self.refreshes_per_session),
         }
     }
 }

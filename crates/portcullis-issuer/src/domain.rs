@@ -4,10 +4,18 @@
 pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod hash;
+pub(crate) mod host_cookie;
+pub(crate) mod housekeeping;
 pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod login;
+pub(crate) mod messages;
+pub(crate) mod network;
 pub(crate) mod peer;
+pub(crate) mod people;
+pub(crate) mod registration;
+pub(crate) mod rekey;
 pub(crate) mod scope;
 pub(crate) mod second_factor;
 pub(crate) mod sessions;
@@ -19,8 +27,15 @@ use std::sync::Arc;
 
 use self::audit::Audit;
 use self::clients::Clients;
+use self::host_cookie::HostCookies;
+use self::housekeeping::Housekeeping;
 use self::introspection::Introspection;
 use self::keys::{Keeper, KeyRing};
+use self::login::Logins;
+use self::messages::Messages;
+use self::people::People;
+use self::registration::Registrations;
+use self::rekey::Rekeyer;
 use self::second_factor::SecondFactors;
 use self::sessions::Sessions;
 use self::tokens::StatusLists;
@@ -32,10 +47,19 @@ use crate::error::StoreError;
 pub(crate) struct Domain {
     pub(crate) audit: Arc<Audit>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) host_cookies: HostCookies,
+    pub(crate) housekeeping: Arc<Housekeeping>,
+    pub(crate) housekeeper: housekeeping::Keeper,
     pub(crate) introspection: Introspection,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Keeper,
-    pub(crate) second_factors: SecondFactors,
+    pub(crate) logins: Logins,
+    /// Where there is a notifier.
+    pub(crate) messages: Option<Arc<Messages>>,
+    pub(crate) people: Arc<People>,
+    pub(crate) registrations: Registrations,
+    pub(crate) rekeyer: Rekeyer,
+    pub(crate) second_factors: Arc<SecondFactors>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) status_lists: Arc<StatusLists>,
     pub(crate) users: Arc<Users>,
@@ -48,6 +72,8 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError
 
 /// A process that may share its store with others.
 pub(crate) trait Member: Send + Sync {
-    /// Returns whether this process does the periodic work: rotating keys, deleting old events.
+    /// Returns whether this process does the periodic work: rotating keys, housekeeping.
     fn leads(&self) -> bool;
+    /// Returns when housekeeping ran last, if it has.
+    fn heartbeat(&self) -> Answer<'_, Option<i64>>;
 }

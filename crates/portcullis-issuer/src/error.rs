@@ -99,9 +99,27 @@ pub enum Error {
         name: String,
     },
 
-    /// A user's name, password, role or scope does not fit.
+    /// There is nothing that delivers messages to users.
+    #[error(
+        "there is no notifier to deliver the token; set IDENTSPHERE_NOTIFIER (or \
+         IssuerConfig::notifier)"
+    )]
+    NoNotifier,
+
+    /// There is no user of that name or id.
+    #[error("there is no user {name:?}; `portcullis-issuer users list` shows those there are")]
+    NoSuchUser {
+        /// The name or id.
+        name: String,
+    },
+
+    /// A user's name, address, role or scope does not fit.
     #[error("{0}")]
     InvalidUser(&'static str),
+
+    /// A new password breaks a rule: it is too short, too long, the user's name or common.
+    #[error("{0}")]
+    InvalidPassword(&'static str),
 
     /// There is a machine client of that id already.
     #[error("there is already a client {id:?}")]

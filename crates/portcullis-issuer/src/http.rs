@@ -1,17 +1,23 @@
-//! The issuer over HTTP: which path leads where. Everything else is below.
+//! The issuer over HTTP: the routes. Everything else is below.
 
+mod admin;
 mod api;
 mod audit;
 mod auth;
 mod body;
+mod connections;
 mod cookies;
 mod cross_site;
+mod logout;
+mod messages;
 mod metadata;
 mod oauth;
 mod openapi;
 mod operation;
+mod password;
 mod peer;
 mod problem;
+mod problem_document;
 mod protected;
 mod readiness;
 mod second_factor;
@@ -27,25 +33,29 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
+use axum::routing::get;
 use portcullis::Policy;
 use portcullis_axum::RequireLayer;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use self::admin::changes;
 pub(crate) use self::api::Api;
 use self::openapi::{A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, of, open, own};
 use self::problem::Problem as P;
 pub(crate) use self::problem::no_such_page;
 pub use self::protected::LiveSession;
 pub(crate) use self::protected::{authenticator, protect};
-pub(crate) use self::serve::serve;
+pub(crate) use self::serve::{serve, serve_probes};
 use crate::domain::audit::AUDIT_SCOPE;
+use crate::domain::people::ADMIN_SCOPE;
 
 /// More than any body that makes sense here: a name and a password.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let routes = for_anybody(api).merge(protected::protect_own(api, for_users()));
+    let for_users = for_users().merge(for_administrators(api));
+    let routes = for_anybody(api).merge(protected::protect_own(api, for_users));
     let router = openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
@@ -57,13 +67,29 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     router.layer(from_fn(trace::in_a_span)).with_state(api.clone())
 }
 
+/// The health probes alone, for a listener of their own.
+pub(crate) fn probes(api: &Arc<Api>) -> Router {
+    Router::new()
+        .route("/healthz", get(operation::alive))
+        .route("/readyz", get(operation::ready))
+        .fallback(no_such_page)
+        .with_state(api.clone())
+}
+
 fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
-    let wrong_credentials = &[of(P::WrongCredentials), of(P::CrossSite)];
-    let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken)];
+    let wrong_credentials = &[
+        of(P::WrongCredentials),
+        of(P::SecondFactorNeeded),
+        of(P::WrongCode),
+        of(P::SecondFactorLocked),
+        of(P::CrossSite),
+        of(P::InvalidTarget),
+    ];
+    let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken), of(P::InvalidTarget)];
     let routes = OpenApiRouter::with_openapi(openapi::document(&api.config))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
-        .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, wrong_token]))
-        .routes(open(routes!(auth::logout), &[A_BODY, A_REFRESH_COOKIE]))
+        .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, wrong_token]))
+        .routes(open(routes!(logout::logout), &[A_BODY, A_REFRESH_COOKIE, &[of(P::NoSession)]]))
         .routes(oauth::documented(routes!(oauth::token::token), oauth::OF_TOKENS))
         .routes(oauth::documented(routes!(oauth::introspect::introspect), &[]))
         .routes(oauth::documented(routes!(oauth::revoke::revoke), oauth::OF_REVOCATION))
@@ -73,9 +99,24 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(well_known::metadata_of_rfc_8414))
         .routes(routes!(operation::alive))
         .routes(open(routes!(operation::ready), &[&[of(P::NotReady(""))]]));
-    if api.config.registration {
-        let refusals = &[of(P::InvalidUser("")), of(P::NameTaken)];
-        routes.routes(open(routes!(users::register), &[A_BODY, refusals]))
+    let routes = match (api.config.registration, api.config.address_verification) {
+        (false, _) => routes,
+        (true, false) => {
+            let refusals = &[of(P::InvalidUser("")), of(P::InvalidPassword("")), of(P::NameTaken)];
+            routes.routes(open(routes!(users::register), &[A_BODY, AN_ATTEMPT, refusals]))
+        }
+        (true, true) => {
+            let refusals = &[of(P::InvalidUser("")), of(P::InvalidPassword(""))];
+            routes.routes(open(routes!(users::register_address), &[A_BODY, AN_ATTEMPT, refusals]))
+        }
+    };
+    if api.config.notifier.is_some() {
+        let new_password = &[of(P::WrongToken), of(P::InvalidPassword(""))];
+        let password = &[of(P::WrongToken), of(P::WrongPassword)];
+        routes
+            .routes(open(routes!(messages::request_reset), &[A_BODY, AN_ATTEMPT]))
+            .routes(open(routes!(messages::set_password), &[A_BODY, AN_ATTEMPT, new_password]))
+            .routes(open(routes!(messages::verify_address), &[A_BODY, AN_ATTEMPT, password]))
     } else {
         routes
     }
@@ -83,23 +124,65 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
 
 fn for_users() -> OpenApiRouter<Arc<Api>> {
     let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
-    let just_stepped_up = RequireLayer::new(second_factor::just_stepped_up());
+    let just_stepped_up = || RequireLayer::new(second_factor::just_stepped_up());
     let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists)];
-    let shown = &[of(P::WrongCode), of(P::NoSecondFactor)];
+    let shown = &[of(P::WrongCode), of(P::SecondFactorLocked), of(P::NoSecondFactor)];
+    let new_password = &[of(P::WrongPassword), of(P::InvalidPassword(""))];
     let no_second_factor = &[of(P::NoSecondFactor)];
     OpenApiRouter::default()
         .routes(own(routes!(users::me), &[]))
         .routes(own(routes!(sessions::list), &[]))
         .routes(own(routes!(sessions::end), &[&[of(P::NoSuchSession)]]))
         .routes(own(routes!(sessions::end_all), &[]))
-        .routes(own(routes!(second_factor::step_up), &[A_BODY, AN_ATTEMPT, shown]))
-        .routes(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled]))
-        .routes(
+        .routes(unseen(own(routes!(second_factor::step_up), &[A_BODY, AN_ATTEMPT, shown])))
+        .routes(unseen(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled])))
+        .routes(unseen(
             own(routes!(second_factor::remove), &[no_second_factor])
-                .map(|route| route.route_layer(just_stepped_up)),
-        )
-        .routes(
+                .map(|route| route.route_layer(just_stepped_up())),
+        ))
+        .routes(unseen(
+            own(routes!(second_factor::new_recovery_codes), &[no_second_factor])
+                .map(|route| route.route_layer(just_stepped_up())),
+        ))
+        .routes(unseen(own(routes!(password::change), &[A_BODY, AN_ATTEMPT, new_password])))
+        .routes(unseen(
             own(routes!(audit::events), &[&[of(P::WrongQuery)]])
                 .map(|route| route.route_layer(for_auditors)),
-        )
+        ))
+}
+
+/// A route for credentials that no API has seen.
+fn unseen(route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> {
+    route.map(|route| route.route_layer(from_fn(protected::issuers_own_only)))
+}
+
+/// What may be wrong with an operation on another user's account.
+const ADMINISTRATION: &[openapi::Refusal] = &[of(P::NotAnAdministrator), of(P::NoSuchUser)];
+
+fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {
+    let new_password = &[of(P::InvalidPassword(""))];
+    let new_names = &[of(P::InvalidUser(""))];
+    let invited = &[of(P::InvalidUser("")), of(P::NameTaken)];
+    let routes = OpenApiRouter::default();
+    let routes = if api.config.notifier.is_some() {
+        routes.routes(own(routes!(admin::invite), &[ADMINISTRATION, A_BODY, invited]))
+    } else {
+        routes
+    };
+    routes
+        .routes(own(routes!(changes::set_address), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
+        .routes(own(routes!(changes::remove), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::set_password), &[ADMINISTRATION, A_BODY, new_password]))
+        .routes(own(routes!(changes::disable), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::enable), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::end_sessions), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::set_roles), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::set_scopes), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::unlock), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::end_all_sessions), &[ADMINISTRATION]))
+        // The token's scope as well as the user's: a narrowed token of an administrator is not enough.
+        .route_layer(RequireLayer::new(Policy::scopes([ADMIN_SCOPE])))
+        .route_layer(from_fn(protected::issuers_own_only))
 }

@@ -1,10 +1,12 @@
 //! The issuer: puts the services together, and is the API for an app and the binary.
 
+mod accounts;
 mod clients;
 #[cfg(test)]
 mod full;
 mod keys;
 mod open;
+mod restored;
 #[cfg(feature = "testing")]
 mod testing;
 mod users;
@@ -17,6 +19,7 @@ use portcullis::keys::SharedKeySet;
 use tokio::net::TcpListener;
 
 pub use self::keys::KeyInfo;
+pub use self::restored::Restored;
 use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Event;
@@ -116,11 +119,11 @@ impl Issuer {
         http::protect(&self.api, routes)
     }
 
-    /// Serves the routes over HTTP/1 until `shutdown` is ready. From then on it says that it is not
-    /// ready, accepts no more when
-    /// [`shutdown_delay`](IssuerConfig::shutdown_delay) has passed, and finishes what is under way.
-    /// Clients that need more than 5 seconds for that are cut off; so is, at any time, one
-    /// that keeps the issuer waiting for its request.
+    /// Serves the routes over HTTP/1 until `shutdown` is ready. Then `/readyz` fails. When
+    /// [`shutdown_delay`](IssuerConfig::shutdown_delay) has passed, it accepts no more connections,
+    /// answers requests that wait for a status list to change, and finishes the requests in
+    /// progress. Connections that need more than 5 s for that are closed; so is, at any time, one
+    /// whose client does not send its request.
     ///
     /// # Errors
     ///
@@ -141,19 +144,36 @@ impl Issuer {
                  takes effect at the next `portcullis-issuer keys rotate`"
             );
         }
+        for warning in self.config().warnings() {
+            tracing::warn!("{warning}");
+        }
         let api = Arc::clone(&self.api);
         let shutdown = async move {
             shutdown.await;
             api.stopping.store(true, Ordering::Release);
             tokio::time::sleep(api.config.shutdown_delay).await;
+            api.domain.status_lists.stop_waiting();
         };
-        http::serve(listener, self.router().fallback(http::no_such_page), shutdown).await
+        let router = self.router().fallback(http::no_such_page);
+        http::serve(self.config(), listener, router, shutdown).await;
+        Ok(())
+    }
+
+    /// Serves `/healthz` and `/readyz` alone until `shutdown` is ready, on a listener of their own,
+    /// so that probes do not compete with clients for connections.
+    pub async fn serve_probes(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) {
+        http::serve_probes(listener, http::probes(&self.api), shutdown).await;
     }
 
     /// Closes the store, after which this issuer and its clones answer no more. All data is in
     /// SQLite's one file then, and its side files are gone, unless another process has it open.
     pub async fn close(&self) {
         self.domain().keeper.stop();
+        self.domain().housekeeper.stop();
         self.domain().users.close();
         self.store.close().await;
     }
@@ -183,6 +203,27 @@ impl Issuer {
     /// [`Error::Store`] if the store fails.
     pub async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
         self.domain().audit.events(after, limit).await
+    }
+
+    /// Deletes what is no longer needed: expired sessions, old events. A task does so every 30
+    /// seconds, in the process that leads. Nothing is deleted, and no key rotated, while the clock
+    /// is more than 7 days ahead of the last time; see [`accept_clock`](Self::accept_clock).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn tidy(&self) -> Result<(), Error> {
+        self.domain().housekeeping.run().await
+    }
+
+    /// Takes the clock as right, however long the issuer was not running. Returns when
+    /// [`tidy`](Self::tidy) ran last, in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn accept_clock(&self) -> Result<Option<i64>, Error> {
+        self.domain().housekeeping.accept_clock().await
     }
 
     fn domain(&self) -> &Domain {

@@ -36,18 +36,36 @@
 //!
 //! | method and path | what it does |
 //! |---|---|
-//! | `POST /v1/auth/login` | `{"username", "password"}` in exchange for tokens and cookies |
-//! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie) in exchange for new tokens |
-//! | `POST /v1/auth/logout` | ends the session of a refresh token; takes the cookies back |
+//! | `POST /v1/auth/login` | `{"username", "password"}`, optionally `"resource"`, in exchange for tokens and cookies; with a `"code"` of a user who has a second factor |
+//! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie), optionally `"resource"`, in exchange for new tokens |
+//! | `POST /v1/auth/logout` | ends the session of a refresh token or of an access token; takes the cookies back |
 //! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
 //! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
+//! | `POST /v1/auth/verify-address` | `{"token", "password"}`: completes a registration; this and the next two only with a [`Notifier`] |
+//! | `POST /v1/auth/password-reset` | `{"username"}`: has a token sent to the user |
+//! | `POST /v1/auth/set-password` | `{"token", "new_password"}`: with the token of a reset or an invitation |
 //! | `GET /v1/auth/sessions` | the user's live sessions |
 //! | `DELETE /v1/auth/sessions/{id}` | ends one of them |
-//! | `POST /v1/auth/totp` | `{"password"}` in exchange for a secret for an authenticator app |
+//! | `POST /v1/auth/password` | `{"password", "new_password"}`: changes the password, and ends the other sessions |
+//! | `POST /v1/auth/totp` | `{"password"}` in exchange for a secret for an authenticator app, and 10 recovery codes |
+//! | `POST /v1/auth/recovery-codes` | other recovery codes; only within 5 minutes of a step-up |
 //! | `POST /v1/auth/step-up` | `{"code"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
 //! | `DELETE /v1/auth/totp` | forgets that secret; only within 5 minutes of a step-up |
 //! | `GET /v1/users/me` | the user |
-//! | `POST /oauth/token` | a machine client's credentials, or a session's refresh token, in exchange for tokens (RFC 6749) |
+//! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a credential that no API has seen |
+//! | `DELETE /v1/admin/users/{id}` | deletes a user, and ends the sessions |
+//! | `POST /v1/admin/users` | `{"name", "address", "roles", "scopes"}`: invites a user; only with a [`Notifier`] |
+//! | `POST /v1/admin/users/{id}/address` | `{"address"}`: where the notifier reaches the user |
+//! | `POST /v1/admin/users/{id}/password` | `{"password"}`: sets it, and ends the sessions |
+//! | `POST /v1/admin/users/{id}/disable` | no login and no refresh; ends the sessions |
+//! | `POST /v1/admin/users/{id}/enable` | lets the user log in again |
+//! | `DELETE /v1/admin/users/{id}/sessions` | ends the user's sessions |
+//! | `POST /v1/admin/users/{id}/roles` | `{"roles"}`: the next access token has these |
+//! | `POST /v1/admin/users/{id}/scopes` | `{"scopes"}`: the next access token has these |
+//! | `DELETE /v1/admin/users/{id}/second-factor` | forgets the second factor and its recovery codes |
+//! | `POST /v1/admin/users/{id}/unlock` | admits codes again after 100 wrong ones |
+//! | `DELETE /v1/admin/sessions` | ends the sessions of all users |
+//! | `POST /oauth/token` | a machine client's credentials, a session's refresh token or a user's token in exchange for tokens (RFC 6749, RFC 8693) |
 //! | `POST /oauth/introspect` | whether a token is worth anything right now (RFC 7662) |
 //! | `POST /oauth/revoke` | makes a token worth nothing (RFC 7009) |
 //! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
@@ -59,7 +77,7 @@
 //! | `GET /healthz` | whether the process answers: a liveness probe |
 //! | `GET /readyz` | whether it can do its work: a readiness probe |
 //!
-//! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables: see [`SETTINGS`].
+//! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables, or keys of a TOML file: see [`SETTINGS`] and [`SettingSources`].
 //!
 //! # Key rotation
 //!
@@ -86,13 +104,46 @@
 //! Other processes on the same database, such as a running issuer when the command line rotates,
 //! follow at their next request; on PostgreSQL, which tells them, within a second.
 //!
+//! # Users' accounts
+//!
+//! An operator changes accounts by methods of [`Issuer`] or by commands, and a user with the scope
+//! [`ADMIN_SCOPE`] over HTTP: passwords, roles and scopes, second factors, and whether the user may log
+//! in. A change that ends sessions does so in its own transaction; refresh, introspection and status
+//! lists reject their tokens from that moment on, and the audit log says who did it
+//! ([`Event::actor`]).
+//!
+//! A new password is rejected if it is short, the user's name or a common one. A login asks a user who
+//! has a second factor for a code of an authenticator app, or one of ten recovery codes
+//! ([`SecondFactorMode`]). A [`Notifier`] delivers the single-use tokens of password resets, invitations
+//! and address verifications; the issuer sends no mail.
+//!
+//! ```
+//! # use portcullis_issuer::{Error, Issuer, IssuerConfig, NewUser};
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let config = IssuerConfig::new("http://127.0.0.1:8080", directory.path().join("a.db"));
+//! # let issuer = Issuer::open(config).await?;
+//! issuer.add_user(NewUser::new("alice", "correct horse battery staple")).await?;
+//! let ended_sessions = issuer.disable_user("alice").await?;
+//! assert_eq!(ended_sessions, 0);
+//!
+//! let unknown = issuer.disable_user("bob").await;
+//! assert!(matches!(unknown, Err(Error::NoSuchUser { .. })));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! After a database was restored from a backup, [`Issuer::restored`] makes every token void that was
+//! ever issued.
+//!
 //! # Machine clients
 //!
 //! A service gets tokens in its own name by the client credentials grant. It proves itself by a
 //! secret (`client_secret_basic`, `client_secret_post`) that is kept as a hash, or by assertions
 //! that it signs with its private key (`private_key_jwt`): for at most 5 minutes, and each is good
-//! once. Its tokens have the scopes and audiences that it asks for, of those that it was given; `sub`
-//! and `client_id` are its id. They have no `sid`, so the issuer's own routes take none of them.
+//! once. Its tokens have the scopes and audiences that it requests, of those that it was given; `sub`
+//! and `client_id` are its id. They have no `sid`, so the issuer's own routes accept none of them.
 //!
 //! ```
 //! # use portcullis_issuer::{Issuer, IssuerConfig, NewClient};
@@ -103,7 +154,7 @@
 //! # let issuer = Issuer::open(config).await?;
 //! let billing = NewClient::new("billing").scopes(["orders:read"]).audiences(["https://api.example"]);
 //! let secret = issuer.add_client(billing).await?;
-//! assert!(secret.is_some(), "shown once, and kept nowhere");
+//! assert!(secret.is_some(), "shown once, and stored nowhere");
 //!
 //! // With keys there is no secret, and a key that is no public one is refused.
 //! let private = r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#;
@@ -112,21 +163,33 @@
 //! # }
 //! ```
 //!
-//! The refresh token of a login is no client's in particular: `POST /oauth/token` takes it from any
-//! client that proves who it is, and from the public client `identsphere-first-party`, which has
-//! nothing to prove; it is rotated, and its reuse detected, as by `POST /v1/auth/refresh`.
+//! A client introspects the access tokens for its [resource servers](NewClient::resource_servers),
+//! the APIs that it is. [`ClientRight`]s add more: all access tokens, users' sessions, and the
+//! exchange of a user's token for one for the issuer (RFC 8693).
 //!
-//! To revoke a token of a session, whichever, is to end the session. A machine client's token is
-//! remembered as revoked, and inactive to whoever introspects it. An API that validates by expiry
-//! alone accepts an access token until then, whichever it is; one that follows the status lists learns
-//! of an ended session and of a disabled client, and not of a client's single token.
+//! The refresh token of a login belongs to the public client `identsphere-first-party`. `POST
+//! /oauth/token` takes it from that one, and from clients with the right to continue sessions; it is
+//! rotated, and its reuse detected, as by `POST /v1/auth/refresh`.
+//!
+//! Revoking a token of a session ends the session. A machine client's token is remembered as
+//! revoked, and inactive. An API that validates by expiry alone accepts an access token until then;
+//! one that follows the status lists learns of an ended session and of a disabled or removed client,
+//! and not of a client's single token.
+//!
+//! # Audiences
+//!
+//! A user's token is for the issuer and all of `IDENTSPHERE_AUDIENCES`; with
+//! `IDENTSPHERE_NARROW_TOKENS=on` for the issuer alone. `resource`, in the body of a login or a
+//! refresh, names others (RFC 8707). Operations on second factors and the audit log accept a token
+//! for the issuer alone, or the issuer's cookies: no API that receives its users' tokens can do them.
 //!
 //! # Several processes
 //!
 //! On PostgreSQL (`IDENTSPHERE_DATABASE_URL`) any number of processes are one issuer: users, sessions
 //! and keys are shared, and each is given the same `IDENTSPHERE_KEY_ENCRYPTION_KEY`. One of them
 //! does what is due about the keys; when it ends, however suddenly, another one does. Their clocks
-//! may be `IDENTSPHERE_CLOCK_SKEW_SECS` apart. Limits on logins are counted by each for itself.
+//! may be `IDENTSPHERE_CLOCK_SKEW_SECS` apart. Limits on logins are counted by each for itself; wrong codes of a
+//! second factor are counted in the store.
 //!
 //! # When the store fails
 //!
@@ -150,12 +213,14 @@
 //! | metric | labels | counts |
 //! |---|---|---|
 //! | `portcullis_issuer_events_total` | `kind` | entries of the audit log, by [`EventKind`]: logins, failed ones, reuse of refresh tokens, … |
-//! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `refused` |
+//! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `diverged`, `limited`, `keys_changed`, `refused` |
+//! | `portcullis_issuer_group_commits_total` | | commits of changes that waited together |
 //! | `portcullis_issuer_tokens_issued_total` | `algorithm` | access tokens |
-//! | `portcullis_issuer_refusals_total` | `problem` | error answers, by the last part of the problem's type |
+//! | `portcullis_issuer_refusals_total` | `problem` | error responses, by the last part of the problem's type, below `/oauth` by the error of RFC 6749 |
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
 //! | `portcullis_issuer_next_key_change_timestamp_seconds` | | when something about the keys is due |
 //! | `portcullis_issuer_leader` | | 1 where this process looks after the keys |
+//! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
 //! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | what the store took |
 //! | `portcullis_issuer_passwords_waiting` | | passwords that wait to be checked |
 //!
@@ -177,17 +242,28 @@ mod files;
 mod http;
 mod issuer;
 mod metrics;
+mod notify;
 mod random;
 mod store;
 
-pub use self::config::{DatabaseUrl, IssuerConfig, PasswordCost, SETTINGS, Setting};
+pub use self::config::{
+    CONFIG_VARIABLE, DatabaseUrl, EffectiveSetting, IssuerConfig, Kind as SettingKind, Origin,
+    PasswordCost, SETTINGS, SecondFactorMode, Setting, SettingSources, ignored_variables,
+    warn_of_ignored_variables,
+};
 pub use self::domain::audit::{Event, EventKind};
-pub use self::domain::clients::{NewClient, RegisteredClient};
+pub use self::domain::clients::{
+    ClientRight, ClientUpdate, NewClient, RegisteredClient, UnknownClientRight,
+};
 pub use self::domain::keys::{
     KeyEncryptionKey, KeyState, Signer, SignerAnswer, SigningAlgorithm, UnknownSigningAlgorithm,
 };
+pub use self::domain::network::{Network, NotANetwork};
+pub use self::domain::people::{ADMIN_SCOPE, AccountInfo};
+pub use self::domain::second_factor::UnknownSecondFactorMode;
 pub use self::domain::sessions::SessionInfo;
 pub use self::domain::users::{NewUser, User};
 pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
-pub use self::issuer::{Issuer, KeyInfo};
+pub use self::issuer::{Issuer, KeyInfo, Restored};
+pub use self::notify::{Delivery, Message, MessageKind, Notifier};

@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
         )
         .init();
     match run(cli).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             cli::complain(&*error);
             ExitCode::FAILURE

@@ -12,7 +12,12 @@ pub(crate) fn event(kind: &'static str) {
     counter!("portcullis_issuer_events_total", "kind" => kind).increment(1);
 }
 
-/// What became of a refresh.
+/// A transaction with the changes that waited for it.
+pub(crate) fn group_committed() {
+    counter!("portcullis_issuer_group_commits_total").increment(1);
+}
+
+/// The result of a refresh.
 pub(crate) fn refreshed(outcome: &'static str) {
     counter!("portcullis_issuer_refreshes_total", "outcome" => outcome).increment(1);
 }
@@ -25,6 +30,16 @@ pub(crate) fn token_issued(algorithm: &'static str) {
 /// An error that was answered.
 pub(crate) fn refused(problem: &'static str) {
     counter!("portcullis_issuer_refusals_total", "problem" => problem).increment(1);
+}
+
+/// Publishes the counter, with 0, from the start.
+pub(crate) fn publish_rejected_connections() {
+    counter!("portcullis_issuer_connections_rejected_total").increment(0);
+}
+
+/// A connection that was closed because its address had too many.
+pub(crate) fn connection_rejected() {
+    counter!("portcullis_issuer_connections_rejected_total").increment(1);
 }
 
 /// How many keys there are of a state.

@@ -12,8 +12,13 @@ use crate::error::Error;
 pub(crate) fn hex_id() -> Result<String, Error> {
     let mut bytes = [0_u8; 16];
     fill(&mut bytes)?;
+    Ok(hex(&bytes))
+}
+
+/// The bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    Ok(halves.filter_map(|half| char::from_digit(u32::from(half), 16)).collect())
+    halves.filter_map(|half| char::from_digit(u32::from(half), 16)).collect()
 }
 
 /// 256 random bits in base64url: for secrets.

@@ -16,7 +16,11 @@ use std::pin::Pin;
 use self::dialect::Database;
 use crate::domain::audit::AuditStore;
 use crate::domain::clients::ClientStore;
+use crate::domain::housekeeping::HousekeepingStore;
 use crate::domain::keys::KeyStore;
+use crate::domain::messages::UserTokenStore;
+use crate::domain::people::PeopleStore;
+use crate::domain::rekey::RekeyStore;
 use crate::domain::second_factor::SecondFactorStore;
 use crate::domain::sessions::SessionStore;
 use crate::domain::tokens::TokenStore;
@@ -25,7 +29,17 @@ use crate::error::StoreError;
 
 /// Everything that outlives a request.
 pub(crate) trait Store:
-    AuditStore + ClientStore + KeyStore + SecondFactorStore + SessionStore + TokenStore + UserStore
+    AuditStore
+    + ClientStore
+    + HousekeepingStore
+    + KeyStore
+    + PeopleStore
+    + RekeyStore
+    + SecondFactorStore
+    + SessionStore
+    + TokenStore
+    + UserStore
+    + UserTokenStore
 {
     /// Waits for what is under way, and leaves everything in good order.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
@@ -33,12 +47,7 @@ pub(crate) trait Store:
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let problem = if sqlite::is_locked(&error) {
-            "the database is locked by another program. Close open sqlite3 shells and backups, \
-             and try again"
-        } else {
-            "the store failed"
-        };
+        let problem = if sqlite::is_locked(&error) { sqlite::LOCKED } else { "the store failed" };
         Self::because(problem, error)
     }
 }

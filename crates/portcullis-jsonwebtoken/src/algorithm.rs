@@ -1,7 +1,7 @@
 //! Conversion of jsonwebtoken's algorithms, by name.
 
-/// Returns the same algorithm. `None` for HMAC, whose keys are not in any published set, and for an
-/// unknown algorithm.
+/// Returns Portcullis's algorithm of the same name. Returns `None` for HMAC, whose keys are not in
+/// any published set, and for an unknown algorithm.
 pub(crate) fn asymmetric(algorithm: jsonwebtoken::Algorithm) -> Option<portcullis::Algorithm> {
     // The variants have the names of the IANA registry.
     format!("{algorithm:?}").parse().ok()

@@ -50,16 +50,18 @@ use crate::error::{DecodeError, DecodingKeyError};
 pub trait DecodingKeySource: KeySource {
     /// Returns the key for a token with this header, for [`jsonwebtoken::decode`].
     ///
-    /// Waits for a fetch if the key is not cached. `alg` must still be among the `algorithms` of
-    /// the [`Validation`]: an allowed algorithm that matches the key.
+    /// Waits for a fetch if the key is not cached. The `algorithms` of the [`Validation`] must
+    /// still contain the token's `alg`: it matches the key, but only the [`Validation`] defines
+    /// whether it is allowed.
     ///
-    /// A key that was replaced under the same `kid` is not detected here, because only a signature
-    /// that fails shows it. [`decode`](Self::decode) detects it.
+    /// This method does not detect that a key was replaced under the same `kid`, because only a
+    /// failed signature check reveals the replacement. [`decode`](Self::decode) detects it.
     ///
     /// # Errors
     ///
-    /// If no key has the token's `kid` and algorithm, if several match and the token has no `kid`,
-    /// or if the keys cannot be fetched: [`DecodingKeyError::status`] distinguishes these cases.
+    /// Returns an error if no key has the token's `kid` and algorithm, if several match and the
+    /// token has no `kid`, or if the keys cannot be fetched: [`DecodingKeyError::status`]
+    /// distinguishes these cases.
     fn decoding_key(
         &self,
         header: &Header,
@@ -82,7 +84,7 @@ pub trait DecodingKeySource: KeySource {
     ///
     /// # Errors
     ///
-    /// Those of [`decoding_key`](Self::decoding_key) and of jsonwebtoken.
+    /// Returns the errors of [`decoding_key`](Self::decoding_key) and those of jsonwebtoken.
     fn decode<C: DeserializeOwned>(
         &self,
         token: &str,
@@ -123,7 +125,8 @@ fn request(header: &Header) -> Result<KeyRequest<'_>, DecodingKeyError> {
     Ok(KeyRequest::new(header.kid.as_deref(), algorithm))
 }
 
-/// Returns `None` if the signature is not valid for any of `keys`.
+/// Decodes the token with each of `keys` in turn. Returns `None` if its signature is not valid for
+/// any of them.
 #[expect(clippy::disallowed_methods, reason = "this crate finds keys for it")]
 fn decode_with<C: DeserializeOwned>(
     keys: &CandidateKeys,

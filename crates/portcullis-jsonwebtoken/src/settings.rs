@@ -48,7 +48,7 @@ const CLAIMS: [&str; 5] = ["exp", "iss", "aud", "nbf", "sub"];
 ///
 /// # Errors
 ///
-/// All fields that the settings cannot express, each with a remedy.
+/// Returns all fields that the settings cannot express, each with a remedy.
 pub fn issuer_settings(validation: &Validation) -> Result<IssuerSettings, NotExpressible> {
     // Lists all fields, so that a new field in jsonwebtoken fails to compile until it is handled.
     let Validation {

@@ -8,7 +8,7 @@
 //!
 //! Every case is sent a second time with `content-type: application/grpc` and must get the same
 //! response: a client must not be able to choose the format of a refusal. [`Suite::grpc`] checks
-//! the same service with gates that are declared gRPC.
+//! the same service with gates that are declared as gRPC.
 //!
 //! # The service
 //!

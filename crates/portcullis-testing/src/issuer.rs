@@ -71,12 +71,12 @@ impl TestIssuer {
         TestToken::new(state.key().clone(), &state.url, subject, state.now()).status(&uri, index)
     }
 
-    /// Revokes `token` and every token derived from it. Introspection and the status list report it
-    /// from the next request on.
+    /// Revokes `token` and every token derived from it. Introspection and the status list report
+    /// the revocation from the next request on.
     ///
     /// # Panics
     ///
-    /// If the token's `status` is not an entry of one of this issuer's status lists.
+    /// Panics if the token's `status` is not an entry of one of this issuer's status lists.
     pub fn revoke(&self, token: &TestToken) {
         let place = token.get("status").and_then(|status| self.state().place(status));
         let place = place.expect("the token's `status` is not in a list of this issuer");
@@ -206,7 +206,8 @@ mod tests {
         }
         issuer.revoke(&token);
         clock.advance(Duration::from_secs(11));
-        // Issued after the list was fetched, in a list signed with another key.
+        // The token `later` is issued after the list was fetched, and its list is signed with
+        // another key.
         issuer.rotate();
         let later = issuer.token("a");
         issuer.state().issued = 1 << 16;

@@ -21,7 +21,8 @@
 //! ```
 //!
 //! The issuer publishes revocations through introspection and a status list, so a test can show how
-//! a route handles a revoked token. Require either on a gate or on a route's `RequireLayer`:
+//! a route handles a revoked token. A gate or a route's `RequireLayer` can require introspection or
+//! a status list:
 //!
 //! ```
 //! use portcullis::{Gate, Revocation};

@@ -20,7 +20,8 @@ use crate::state::{Place, State};
 pub(crate) const CLIENT_ID: &str = "api";
 pub(crate) const SECRET: &str = "test-secret";
 
-/// The size of a list. It is fixed, because a service may fetch the list before a token is issued.
+/// The number of entries of a list. The number is fixed, because a service may fetch the list
+/// before a token is issued.
 const PLACES: u64 = 1 << 16;
 
 /// Lifetime of a list, in seconds.

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::revocation;
 use crate::state::State;
 
-/// Serves until it is dropped.
+/// A server that runs until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Server(JoinHandle<()>);
 

@@ -13,14 +13,14 @@ pub(crate) type Place = (u64, u64);
 
 #[derive(Debug)]
 pub(crate) struct State {
-    /// The `iss` of its tokens.
+    /// The `iss` of the issuer's tokens.
     pub(crate) url: String,
     clock: Box<dyn Clock>,
-    /// The last key signs.
+    /// The published keys, of which the last one signs.
     keys: Vec<Arc<TestKey>>,
     /// The number of keys created so far.
     made: usize,
-    /// How far the clock is ahead or behind.
+    /// The time by which the clock is ahead (`fast`) or behind (`slow`).
     pub(crate) fast: Duration,
     pub(crate) slow: Duration,
     pub(crate) away: bool,

@@ -14,7 +14,7 @@ use tower_service::Service;
 use crate::future::ResponseFuture;
 
 /// A layer that rejects requests without a valid token, and inserts the caller, an
-/// [`Authenticated`](portcullis::Authenticated), into the extensions of the others.
+/// [`Authenticated`](portcullis::Authenticated), into the extensions of all other requests.
 ///
 /// Refusals have no body, so that responses can have any body type, including tonic's. If bodies
 /// can be created from bytes, call [`with_bodies`](Self::with_bodies): refusals then have the body

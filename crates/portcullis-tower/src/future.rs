@@ -29,9 +29,9 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<F, R, E> {
-        // Decided from memory: no allocation.
+        // The request is decided from memory, without an allocation.
         Inner { #[pin] future: F },
-        // Waiting for a fetch.
+        // The request waits for a fetch.
         Slow { future: Pin<Box<dyn Future<Output = Result<R, E>> + Send>> },
         Answered { response: Option<Box<R>> },
     }

@@ -30,9 +30,9 @@
 //!
 //! # gRPC
 //!
-//! For gRPC services, such as tonic's, declare the gate: `AuthLayer::new(Gate::new(auth).grpc())`.
-//! Every refusal is then HTTP 200 with a `grpc-status`, including those of an inner
-//! [`RequireLayer`]. See [`Gate::grpc`](portcullis::Gate::grpc).
+//! For gRPC services, such as tonic's, declare the gate as gRPC:
+//! `AuthLayer::new(Gate::new(auth).grpc())`. Every refusal is then HTTP 200 with a `grpc-status`,
+//! including those of an inner [`RequireLayer`]. See [`Gate::grpc`](portcullis::Gate::grpc).
 //!
 //! # CORS
 //!

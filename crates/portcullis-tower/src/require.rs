@@ -47,8 +47,8 @@ impl RequireLayer {
         Self { requirement: self.requirement.revocation(revocation), ..self }
     }
 
-    /// Sets the function that finds the route of a rejected request, for the log, in the request's
-    /// extensions, where the router stores it; see
+    /// Sets the function that finds the route of a rejected request for the log. The function reads
+    /// the request's extensions, where the router stores the route; see
     /// [`Gate::route_from`](portcullis::Gate::route_from).
     #[must_use]
     pub fn route_from(self, find: RouteFrom) -> Self {

@@ -93,7 +93,7 @@ async fn refused_request_does_not_reach_the_service() {
         let response = service.ready().await.unwrap().call(request(token)).await.unwrap();
         assert_eq!(response.status(), 401);
         assert!(response.headers().contains_key(WWW_AUTHENTICATE));
-        // For an outer layer that counts or logs.
+        // An outer layer that counts or logs finds the refusal in the extensions.
         assert!(response.extensions().get::<Refusal>().is_some());
     }
     assert_eq!(calls.load(Ordering::SeqCst), 0);
@@ -126,7 +126,7 @@ async fn request_without_keys_is_503_until_they_are_fetched() {
     // The first back-off is 1 s plus up to a tenth, in whole seconds.
     assert_eq!(response.headers()[RETRY_AFTER], "2");
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-    // A token that no key can make valid does not wait.
+    // A malformed token is rejected without a wait for the keys.
     let response = service.clone().oneshot(request(Some("a.b.c"))).await.unwrap();
     assert_eq!(response.status(), 401);
     scene.publish([&*scene.key]);

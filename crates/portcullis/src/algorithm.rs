@@ -1,4 +1,4 @@
-//! Signature algorithms for tokens. There is no `none`.
+//! Signature algorithms for tokens. The algorithm `none` is not supported.
 
 use std::fmt;
 use std::str::FromStr;

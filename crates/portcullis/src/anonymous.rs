@@ -7,9 +7,9 @@ use crate::refusal::{Refusal, Site, Unreported};
 
 /// A request without a token that was let through.
 ///
-/// It is in the request's extensions instead of an [`Authenticated`](crate::Authenticated). It
-/// distinguishes a caller without a token, who gets 401 from a handler that requires a caller, from
-/// a service without a layer, where the same handler answers 500.
+/// The request's extensions hold it instead of an [`Authenticated`](crate::Authenticated). A
+/// handler that requires a caller answers 401 if it finds an `Anonymous`. If it finds neither, it
+/// answers 500, because the service has no layer.
 #[derive(Debug, Clone)]
 pub struct Anonymous {
     pub(crate) space: Arc<ProtectionSpace>,

@@ -29,8 +29,8 @@ use crate::token_cache::HasToken;
 
 /// A caller whose token was accepted: its signature, claims, validity period and type are verified.
 ///
-/// Cheap to clone. Behind an adapter, it is in the request's extensions. The token itself cannot be
-/// taken out of it.
+/// It is cheap to clone. An adapter stores it in the request's extensions. It gives no access to
+/// the token itself.
 #[doc(alias("principal", "user"))]
 #[derive(Clone)]
 pub struct Authenticated(Arc<Inner>);
@@ -41,17 +41,18 @@ struct Inner {
     algorithm: Algorithm,
     origin: Origin,
     space: Arc<ProtectionSpace>,
-    /// The claims in the first type that they were shared as.
+    /// The deserialized claims, in the first type that `shared_claims` was called with.
     shared: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// The token's entry in a status list, once a route has looked it up.
     place: OnceLock<(RemoteStatusList, u64)>,
 }
 
-/// What a token was accepted with. A cache hit checks it again, and revocation checks use it.
+/// The issuer and the key that a token was accepted with. A cache hit checks again that both are
+/// current, and revocation checks use the issuer and the token.
 pub(crate) struct Origin {
     pub(crate) issuer: Arc<TrustedIssuer>,
     pub(crate) key: Arc<VerificationKey>,
-    /// The token, where it is needed: as the cache key, or for introspection.
+    /// The token, if it is needed as the cache key or for introspection.
     pub(crate) token: Option<Zeroizing<Box<str>>>,
 }
 
@@ -88,8 +89,8 @@ impl Authenticated {
         self.0.registered.subject()
     }
 
-    /// Returns `sub`, if every token must have it: with a [profile](crate::Profile) that requires
-    /// it, or with `sub` among the
+    /// Returns `sub`, for services whose tokens must all have it. Either the
+    /// [profile](crate::Profile) requires it, or `sub` is among the
     /// [`required_claims`](crate::AuthenticatorBuilder::required_claims).
     ///
     /// ```
@@ -101,9 +102,9 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// A refusal with 500 if there is no `sub`, because the settings accept such a token. The log
-    /// says what to set. If tokens may have no `sub`, use [`subject`](Self::subject), which returns
-    /// `None`.
+    /// A refusal with 500 if the token has no `sub`, because the settings should not accept such a
+    /// token. The log names the setting to change. If tokens may have no `sub`, use
+    /// [`subject`](Self::subject), which returns `None`.
     pub fn required_subject(&self) -> Result<&str, Refusal> {
         self.subject().ok_or_else(|| {
             let refused = Unreported::misconfigured(NO_SUBJECT, REQUIRE_SUBJECT, self.space());
@@ -123,8 +124,8 @@ impl Authenticated {
         self.0.algorithm
     }
 
-    /// Returns a claim of the token that contains everything in `lacks`, but that the profile does not
-    /// read.
+    /// Returns the name of a claim that contains everything in `lacks` but is not read by the
+    /// profile.
     pub(crate) fn unread_place(&self, lacks: &[Lack<'_>]) -> Option<&'static str> {
         self.0.origin.issuer.rules.profile.unread_place(lacks, &self.0.registered)
     }
@@ -160,14 +161,15 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// When they do not fit the type: a refusal with 403, because the token is valid and a new one
-    /// from the same issuer would not fit either. The log names the type, the position in the
-    /// payload, and the claim if the type is a struct that derives `Deserialize` and has a field of
-    /// that name.
+    /// A refusal with 403 if the claims do not fit the type. The status is not 401, because the
+    /// token is valid, and a new one from the same issuer would not fit either. The log names the
+    /// type and the position in the payload. It also names the claim if the type is a struct that
+    /// derives `Deserialize` and has a field of that name.
     ///
-    /// A claim that no rule reads, or a member inside one, may be duplicated. The type decides: a
-    /// struct that derives `Deserialize` rejects duplicates of its own fields, a map or a [`Value`]
-    /// keeps the last one. [`claim`](Self::claim) rejects duplicates at any depth.
+    /// A token may contain duplicates of a claim that no rule reads, or of a member inside such a
+    /// claim. The type decides how they are handled: a struct that derives `Deserialize` rejects
+    /// duplicates of its own fields, and a map or a [`Value`] keeps the last duplicate.
+    /// [`claim`](Self::claim) rejects duplicates at any depth.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, Refusal> {
         self.read_claims().map_err(|refusal| refusal.at(&Site::default()))
     }
@@ -183,8 +185,8 @@ impl Authenticated {
 
     /// Deserializes the claims once and caches them with the token.
     ///
-    /// On a [cache hit](crate::guide::token_cache) this returns a pointer to the same value;
-    /// otherwise it is the same as [`claims`](Self::claims).
+    /// On a [cache hit](crate::guide::token_cache), it returns a pointer to the cached value.
+    /// Otherwise, it deserializes the claims like [`claims`](Self::claims).
     ///
     /// One type is cached for each token: the first one requested. Other types are deserialized
     /// each time.
@@ -205,7 +207,7 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// As for [`claims`](Self::claims).
+    /// The errors are those of [`claims`](Self::claims).
     pub fn shared_claims<C>(&self) -> Result<Arc<C>, Refusal>
     where
         C: DeserializeOwned + Send + Sync + 'static,
@@ -223,7 +225,8 @@ impl Authenticated {
             return Ok(claims);
         }
         let claims = Arc::new(self.read_claims::<C>()?);
-        // The first value stays. This one is equal to it, or of another type.
+        // If another call has stored a value first, that value stays. The new value is either equal
+        // to it or of another type.
         let _ = self.0.shared.set(claims.clone());
         Ok(claims)
     }
@@ -231,8 +234,8 @@ impl Authenticated {
     /// Returns the value of the claim `name`, a top-level member of the payload; `None` if it is
     /// absent.
     ///
-    /// Equal numbers are equal here, in whatever form the token has them: `1.0` and `1e0` are the
-    /// integer 1, and `-0.0` is 0. Each call parses the payload again. For more than one or two
+    /// The form of a number in the token does not matter: `1.0` and `1e0` are returned as the
+    /// integer 1, and `-0.0` as 0. Each call parses the payload again. For more than one or two
     /// claims, use [`claims`](Self::claims).
     ///
     /// ```
@@ -250,19 +253,21 @@ impl Authenticated {
     ///
     /// # Errors
     ///
-    /// When the claim is present but unreadable: it is duplicated, an object in it has a duplicate
-    /// member, or it has a number that is neither an integer from -2^63 to 2^64 - 1 nor a fraction
-    /// that a 64-bit float prints with the same digits. Do not treat this error as absence.
+    /// An error if the claim is present but unreadable: it is duplicated, an object in it has a
+    /// duplicate member, or a number in it cannot be represented exactly. Integers from -2^63 to
+    /// 2^64 - 1 can be represented exactly, and so can fractions that a 64-bit float prints with
+    /// the same digits. Do not treat this error as absence.
     pub fn claim(&self, name: &str) -> Result<Option<Value>, UnreadableClaim> {
         let unreadable = |why| UnreadableClaim::new(name, why);
         let claim = self.0.registered.raw().find(name).map_err(unreadable)?;
         claim.map(|raw| raw.value().map_err(unreadable)).transpose()
     }
 
-    /// Its approximate size in memory, with the shared claims: their type is not known yet, so
-    /// twice the size of the payload is assumed.
+    /// The approximate size in memory, in bytes, including the shared claims. Their type is not
+    /// known yet, so their size is assumed to be twice that of the payload.
     pub(crate) fn bytes(&self) -> usize {
-        // The two counts of an `Arc`, and the allocator's overhead for each of six allocations.
+        // The two reference counts of an `Arc`, and the allocator's overhead for each of six
+        // allocations.
         const OVERHEAD: usize = 16 + 6 * 16;
         let inner = &*self.0;
         let key_id = inner.key_id.as_ref().map_or(0, |key_id| key_id.len());
@@ -276,12 +281,12 @@ impl Authenticated {
         NumericDate::from(self.0.space.clock.now())
     }
 
-    /// Checks by `means` that the token was not revoked.
+    /// Checks that the token was not revoked, by the given `means`.
     ///
     /// # Errors
     ///
-    /// A refusal with 401 if it was revoked, with 503 if the revocation status is unavailable, and
-    /// with 500 if no introspection is configured for its issuer.
+    /// A refusal with 401 if the token was revoked, with 503 if the revocation status is
+    /// unavailable, and with 500 if no introspection is configured for the token's issuer.
     pub(crate) fn stands(&self, means: Means) -> MaybeReady<Result<(), Unreported>> {
         if self.0.origin.issuer.is_forgotten() {
             return MaybeReady::Ready(Err(self.refused(TokenError::UntrustedIssuer)));
@@ -317,8 +322,9 @@ impl Authenticated {
         })
     }
 
-    /// Whether the token is known not to be revoked. If not, [`stands`](Self::stands) finds out.
-    /// Only valid right after the token's key was found current.
+    /// Returns `true` if the token is known not to be revoked. After `false`,
+    /// [`stands`](Self::stands) decides. The result is only valid right after a check that the
+    /// token's key is current.
     pub(crate) fn plainly_stands(&self, means: Means, at: impl FnOnce() -> Timestamp) -> bool {
         match means {
             Means::Expiry => true,
@@ -349,13 +355,14 @@ impl HasToken for Authenticated {
         self.0.origin.token.as_ref().map_or(&[], |token| token.as_bytes())
     }
 
-    /// Several rule sets may accept the same token, each on its own.
+    /// Several rule sets may accept the same token, so an entry replaces only an entry of its own
+    /// rule set.
     fn is_replaced_by(&self, other: &Self) -> bool {
         self.0.origin.issuer.rule_set == other.0.origin.issuer.rule_set
     }
 }
 
-/// Shows the algorithm, the expiry and the number of names. No text from the token.
+/// Shows the algorithm, the expiry and the number of names, but no text from the token.
 impl fmt::Debug for Authenticated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticated")
@@ -367,7 +374,7 @@ impl fmt::Debug for Authenticated {
 
 #[cfg(test)]
 impl Authenticated {
-    /// For tests of the code that runs after authentication.
+    /// Creates a caller for tests of the code that runs after authentication.
     pub(crate) fn for_test(claims: &str) -> Self {
         let payload = crate::key::Payload::for_test(claims);
         Self::of_claims(RegisteredClaims::parse(payload).unwrap())
@@ -437,7 +444,8 @@ mod tests {
             (r#"{"sub":"alice","tenant":7,"tenant":8}"#, "at line 1"),
             (r#"{"sub":"alice","tenant":7,"x, expected s3cret":8}"#, "at line 1"),
         ] {
-            // A token never gets here with the last payload: it is rejected earlier.
+            // In practice, a token with the last payload is rejected before its claims are
+            // deserialized.
             let who = Authenticated::of_claims(RegisteredClaims::unread(claims));
             assert_eq!(who.claims::<Option<User>>().unwrap_err().rule(), "claims");
             let refusal = who.claims::<User>().unwrap_err();

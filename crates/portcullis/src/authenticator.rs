@@ -1,5 +1,5 @@
 //! The path of a request through the crate: find the token, parse it, get its key, verify the
-//! signature, validate the claims. Every step narrows the type, and any may end in a [`Refusal`].
+//! signature, validate the claims. Every step returns a narrower type or a [`Refusal`].
 
 mod build;
 mod builder;
@@ -57,7 +57,7 @@ pub(crate) type Verdict = Result<Option<Authenticated>, Unreported>;
 
 /// Authenticates requests by their tokens, locally, without a request to the issuer.
 ///
-/// Immutable and cheap to clone. One authenticator serves a whole application.
+/// It is immutable and cheap to clone. One authenticator serves a whole application.
 ///
 /// ```
 /// use portcullis::{Authenticator, keys::{KeySet, SharedKeySet}, refusal::RefusalKind};
@@ -112,7 +112,7 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// When a setting is missing or invalid, or the keys cannot be fetched.
+    /// An error if a setting is missing or invalid, or if the keys cannot be fetched.
     pub async fn from_env() -> Result<Self, ConfigError> {
         AuthenticatorBuilder::from_env()?.build().await
     }
@@ -204,8 +204,8 @@ impl Authenticator {
     }
 
     /// Decides on a request: the token, its issuer, its key, the signature, the claims, and the
-    /// revocation status. All entry points end here. Ready at once if nothing must be fetched, so
-    /// the common request never suspends and allocates no future.
+    /// revocation status. All entry points end here. The verdict is ready at once if nothing must
+    /// be fetched, so a typical request never suspends and allocates no future.
     pub(crate) fn decide<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -224,7 +224,7 @@ impl Authenticator {
     }
 
     /// Like [`decide`](Self::decide), for a token that was found before or came without a request.
-    /// All reads of `request` happen before this returns.
+    /// All reads of `request` happen before this function returns.
     pub(crate) fn decide_token(
         &self,
         token: &BearerToken<'_>,
@@ -235,7 +235,8 @@ impl Authenticator {
         self.0.decide_recalled(known, token, request, means)
     }
 
-    /// Returns the [`Anonymous`] for a request without a token. For adapters that found no token.
+    /// Returns the [`Anonymous`] for a request without a token. Use it in adapters that found no
+    /// token.
     #[must_use]
     pub fn anonymous(&self) -> Anonymous {
         Anonymous { space: self.0.space.clone() }
@@ -287,7 +288,7 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// As for [`refresh`](Self::refresh).
+    /// The errors are those of [`refresh`](Self::refresh).
     pub async fn warm_up(&self) -> Result<(), FetchError> {
         self.fetch_keys(|issuer| !issuer.is_ready()).await
     }
@@ -296,10 +297,21 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// When an issuer is unreachable: the first such failure. Its current keys stay in use, and the
-    /// keys of the other issuers are fetched all the same.
+    /// The first failure, if the keys of an issuer cannot be fetched. The current keys of that
+    /// issuer stay in use, and the keys of the other issuers are still fetched.
     pub async fn refresh(&self) -> Result<(), FetchError> {
         self.fetch_keys(|_| true).await
+    }
+
+    /// Forgets the [`IssuerResolver`]'s answer for `rule_set`.
+    ///
+    /// The next token of the rule set causes another call of the resolver, even if the token is
+    /// cached. Call this method when a tenant is offboarded or its settings change.
+    ///
+    /// `rule_set` is the name from [`IssuerResolver::select`]: by default the issuer. This method
+    /// has no effect on the issuers that the authenticator was built with.
+    pub fn forget(&self, rule_set: &str) {
+        self.0.issuers.forget(rule_set);
     }
 
     async fn fetch_keys(&self, of: impl Fn(&TrustedIssuer) -> bool) -> Result<(), FetchError> {
@@ -311,8 +323,9 @@ impl Authenticator {
     }
 }
 
-/// Issuers sign refresh tokens with secrets of their own, so a symmetric algorithm and a foreign
-/// type suggest one. That claim is not verified: it only selects the text for the operator.
+/// Issuers sign refresh tokens with a secret that only they have, so a symmetric algorithm together
+/// with a foreign type suggests a refresh token. The type is not verified: it only selects the text
+/// for the operator.
 fn refuse_algorithm(jws: &CompactJws<'_>) -> TokenError {
     let algorithm = jws.header().algorithm;
     let mark = algorithm.is_symmetric().then(|| jws.peek(Marks::foreign_type).ok().flatten());
@@ -331,7 +344,8 @@ fn standing(who: Authenticated, means: Means) -> MaybeReady<Verdict> {
 }
 
 impl Inner {
-    /// The verdict after the look into the token cache: `known` is what [`recall`](Self::recall) returned.
+    /// Decides on a token after the lookup in the token cache. `known` is the result of
+    /// [`recall`](Self::recall).
     fn decide_recalled(
         self: &Arc<Self>,
         known: Option<(Authenticated, bool)>,
@@ -347,9 +361,9 @@ impl Inner {
         }
     }
 
-    /// The caller of a cached token, if everything that can change still holds, and whether the
-    /// token is known not to be revoked. `None` is a cache miss: the token then takes the full
-    /// path, which may reject it.
+    /// The caller of a cached token, and whether the token is known not to be revoked. Everything
+    /// that can change is checked again. `None` is a cache miss: the token is then validated in
+    /// full, and may be rejected.
     fn recall(
         &self,
         token: &[u8],
@@ -382,9 +396,9 @@ impl Inner {
         seen.recall(token, known)
     }
 
-    /// Whether everything still holds that can change while the token, the settings and the
-    /// signature stay the same: its issuer is still trusted, its key is still current, by the same
-    /// freshness table as on a cache miss, and the current time is within its validity period.
+    /// Checks what can change after a token was accepted: whether its issuer is still trusted, its
+    /// key is still current, and the current time is within its validity period. The key's
+    /// freshness is decided by the same table as on a cache miss.
     fn still_holds(
         &self,
         who: &Authenticated,
@@ -422,7 +436,7 @@ impl Inner {
             MaybeReady::Ready(Err(error)) => Err(error),
             MaybeReady::Pending(keys) => Ok(keys),
         };
-        // A token that claims another issuer is not worth a fetch.
+        // No keys are fetched for a token that names another issuer.
         if let Err(error) = self.issuers.check_claimed(&jws, &issuer) {
             return MaybeReady::Ready(Err(self.refuse(error, &issuer)));
         }
@@ -477,7 +491,7 @@ impl Inner {
         }
     }
 
-    /// All checks that need no key.
+    /// Makes all checks that need no key.
     fn read<'t>(
         &self,
         token: &'t str,

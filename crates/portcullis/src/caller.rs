@@ -1,5 +1,6 @@
-//! The caller of a request, from what a layer stored in the extensions. Shared by all adapters, so
-//! that a caller, an anonymous request and a service without a layer are handled alike.
+//! The caller of a request, from what a layer stored in the extensions. All adapters share these
+//! functions, so that they handle a caller, an anonymous request and a service without a layer in
+//! the same way.
 
 use std::sync::Arc;
 
@@ -19,9 +20,9 @@ use crate::requirement::Requirement;
 ///
 /// # Errors
 ///
-/// As for [`required_caller`] and [`Authenticated::require`]. If the route requires the revocation
-/// status, also 401 for a revoked token, 503 if the status is unavailable, and 500 if introspection
-/// is not configured for the issuer.
+/// The errors are those of [`required_caller`] and [`Authenticated::require`]. If the route
+/// requires the revocation status, also 401 for a revoked token, 503 if the status is unavailable,
+/// and 500 if introspection is not configured for the issuer.
 pub fn admit(
     who: Option<&Authenticated>,
     anonymous: Option<&Anonymous>,
@@ -62,9 +63,9 @@ pub fn required_caller<'e>(
 ///
 /// # Errors
 ///
-/// 401 for a foreign credential: a credential that no code accepted is not the same as none. 500 if
-/// no layer stored anything, with `remedy` in the log: a forgotten layer is not the same as a
-/// request without a token.
+/// 401 for a foreign credential: a credential that no code accepted is not the same as no
+/// credential. 500 if no layer stored anything, with `remedy` in the log: a forgotten layer is not
+/// the same as a request without a token.
 pub fn optional_caller<'e>(
     who: Option<&'e Authenticated>,
     anonymous: Option<&Anonymous>,
@@ -82,7 +83,7 @@ pub fn optional_caller<'e>(
 ///
 /// # Errors
 ///
-/// As for [`Authenticated::claims`].
+/// The errors are those of [`Authenticated::claims`].
 pub fn claims<C: DeserializeOwned>(
     who: &Authenticated,
     site: impl FnOnce() -> Site,
@@ -95,7 +96,7 @@ pub fn claims<C: DeserializeOwned>(
 ///
 /// # Errors
 ///
-/// As for [`Authenticated::claims`].
+/// The errors are those of [`Authenticated::claims`].
 pub fn shared_claims<C: DeserializeOwned + Send + Sync + 'static>(
     who: &Authenticated,
     site: impl FnOnce() -> Site,

@@ -35,7 +35,8 @@ impl Challenge {
     }
 
     pub(crate) fn into_header(self) -> HeaderValue {
-        // Only visible ASCII and spaces, so this cannot fail; the fallback keeps the challenge.
+        // The text has only visible ASCII and spaces, so the conversion cannot fail. The fallback
+        // would still send a challenge.
         HeaderValue::try_from(self.text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
     }
 }

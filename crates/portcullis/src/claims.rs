@@ -61,7 +61,7 @@ pub struct RegisteredClaims {
     acr: Option<Span>,
     status: Option<(u64, Span)>,
     pub(crate) marks: Marks,
-    /// The claims that only policies read, and that cannot be read. Almost always empty.
+    /// The unreadable claims among those that only policies use. The list is almost always empty.
     unreadable: Vec<(PolicyClaim, UnreadableClaim)>,
 }
 
@@ -87,7 +87,8 @@ impl RegisteredClaims {
         Ok(claims)
     }
 
-    /// The payload: a JSON object. Members that validation rules read occur once in it.
+    /// The payload: a JSON object. Each member that a validation rule reads occurs only once in the
+    /// payload.
     pub(crate) fn payload(&self) -> &str {
         self.texts.payload()
     }
@@ -97,8 +98,8 @@ impl RegisteredClaims {
         Raw::new(self.payload())
     }
 
-    /// Returns the claim behind `claim` if it cannot be read, at least in part. Names may be
-    /// missing from the values that were read.
+    /// Returns the unreadable claim that `claim` stands for, if the claim or a part of it cannot be
+    /// read. The values that were read may then be incomplete.
     pub(crate) fn unreadable(&self, claim: PolicyClaim) -> Option<&UnreadableClaim> {
         self.unreadable.iter().find(|(of, _)| *of == claim).map(|(_, why)| why)
     }
@@ -220,7 +221,7 @@ impl RegisteredClaims {
     }
 }
 
-/// Values that a [profile](crate::Profile) reads from other claims.
+/// Setters for values that a [profile](crate::Profile) reads from other claims.
 impl RegisteredClaims {
     pub(crate) fn set_audience(&mut self, name: &str) {
         self.aud = Some(std::iter::once(self.texts.keep(name)).collect());

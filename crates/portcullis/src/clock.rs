@@ -31,7 +31,8 @@ use std::time::{Duration, Instant, SystemTime};
 ///
 /// It has two readings. [`now`](Clock::now) is the wall clock for `exp`, `nbf` and `iat`, and may
 /// jump. [`monotonic`](Clock::monotonic) never goes back, but may stop while the machine is
-/// suspended. The age of a key set or a status list is the larger of the two.
+/// suspended. The age of a key set or a status list is measured with both readings, and the larger
+/// result counts.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a clock",
     label = "not a `Clock`",
@@ -68,8 +69,8 @@ impl Timestamp {
         self.wall
     }
 
-    /// Returns the time since `earlier`: the larger of the two differences, so that neither a
-    /// suspended machine (the monotonic clock stops) nor a wall clock that was set back makes
+    /// Returns the time since `earlier`: the larger of the two differences. The monotonic clock
+    /// stops while a machine is suspended, and the wall clock may be set back, but neither makes
     /// anything look younger than it is.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_sub(earlier.monotonic);

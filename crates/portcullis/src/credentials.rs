@@ -43,8 +43,8 @@ impl Default for Credentials {
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// A header that may hold the token, or a cookie of the name, is duplicated, or tokens are in
-    /// two places.
+    /// A header that may hold the token is duplicated, or the cookie is duplicated, or two places
+    /// have a token.
     #[error("the request has more than one token")]
     Repeated,
     /// `Bearer` is followed by nothing, or by characters that no token has (RFC 6750 §2.1).
@@ -101,7 +101,7 @@ impl Credentials {
     }
 
     /// The Authorization header, if it is one of the places and has a scheme that is not listed.
-    /// Only for a request without a token.
+    /// Call it only for a request without a token.
     pub(crate) fn other_scheme<'r>(
         &self,
         request: &'r (impl RequestView + ?Sized),
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(at(places, Some("t")).headers(), expected);
     }
 
-    /// The client chooses the number of lines.
+    /// The client chooses the number of lines, so each line must be visited only once.
     #[test]
     fn forty_thousand_header_lines_are_visited_once() {
         const LINES: usize = 40_000;

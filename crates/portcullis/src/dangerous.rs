@@ -11,8 +11,8 @@ use crate::token::TokenPlace;
 /// sign**.
 ///
 /// Anyone who reads the secret in one of the services that share it can impersonate any user to all
-/// of them, and no log shows who did. Only for an issuer that offers nothing else, and to migrate
-/// away from it.
+/// of them, and no log shows who did. Use such a key only for an issuer that offers nothing else,
+/// or while you migrate away from HMAC.
 ///
 /// `algorithm` is [`Hs256`](Algorithm::Hs256), [`Hs384`](Algorithm::Hs384) or
 /// [`Hs512`](Algorithm::Hs512), and must also be listed in the accepted algorithms. `secret` must
@@ -36,7 +36,7 @@ use crate::token::TokenPlace;
 ///
 /// # Errors
 ///
-/// When the algorithm is not an HMAC one, or the secret is too short.
+/// Returns an error if the algorithm is not an HMAC algorithm, or if the secret is too short.
 ///
 /// [RFC 7518 §3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
 pub fn hmac_key(
@@ -50,9 +50,9 @@ pub fn hmac_key(
 /// Reads the token from a query parameter ([RFC 6750 §2.3]): **URLs, and the tokens in them, end up
 /// in logs, histories and `Referer` headers**.
 ///
-/// For clients that cannot send a header, such as `EventSource` or a link. A cookie is nearly
-/// always better. List it only for the gate that needs it. The query is not percent-decoded. No
-/// environment variable sets it.
+/// Use it for clients that cannot send a header, such as `EventSource` or a link. A cookie is
+/// nearly always better. List this place only for the gate that needs it. The query is not
+/// percent-decoded. No environment variable sets it.
 ///
 /// ```
 /// use portcullis::{Authenticator, ConfigError, Gate, dangerous, token::TokenPlace};
@@ -72,9 +72,10 @@ pub fn token_in_query(parameter: impl Into<String>) -> TokenPlace {
 /// Accepts ID tokens as well as access tokens: **an ID token that a user's browser or another
 /// service obtained grants access to this API**, and its `aud` is a client, not an API.
 ///
-/// For an issuer whose access tokens cannot be distinguished from its ID tokens, such as
-/// [Dex](Profile::dex), or whose access tokens have the form of ID tokens and which has no profile.
-/// Logout tokens, refresh tokens and proofs are still rejected. No environment variable sets it.
+/// Use it for an issuer whose access tokens cannot be distinguished from its ID tokens, such as
+/// [Dex](Profile::dex). It is also for an issuer without a profile whose access tokens have the
+/// form of ID tokens. Logout tokens, refresh tokens and proofs are still rejected. No environment
+/// variable sets it.
 ///
 /// ```
 /// use portcullis::{Authenticator, Profile, dangerous};
@@ -98,13 +99,13 @@ pub fn accept_id_tokens(mut profile: Profile) -> Profile {
 /// that the issuer sets for this service only, such as a scope or a `client_id`, in a
 /// [`Policy`](crate::Policy) on every route. The ID tokens of many issuers differ from access
 /// tokens only in `aud`, so do not use the default profile: choose the issuer's [`Profile`], or
-/// [`rfc9068`](Profile::rfc9068). Only for an issuer that sets no `aud`, or that issues tokens for
-/// this service only.
+/// [`rfc9068`](Profile::rfc9068). Use these settings only for an issuer that sets no `aud`, or that
+/// issues tokens for this service only.
 ///
 /// Everything else is still required: `iss`, `exp`, the signature and the type of the token are
-/// checked, and a claim that the profile reads instead of `aud` must be present (Cognito's
-/// `client_id`, Clerk's `azp`). A token whose `aud` is neither a string nor an array of strings is
-/// rejected, because policies may read it. The build fails if an audience is also named
+/// checked. A claim that the profile reads instead of `aud` must be present (Cognito's `client_id`,
+/// Clerk's `azp`). A token whose `aud` is neither a string nor an array of strings is rejected,
+/// because policies may read it. The build fails if an audience is also named
 /// ([`also_audience`](IssuerSettings::also_audience)), or if the profile accepts ID tokens.
 ///
 /// The start, or the first accepted token of a resolved issuer, logs a warning, and
@@ -171,7 +172,7 @@ mod tests {
                 rule(&sign(hash, algorithm.as_str(), &[8; 64]), &[algorithm]),
                 Some("signature")
             );
-            // A tag that is cut by a third, to whole characters.
+            // The tag is truncated to 32 characters, which decode to whole bytes.
             let cut = token.rsplit_once('.').unwrap().0.len() + 1 + 32;
             assert_eq!(rule(token.get(..cut).unwrap(), &[algorithm]), Some("signature"));
             let other = sign(hash, "HS999", &secret);

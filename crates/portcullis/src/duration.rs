@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A duration in seconds: a whole number, one decimal from one second on, or four decimals below.
+/// A duration in seconds. A whole number has no decimals; other durations have one decimal from one
+/// second on, and four decimals below one second.
 pub(crate) struct InSeconds(pub(crate) Duration);
 
 impl fmt::Display for InSeconds {

@@ -20,7 +20,7 @@ pub use unreadable::UnreadableClaim;
 /// The rule that a token violates.
 ///
 /// The message and `Debug` name rules, settings and configured values, but no value from the token.
-/// Only [`found`](Self::found) returns one, for the operator's log.
+/// Only [`found`](Self::found) returns such a value, for the operator's log.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -31,10 +31,10 @@ pub enum TokenError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Not three parts separated by periods (RFC 7515 §7.1).
+    /// The token does not have three parts separated by periods (RFC 7515 §7.1).
     #[error("the token is not a JWS in compact form")]
     NotCompact,
-    /// Five parts: a JWE (RFC 7516).
+    /// The token has five parts, so it is a JWE (RFC 7516).
     #[error("the token is encrypted (a JWE, which has five parts)")]
     Encrypted,
     /// A part is not base64url without padding (RFC 7515 §2).
@@ -130,7 +130,7 @@ pub enum TokenError {
         /// The maximum number of keys that are tried.
         limit: usize,
     },
-    /// The key of that `kid` is for another algorithm (RFC 8725 §3.1).
+    /// The key with the token's `kid` is for another algorithm (RFC 8725 §3.1).
     #[error("`alg` is {algorithm}, but the key with this `kid` is for {key_algorithm}")]
     #[non_exhaustive]
     AlgorithmMismatch {
@@ -174,7 +174,7 @@ pub enum TokenError {
     #[error("the token expired {} ago (`exp`)", InSeconds(*.ago))]
     #[non_exhaustive]
     Expired {
-        /// How long ago, without the leeway.
+        /// The time since `exp`, without the leeway.
         ago: Duration,
     },
     /// `nbf` is in the future.
@@ -219,15 +219,15 @@ pub enum TokenError {
         /// The claim.
         name: String,
     },
-    /// A mark of an ID token, logout token, refresh token or proof (RFC 8725 §3.12).
+    /// The token has a mark of an ID token, logout token, refresh token or proof (RFC 8725 §3.12).
     #[error("not an access token: {mark}")]
     #[non_exhaustive]
     NotAnAccessToken {
         /// The mark.
         mark: &'static str,
     },
-    /// The claims that mark access tokens of the profile are absent: one that every access token
-    /// has, or all of several of which every access token has one.
+    /// The claims that mark access tokens of the profile are absent. Every access token of the
+    /// profile has the claim in `claims` or, if `claims` has several, at least one of them.
     #[error("not an access token of profile `{profile}`: {} absent", are(.claims))]
     #[non_exhaustive]
     NoAccessMark {
@@ -268,7 +268,8 @@ pub enum TokenError {
         /// The expected value.
         expected: &'static str,
     },
-    /// `cnf` binds the token to a key whose proof is not checked here (RFC 7800).
+    /// `cnf` binds the token to a key (RFC 7800), and this crate does not check the proof of
+    /// possession.
     #[error("`cnf` binds the token to a key, and proof of possession is not checked")]
     SenderConstrained,
     /// The claims do not fit the type that the handler requests.
@@ -304,8 +305,8 @@ impl TokenError {
         }
     }
 
-    /// Whether the text is not a JWS by its form: not three parts, or the first part is not the
-    /// base64url encoding of a JSON object.
+    /// Whether the text does not have the form of a JWS: it does not have three parts, or its first
+    /// part is not the base64url encoding of a JSON object.
     pub(crate) fn is_of_form(&self) -> bool {
         matches!(
             self,
@@ -316,11 +317,11 @@ impl TokenError {
         )
     }
 
-    /// Returns the token's value where it differs from the configured one: its `iss` or `aud`,
-    /// escaped and truncated.
+    /// Returns the token's `iss` or `aud`, escaped and truncated, if it differs from the configured
+    /// value.
     ///
-    /// For the operator's log only; never show it to a client. It is `Some` only if the token's
-    /// signature is valid, and `None` if the issuer uses another claim instead of `aud`.
+    /// Use it in the operator's log only, and never show it to a client. It is `Some` only if the
+    /// token's signature is valid, and `None` if the issuer uses another claim instead of `aud`.
     #[must_use]
     pub fn found(&self) -> Option<&Found> {
         match self {

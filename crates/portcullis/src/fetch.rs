@@ -32,6 +32,7 @@
 mod address;
 mod client;
 mod coding;
+mod credential;
 mod error;
 #[cfg(feature = "reqwest")]
 mod names;
@@ -50,8 +51,9 @@ use http::{HeaderMap, Response};
 
 use crate::causes::debug_with_causes;
 
-pub(crate) use client::{Client, Kind, OriginToken};
+pub(crate) use client::{Client, Kind};
 pub use coding::decoded;
+pub(crate) use credential::{ClientCredential, Credential, NO_SECRET, OriginCredential};
 pub use error::FetchError;
 #[cfg(all(feature = "reqwest", any(test, feature = "test-util")))]
 pub(crate) use names::script;
@@ -69,7 +71,7 @@ pub use reqwest_fetch::ReqwestFetch;
 ///
 /// If tenants choose URLs, an implementation must also check the addresses it connects to. The
 /// caller rejects URLs with a literal private address. The implementation must reject names that
-/// resolve to one, with [`RefusedAddress`] or an error caused by it.
+/// resolve to a private address, with [`RefusedAddress`] or an error caused by it.
 /// [`ReqwestFetch::public_addresses_only`] does so.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an HTTP client that Portcullis can fetch with",

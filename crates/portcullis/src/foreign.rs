@@ -11,23 +11,23 @@ use crate::refusal::{ProtectionSpace, Refusal, Site, Unreported};
 /// A credential that is not a token of a trusted issuer, such as an API key. It is not verified.
 ///
 /// A [`Gate`](crate::Gate::pass_foreign) that passes foreign credentials lets such a request
-/// through, with this in the request's extensions instead of an
+/// through, with a `Foreign` in the request's extensions instead of an
 /// [`Authenticated`](crate::Authenticated) or an [`Anonymous`](crate::Anonymous). The code behind
 /// the gate either accepts the credential itself or answers with [`refusal`](Self::refusal).
 /// Handlers with a required or optional caller refuse such a request: a credential that no code
-/// accepted is not the same as none.
+/// accepted is not the same as no credential.
 ///
 /// [The guide](crate::guide::api_keys#what-is-foreign) lists what counts as foreign. A token that
 /// names a trusted issuer is never foreign, even if it is invalid. With an
-/// [`IssuerResolver`](crate::config::IssuerResolver), its
-/// [`is_ours`](crate::config::IssuerResolver::is_ours) decides which issuers are trusted in this
-/// sense: by default, all.
+/// [`IssuerResolver`](crate::config::IssuerResolver), the method
+/// [`is_ours`](crate::config::IssuerResolver::is_ours) decides which issuers count as trusted here.
+/// By default, all issuers do.
 #[derive(Clone)]
 pub struct Foreign(Arc<Inner>);
 
 struct Inner {
     space: Arc<ProtectionSpace>,
-    /// The text that a token was expected in; `None` for another scheme.
+    /// The text where a token was expected; `None` if the Authorization header has another scheme.
     credential: Option<Zeroizing<Box<str>>>,
     /// The error that a gate refuses the credential with; `None` if the gate sees no credential.
     error: Option<TokenError>,

@@ -98,7 +98,7 @@ impl Gate {
     /// [The guide](crate::guide::api_keys) has all cases and an example.
     ///
     /// Code that requires a caller refuses a foreign credential with 401, and so does code with an
-    /// optional caller. Only code that takes the [`Foreign`] itself can accept one.
+    /// optional caller. Only code that takes the [`Foreign`] itself can accept the credential.
     ///
     /// ```
     /// # use portcullis::{Authenticator, Gate};
@@ -131,8 +131,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// When a place has an invalid name, when two places could read the same token, or when the
-    /// list is empty and the authenticator has no cookie.
+    /// Returns an error if a place has an invalid name, if two places could read the same token, or
+    /// if the list is empty and the authenticator has no cookie.
     pub fn token_places(
         mut self,
         places: impl IntoIterator<Item = TokenPlace>,
@@ -168,7 +168,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// When `revocation` is [`Revocation::live`] and a configured issuer has no
+    /// Returns an error if `revocation` is [`Revocation::live`] and a configured issuer has no
     /// [`introspection_url`](crate::IssuerSettings::introspection_url). Issuers from a resolver are
     /// not checked here: without that setting, their requests are refused with 500.
     pub fn revocation(mut self, revocation: Revocation) -> Result<Self, ConfigError> {
@@ -195,10 +195,11 @@ impl Gate {
         &self.auth
     }
 
-    /// Returns the visitor to let through, or the refusal to answer `request` with. Ready at once
-    /// unless keys or a revocation status must be fetched first.
+    /// Returns the visitor to let through, or the refusal to answer `request` with. The result is
+    /// ready at once unless keys or a revocation status must be fetched first.
     ///
-    /// For adapters. [`authenticate`](Self::authenticate) returns the same verdict to other code.
+    /// This method is for adapters. [`authenticate`](Self::authenticate) returns the same verdict
+    /// to other code.
     pub fn enter<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -212,7 +213,7 @@ impl Gate {
     /// A request without a token is refused, even by an [`optional`](Self::optional) gate. So is a
     /// credential that [`pass_foreign`](Self::pass_foreign) would let through.
     ///
-    /// For frameworks without an adapter. The verdict is the same as an adapter's.
+    /// Use it in frameworks without an adapter. The verdict is the same as an adapter's.
     ///
     /// `request` is a [`http::Request`], its [`Parts`](http::request::Parts), its
     /// [`HeaderMap`](http::HeaderMap), or any other [`RequestView`].
@@ -249,7 +250,7 @@ impl Gate {
     /// None of them is logged. The settings [`optional`](Self::optional) and
     /// [`pass_foreign`](Self::pass_foreign) have no effect here.
     ///
-    /// For frameworks without an adapter.
+    /// Use it in frameworks without an adapter.
     ///
     /// ```
     /// # use http::Request;
@@ -275,7 +276,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// As for [`authenticate`](Self::authenticate), for an invalid token or a malformed request.
+    /// The refusals of [`authenticate`](Self::authenticate), for an invalid token or a malformed
+    /// request.
     pub fn caller_or_foreign<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -286,7 +288,7 @@ impl Gate {
     /// Returns the caller of a token if the token meets all requirements of this gate: the same
     /// verdict as for a request with the token.
     ///
-    /// For tokens outside HTTP requests: in a database password, in the first message of a
+    /// Use it for tokens outside HTTP requests: in a database password, in the first message of a
     /// WebSocket, in a message of a queue.
     ///
     /// `token` is the token without `Bearer`: a `&str`, or a [`BareToken`] with the request that it
@@ -340,8 +342,8 @@ impl Gate {
     /// Returns the caller or a foreign credential, for a token outside an HTTP request: for example
     /// a database password that may be a token.
     ///
-    /// Like [`caller_or_foreign`](Self::caller_or_foreign). Any text that is not empty may be
-    /// foreign. The result is never [`Visitor::Anonymous`].
+    /// It works like [`caller_or_foreign`](Self::caller_or_foreign). Any text that is not empty may
+    /// be foreign. The result is never [`Visitor::Anonymous`].
     ///
     /// ```
     /// # use portcullis::{Gate, Refusal, adapter::Visitor};
@@ -356,8 +358,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// As for [`authenticate_token`](Self::authenticate_token), for an invalid token. An empty one
-    /// is rejected.
+    /// The refusals of [`authenticate_token`](Self::authenticate_token), for an invalid token. An
+    /// empty token is rejected.
     pub fn caller_or_foreign_token<'t>(
         &self,
         token: impl Into<BareToken<'t>>,
@@ -380,11 +382,12 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// As for [`authenticate_token`](Self::authenticate_token).
+    /// The refusals of [`authenticate_token`](Self::authenticate_token).
     ///
     /// # Panics
     ///
-    /// If it must fetch and is called on a thread of a tokio runtime. Use `await` there.
+    /// Panics on a thread of a tokio runtime if keys or a revocation status must be fetched. Use
+    /// `await` there.
     pub fn authenticate_token_blocking<'t>(
         &self,
         token: impl Into<BareToken<'t>>,
@@ -405,7 +408,7 @@ impl Gate {
     /// Lets a request to an open route through. No token is read, and the visitor is an
     /// [`Anonymous`]. The [`Exit`] completes the response.
     ///
-    /// For adapters. The routing of the framework decides which routes are open.
+    /// This method is for adapters. The routing of the framework decides which routes are open.
     #[must_use]
     pub fn enter_open(&self, request: &(impl RequestView + ?Sized)) -> (Visitor, Exit) {
         // The response does not depend on a credential.
@@ -474,8 +477,8 @@ impl Gate {
         self.auth.space().resource.as_ref()
     }
 
-    /// The protocol of refusals. The service declares it. The only input from the request is
-    /// `HEAD`: its refusal has the same status and no body.
+    /// The protocol of refusals. The service declares it. The only input from the request is the
+    /// method `HEAD`: the refusal of such a request has the same status and no body.
     fn protocol(&self, request: &(impl RequestView + ?Sized)) -> Protocol {
         if self.grpc {
             Protocol::Grpc

@@ -29,7 +29,7 @@ pub(crate) struct TrustedIssuer {
     pub(crate) keys: IssuerKeys,
     pub(crate) status_lists: StatusLists,
     pub(crate) introspections: Introspections,
-    /// Whether it was forgotten. Its tokens and callers are then rejected.
+    /// Whether the issuer was forgotten. Its tokens and callers are then rejected.
     pub(crate) forgotten: AtomicBool,
 }
 
@@ -38,8 +38,8 @@ impl TrustedIssuer {
         &self.rules.issuer
     }
 
-    /// Stops the background refresh of its keys, after it was replaced or evicted. Requests that
-    /// still use it are answered.
+    /// Stops the background refresh of the issuer's keys, after the issuer was replaced or evicted.
+    /// Requests that still use the issuer are answered.
     pub(crate) fn retire(&self) {
         self.keys.retire();
     }

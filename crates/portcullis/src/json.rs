@@ -2,9 +2,9 @@
 //!
 //! Serde's derive accepts duplicate unknown members, reads `null` as "absent" and does not report
 //! which member has the wrong type. Each of these has caused vulnerabilities in other libraries. So
-//! the visitor below reads all headers, claims and JWKs: it allows each member name at most once
-//! ([RFC 7515 §4], [RFC 7519 §4]) unless the type declares that nothing reads it, accepts `null`
-//! only where the type does, and reports the name of the offending member.
+//! the visitor below reads all headers, claims and JWKs. It allows each member name at most once
+//! ([RFC 7515 §4], [RFC 7519 §4]), unless the type declares that nothing reads the member. It
+//! accepts `null` only where the type does, and reports the name of the offending member.
 //!
 //! [RFC 7515 §4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
@@ -61,7 +61,7 @@ pub(crate) enum JsonError {
 pub(crate) fn from_slice<'de, T: FromMembers<'de> + Default>(
     text: &'de [u8],
 ) -> Result<T, JsonError> {
-    // Checked once here, because serde_json does not check strings that it skips.
+    // UTF-8 is checked once here, because serde_json does not check strings that it skips.
     let text = std::str::from_utf8(text).map_err(|_| JsonError::NotAnObject)?;
     let mut to = T::default();
     fill(&mut to, text).map(|()| to)
@@ -113,7 +113,7 @@ impl<'de, A: MapAccess<'de>> Member<'_, A> {
         self.map.next_value().inspect_err(|_| *self.fault = Some(JsonError::WrongType(name)))
     }
 
-    /// As [`read`](Self::read), for a type that converts out-of-range values to `None`, which is
+    /// Like [`read`](Self::read), for a type that converts out-of-range values to `None`, which is
     /// reported as [`JsonError::OutOfRange`].
     pub(crate) fn read_in_range<V, T>(self, name: &'static str) -> Result<T, A::Error>
     where

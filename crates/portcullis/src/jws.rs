@@ -71,12 +71,12 @@ impl<'a> CompactJws<'a> {
         Self::parse_within(token, DEFAULT_MAX_TOKEN_BYTES)
     }
 
-    /// As [`parse`](Self::parse), with another length limit.
+    /// Like [`parse`](Self::parse), with another length limit.
     pub(crate) fn parse_within(token: &'a str, max: usize) -> Result<Self, TokenError> {
         Self::parse_with(token, max, |encoded| Ok((JoseHeader::parse(encoded)?, false)))
     }
 
-    /// As [`parse_within`](Self::parse_within), without parsing a header that is cached.
+    /// Like [`parse_within`](Self::parse_within), without parsing a header that is cached.
     pub(crate) fn parse_knowing(
         token: &'a str,
         max: usize,

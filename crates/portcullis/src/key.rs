@@ -43,9 +43,9 @@ pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS};
 #[doc(alias("jwk", "DecodingKey"))]
 pub struct VerificationKey {
     id: Option<String>,
-    /// The algorithms and the material for each. Never empty.
+    /// The algorithms and the material for each. The list is never empty.
     uses: SmallVec<[(Algorithm, Material); 1]>,
-    /// The public key's bytes, or the hash of a secret. Used to compare keys.
+    /// The public key's bytes, or the hash of a secret. The identity is used to compare keys.
     identity: Identity,
 }
 

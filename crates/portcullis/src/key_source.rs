@@ -30,23 +30,23 @@ pub use status::{Freshness, KeySetStatus};
 pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// Finds the key for a token.
     ///
-    /// Called once per request. Keys in memory must be returned immediately, without I/O and
-    /// without waiting for a lock that is held across I/O.
+    /// This method is called once per request. Keys in memory must be returned immediately, without
+    /// I/O and without waiting for a lock that is held across I/O.
     fn resolve(&self, wanted: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>>;
 
     /// Returns whether `key` is still the key for `wanted` and may be used now. Called for each
     /// request whose token was verified with `key` before.
     ///
     /// This is [`resolve`](Self::resolve) with a shorter result. It must not return `true` unless
-    /// `resolve` would return this key immediately: it also renews keys that are due, and keys that
-    /// are too old are not current. After `false` the token is verified again.
+    /// `resolve` would return this key immediately: `resolve` also renews keys that are due, and
+    /// keys that are too old are not current. After `false` the token is verified again.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
         matches!(self.resolve(wanted), MaybeReady::Ready(Ok(current)) if current.contains(key))
     }
 
-    /// Returns the keys to try once more, for a token whose signature failed with each of `tried`:
-    /// a key may have been replaced under its `kid`. The default is `None`: there are no other
-    /// keys, which is right for a source that is always up to date.
+    /// Returns the keys to try next, for a token whose signature does not verify with any of
+    /// `tried`. The issuer may have replaced a key under its `kid`. The default is `None`, which
+    /// means that there are no other keys; it is right for a source that is always up to date.
     ///
     /// Any forged token can trigger this call, so its cost must be bounded.
     fn replaced(
@@ -113,7 +113,7 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
 pub enum ResolveError {
     /// The token is rejected: no key of the issuer matches it.
     Refused(TokenError),
-    /// No usable keys: the fetch failed.
+    /// There are no usable keys, because the fetch failed.
     Unavailable {
         /// The delay before a retry.
         retry_after: Duration,
@@ -144,8 +144,8 @@ impl ResolveError {
 
 /// Keys that the process holds in memory and replaces as a whole.
 ///
-/// For an issuer in the same process, for keys from a file, and for tests. Clones share the set. A
-/// request keeps the keys that it started with.
+/// Use it for an issuer in the same process, for keys from a file, and for tests. Clones share the
+/// set. A request keeps the keys that it started with.
 ///
 /// ```
 /// use portcullis::keys::{KeySet, SharedKeySet};

@@ -10,14 +10,16 @@
 //! ```no_run
 //! # use portcullis::{Authenticator, Gate, Refusal};
 //! # async fn handle(request: http::Request<()>) -> Result<(), Box<dyn std::error::Error>> {
-//! let auth = Authenticator::builder("https://auth.example", "https://api.example").build().await?;
+//! let auth = Authenticator::builder("https://auth.example", "https://api.example")
+//!     .build()
+//!     .await?;
 //! let gate = Gate::new(auth);
 //! let who = gate.authenticate(&request).await?;
 //! println!("{:?} may {:?}", who.subject(), who.registered().scope());
 //! # Ok(()) }
 //! ```
 //!
-//! The same with a local key set, as a runnable example:
+//! This runnable example does the same with a local key set:
 //!
 //! ```
 //! use http::{Request, StatusCode};
@@ -56,13 +58,8 @@
 //! | write an adapter for another framework | [`adapter`], [`RequestView`] |
 //! | use settings that weaken security | [`dangerous`] |
 //!
-//! The [`guide`] has the chapters: [add it](guide::add_it), [tune it](guide::tune_it), [measure
-//! it](guide::measure_it), [replacing your own validation](guide::own_code), [API keys](guide::api_keys),
-//! [local keys](guide::local_keys), [compiler messages](guide::compiler_messages), and a page each for
-//! [Auth0](guide::auth0), [Dex](guide::dex), [Entra](guide::entra), [glewlwyd](guide::glewlwyd),
-//! [Keycloak](guide::keycloak), [oidc-provider](guide::oidc_provider), [Ory Hydra](guide::hydra),
-//! [Spring Authorization Server](guide::spring) and [Azure AD B2C, authentik and
-//! others](guide::other_issuers).
+//! The [guide](guide) has the chapters in reading order, from [Add it](guide::add_it) to
+//! [Troubleshooting](guide#troubleshooting), and a page for each well-known issuer.
 //!
 //! Validation fails closed: a token is rejected if a required header parameter or claim is missing,
 //! invalid or duplicated.

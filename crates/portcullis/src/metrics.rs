@@ -16,7 +16,8 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new() -> Self {
-        // Alerts need the first event, too: a series that begins with it has no rate.
+        // Each series begins at zero, because alerts need the first event, too: a series that
+        // begins with its first event has no rate.
         for kind in ["keys_unavailable", "revocation_unavailable"] {
             counter!("portcullis_refusals_total", "kind" => kind, "rule" => kind).increment(0);
         }
@@ -95,7 +96,8 @@ pub(crate) fn revocation_age(issuer: &str, age: Duration) {
         .record(age.as_secs_f64());
 }
 
-/// Records the maximum time between the publication of a revocation and its arrival.
+/// Records the maximum time between the publication of a revocation and its arrival at this
+/// service.
 pub(crate) fn revocation_lag(issuer: &str, lag: Duration) {
     histogram!("portcullis_revocation_lag_seconds", "issuer" => issuer.to_owned())
         .record(lag.as_secs_f64());

@@ -37,9 +37,9 @@ use rule::Rule;
 /// # Met, not met, unknown
 ///
 /// A policy is three-valued. A rule about a claim that is absent or `null` is *not met*. A rule is
-/// *unknown* if the claim that it reads is present but cannot be read: a member is duplicated, the
-/// type differs from the type that the rule compares, or a number cannot be represented exactly.
-/// Rules combine by Kleene's logic:
+/// *unknown* if the claim that it reads is present but cannot be read. Such a claim has a duplicate
+/// member, has another type than the rule compares, or has a number that cannot be represented
+/// exactly. Rules combine by Kleene's logic:
 ///
 /// | | |
 /// |---|---|
@@ -116,9 +116,9 @@ impl Policy {
     /// Requires the top-level claim `name` to equal `value`.
     ///
     /// - **Numbers** are compared by exact value, regardless of notation: `1`, `1.0` and `1e0` are
-    ///   equal, and so are `0` and `-0.0`. They are never rounded. A claim with a whole number
-    ///   outside -2^63 to 2^64 - 1, or with a fraction that a 64-bit float does not print with the
-    ///   same digits, cannot be read: the rule is [unknown](Self#met-not-met-unknown).
+    ///   equal, and so are `0` and `-0.0`. They are never rounded. A claim cannot be read if it has
+    ///   a whole number outside -2^63 to 2^64 - 1, or a fraction that a 64-bit float does not print
+    ///   with the same digits. The rule is then [unknown](Self#met-not-met-unknown).
     /// - A **fraction in `value`** is the number that its 64-bit float prints. A float of 2^53 or
     ///   more may have been rounded, so the rule is unknown. Deserialization rejects such a value.
     /// - **Strings and booleans** must be identical. **Arrays** must have equal items in the same

@@ -33,7 +33,8 @@ pub struct Profile {
     token_types: &'static [TokenType],
     required_claims: &'static [&'static str],
     habits: Habits,
-    /// Replaces the claim that scopes are read from: a path of member names.
+    /// The path of member names to the claim that scopes are read from, if it replaces the
+    /// profile's.
     scopes_at: Option<Vec<String>>,
     /// Further claims that roles are read from: paths of member names.
     roles_at: Vec<Vec<String>>,
@@ -84,9 +85,9 @@ impl Profile {
         self.name
     }
 
-    /// Reads scopes from another claim instead. `path` lists member names, from the outermost to
-    /// the innermost. The claim is a space-separated string, or an array with one scope per
-    /// element. No other claim is read for scopes.
+    /// Reads scopes from another claim than the profile's. `path` lists member names, from the
+    /// outermost to the innermost. The claim is a space-separated string, or an array with one
+    /// scope per element. No other claim is read for scopes.
     ///
     /// `PORTCULLIS_SCOPES_AT`: a claim's name, or a path as a JSON array.
     ///

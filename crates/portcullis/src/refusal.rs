@@ -15,8 +15,8 @@
 //!
 //! No refusal may be cached (`Cache-Control: no-store`). If the service declares gRPC
 //! ([`Gate::grpc`](crate::Gate::grpc), [`Refusal::into_grpc`]), the response is HTTP 200 with the
-//! gRPC status and the same challenge in its headers. Nothing in the request selects between the
-//! two: without that declaration, no refusal is 2xx.
+//! gRPC status and the same challenge in its headers. Nothing in the request selects between HTTP
+//! and gRPC: without that declaration, no refusal is 2xx.
 //!
 //! Every refusal is one `tracing` event of the target `portcullis::refusal`. It has the rule, the
 //! setting, the remedy, the issuer, the method and the route. At level `info`, there is one event
@@ -74,7 +74,8 @@ pub enum RefusalKind {
     /// The token is accepted, but its user must authenticate again or more strongly (RFC 9470).
     InsufficientAuthentication,
     /// The token is accepted, but the caller lacks a permission, or the claims do not fit the
-    /// handler's type. Also for a cookie that came with an unsafe request from another site.
+    /// handler's type. This kind is also for a cookie that came with an unsafe request from another
+    /// site.
     Forbidden,
     /// The token cannot be verified now: the issuer's keys are unavailable.
     KeysUnavailable,
@@ -234,12 +235,13 @@ impl Unreported {
         }
     }
 
-    /// A request that reached a protected route without passing a layer.
+    /// Creates the refusal of a request that reached a protected route without passing a layer.
     pub(crate) fn past_all_layers(remedy: &'static str) -> Self {
         Self::new(Cause::Misconfigured { reason: PAST_ALL_LAYERS, remedy }, None)
     }
 
-    /// A route requires something of an issuer that is not configured.
+    /// Creates the refusal of a request that cannot be answered because of the service's
+    /// configuration.
     pub(crate) fn misconfigured(
         reason: &'static str,
         remedy: &'static str,
@@ -261,7 +263,8 @@ impl Unreported {
         self
     }
 
-    /// Logs the refusal. The only way to a [`Refusal`], so each has exactly one event.
+    /// Logs the refusal. Only this method creates a [`Refusal`], so each refusal has exactly one
+    /// event.
     pub(crate) fn at(self, site: &Site) -> Refusal {
         self.0.report(site);
         self.0
@@ -280,7 +283,7 @@ impl Refusal {
 
     /// Returns the refusal with a gRPC response: HTTP 200 with a `grpc-status`.
     ///
-    /// For gRPC services that return refusals themselves. Not needed behind a
+    /// Use it in gRPC services that return refusals themselves. It is not needed behind a
     /// [`Gate::grpc`](crate::Gate::grpc): the gate rewrites every refusal of the code behind it.
     ///
     /// ```
@@ -345,8 +348,8 @@ impl Refusal {
         if let Cause::Token(error) = &self.0.cause { Some(error) } else { None }
     }
 
-    /// Returns the rule that refused: a short, stable name from a closed list, for logs and metric
-    /// labels.
+    /// Returns the rule that refused the request: a short, stable name from a closed list, for logs
+    /// and metric labels.
     ///
     /// Like [`reason`](Self::reason), [`setting`](Self::setting) and [`remedy`](Self::remedy), it
     /// is for the operator. A client must not learn more than [`challenge`](Self::challenge) says.

@@ -65,7 +65,7 @@ type Flight = single_flight::Flight<()>;
 /// A document from the last successful fetch.
 pub(crate) struct Snapshot<T> {
     kept: T,
-    /// When that fetch began.
+    /// The time when that fetch began.
     fetched_at: Timestamp,
     /// The record to store for the next start.
     to_keep: Option<Arc<kept::Record>>,
@@ -171,7 +171,7 @@ impl<D: Document> Remote<D> {
     fn refresh_meanwhile(self: &Arc<Self>, now: Timestamp) {
         let Ok(mut flights) = self.line.flights.try_lock() else { return };
         if self.under_way(&mut flights, now).is_none() {
-            // Fails without a runtime. Requests that must wait get that error themselves.
+            // The start fails without a runtime. Requests that must wait get that error themselves.
             let _ = self.start(&mut flights, now);
         }
     }

@@ -16,9 +16,9 @@ pub(crate) use erased::{Erased, NoRequest};
 
 /// The head of a request, borrowed from the web framework's type.
 ///
-/// Header values are bytes, as in `http`, and because actix-web uses another major version of
-/// `http`. Implemented for [`http::Request`], [`http::request::Parts`] and, for code that has only
-/// the headers, [`http::HeaderMap`].
+/// Header values are bytes, not a type of the `http` crate, because actix-web uses another major
+/// version of `http`. The trait is implemented for [`http::Request`], [`http::request::Parts`] and,
+/// for code that has only the headers, [`http::HeaderMap`].
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -60,8 +60,8 @@ pub trait RequestView {
     /// Calls `visit` with the value of each line of the header `name`, in order, until `visit`
     /// breaks.
     ///
-    /// Must take one pass over the lines, because the client chooses their number: an
-    /// implementation that searches for each line from the first one is quadratic.
+    /// An implementation must take one pass over the lines, because the client chooses their
+    /// number: a search for each line that begins at the first one takes quadratic time.
     fn visit_header<'r>(
         &'r self,
         name: &HeaderName,
@@ -70,10 +70,10 @@ pub trait RequestView {
 
     /// Returns the path of the request's target as it was sent, not percent-decoded.
     ///
-    /// `None` if it is unknown. It selects the metadata of the protected resource. Nothing else
-    /// reads it, unless an [`IssuerResolver`](crate::config::IssuerResolver) does. A router that
-    /// strips a prefix, such as axum's `nest`, strips it before the layers inside: to select by
-    /// paths, put the gate outside.
+    /// `None` if it is unknown. The path selects the metadata of the protected resource. Nothing
+    /// else reads the path, unless an [`IssuerResolver`](crate::config::IssuerResolver) does. A
+    /// router that strips a prefix, such as axum's `nest`, strips it before the layers inside: to
+    /// select by paths, put the gate outside.
     fn path(&self) -> Option<&str> {
         None
     }
@@ -89,9 +89,9 @@ pub trait RequestView {
         None
     }
 
-    /// Returns the host that the request was sent to, in lower case and without a port: that of the
-    /// [target](Self::target_authority) or, if the target has none, of a single `Host` line
-    /// ([RFC 9110 §7.2]).
+    /// Returns the host that the request was sent to, in lower case and without a port. It is the
+    /// host of the [target](Self::target_authority) or, if the target has none, the host in a
+    /// single `Host` line ([RFC 9110 §7.2]).
     ///
     /// An IPv6 address keeps its brackets.
     ///
@@ -122,7 +122,8 @@ pub trait RequestView {
     }
 
     /// Returns the connection of the request, if the code that accepted it provides one: peer,
-    /// scheme and client certificate. Never derived from a header, because any client can send one.
+    /// scheme and client certificate. The values are never derived from a header, because any
+    /// client can send one.
     fn connection(&self) -> Option<&Connection> {
         None
     }
@@ -130,8 +131,8 @@ pub trait RequestView {
     /// Returns the pattern of the request's route, as the service's code has it, such as
     /// `/orders/{id}`.
     ///
-    /// For the log, and called only when the request is refused. Never the path, which the client
-    /// chooses.
+    /// The log has the route. This method is called only when the request is refused. It must not
+    /// return the path, which the client chooses.
     fn route(&self) -> Option<Cow<'_, str>> {
         None
     }

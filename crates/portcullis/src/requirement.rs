@@ -20,8 +20,8 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    /// Also requires `revocation`. Replaces any that was set before. The requirements of the gate
-    /// still apply.
+    /// Also requires `revocation`. Replaces any revocation check that was set before. The
+    /// requirements of the gate still apply.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
         Self { revocation, ..self }

@@ -82,7 +82,7 @@ impl ProtectedResource {
         url.set_path(&path);
         let mut document = self.members.clone();
         document.insert("resource".to_owned(), json!(self.identifier));
-        // RFC 9728 §3.2: no empty list. A resolver's issuers are unknown here.
+        // RFC 9728 §3.2 forbids an empty list. A resolver's issuers are unknown here.
         if !issuers.is_empty() {
             document.insert("authorization_servers".to_owned(), json!(issuers));
         }
@@ -111,7 +111,7 @@ pub(crate) struct Resource {
     path: String,
     url: String,
     document: Bytes,
-    /// Limits the warning that a layer does not serve the document to one.
+    /// Ensures that the warning about a layer that does not serve the document is logged only once.
     unserved: Once,
 }
 

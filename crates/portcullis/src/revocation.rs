@@ -107,8 +107,9 @@ impl Revocation {
     }
 
     /// While the issuer is unreachable, accepts tokens that were known to be valid at most this
-    /// long ago: the bound during an outage. With [`live`](Self::live) this covers only tokens that
-    /// were introspected before: the last 10,000, and within one hour.
+    /// long ago: the bound during an outage. With [`live`](Self::live), only tokens with a cached
+    /// introspection response are accepted. At most 10,000 responses are cached, each until it was
+    /// not used for an hour.
     #[must_use]
     pub fn in_outage(self, max_age: Duration) -> Self {
         let in_outage = |ages: Ages| Ages { in_outage: max_age.max(ages.usual), ..ages };

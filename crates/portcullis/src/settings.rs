@@ -18,7 +18,7 @@ pub struct Setting {
     pub variable: &'static str,
     /// The default, in words.
     pub default: &'static str,
-    /// What it controls.
+    /// A description of the effect of the setting.
     pub meaning: &'static str,
 }
 
@@ -78,8 +78,8 @@ settings! {
     MAX_STALE: "max_stale", "PORTCULLIS_JWKS_MAX_STALE_SECS", "3600",
         "time past its TTL for which a key set is used while the issuer is unreachable";
     OBEY_NO_CACHE: "obey_no_cache", "PORTCULLIS_JWKS_OBEY_NO_CACHE", "false",
-        "obey the server's `no-cache`, `no-store`, `max-age=0` and past `Expires`, which shorten the TTL \
-         to `min_ttl`, and its `no-cache`, `no-store` and `must-revalidate`, which forbid stale keys";
+        "obey the server's `no-cache`, `no-store`, `max-age=0` or past `Expires` (the TTL is then \
+         `min_ttl`), and its `no-cache`, `no-store` or `must-revalidate` (no stale keys are used)";
     COOLDOWN: "cooldown", "PORTCULLIS_JWKS_COOLDOWN_SECS", "30",
         "minimum time between two fetches for unknown `kid`s, after a burst of 3";
     FETCH_TIMEOUT: "fetch_timeout", "PORTCULLIS_FETCH_TIMEOUT_SECS", "5",
@@ -102,7 +102,7 @@ settings! {
         "token profile: `rfc9068` for strict access tokens, or one for the issuer";
     SCOPES_AT: "Profile::scopes_at", "PORTCULLIS_SCOPES_AT", "the profile's: `scope`",
         "name of the only claim that scopes are read from, or its path as a JSON array";
-    ROLES_AT: "Profile::roles_at", "PORTCULLIS_ROLES_AT", "the profile's",
+    ROLES_AT: "Profile::roles_at", "PORTCULLIS_ROLES_AT", "the profile's: `roles`",
         "additional claim that roles are read from: its name, a path as a JSON array, or an array of \
          paths";
     REALM: "realm", "PORTCULLIS_REALM", "api",

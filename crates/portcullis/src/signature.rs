@@ -138,7 +138,7 @@ pub enum VerifyError {
     /// The JWS broke a rule: its form, its header, its `alg`, its key, or its signature.
     #[error(transparent)]
     Jws(#[from] TokenError),
-    /// No usable keys: the fetch failed. The JWS was not checked.
+    /// There are no usable keys, because the fetch failed. The JWS was not checked.
     #[error("the keys could not be fetched; retry in {}", InSeconds(*.retry_after))]
     #[non_exhaustive]
     KeysUnavailable {

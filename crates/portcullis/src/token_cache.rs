@@ -29,8 +29,8 @@ const MAX_ENTRY_BYTES: usize = 16 * 1024;
 /// The number of slots that a token may be in.
 const WAYS: usize = 8;
 
-/// The bytes of the limit per slot. About twice as many slots as entries of a typical size, so that
-/// tokens rarely compete for a slot.
+/// The bytes of the limit per slot. The cache then has about twice as many slots as entries of a
+/// typical size, so that tokens rarely compete for a slot.
 const BYTES_PER_SLOT: usize = 1024;
 
 /// A cached value, found by its token.
@@ -38,7 +38,8 @@ pub(crate) trait HasToken {
     /// The whole token.
     fn token(&self) -> &[u8];
 
-    /// Whether `other`, of the same token, replaces this value. Otherwise, both are cached.
+    /// Whether `other`, a value for the same token, replaces this value. Otherwise, both are
+    /// cached.
     fn is_replaced_by(&self, other: &Self) -> bool {
         let _ = other;
         true
@@ -56,7 +57,7 @@ pub(crate) enum Recalled<T> {
 }
 
 pub(crate) struct TokenCache<V> {
-    /// A power of two of them.
+    /// The sets of slots. Their number is a power of two.
     sets: Box<[[Slot<V>; WAYS]]>,
     hasher: SeedableRandomState,
     /// The size of all entries, including those that are being inserted.
@@ -77,7 +78,7 @@ struct Entry<V> {
     hash: u64,
     value: V,
     bytes: usize,
-    /// Whether it was hit since the eviction last passed.
+    /// Whether the entry was hit since the eviction last passed it.
     used: AtomicBool,
 }
 
@@ -181,7 +182,7 @@ impl<V: HasToken> TokenCache<V> {
     }
 
     fn drop_entry(&self, slot: &Slot<V>, entry: &Arc<Entry<V>>) {
-        // Another thread may have replaced the entry meanwhile. That one stays.
+        // Another thread may have replaced the entry meanwhile. The new entry stays.
         let before = slot.entry.compare_and_swap(entry, None);
         if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, entry)) {
             slot.hint.store(0, Ordering::Relaxed);
@@ -193,7 +194,7 @@ impl<V: HasToken> TokenCache<V> {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Never 0, which marks an empty slot.
+    /// Returns the hash of a token. It is never 0, which marks an empty slot.
     fn hash(&self, token: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(token);
@@ -208,7 +209,7 @@ impl<V: HasToken> TokenCache<V> {
 }
 
 impl<V> Slot<V> {
-    /// Whether it has an entry that was not used since the last call.
+    /// Whether the slot has an entry that was not used since the last call.
     fn is_idle(&self) -> bool {
         self.entry.load().as_ref().is_some_and(|entry| !entry.used.swap(false, Ordering::Relaxed))
     }

@@ -6,8 +6,8 @@ use std::path::{Path, absolute};
 use crate::install;
 use crate::run::{Failure, program, root, run};
 
-/// `cargo xtask advisories`: fails for each advisory in `db`, a clone of the RustSec database, about a version
-/// in `Cargo.lock`, except those that `deny.toml` ignores.
+/// `cargo xtask advisories`: fails for each advisory about a version in `Cargo.lock`, except those
+/// that `deny.toml` ignores. `db` is a clone of the RustSec advisory database.
 pub(crate) fn check(db: &Path) -> Result<(), Failure> {
     let deny = fs::read_to_string(root().join("deny.toml"))
         .map_err(|error| Failure::new(format!("deny.toml: {error}")))?;
@@ -16,7 +16,7 @@ pub(crate) fn check(db: &Path) -> Result<(), Failure> {
 
 fn audit(db: &Path, lock: &Path, ignored: &[&str]) -> Result<(), Failure> {
     let db = absolute(db).map_err(|error| Failure::new(format!("{}: {error}", db.display())))?;
-    // An empty database would find nothing.
+    // With an empty database, cargo-audit would report no advisory.
     if !db.join("crates").is_dir() {
         let why = "not a clone of the RustSec advisory database: it has no folder `crates`";
         return Err(Failure::new(format!("{}: {why}", db.display())));

@@ -32,9 +32,9 @@ const FRAMEWORKS: [(&str, &[&str]); 6] = [
 
 /// Allowed exceptions: the package, the signature, and the crate of its type.
 const EXCEPTIONS: [(&str, &str, &str); 2] = [
-    // Takes the same listener as `axum::serve`.
+    // `serve` takes the same listener as `axum::serve`.
     ("portcullis-issuer", "serve", "tokio"),
-    // For `?` in the store's code.
+    // The `impl` lets the store's code use `?` on an error of sqlx.
     ("portcullis-issuer", "impl From", "sqlx"),
 ];
 

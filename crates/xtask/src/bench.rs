@@ -36,19 +36,20 @@ pub(crate) enum Part {
     Flood,
     /// Time until services reject a token after logout, and the cost of status lists of a million sessions
     Revocation,
-    /// Each pattern: added latency, and how long an ended session is accepted; refreshes
+    /// Each pattern: added latency, time for which an ended session is still accepted, and refreshes
     Patterns,
     /// The same service with each peer (built first, which takes minutes)
     Peers,
     /// A cache hit, compared with Node's fast-jwt
     Node,
-    /// Instructions by place, counted with valgrind
+    /// Number of instructions by library or part of the code, counted with valgrind
     Profile,
 }
 
 /// `cargo xtask bench`: runs the benchmarks, and writes `benches/RESULTS.md` and its plots.
 ///
-/// The output of each part is stored, so that the page has every part.
+/// The output of each part is stored, so that the page also has the parts that this run does not
+/// measure.
 pub(crate) fn bench(rounds: usize, only: &[Part]) -> Result<(), Failure> {
     let parts = if only.is_empty() { Part::value_variants() } else { only };
     let mut failed = Vec::new();
@@ -129,7 +130,7 @@ fn measure_peers(rounds: &str) -> Result<String, Failure> {
     let manifest = "benches/peers/Cargo.toml";
     let peers = || {
         let mut run = cargo(&["run", "--release", "--locked", "--manifest-path", manifest]);
-        // A separate target directory: the peers' dependencies differ.
+        // The peers have a separate target directory, since their dependencies differ.
         run.env("CARGO_TARGET_DIR", tools_dir().join("peers"));
         run
     };
@@ -137,7 +138,7 @@ fn measure_peers(rounds: &str) -> Result<String, Failure> {
     Ok(counted + &output(peers().args(["--", rounds]))?)
 }
 
-/// Measures alternately, since the two cannot run in one program.
+/// Measures Portcullis and fast-jwt alternately, since they cannot run in one program.
 fn measure_node() -> Result<String, Failure> {
     let node = install::for_node_benchmark()?;
     let mut text = String::new();

@@ -1,21 +1,21 @@
-//! Dependencies that a crate must not have, so that its users do not build them: other web frameworks, the
-//! issuer's database and password hash, jsonwebtoken (except in its adapter), and, without default features,
-//! an HTTP client and TLS.
+//! Checks that no crate has a forbidden dependency, which its users would have to build. Other web
+//! frameworks, the issuer's database and password hash, and jsonwebtoken (except in its adapter)
+//! are forbidden. Without default features, an HTTP client and TLS are forbidden, too.
 
 use crate::run::{Failure, cargo, output};
 
-/// A package, its features, and the forbidden dependencies: crates with this name, or with this name, a dash
-/// and a suffix.
+/// The rules: a package, its features, and the forbidden dependencies. `actix` forbids the crate
+/// `actix` and every crate whose name begins with `actix-`.
 const RULES: [(&str, &str, &[&str]); 14] = [
-    // The benchmarks compare the core with it.
+    // The benchmarks compare the core with jsonwebtoken.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
-    // h2 0.3, for HTTP/2, has an advisory: applications opt in.
+    // h2 0.3 has an advisory, so applications must opt in to HTTP/2.
     ("portcullis-actix", "--all-features", &["h2"]),
     ("portcullis-tower", "--all-features", FRAMEWORKS),
     ("portcullis-hyper", "--all-features", FRAMEWORKS),
     ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
-    // The crypto backends of jsonwebtoken, of which the application chooses one.
+    // The application chooses one of these crypto backends of jsonwebtoken.
     ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
     ("portcullis", "--no-default-features", CLIENTS),
     ("portcullis-actix", "--no-default-features", CLIENTS),

@@ -31,7 +31,7 @@ struct Break {
     new: &'static str,
 }
 
-/// Removes one check after the other from a copy of the sources, and runs `bug_class` against it.
+/// Removes one check at a time from a copy of the sources, and runs `bug_class` against the copy.
 /// `only` selects checks by a part of their description or file.
 pub(crate) fn breaks(only: Option<&str>) -> Result<(), Failure> {
     let copy = target_dir().join("breaks");
@@ -104,7 +104,8 @@ fn verdict(copy: &Path) -> Result<Verdict, Failure> {
     let run = |arguments: &[&str]| {
         let mut command = cargo(&SUITE);
         command.args(arguments).current_dir(copy);
-        // Not the workspace's target directory, where the copy's packages would replace the originals.
+        // The copy has its own target directory: in the workspace's, its packages would replace the
+        // originals.
         command.env("CARGO_TARGET_DIR", copy.join("target")).env("CARGO_PROFILE_DEV_DEBUG", "0");
         command.stderr(Stdio::null());
         command.output().map_err(|error| Failure::new(format!("cargo: {error}")))
@@ -163,7 +164,8 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
 mod tests {
     use super::*;
 
-    /// The list must follow a rewritten check, or its removal would no longer be tested.
+    /// The list must change with each rewritten check; otherwise the removal of the check would no
+    /// longer be tested.
     #[test]
     fn every_listed_check_occurs_once_in_its_file() {
         for broken in CHECKS {

@@ -9,7 +9,8 @@ use crate::{
     test, words,
 };
 
-/// `cargo xtask ci`. Continues after a failure, so that one run shows them all.
+/// `cargo xtask ci`: runs every check. Continues after a failure, so that one run shows all
+/// failures.
 pub(crate) fn ci() -> Result<(), Failure> {
     let mut report = Report::default();
     report.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])));
@@ -38,7 +39,8 @@ pub(crate) fn ci() -> Result<(), Failure> {
 fn clippy() -> Result<(), Failure> {
     let all = ["clippy", "--workspace", "--all-targets", "--features", COMMAND];
     run(cargo(&all).args(["--", "-D", "warnings"]))?;
-    // Separately, since other members of the workspace enable features.
+    // These packages are checked separately, since other members of the workspace enable their
+    // features.
     for (package, features) in [
         ("portcullis", "--no-default-features"),
         ("portcullis", "--all-features"),

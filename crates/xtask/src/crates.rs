@@ -5,7 +5,8 @@ use std::fs;
 
 use crate::run::{Failure, cargo, output, root};
 
-/// `cargo xtask crates`: counts with default features on Linux, without the package itself.
+/// `cargo xtask crates`: counts the dependencies with default features on Linux, without the
+/// package itself.
 pub(crate) fn crates() -> Result<(), Failure> {
     for package in published()? {
         let tree = output(&mut cargo(&[

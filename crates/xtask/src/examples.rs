@@ -1,7 +1,7 @@
-//! Runs the commands in each example's README. The first command of the first `console` block is the server;
-//! the others run in one shell. Their output must contain every line that the README shows, in order. `…`
-//! matches any part of a line. Only the ports are replaced, so that other services on the machine do not
-//! interfere.
+//! Runs the commands in each example's README. The first command of the first `console` block is
+//! the server; the other commands run in one shell. The output must contain every line that the
+//! README shows, in order. `…` matches any part of a line. Documented ports are replaced with free
+//! ports, so that other services on the machine do not interfere.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -18,7 +18,8 @@ use crate::run::{Failure, output, program, root, run};
 const DOCUMENTED: [(u16, &str); 3] =
     [(3000, "LISTEN"), (8080, "IDENTSPHERE_LISTEN"), (8081, "SECOND_LISTEN")];
 
-/// Examples that are not run here: one has its own tour, the other is the issuer of the other examples.
+/// Examples that this task does not run: `quickstart` has its own tour, and `with-issuer` is the
+/// issuer of the other examples.
 const WITHOUT_README: [&str; 2] = ["quickstart", "with-issuer"];
 
 /// Timeout of the start, which includes the build.
@@ -153,8 +154,9 @@ fn is_like(line: &str, pattern: &str) -> bool {
     true
 }
 
-/// Returns a free port for each documented port. The example listens only after its build, so the ports are
-/// below the range for outgoing connections.
+/// Returns a free port for each documented port. The ports are below the range for outgoing
+/// connections, since an outgoing connection could take a port before the example is built and
+/// listens.
 fn free_ports() -> Result<[u16; 3], Failure> {
     // Concurrent runs start at different ports.
     let first = 20_000 + u16::try_from(std::process::id() % 900).unwrap_or_default() * 10;
@@ -171,10 +173,11 @@ fn with_ports(readme: String, ports: [u16; 3]) -> String {
     })
 }
 
-/// The running first command.
+/// The running server: the first command of the README.
 struct Server {
     process: Child,
-    /// Lines of its output, read continuously so that it never blocks.
+    /// The lines of the process's output, which are read continuously so that the process never
+    /// blocks.
     lines: Receiver<String>,
 }
 
@@ -227,7 +230,7 @@ impl Server {
     }
 }
 
-/// Runs the other commands in one shell, so that variables persist.
+/// Runs all commands after the first in one shell, so that variables persist.
 fn ask(commands: &[Command]) -> Result<(), Failure> {
     /// Separates the output of a command from its status.
     const END: &str = "--- ended with ";
@@ -241,7 +244,7 @@ fn ask(commands: &[Command]) -> Result<(), Failure> {
         let came: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with(END)).collect();
         command.check(came)?;
     }
-    // Each `take_while` consumed the line with the status.
+    // The lines with the statuses are read again, since each `take_while` consumed one of them.
     let ends = written.lines().filter_map(|line| line.strip_prefix(END));
     for (command, status) in commands.iter().zip(ends.chain(std::iter::repeat("nothing"))) {
         if status != "0" {

@@ -51,8 +51,8 @@ const KEPT: [(&str, Option<usize>, &str); 12] = [
     ("crates/xtask/src/former_name.rs", None, "this list"),
 ];
 
-/// Fails for each unlisted place in the tracked files with the former name, and for each listed place without
-/// it.
+/// Fails for each place in the tracked files that contains the former name and is not listed, and
+/// for each listed place that does not contain it.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut files = Vec::new();
     for path in output(program("git").args(["ls-files", "-z"]))?.split_terminator('\0') {

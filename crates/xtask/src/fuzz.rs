@@ -22,7 +22,7 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
 
-/// Longer than the maximum length of a token.
+/// The maximum size of an input, which is above the maximum length of a token.
 const MAX_INPUT_BYTES: usize = 20_000;
 
 /// Runs each target for `each`; fails at the first input that panics or violates an assertion.

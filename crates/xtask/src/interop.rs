@@ -38,7 +38,7 @@ pub(crate) fn interop(names: &[String]) -> Result<(), Failure> {
         }
     }
     if here.contains(&"glewlwyd") {
-        // The steps of its page download Debian packages.
+        // The steps of glewlwyd's page download Debian packages.
         install::update_package_lists("glewlwyd")?;
     }
     let outcome = if here.is_empty() { Ok(()) } else { run_issuers(&here) };

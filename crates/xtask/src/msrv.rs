@@ -1,8 +1,9 @@
 //! Checks the minimum supported Rust version (MSRV) of the libraries ([ADR 14](../../../docs/adr/0014-rust-1.88-for-the-libraries.md)).
 //!
-//! Three checks. Two always run and build nothing: the `rust-version` of the dependencies of each published
-//! package, and a search for newer syntax (clippy's `incompatible_msrv` finds newer functions of the standard
-//! library). The third builds the libraries with that toolchain, if rustup has it or can install it.
+//! Two of the three checks always run and build nothing. They read the `rust-version` of the
+//! dependencies of each published package, and search for newer syntax (clippy's
+//! `incompatible_msrv` finds newer functions of the standard library). The third check builds the
+//! libraries with the MSRV's toolchain, if rustup has the toolchain or can install it.
 
 mod demands;
 mod syntax;
@@ -14,7 +15,7 @@ use crate::run::{Failure, foreign_cargo, program, run, target_dir};
 /// The MSRV of the libraries.
 const OLDEST: &str = "1.88";
 
-/// The packages with this MSRV. The others have their own `rust-version`.
+/// The packages with this MSRV. Other packages have their own `rust-version`.
 const LIBRARIES: [&str; 6] = [
     "portcullis",
     "portcullis-axum",
@@ -49,7 +50,8 @@ fn build() -> Result<(), Failure> {
     ] {
         let mut check = foreign_cargo("rustup");
         check.args(["run", OLDEST, "cargo", "check", "--locked"]).args(packages).args(features);
-        // A separate target directory: two toolchains in one would rebuild each other's crates.
+        // This build has a separate target directory: two toolchains that share one would rebuild
+        // each other's crates.
         run(check.env("CARGO_TARGET_DIR", target_dir().join("msrv")))?;
     }
     Ok(())

@@ -21,9 +21,9 @@ pub(crate) fn mutants(shard: Option<&str>) -> Result<(), Failure> {
     }
     // Debug information would double the build time of each mutation.
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
-    // A mutation may make a loop endless.
+    // A mutation may cause an endless loop.
     command.args(["--timeout", "120", "--output"]).arg(target_dir().join("mutants"));
-    // Only unit tests: the suites in `tests/` would take an hour per mutation. Skips the slowest, which fill the
-    // token cache and cover none of these modules.
+    // Runs only unit tests: the suites in `tests/` would take an hour per mutation. Skips the
+    // slowest unit tests, which fill the token cache and cover none of these modules.
     run(command.args(["--", "--lib", "--", "--skip", "the_bound_holds"]))
 }

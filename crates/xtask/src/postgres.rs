@@ -11,7 +11,8 @@ use std::{env, fs, io, process, thread};
 
 use crate::run::{Failure, output, program, run};
 
-/// Timeout of the start, for a busy machine. A server that exits early is reported at once.
+/// Timeout of the server's start, long enough for a busy machine. A server that exits early is
+/// reported at once.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// PostgreSQL's programs, and the user to run them as: PostgreSQL refuses to run as root.
@@ -23,7 +24,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Finds the newest installed version. Debian's are not in the search path.
+    /// Finds the newest installed version. Debian's versions are not in the search path.
     pub(crate) fn find() -> Result<Option<Self>, Failure> {
         let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let mut versions: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
@@ -96,7 +97,9 @@ impl Server {
                 "--pwfile=password",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
-                "--no-locale",
+                // Folds and sorts as Unicode does, as most servers do: `lower` of U+212A (Kelvin) is
+                // `k`, which the C locale hides.
+                "--locale=C.UTF-8",
                 "--no-sync",
             ]))?;
             make_certificates(programs, &directory)?;
@@ -106,7 +109,7 @@ impl Server {
                 .command("postgres")
                 .current_dir(&directory)
                 .args(["-D", "data", "-p", &port.to_string(), "-k", ""])
-                // Without fsync: the tests kill the issuer, not the machine.
+                // fsync is off, since the tests kill the issuer, not the machine.
                 .args(["-h", "127.0.0.1", "-c", "fsync=off", "-c", "max_connections=300"])
                 .args(["-c", "ssl=on", "-c", "ssl_cert_file=../server.crt"])
                 .args(["-c", "ssl_key_file=../server.key"])

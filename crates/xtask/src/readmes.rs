@@ -1,4 +1,5 @@
-//! Each published crate has a first page: what it is, how to install it, and code that a test runs.
+//! Checks the README of each published crate. It must state what the crate is and how to install
+//! it, and contain code that a test runs.
 
 use std::fs;
 use std::path::Path;
@@ -7,11 +8,11 @@ use crate::crates::published;
 use crate::run::root;
 
 const LONGEST: usize = 250;
-/// What an install line requires. It changes with each minor version.
+/// The version that an install line must require, which changes with each minor version.
 const VERSION: &str =
     concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 
-/// What is wrong with the README of the crate `name` in `folder`.
+/// Returns the faults of the README of the crate `name` in `folder`.
 fn faults(name: &str, folder: &Path) -> Vec<String> {
     let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
     let (readme, manifest) = (read("README.md"), read("Cargo.toml"));

@@ -1,4 +1,5 @@
-//! Runs other programs: prints the command, streams its output, and fails if it fails.
+//! Runs other programs: prints the command, streams its output, and returns an error if the command
+//! fails.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -21,19 +22,17 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Returns the workspace's root.
 pub(crate) fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
 }
 
-/// Returns the folder for installed tools. It is in the target directory, so that `cargo clean` removes them and
-/// the machine is not changed.
+/// Returns the folder for installed tools. The folder is in the target directory, so that
+/// `cargo clean` removes the tools and the machine is not changed.
 pub(crate) fn tools_dir() -> PathBuf {
     target_dir().join("tools")
 }
 
-/// Returns the target directory.
 pub(crate) fn target_dir() -> PathBuf {
     root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
@@ -45,17 +44,18 @@ pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The optional features of the command, so that all of its code is checked.
+/// The optional features of the command `portcullis`, which are enabled so that all of its code is
+/// checked.
 pub(crate) const COMMAND: &str = "portcullis-cli/bench,portcullis-cli/live";
 
-/// Creates a command of the cargo that runs this task.
+/// Creates a command that runs the same cargo as this task.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = foreign_cargo(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments);
     command
 }
 
-/// Creates a command of a program that runs cargo, such as rustup.
+/// Creates a command for a program that runs cargo, such as rustup.
 pub(crate) fn foreign_cargo(name: impl AsRef<OsStr>) -> Command {
     let mut command = program(name);
     // `cargo run` sets variables about xtask. A build script that watches one of these would run again each
@@ -69,7 +69,8 @@ pub(crate) fn foreign_cargo(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Prints the command, runs it with its output on the terminal, and fails if it fails.
+/// Prints the command, runs it with its output on the terminal, and returns an error if the command
+/// fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let shown = shown(command);
     println!("$ {shown}");

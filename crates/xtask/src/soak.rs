@@ -1,11 +1,10 @@
-//! Long runs of the tests that kill, rotate and fuzz the issuer and inject faults in random order, to find rare
-//! failures.
+//! Repeats tests for a long time to find rare failures. The tests kill and fuzz the issuer, rotate
+//! its keys, and inject faults in random order.
 
 use crate::install;
 use crate::postgres::Server;
 use crate::run::{Failure, cargo, run};
 
-/// `cargo xtask soak`.
 pub(crate) fn soak(kills: u32, rotations: u32, fuzz_secs: u32) -> Result<(), Failure> {
     let mut faults = cargo(&["test", "--package", "portcullis-bug-class", "--", "faults"]);
     run(faults.env("PORTCULLIS_SOAK_SEEDS", kills.max(1).to_string()))?;

@@ -14,7 +14,7 @@ const UNPUBLISHED: [&str; 2] = ["portcullis-benches", "portcullis-security"];
 #[derive(Debug, PartialEq, Eq)]
 struct Row<'p> {
     package: &'p str,
-    /// The workspace crate that depends on it.
+    /// The workspace crate that depends on the package.
     by: &'p str,
     role: &'p str,
     /// The test that shows the role, and its file.

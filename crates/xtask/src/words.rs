@@ -1,8 +1,9 @@
 //! `cargo xtask words`: checks Markdown, comments and strings for the banned phrases of `docs/style.md`.
 //!
-//! `crates/xtask/words-waiting.txt` lists the files that still have banned phrases, each with its number of hits.
-//! The check fails if a file has more hits, or fewer: `cargo xtask words --update` lowers the numbers and removes
-//! clean files. It never raises a number; to write the list anew, for example after a merge, delete it first.
+//! `crates/xtask/words-waiting.txt` lists the files that still have banned phrases, each with its
+//! number of hits. The check fails if a file has more hits than its number, or fewer.
+//! `cargo xtask words --update` lowers the numbers and removes clean files, but never raises a
+//! number. To write a new list, for example after a merge, delete the old list first.
 
 mod phrases;
 mod text;

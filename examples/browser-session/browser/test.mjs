@@ -113,7 +113,7 @@ await step('two tabs with five requests each cause one refresh', async () => {
   const other = await laptop.context.newPage();
   await other.goto(APP);
   await other.waitForSelector('#orders li');
-  // As if it had expired.
+  // Imitates an expired access token.
   await laptop.context.clearCookies({ name: ACCESS });
   laptop.answers.length = 0;
   const clicks = () => {
@@ -181,7 +181,8 @@ for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
         const answer = fetch(url, { ...options, credentials: 'include' });
         read.push(await answer.then((answer) => `read ${answer.status}`, (error) => error.name));
       }
-      // Without preflight and without reading the response: only side effects count.
+      // These requests need no preflight and do not read the response: only their side effects
+      // count.
       for (const path of ['refresh', 'logout', 'logout-everywhere']) {
         const blind = { method: 'POST', mode: 'no-cors', credentials: 'include' };
         await fetch(`${auth}/v1/auth/${path}`, blind).catch(() => {});
@@ -191,7 +192,7 @@ for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
       return read;
     }, [API, AUTH]);
     assert.deepEqual(outcomes, Array(6).fill('TypeError'));
-    // With a form, which navigates the window.
+    // The page also posts a form, which navigates the window.
     for (const target of [`${API}/orders`, `${AUTH}/v1/auth/logout`, `${AUTH}/v1/auth/refresh`]) {
       const window = await laptop.context.newPage();
       await window.goto(stranger);
@@ -199,11 +200,12 @@ for (const stranger of ['https://blog.shop.test', 'https://evil.test']) {
       await window.evaluate((target) => {
         const form = Object.assign(document.createElement('form'), { method: 'POST', action: target });
         document.body.append(form);
-        // After `evaluate` has returned, since the navigation destroys its context.
+        // The form is submitted after `evaluate` has returned, because the navigation destroys its
+        // context.
         setTimeout(() => form.submit());
       }, target);
       await answered;
-      // The window stays: Chromium does not always close one that shows an error.
+      // The window stays open, because Chromium does not always close a window that shows an error.
     }
     const acted = laptop.answers.filter((answer) => /^(POST|DELETE) /.test(answer));
     assert(acted.length >= 8, String(acted));
@@ -230,7 +232,7 @@ await step('logout ends the session in the browser and at the issuer', async () 
   await page.click('#logout');
   await page.waitForSelector('#login');
   assert.deepEqual(await laptop.context.cookies(), []);
-  // Even with a saved cookie.
+  // A saved access cookie is rejected, too.
   await laptop.context.addCookies([access]);
   assert.equal(await status(page, `${AUTH}/v1/users/me`), 401);
   await laptop.context.clearCookies();

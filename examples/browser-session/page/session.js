@@ -34,7 +34,7 @@ export class Session {
   async fetch(url, options = {}) {
     let began = Date.now();
     let answer = await this.#send(url, options);
-    // Another tab's refresh counts, too. If it failed, this tab refreshes itself.
+    // A refresh by another tab is sufficient. If that refresh failed, this tab refreshes.
     for (let own = false; answer.status === 401 && !own; ) {
       own = await this.#refresh(began);
       began = Date.now();

@@ -89,7 +89,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
             Ok(accepted) => accepted,
             Err(error) => {
                 eprintln!("error: {error}");
-                // Too many open files, for example: wait until connections close.
+                // The error may be too many open files: wait until connections close.
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
                 continue;
             }

@@ -1,6 +1,6 @@
-//! An MCP server (Model Context Protocol, over HTTP) whose clients discover its issuer:
-//! `protected_resource` publishes the metadata of RFC 9728 and adds its URL to every challenge, as the
-//! protocol's authorization requires.
+//! An MCP server (Model Context Protocol, over HTTP) whose clients discover its issuer.
+//! `protected_resource` publishes the metadata of RFC 9728 and adds its URL to every challenge, as
+//! the protocol's authorization requires.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;
@@ -61,7 +61,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&listen)
         .await
         .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
-    // This server's URL, the required audience of tokens (RFC 8707).
+    // This server's URL is the required audience of tokens (RFC 8707).
     let resource = format!("http://{}/mcp", listener.local_addr()?);
 
     let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;

@@ -1,6 +1,7 @@
-//! An axum API whose routes differ in how soon they learn of a revocation: reading uses only the token,
-//! writing the issuer's status list, paying introspection. It also calls the issuer with the caller's own
-//! token: to read the caller's profile, and to end a session.
+//! An axum API whose routes differ in how soon they learn of a revocation. The route for reading
+//! uses only the token. The route for ordering also uses the issuer's status list, and the route
+//! for paying uses introspection. The API also calls the issuer with the caller's own token: to
+//! read the caller's profile, and to end a session.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;
@@ -36,22 +37,23 @@ struct Profile {
     scopes: Vec<String>,
 }
 
-/// No call to the issuer: the token of an ended session is accepted until it expires.
+/// Makes no call to the issuer: the token of an ended session is accepted until it expires.
 async fn list(Claims(user): Claims<User>) -> Json<Orders> {
     Json(Orders { owner: user.sub, orders: vec![17, 4] })
 }
 
-/// No call to the issuer per request: the issuer pushes the status list with the ended sessions.
+/// Makes no call to the issuer per request: the issuer pushes the status list with the ended
+/// sessions.
 async fn order(Claims(user): Claims<User>) -> String {
     format!("ordered for {}\n", user.sub)
 }
 
-/// One call: introspection of the token, after this request arrived.
+/// Makes one call to the issuer: introspection of the token, after this request arrived.
 async fn pay(Claims(user): Claims<User>) -> String {
     format!("paid by {}\n", user.sub)
 }
 
-/// One call, with the caller's own token.
+/// Makes one call to the issuer, with the caller's own token.
 async fn me(
     State(issuer): State<IssuerClient>,
     headers: HeaderMap,
@@ -60,8 +62,8 @@ async fn me(
     Ok(Json(Profile { name: me.name, scopes: me.scopes }))
 }
 
-/// One call: ends the session's refresh token at once. Its access token stays valid until it expires, except
-/// on the routes with a revocation requirement.
+/// Makes one call to the issuer, which revokes the session's refresh token at once. The session's
+/// access token stays valid until it expires, except on the routes with a revocation requirement.
 async fn log_out(
     State(issuer): State<IssuerClient>,
     Path(session): Path<String>,
@@ -92,7 +94,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = Authenticator::from_env().await?;
     let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;
 
-    // In an outage of the issuer, writing accepts a status list of up to 60 s; paying rejects every request.
+    // In an outage of the issuer, ordering accepts a status list that is up to 60 s old, and paying
+    // rejects every request.
     let listed =
         Revocation::status_list(Duration::from_secs(10)).in_outage(Duration::from_secs(60));
     let read = RequireLayer::new(Policy::scopes(["orders:read"]));

@@ -30,7 +30,7 @@ pub(crate) async fn measure(auth: &Authenticator, token: &str) -> Option<Measure
 }
 
 impl Measured {
-    /// Returns the percentile of the calls' times, in thousandths.
+    /// Returns the duration within which this many thousandths of the calls ended.
     fn within(&self, thousandths: usize) -> Duration {
         let at = self.sorted.len() * thousandths / 1000;
         self.sorted.get(at).copied().unwrap_or_default()

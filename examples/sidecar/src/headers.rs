@@ -30,7 +30,7 @@ pub(crate) fn end_hop(headers: &mut HeaderMap) {
         .filter_map(|field| field.to_str().ok())
         .flat_map(|field| field.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        // A client must not remove `Host`.
+        // A client must not be able to remove `Host`.
         .filter(|name| *name != HOST)
         .collect();
     let always = [
@@ -43,7 +43,7 @@ pub(crate) fn end_hop(headers: &mut HeaderMap) {
         TRAILER,
         TRANSFER_ENCODING,
         UPGRADE,
-        // This proxy has answered it.
+        // This proxy has already answered the `Expect` header.
         EXPECT,
     ];
     for name in always.iter().chain(&named) {

@@ -1,5 +1,5 @@
-//! A reverse proxy for an app without token validation: it forwards the issuer's paths to the issuer, and all
-//! other paths to the app, if introspection reports the token as active.
+//! A reverse proxy for an app without token validation: it forwards the issuer's paths to the
+//! issuer. It forwards all other paths to the app if introspection reports the token as active.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 mod app;
@@ -30,7 +30,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .await?;
     let gate = Gate::new(auth).revocation(Revocation::live())?;
 
-    // On loopback only: the app trusts the proxy's headers.
+    // The app listens on loopback only, because it trusts the proxy's headers.
     let app = TcpListener::bind("127.0.0.1:0").await?;
     let at = app.local_addr()?.to_string().parse()?;
     tokio::spawn(async move { axum::serve(app, app::router()).await });

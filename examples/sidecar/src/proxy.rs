@@ -33,14 +33,14 @@ const ISSUERS: [&str; 8] = [
 /// Timeout until a response begins. Long polls for status lists take up to 60 s.
 const PATIENCE: Duration = Duration::from_secs(75);
 
-/// Creates the proxy. Serve it with the client's address
-/// (`into_make_service_with_connect_info`), by which the issuer limits failed logins.
+/// Creates the proxy. Serve it with the client's address (`into_make_service_with_connect_info`).
+/// The issuer limits failed logins by this address.
 pub fn sidecar(gate: Gate, issuer: Authority, app: Authority) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let app = Upstream { at: app, client: client.clone() };
     let app = Router::new().fallback(to_app).with_state(app).layer(AuthLayer::new(gate));
     let issuer = Upstream { at: issuer, client };
-    // Liveness of this proxy. Readiness is the issuer's `/readyz`.
+    // This route reports the liveness of the proxy. The issuer's `/readyz` reports readiness.
     let own = Router::new().route("/healthz", any(async || "alive\n"));
     let issuers = ISSUERS.into_iter().fold(own, |router, path| router.route(path, any(to_issuer)));
     issuers.with_state(issuer).fallback_service(app)
@@ -54,7 +54,7 @@ async fn to_issuer(
     issuer.forward(client, request, |_| ()).await
 }
 
-/// Runs behind the gate, which has rejected requests without an active token.
+/// Forwards a request to the app. The gate in front has rejected requests without an active token.
 async fn to_app(
     State(app): State<Upstream>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
@@ -83,7 +83,8 @@ impl Upstream {
         if head.method == Method::CONNECT {
             return StatusCode::METHOD_NOT_ALLOWED.into_response();
         }
-        // Before headers are added, or a client could have them removed by naming them in `Connection`.
+        // Hop-by-hop headers are removed before headers are added. Otherwise a client could have
+        // the added headers removed by naming them in `Connection`.
         headers::end_hop(&mut head.headers);
         headers::tell_of_client(&mut head.headers, &head.uri, client.ip());
         tell(&mut head.headers);

@@ -47,7 +47,8 @@ impl World {
         let (issuer, issuer_at, serving) =
             serve_issuer(folder.path(), &format!("http://{at}"), issuer_at).await;
         issuer.add_user(NewUser::new("alice", PASSWORD).scopes(["a:read"])).await.unwrap();
-        let secret = issuer.add_client(NewClient::new("sidecar")).await.unwrap().unwrap();
+        let client = NewClient::new("sidecar").resource_servers(["https://api.example"]);
+        let secret = issuer.add_client(client).await.unwrap().unwrap();
         std::fs::write(folder.path().join("secret"), secret).unwrap();
         let auth = Authenticator::builder(format!("http://{at}"), "https://api.example")
             .jwks_url(format!("http://{issuer_at}/.well-known/jwks.json"))
@@ -158,7 +159,7 @@ async fn ended_session_is_401_at_the_next_request() {
     assert_eq!(world.ask("GET /orders\r\nAuthorization: Bearer x").await.status, 401);
 }
 
-/// The response must be the issuer's, as without the proxy, and not the gate's.
+/// The response must come from the issuer, as without the proxy, and not from the gate.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_of_the_openapi_document_is_reachable_through_the_proxy() {
     let world = World::start().await;
@@ -193,7 +194,7 @@ async fn issuers_cookies_are_passed_on_unchanged_and_authenticate_requests_to_th
     let (answer, token, _) = world.log_in().await;
     let cookies: Vec<&str> =
         answer.head.lines().filter(|line| line.starts_with("set-cookie: ")).collect();
-    assert_eq!(cookies.len(), 2, "{cookies:?}");
+    assert_eq!(cookies.len(), 3, "{cookies:?}");
     assert!(cookies.iter().all(|cookie| cookie.contains("httponly")), "{cookies:?}");
     // Name and value, as a browser stores them.
     let set = format!("set-cookie: __host-portcullis-access={}; ", token.to_ascii_lowercase());

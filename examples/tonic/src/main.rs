@@ -63,7 +63,8 @@ impl exports::Exports for Shop {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    // Declared gRPC: every rejection is a `grpc-status`, whatever the request's headers.
+    // The gate is declared as gRPC: every rejection is a `grpc-status`, whatever the request's
+    // headers.
     let gate = Gate::new(Authenticator::from_env().await?).grpc();
 
     // Each service has its own policy.

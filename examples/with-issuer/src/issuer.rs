@@ -33,13 +33,14 @@ pub(crate) async fn start(
     // The MCP server's audience is its own URL.
     let example = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     config.audiences = vec![AUDIENCE.to_owned(), format!("http://{example}/mcp")];
+    let audiences = config.audiences.clone();
     let issuer = Issuer::open(config).await?;
     for (name, scopes) in users {
         issuer.add_user(NewUser::new(*name, PASSWORD).scopes(scopes.iter().copied())).await?;
         println!("issuer {url}: user {name}, password {PASSWORD:?}, scopes {scopes:?}");
     }
-    let secret =
-        issuer.add_client(NewClient::new(CLIENT)).await?.ok_or("the client has no secret")?;
+    let client = NewClient::new(CLIENT).resource_servers(audiences);
+    let secret = issuer.add_client(client).await?.ok_or("the client has no secret")?;
     let secret_file = folder.join("secret").with_extension(address.replace(':', "-"));
     tokio::fs::write(&secret_file, secret).await?;
     tokio::spawn(async move { issuer.serve(listener, pending()).await });

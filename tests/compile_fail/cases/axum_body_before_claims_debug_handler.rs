@@ -1,4 +1,4 @@
-//! The same case with axum's `debug_handler`.
+//! The case of `axum_body_before_claims.rs`, with axum's `debug_handler`.
 
 use axum::{Router, routing::post};
 use portcullis_axum::Caller;

@@ -1,4 +1,4 @@
-//! The same case with axum's `debug_handler`.
+//! The case of `axum_claims_without_deserialize.rs`, with axum's `debug_handler`.
 
 use axum::{Router, routing::get};
 use portcullis_axum::Claims;

@@ -1,9 +1,9 @@
 //! Compares the compiler's messages for misuse of the API with the recorded ones. `BLESS=1`
 //! rewrites the `.stderr` files after a change of the API or of the compiler.
 //!
-//! Does not use trybuild, which checks every dependency a second time in its own directory: minutes
-//! on two cores. The cases are one example of this package, checked with the dependencies that the
-//! workspace already has.
+//! This test does not use trybuild, which checks every dependency a second time in its own
+//! directory. That takes minutes on two cores. The cases are one example of this package, checked
+//! with the dependencies that the workspace already has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -67,7 +67,8 @@ fn cases(extension: &str) -> Outcome<Vec<PathBuf>> {
 
 /// The compiler's errors by file in `cases`.
 fn said() -> Outcome<BTreeMap<PathBuf, String>> {
-    // The whole workspace, so that the dependencies have the same features as in other checks.
+    // The command checks the whole workspace, so that the dependencies have the same features as in
+    // other checks.
     let check = ["check", "--workspace", "--example", "cases", "--message-format", "json"];
     let check = Command::new(env!("CARGO"))
         .args(check)
@@ -111,8 +112,8 @@ fn render(message: &Value) -> String {
     }
     for child in members(message, "children") {
         let note = text(&child["message"]);
-        // The file to which the compiler writes a type that is too long for a line, and types of
-        // any crate of the build.
+        // These notes name the file to which the compiler writes a type that is too long for a
+        // line, or types of any crate of the build.
         let unstable = ["the full ", "consider using `--verbose`", "the following other types"];
         if !unstable.iter().any(|start| note.starts_with(start)) {
             let note = note.replace('\n', "\n          ");

@@ -168,7 +168,7 @@ impl Service {
         self.recovers(&token, 5).await;
     }
 
-    /// A fetch has failed, and its error names the cause.
+    /// Asserts that a fetch has failed, and that its error names the cause.
     fn failed(&self, freshness: Freshness) {
         let Self { row, auth, .. } = self;
         let (name, status) = (row.name, status(auth));
@@ -178,7 +178,8 @@ impl Service {
         assert!(told.len() < 300, "{name}: {told}");
     }
 
-    /// The fault ends; the next attempt, request number `requests`, fetches the keys.
+    /// Ends the fault, and asserts that the next attempt, request number `requests`, fetches the
+    /// keys.
     async fn recovers(&self, token: &str, requests: usize) {
         let Self { row, server, auth, key } = self;
         let name = row.name;

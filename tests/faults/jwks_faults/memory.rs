@@ -57,7 +57,7 @@ fn keys_over_the_limit_cost_no_more_memory_than_the_document() {
     check("memory::keys_over_the_limit_cost_no_more_memory_than_the_document", crowds());
 }
 
-/// Runs each document in its own process, because the statistics hold the peak.
+/// Runs each document in its own process, because the kernel reports only the peak of a process.
 fn check(this: &str, mut documents: Vec<(&'static str, Vec<u8>)>) {
     if let Some(number) = std::env::var_os(CHILD) {
         return fetch(documents.swap_remove(number.to_str().unwrap().parse().unwrap()));

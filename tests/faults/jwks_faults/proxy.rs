@@ -5,7 +5,7 @@ use portcullis::testing::TestKey;
 use portcullis_test_support::key_server::{Answer, Server};
 use portcullis_test_support::service::{JWKS, ask, builder, jwks, token};
 
-/// Set in the child process, to the URL of the key server.
+/// The environment variable that is set in the child process, to the URL of the key server.
 const CHILD: &str = "PORTCULLIS_TEST_CHILD";
 
 /// Runs in its own process, because environment variables cannot be set safely in this one.
@@ -21,8 +21,8 @@ fn loopback_keys_are_fetched_without_a_proxy() {
         .env(CHILD, "1")
         .env_remove("NO_PROXY")
         .env_remove("no_proxy")
-        // This variable would disable the proxies: in a CGI program, their variable may come from a
-        // client.
+        // This variable would disable the proxies: in a CGI program, a client's `Proxy` header may
+        // have set `HTTP_PROXY`.
         .env_remove("REQUEST_METHOD");
     for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
     {

@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 /// The interval between two requests.
 const STEP: Duration = Duration::from_millis(10);
 
-/// The tolerance of a bound that is measured from outside: one interval, and a busy machine.
+/// The tolerance of a bound that is measured from outside: one interval, and the delay of a busy
+/// machine.
 const CLOCK_SLACK: Duration = Duration::from_millis(200);
 
 fn key(id: &str) -> TestKey {
@@ -41,7 +42,7 @@ async fn thousand_requests_without_keys_share_one_fetch() {
     let auth = builder(&server).start_without_keys().build().await.unwrap();
     let before = (server.requests(JWKS).len(), server.connections());
     assert_eq!(before, (1, 1));
-    // Responds late, so that all requests arrive before it.
+    // The server responds late, so that all requests arrive before its response.
     server.set(JWKS, Answer::Late(Duration::from_millis(200), jwks([&key])));
     until_next_attempt(&auth).await;
     for asked in all_at_once(&auth, &token(&key), 1000).await {
@@ -66,8 +67,8 @@ async fn first_tokens_of_a_new_key_are_accepted_after_one_fetch() {
     assert_eq!((server.requests(JWKS).len(), server.peak()), (2, 1));
 }
 
-/// A key server that responds as late as it may. The key was withdrawn right after a fetch that
-/// still returned it.
+/// Starts a service whose key server responds as late as it may. The key is withdrawn right after a
+/// fetch that still returned it.
 async fn withdrawn(background_refresh: bool) -> (Server, Authenticator, String, Instant) {
     let server = Server::start();
     let (kept, withdrawn) = (key("a"), key("b"));
@@ -121,7 +122,7 @@ async fn withdrawn_key_is_rejected_within_its_bound_by_an_idle_service() {
         let (server, auth, token, at) = withdrawn(background_refresh).await;
         let bound = status(&auth).withdrawal_bound;
         tokio::time::sleep((bound + CLOCK_SLACK).saturating_sub(at.elapsed())).await;
-        // The service has fetched the new set by itself, or has not.
+        // The service has fetched the new set by itself only if it has background refresh.
         let fetches = server.requests(JWKS).len();
         assert_eq!(fetches >= 2, background_refresh, "{fetches} fetches");
         let keys = if background_refresh { 1 } else { 2 };
@@ -142,7 +143,7 @@ async fn known_keys_are_used_in_an_outage_only_up_to_the_bound() {
     println!("accepted until {:?}", cases.join_all().await);
 }
 
-/// The last time at which the key was accepted, from the fetch that returned it.
+/// Returns the time for which the key was accepted after the fetch that returned it.
 async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
     let server = Server::start();
     let key = key("a");
@@ -170,8 +171,8 @@ async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
         tokio::time::sleep(STEP).await;
     };
     assert_eq!(refused.status, 503, "{refused:?}");
-    // No request is rejected before the bound, but a request that waits for a fetch across it gets
-    // its response after it.
+    // No request is rejected before the bound, but a request that is waiting for a fetch when the
+    // bound passes gets its response after the bound.
     assert!(accepted + FETCH_TIMEOUT + CLOCK_SLACK > bound, "accepted until {accepted:?}");
     assert_eq!(status(&auth).freshness, Freshness::Unavailable);
     assert!(!auth.ready());
@@ -183,7 +184,7 @@ async fn outlive(outage: Answer, background_refresh: bool) -> Duration {
     accepted
 }
 
-/// With or without background refresh.
+/// Returns the builder with or without background refresh.
 fn renewed(builder: AuthenticatorBuilder, in_background: bool) -> AuthenticatorBuilder {
     if in_background { builder } else { builder.without_background_refresh() }
 }

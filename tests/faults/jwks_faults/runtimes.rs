@@ -41,12 +41,12 @@ fn a_fetch_is_left_behind(first_ends: bool) {
     let idle = (!first_ends).then_some(first);
     let asked = joined.join().unwrap();
     assert_eq!(asked.status, 200, "{asked:?}");
-    // The waiting request learns of the end at once.
+    // If the first runtime ends, the waiting request continues at once.
     let bound = if first_ends { FETCH_TIMEOUT } else { FETCH_TIMEOUT + SLACK };
     assert!(asked.waited < bound, "{asked:?}");
     assert_eq!(server.requests(JWKS).len(), 2);
 
-    // Nothing of the old fetch blocks the next one, whichever runtime starts it.
+    // The abandoned fetch does not block the next fetch, whichever runtime starts the next one.
     server.set(JWKS, Answer::Document(jwks([&key])));
     let asked = runtime().block_on(ask(&auth, &good));
     assert_eq!(asked.status, 200, "{asked:?}");

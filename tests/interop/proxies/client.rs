@@ -25,7 +25,7 @@ impl Answer {
     }
 }
 
-/// The path as it is sent, without normalization by a URL library.
+/// Sends the path as it is, without normalization by a URL library.
 pub(crate) async fn ask(
     address: SocketAddr,
     method: &str,

@@ -19,7 +19,7 @@ behind_each_proxy!(
 
 const EXAMPLES: [&str; 3] = ["example-axum", "example-actix", "example-hyper"];
 
-/// Headers that the app must receive unchanged.
+/// The path and query that the app must receive unchanged.
 const PATH: &str = "/orders%2F17?day=2026-11-29&x=%2e%2e";
 
 /// A client's headers, and the expected outcome.

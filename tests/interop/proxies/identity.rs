@@ -1,4 +1,4 @@
-//! What the app, the authority and the logs receive about the caller.
+//! Checks which data about the caller reaches the app, the authority and the logs.
 
 use http::HeaderMap;
 use portcullis_testing::TestIssuer;
@@ -18,7 +18,8 @@ behind_each_proxy!(
     token_is_not_in_a_log,
 );
 
-/// Many frameworks treat `_` as `-`, and all of them ignore case.
+/// Names under which a client may send a forged subject: many frameworks treat `_` as `-`, and all
+/// of them ignore case.
 const PLANTED: [&str; 5] =
     ["x-auth-subject", "X-AUTH-SUBJECT", "x_auth_subject", "X-Auth_Subject", "x_auth-subject"];
 
@@ -35,7 +36,7 @@ struct Setup {
     proxy: Proxy,
 }
 
-/// The authority of the guide, behind its proxy.
+/// Starts the guide's authority behind its proxy.
 async fn set_up(kind: Kind) -> Setup {
     let issuer = TestIssuer::start().await;
     // The authority would accept a token in this cookie, which the proxy must not forward.
@@ -50,8 +51,8 @@ impl Setup {
         self.issuer.token(subject).scopes(["orders:read"]).bearer()
     }
 
-    /// The status and the subjects that reached the app, for each request. The token never reaches
-    /// it.
+    /// Sends a request, and returns its status and the subjects that reached the app. Asserts that
+    /// the token did not reach the app.
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<String>) {
         let answer = ask(self.proxy.address, method, path, headers).await;
         let seen = self.app.take();
@@ -118,7 +119,7 @@ async fn open_route_is_one_path_without_identity(kind: Kind) {
         let (status, reached) = setup.ask("GET", path, &[]).await;
         assert!(!(200..300).contains(&status) && reached.is_empty(), "{path}: {status}");
     }
-    // Other spellings that the proxy accepts reach the app only as this path.
+    // Other spellings that the proxy accepts reach the app only as `/health`.
     for path in
         ["/orders/../health", "/orders/%2e%2e/health", "//health", "/%68ealth", "/x/..%2fhealth"]
     {
@@ -195,8 +196,8 @@ async fn token_is_not_in_a_log(kind: Kind) {
         log.contains("/referer").then_some(log)
     })
     .await;
-    // An unreachable authority is in the error log, with the request; Envoy does not log requests
-    // there.
+    // If the authority is unreachable, the error log has an entry with the request. Envoy does not
+    // log requests in its error log.
     let away = Proxy::start(kind, unused_address(), "/authorize", setup.app.address);
     let headers = [("authorization", bearer.as_str()), ("cookie", cookie.as_str())];
     ask(away.address, "GET", "/away?x=secret", &headers).await;

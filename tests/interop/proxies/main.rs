@@ -1,6 +1,6 @@
-//! A Portcullis service as the authority behind nginx (`auth_request`), Caddy (`forward_auth`) and
-//! Envoy (`ext_authz`): the real proxies, with the configurations of the guide's chapter *Behind a
-//! proxy*.
+//! Tests a Portcullis service as the authority behind nginx (`auth_request`), Caddy
+//! (`forward_auth`) and Envoy (`ext_authz`). The tests run the real proxies, with the
+//! configurations of the guide's chapter *Behind a proxy*.
 //!
 //! Whatever a client sends, a refusal keeps its status and headers, and the request does not reach
 //! the app. A refusal is 2xx only if Envoy responds to a gRPC client.
@@ -16,10 +16,12 @@ mod authority;
 mod client;
 mod examples;
 mod identity;
+mod issuer;
 mod proxy;
 mod recipe;
 mod refusals;
 mod servers;
+mod shipped;
 
 /// Generates a test for each proxy from every function that takes a [`Kind`](proxy::Kind).
 macro_rules! behind_each_proxy {

@@ -68,7 +68,7 @@ impl Proxy {
             let name = if kind == Kind::Envoy { "recipe.yaml" } else { "recipe" };
             fs::write(folder.path().join(name), configuration).unwrap();
         };
-        let mut command = match kind {
+        let command = match kind {
             Kind::Nginx => {
                 let listens = ("127.0.0.1:8080".to_owned(), address.to_string());
                 changed(NGINX, listens, "/var/log/nginx/");
@@ -86,6 +86,16 @@ impl Proxy {
                 envoy()
             }
         };
+        Self::run(kind, command, folder, address)
+    }
+
+    /// Waits until the proxy listens; its files are in the folder.
+    pub(crate) fn run(
+        kind: Kind,
+        mut command: Command,
+        folder: TempDir,
+        address: SocketAddr,
+    ) -> Self {
         let output = fs::File::create(folder.path().join("output.log")).unwrap();
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let child = command.current_dir(folder.path()).spawn().unwrap_or_else(|error| {
@@ -105,6 +115,10 @@ impl Proxy {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The access log that the recipe writes.
@@ -130,12 +144,12 @@ impl Drop for Proxy {
 }
 
 /// The binary that `cargo xtask test` found or unpacked.
-fn named(variable: &str, name: &str) -> PathBuf {
+pub(crate) fn named(variable: &str, name: &str) -> PathBuf {
     std::env::var_os(variable).unwrap_or_else(|| name.into()).into()
 }
 
-/// A process with all its files in the folder.
-fn nginx(folder: &Path) -> Command {
+/// Returns the command for an nginx that keeps all its files in `folder`.
+pub(crate) fn nginx(folder: &Path) -> Command {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {name};\n"))
         .concat();
@@ -149,7 +163,7 @@ fn nginx(folder: &Path) -> Command {
     command
 }
 
-fn caddy(folder: &Path) -> Command {
+pub(crate) fn caddy(folder: &Path) -> Command {
     fs::write(folder.join("Caddyfile"), "{\n\tadmin off\n}\nimport recipe\n").unwrap();
     let mut command = Command::new(named("PORTCULLIS_CADDY", "caddy"));
     command.args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"]);
@@ -162,17 +176,17 @@ fn caddy(folder: &Path) -> Command {
 fn envoy() -> Command {
     let mut command = Command::new(named("PORTCULLIS_ENVOY", "envoy"));
     command.args(["--config-path", "recipe.yaml", "--log-level", "warning", "--concurrency", "1"]);
-    // Several run at once.
+    // Several Envoy processes run at once.
     command.arg("--use-dynamic-base-id");
     command
 }
 
-/// An address that no other program is given before the proxy starts.
-fn free_address() -> SocketAddr {
+/// Returns an address that no other program gets before the proxy starts.
+pub(crate) fn free_address() -> SocketAddr {
     static NUMBER: AtomicU8 = AtomicU8::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let [_, _, high, low] = std::process::id().to_be_bytes();
-    // Linux has all of 127.0.0.0/8, and other programs use the first addresses.
+    // On Linux, all of 127.0.0.0/8 is loopback, and other programs use the first addresses.
     let host =
         if cfg!(target_os = "linux") { [127, high | 128, low, number] } else { [127, 0, 0, 1] };
     TcpListener::bind((IpAddr::from(host), 0)).unwrap().local_addr().unwrap()

@@ -1,7 +1,7 @@
 //! Portcullis against a third-party issuer: `oidc-provider`, a certified OpenID provider, and the
 //! axum example, each in its own process and over HTTP. The example is configured with the issuer
-//! and the audience, and discovers the keys. Also the reverse: our own issuer's tokens, and
-//! forgeries, against verifiers in other languages.
+//! and the audience, and discovers the keys. The reverse is tested, too: verifiers in other
+//! languages validate our own issuer's tokens, and reject forgeries.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -51,7 +51,8 @@ async fn token_with_a_changed_signature_is_rejected() {
     let (issuer, app) = start().await;
     for client in ["rs256", "ps256", "es256", "eddsa"] {
         let token = issuer.access_token(client, API, "orders:read").await;
-        // The claims of one token with the signature of another, from the same key.
+        // The forged token has the claims of one token and the signature of another token, which
+        // the same key signed.
         let other = issuer.access_token(client, API, "orders:read").await;
         let (signed, _) = token.rsplit_once('.').unwrap();
         let (_, signature) = other.rsplit_once('.').unwrap();
@@ -90,8 +91,8 @@ async fn token_is_accepted_until_it_expires() {
     assert!(refused.challenge.contains("expired"), "{refused:?}");
 }
 
-/// A token that lives for at most two seconds is accepted within them. On a busy machine it may
-/// expire before the request, so there are several attempts.
+/// Returns a token that was accepted within its lifetime of at most two seconds. On a busy machine,
+/// a token may expire before the request, so there are several attempts.
 async fn accepted_brief_token(issuer: &Issuer, app: &App) -> String {
     for _ in 0..10 {
         let token = issuer.access_token("brief", API, "orders:read").await;
@@ -102,8 +103,8 @@ async fn accepted_brief_token(issuer: &Issuer, app: &App) -> String {
     panic!("no token of the client `brief` was ever accepted");
 }
 
-/// Its issuer, signature, audience and times are valid. It is rejected only because it is an ID
-/// token and not an access token (RFC 9068 section 4, RFC 8725 section 2.8).
+/// The token's issuer, signature, audience and times are valid. The token is rejected only because
+/// it is an ID token and not an access token (RFC 9068 section 4, RFC 8725 section 2.8).
 #[tokio::test]
 #[ignore = "needs Node 20 and the npm package oidc-provider: run `cargo xtask test`"]
 async fn id_token_with_the_right_audience_is_rejected() {

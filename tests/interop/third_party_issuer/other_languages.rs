@@ -162,7 +162,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Value {
 async fn our_tokens_validate_in_other_languages_for_their_audience_only() {
     let (ours, another) = (Ours::start().await, Ours::start().await);
     let secret = ours.add_client(NewClient::new("billing")).await;
-    // The keys of all three are published then.
+    // After the loop, the keys of all three algorithms are published.
     let mut tokens = Vec::new();
     for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa, SigningAlgorithm::Rs256] {
         ours.sign_with(algorithm).await;
@@ -297,7 +297,7 @@ async fn openid_client_discovers_our_issuer_and_gets_a_token() {
         ("billing", "CLIENT_SECRET", secret.into()),
         ("keyed", "CLIENT_KEY_FILE", key_file.into_os_string()),
     ] {
-        // Each time with another assertion.
+        // Each request has a new client assertion.
         for (scope, resource, audience) in
             [("", "", json!([API, OTHER_API])), ("orders:read", OTHER_API, json!([OTHER_API]))]
         {

@@ -65,7 +65,7 @@ async fn status_lists_of_another_implementation_are_read_alike() {
     let revocation = Revocation::status_list(Duration::from_secs(60));
     let gate = Gate::new(auth.clone()).revocation(revocation).unwrap();
     let tokens = served["tokens"].as_array().unwrap();
-    // Of 1, 2, 4 and 8 bits: every possible status, and eight more.
+    // The lists of 1, 2, 4 and 8 bits have every possible status twice, and eight more statuses.
     assert_eq!(tokens.len(), (4 + 8) + (8 + 8) + (32 + 8) + (512 + 8));
     for token in tokens {
         let (status, token) = (token["status"].as_u64().unwrap(), token["token"].as_str().unwrap());

@@ -22,7 +22,7 @@ pub(crate) const API: &str = "https://api.example";
 pub(crate) struct Settings {
     pub(crate) issuer: String,
     pub(crate) profile: Profile,
-    /// The default, if it is not set.
+    /// The TTL of the keys, or `None` for the default.
     pub(crate) ttl: Option<Duration>,
     /// The policies of the routes `/has` and `/lacks`.
     pub(crate) policies: [Policy; 2],

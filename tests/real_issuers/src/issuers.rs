@@ -30,19 +30,19 @@ fn next_number() -> u32 {
     LAST.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The part that does not depend on a running issuer.
+/// The facts about an issuer that do not depend on a running process.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
-    /// The page of the guide.
+    /// The issuer's page of the guide.
     pub(crate) page: &'static str,
     pub(crate) profile: &'static str,
-    /// Whether its access tokens and ID tokens are indistinguishable, as its page states. Then the
-    /// profile rejects both, and the rows use the opt-in.
+    /// Whether its access tokens and ID tokens are indistinguishable, as its page states. If they
+    /// are indistinguishable, the profile rejects both, and the rows use the opt-in.
     pub(crate) indistinct: bool,
     pub(crate) issuer: &'static str,
-    /// Responds with 200 as soon as the issuer serves.
+    /// The URL that responds with 200 as soon as the issuer serves.
     pub(crate) ready: &'static str,
     pub(crate) ready_within: Duration,
     pub(crate) start: Start,
@@ -52,7 +52,7 @@ pub(crate) struct Facts {
     pub(crate) policy_words: &'static str,
     /// The algorithms of access tokens that the issuer offers.
     pub(crate) algorithms: &'static [&'static str],
-    /// A note on them in the table.
+    /// A note on the algorithms in the table.
     pub(crate) about_algorithms: &'static str,
     /// The maximum time from [`Issuer::rotate`] until the new key signs.
     pub(crate) rotates_within: Duration,
@@ -61,10 +61,10 @@ pub(crate) struct Facts {
 /// How the issuer is started for the rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Start {
-    /// As on its page, with these parts of the text replaced.
+    /// By the commands on the issuer's guide page, with these parts of the text replaced.
     Page(&'static [(&'static str, &'static str)]),
-    /// As a project in this repository: the folder below `tests/interop/third_party`, its build and
-    /// its start.
+    /// As a project in this repository: the folder below `tests/interop/third_party`, and the
+    /// commands that build and start it.
     Own { folder: &'static str, build: &'static str, start: &'static str },
 }
 
@@ -72,7 +72,8 @@ pub(crate) enum Start {
 pub(crate) trait Issuer: Clone + Send + Sync + 'static {
     fn facts() -> Facts;
 
-    /// Creates what the rows need and the page does not create, after each start.
+    /// Creates, after each start, the clients, users and other data that the rows need and the
+    /// page's steps do not create.
     fn set_up(&self) -> impl Future<Output = Outcome<()>> + Send;
 
     /// An access token for the API that satisfies the first policy.

@@ -15,7 +15,7 @@ use crate::http;
 use crate::instances::{Instance, Refused};
 use crate::issuers::Issuer;
 
-/// The tokens in use: the newest, and some that may be signed with the previous key.
+/// The number of tokens in use: the newest, and some that may be signed with the previous key.
 const IN_USE: usize = 8;
 
 const CALLERS_OF_EACH_INSTANCE: usize = 2;
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The interval between two new tokens.
 const NEW_TOKEN_EVERY: Duration = Duration::from_millis(300);
 
-/// A token is not used in its last seconds.
+/// The time before its expiry during which a token is not used.
 const MARGIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ struct Pool {
     stop: AtomicBool,
 }
 
-/// The callers, until they are stopped.
+/// The callers, which send requests until they are stopped.
 pub(crate) struct Load {
     pool: Arc<Pool>,
     callers: JoinSet<Outcome<Tally>>,
@@ -64,7 +64,7 @@ impl Load {
         let (issuer, renewed) = (issuer.clone(), pool.clone());
         callers.spawn(async move {
             while !renewed.stop.load(Ordering::Relaxed) {
-                // Without an issuer, the existing tokens are used.
+                // While the issuer is unreachable, the existing tokens are used.
                 if let Ok(token) = issuer.access_token().await {
                     renewed.add(token)?;
                 }

@@ -1,12 +1,12 @@
-//! The product against real issuers. `cargo xtask interop` builds and runs it:
+//! Tests the product against real issuers. `cargo xtask interop` builds and runs this program:
 //!
 //! ```text
 //! real-issuers --folder target/interop --results FILE --date DATE ISSUER...
 //! ```
 //!
 //! Each issuer is installed and started in its own folder, issues tokens, rotates its key, is
-//! killed and is started again, while four instances of the product validate its tokens. Not a
-//! test: it needs a JDK, Maven, Go, Node and minutes.
+//! killed and is started again, while four instances of the product validate its tokens. The
+//! program is not a Cargo test, because it needs a JDK, Maven, Go, Node and several minutes.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
 mod failure;
@@ -31,7 +31,7 @@ use tokio::signal::unix::{SignalKind, signal};
 struct Arguments {
     folder: PathBuf,
     results: PathBuf,
-    /// Builds `portcullis`, which the pages call.
+    /// The folder with the `portcullis` program, which the pages call.
     tools: PathBuf,
     date: String,
     issuers: Vec<String>,
@@ -69,19 +69,20 @@ async fn report(name: &str, folder: &Path, tools: &Path) -> Outcome<Report> {
     })
 }
 
-/// The number of rows that failed.
+/// Runs the rows of each issuer, and returns the number of rows that failed.
 async fn run(arguments: &Arguments) -> Outcome<usize> {
     let mut failures = 0;
     for name in &arguments.issuers {
         let report = report(name, &arguments.folder, &arguments.tools).await?;
         failures += report.failures();
-        // After each issuer, so that an interruption loses only one.
+        // The results are written after each issuer, so that an interruption loses the results of
+        // only one.
         results::write(&arguments.results, &[report], &arguments.date)?;
     }
     Ok(failures)
 }
 
-/// Ctrl-C, or a plain `kill`.
+/// Waits for Ctrl-C, or for a plain `kill`.
 async fn interrupted() -> std::io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {

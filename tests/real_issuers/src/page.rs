@@ -1,5 +1,6 @@
-//! The shell steps of an issuer's page in the guide, which are the blocks below `## On your
-//! machine` in this order: get the issuer, start it and wait for it, take a token and check it.
+//! The shell steps of an issuer's page in the guide. They are the blocks below `## On your
+//! machine`, in this order: get the issuer; start it and wait until it serves; request a token and
+//! check it.
 
 use std::path::Path;
 

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::failure::{Failure, Outcome};
 
-/// Killed when it is dropped, with everything that it started.
+/// A running script. It is killed when it is dropped, with everything that it started.
 #[derive(Debug)]
 pub(crate) struct Script {
     child: Child,
@@ -55,7 +55,7 @@ impl Script {
         let begin = Instant::now();
         while begin.elapsed() < within {
             if let Some(status) = self.child.try_wait()? {
-                // A script that starts something in the background may end before that.
+                // A script that starts a process in the background may end before the URL responds.
                 if !status.success() {
                     return Err(Failure::new(format!(
                         "it ended with {status} before it was ready"
@@ -71,7 +71,7 @@ impl Script {
         Err(Failure::new(format!("{url} did not answer 200 within {within:?}")))
     }
 
-    /// Kills it, as a crash would.
+    /// Kills the script without warning, like a crash.
     pub(crate) async fn kill(mut self) -> Outcome<()> {
         self.kill_group();
         self.child.wait().await?;

@@ -1,4 +1,4 @@
-//! The committed table.
+//! The table in `RESULTS.md`.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,7 +29,7 @@ impl Row {
     }
 }
 
-/// The rows of one issuer, printed as they come.
+/// The rows of one issuer. Each row is printed when it is added.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     title: String,

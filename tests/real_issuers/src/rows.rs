@@ -17,7 +17,8 @@ use crate::load::{Load, Tally};
 use crate::results::{Report, Row};
 use crate::running::{self, Running};
 
-/// The TTL of the instances that see an outage, which lasts longer.
+/// The key TTL of the instances that are tested in an outage. The outage lasts longer than this
+/// TTL.
 const SHORT_TTL: Duration = Duration::from_secs(10);
 const OUTAGE: Duration = Duration::from_secs(30);
 
@@ -76,13 +77,13 @@ async fn all_rows<I: Issuer>(
     issues = Running::start(facts, folder).await?;
     report.add(Row::of("restart with new keys", restart(issuer, &services).await));
 
-    // Last, because it changes the signing key.
+    // This row is the last, because it changes the signing key.
     let settings = Settings { ttl: None, ..settings };
     report.add(Row::of("algorithms", algorithms(issuer, facts, &settings).await));
     issues.kill().await
 }
 
-/// Every instance accepts an access token.
+/// Checks that every instance accepts an access token.
 async fn accepted<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<()> {
     let token = issuer.access_token().await?;
     for service in services {
@@ -104,8 +105,8 @@ async fn policies_hold<I: Issuer>(
     Ok(facts.policy_words.to_owned())
 }
 
-/// Every instance rejects the ID token, and also the access token of an issuer whose tokens are
-/// indistinguishable.
+/// Checks that every instance rejects the ID token, and also the access token of an issuer whose
+/// tokens are indistinguishable.
 async fn id_token<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> Outcome<String> {
     let services = instances::start(settings).await?;
     let by = refused(issuer.id_token().await, &services).await?;
@@ -119,7 +120,7 @@ async fn id_token<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -> 
     ))
 }
 
-/// Every instance rejects a token; returns the rule.
+/// Checks that every instance rejects the token, and returns the rule.
 async fn refused(token: Outcome<String>, services: &[Instance]) -> Outcome<String> {
     let token = token?;
     let mut by = "";
@@ -156,8 +157,8 @@ async fn algorithms<I: Issuer>(issuer: &I, facts: &Facts, settings: &Settings) -
         }
     }
     for algorithm in facts.algorithms {
-        // New instances without an unknown key in their history; some issuers publish a key only
-        // when it signs.
+        // The instances are new, so that they have not yet looked up an unknown key: some issuers
+        // publish a key only when it signs.
         let services = instances::start(settings).await?;
         issuer.sign_with(algorithm).await?;
         let token = issuer.access_token().await?;
@@ -203,7 +204,7 @@ async fn restart<I: Issuer>(issuer: &I, services: &[Instance]) -> Outcome<String
     let bound = Duration::from_secs(5 + 2 * fetch_timeout);
     issuer.set_up().await?;
     let token = issuer.access_token().await?;
-    // All at once: each has its own keys to fetch.
+    // The instances are checked concurrently, because each of them fetches its own keys.
     let mut waiting = JoinSet::new();
     for service in services {
         let (service, token) = (service.clone(), token.clone());

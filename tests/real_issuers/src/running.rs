@@ -49,7 +49,8 @@ async fn install(script: &str, key: &str, folder: &Path) -> Outcome<()> {
     Ok(std::fs::write(stamp, key)?)
 }
 
-/// Another server on the issuer's port would be mistaken for it. A killed one may take a moment.
+/// Checks that no server listens on the issuer's port, because it would be mistaken for the issuer.
+/// A killed issuer may take a moment to end.
 async fn not_there(facts: &Facts) -> Outcome<()> {
     let client = crate::http::client()?;
     let begin = Instant::now();
@@ -63,7 +64,7 @@ async fn not_there(facts: &Facts) -> Outcome<()> {
     Err(Failure::new(format!("something else listens where {} should", facts.ready)))
 }
 
-/// The issuer, for the rows.
+/// The issuer that the rows are tested against.
 pub(crate) struct Running(Script);
 
 impl Running {

@@ -1,7 +1,8 @@
 //! A public key used as an HMAC secret, or a key used with an algorithm other than its own.
 //!
-//! No symmetric algorithm can be selected, and every key is pinned when it is parsed, to its `alg`
-//! or, without one, to the allowed algorithms of its type. A token cannot select another.
+//! No symmetric algorithm can be selected. Every key is pinned when it is parsed: to its `alg` or,
+//! without an `alg`, to the allowed algorithms of its type. A token cannot select another
+//! algorithm.
 
 use aws_lc_rs::hmac;
 use portcullis::testing::TestKey;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::support::{auth, builder, claims, decode, encode, rule};
 
-/// The modulus as PKCS #1 (`RSAPublicKey`) and as X.509 (`SubjectPublicKeyInfo`) in DER.
+/// Returns the RSA key in DER, as PKCS #1 (`RSAPublicKey`) and as X.509 (`SubjectPublicKeyInfo`).
 fn der(jwk: &Value) -> (Vec<u8>, Vec<u8>) {
     let n = decode(jwk["n"].as_str().unwrap());
     assert_eq!((n.len(), jwk["e"].as_str()), (256, Some("AQAB")));
@@ -79,7 +80,8 @@ async fn public_key_in_any_form_is_not_an_hmac_secret() {
         ("kid", b"k".to_vec()),
     ];
     let auth = auth(&key).await;
-    // A service that migrates from a secret and has both kinds of keys.
+    // This authenticator is that of a service that migrates from a shared secret, and allows both
+    // kinds of algorithms.
     let both = [Algorithm::Rs256, Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
     let migrating = builder(&key).algorithms(both).build().await.unwrap();
     for (form, secret) in secrets {
@@ -87,7 +89,7 @@ async fn public_key_in_any_form_is_not_an_hmac_secret() {
             let token = hmac_token(alg, &secret);
             assert_eq!(rule(&auth, &token).await, "alg", "{alg} with the {form}");
             assert_eq!(rule(&migrating, &token).await, "alg_of_key", "{alg} with the {form}");
-            // A known algorithm's name does not help either: a tag is not a signature.
+            // An HMAC tag is not a valid signature under the name of an allowed algorithm either.
             let disguised = hmac_token("RS256", &secret);
             assert_eq!(rule(&auth, &disguised).await, "signature", "RS256 with the {form}");
         }
@@ -139,8 +141,8 @@ async fn algorithm_is_read_exactly_and_only_from_the_signed_header() {
     assert_eq!(rule(&auth, &key.sign(header, &claims().to_string())).await, "alg");
 }
 
-/// A key without `alg` verifies each allowed algorithm of its type, in any order of the setting,
-/// and no other.
+/// A key without `alg` verifies each allowed algorithm of its type and no other algorithm, in
+/// whatever order the setting lists them.
 #[tokio::test]
 async fn key_without_alg_verifies_only_allowed_algorithms_of_its_type() {
     const RSA: [Algorithm; 6] = [
@@ -166,7 +168,7 @@ async fn key_without_alg_verifies_only_allowed_algorithms_of_its_type() {
         }
         let others: Vec<_> = RSA.into_iter().filter(|other| *other != signs).collect();
         assert_eq!(rule(&token, &others), Some("alg"), "{signs}");
-        // The same bytes with another `alg` are another signature.
+        // The signature is not valid under another `alg`.
         for other in RSA.into_iter().filter(|other| *other != signs) {
             let header = json!({"alg": other.as_str(), "kid": "k"}).to_string();
             let confused = key.sign(&header, "{}");
@@ -179,7 +181,7 @@ async fn key_without_alg_verifies_only_allowed_algorithms_of_its_type() {
     }
 }
 
-/// A set that is parsed for some algorithms does not keep the others.
+/// A key set that is parsed for some algorithms keeps no key for other algorithms.
 #[test]
 fn key_without_alg_is_kept_only_for_allowed_algorithms() {
     let key = TestKey::generate("k", Algorithm::Ps256);
@@ -193,7 +195,7 @@ fn key_without_alg_is_kept_only_for_allowed_algorithms() {
     assert_eq!(error.rule(), "alg_of_key");
 }
 
-/// Keys for another algorithm are not candidates, and do not count as such.
+/// Keys for another algorithm are not candidates, and do not count towards the limit of candidates.
 #[test]
 fn key_is_selected_by_algorithm() {
     let mut keys = vec![TestKey::generate("k", Algorithm::Es256)];

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::support::{auth, claims, encode, rule, split};
 
-/// The wave of 2015, CVE-2018-1000531, CVE-2021-44878, CVE-2022-23540, CVE-2026-28802.
+/// The `none` vulnerabilities of 2015 in many libraries, CVE-2018-1000531, CVE-2021-44878,
+/// CVE-2022-23540, CVE-2026-28802.
 #[tokio::test]
 async fn alg_none_is_rejected_in_every_spelling_signed_or_unsigned() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -39,7 +40,7 @@ async fn alg_none_is_rejected_in_every_spelling_signed_or_unsigned() {
     }
     let absent = key.sign(r#"{"kid":"k"}"#, &claims().to_string());
     assert_eq!(rule(&auth, &absent).await, "alg");
-    // Escaped, and duplicated: some parsers take the second value.
+    // `none` is escaped, or `alg` is duplicated: some parsers take the second value.
     let escaped = key.sign(r#"{"alg":"n\u006fne"}"#, &claims().to_string());
     assert_eq!(rule(&auth, &escaped).await, "alg");
     for header in [r#"{"alg":"ES256","alg":"none"}"#, r#"{"alg":"none","a\u006cg":"ES256"}"#] {
@@ -62,8 +63,8 @@ async fn token_without_signature_is_rejected_for_every_algorithm() {
     }
 }
 
-/// CVE-2026-96760 (Authlib), CVE-2026-102946 (joserfc): with zero signatures, all of them are
-/// valid.
+/// CVE-2026-96760 (Authlib), CVE-2026-102946 (joserfc): a token with zero signatures was accepted,
+/// because all of its signatures were valid.
 #[test]
 fn json_serialization_is_rejected_with_and_without_signatures() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -98,7 +99,7 @@ async fn encrypted_token_is_rejected() {
         let empty = format!("{}....", encode(&header));
         assert_eq!(rule(&auth, &empty).await, "encrypted", "{alg}");
     }
-    // Three parts, as in a signed token, but with an encryption algorithm.
+    // This token has three parts, like a signed token, but names an encryption algorithm.
     let header = json!({"alg": "RSA-OAEP", "enc": "A128GCM", "kid": "k"}).to_string();
     assert_eq!(rule(&auth, &key.sign(&header, &claims().to_string())).await, "alg");
 }

@@ -1,4 +1,4 @@
-//! A key, or the URL of one, that the token contains.
+//! A key, or the URL of a key, that the token contains.
 //!
 //! `jwk`, `jku`, `x5u` and `x5c` are never read. `kid` is only compared with the `kid`s of the set.
 //! `iss` only selects one of the configured issuers.
@@ -63,7 +63,8 @@ async fn url_in_a_token_is_not_fetched() {
         .unwrap();
     for kid in ["evil", EVIL, "file:///etc/passwd", "../../../dev/null", "k' OR '1'='1", "k\u{0}"] {
         for url in [EVIL, "file:///dev/null", "http://169.254.169.254/", "data:,{}"] {
-            // Two cooldowns, so that the unknown `kid` does cause a fetch, of the configured URL.
+            // Two cooldowns pass, so that the unknown `kid` does cause a fetch, but of the
+            // configured URL.
             clock.advance(Duration::from_secs(61));
             let header = json!({"alg": "ES256", "kid": kid, "jku": url, "x5u": url}).to_string();
             let mut theirs = claims();
@@ -80,8 +81,8 @@ async fn url_in_a_token_is_not_fetched() {
     assert!(asked.len() > 10 && asked.iter().all(|url| url == JWKS), "{asked:?}");
 }
 
-/// One fetched set under several rule sets: a set that was discovered for one issuer verifies no
-/// other issuer's tokens, and must be on the hosts that the profile lists.
+/// Several rule sets share one fetched key set. A set that was discovered for one issuer verifies
+/// no other issuer's tokens, and its URL must be on a host that the profile lists.
 #[tokio::test]
 async fn shared_key_set_has_the_limits_of_an_own_key_set() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -105,7 +106,7 @@ async fn shared_key_set_has_the_limits_of_an_own_key_set() {
     for builder in [over("https://other.example"), over(ISSUER).profile(Profile::auth0())] {
         assert!(builder.build().await.is_err());
     }
-    // The set's keys are for every algorithm; the rule set has its own list.
+    // The key set is not limited to some algorithms, but the rule set has its own list.
     let auth = over(ISSUER).algorithms([Algorithm::Ps256]).build().await.unwrap();
     assert_eq!(rule(&auth, &key.token(&claims())).await, "alg");
 }

@@ -25,7 +25,8 @@ fn private_key_is_rejected_in_every_encoding() {
     }
     let bundle = KeySet::from_pem(pem!("bundle-with-private-key"));
     assert_eq!(bundle.unwrap_err(), KeySetError::PrivateKey);
-    // RFC 8410 §10.3 in DER; SEC 1 and PKCS #1 begin alike.
+    // This private key has the structure of RFC 8410 §10.3, in DER. Keys in SEC 1 and PKCS #1 begin
+    // in a similar way.
     let pkcs8 = [
         &[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22][..],
         &[0x04, 0x20],
@@ -48,7 +49,7 @@ fn key_in_non_canonical_encoding_is_rejected() {
     let import = |der: &[u8]| VerificationKey::from_der(der, Algorithm::ALL).map(|_| ());
     assert_eq!(import(&ed25519), Ok(()));
     assert!(import(&[&ed25519[..], &[0x05, 0x00]].concat()).is_err());
-    // The same with a length of two bytes.
+    // The length is encoded in two bytes instead of one.
     let long = [&[0x30, 0x81], &ed25519[1..]].concat();
     assert!(import(&long).is_err());
     let mut bits = ed25519;

@@ -20,7 +20,7 @@ fn set(jwk: &Value) -> KeySet {
     KeySet::from_json(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap()
 }
 
-/// The reason why the key, `key` with some members set (or, for null, removed), is not used.
+/// Returns the reason why `key` is skipped when some of its members are set or, for null, removed.
 fn reason(key: &TestKey, changes: &Value) -> String {
     let mut jwk = key.jwk();
     for (name, value) in changes.as_object().unwrap() {
@@ -74,9 +74,9 @@ fn weak_rsa_key_is_skipped_in_every_encoding() {
     }
 }
 
-/// The points of Ed25519 of order 1, 2, 4 or 8, in every encoding that some decoder accepts: the y
-/// coordinate, little-endian, and the sign of x in its highest bit. Those with a y of p or more,
-/// and those with x = 0 and a sign, are not canonical (RFC 8032 §5.1.3).
+/// The points of Ed25519 of order 1, 2, 4 or 8, in every encoding that some decoder accepts. An
+/// encoding is the y coordinate, little-endian, with the sign of x in its highest bit. Encodings
+/// with a y of p or more, and encodings with x = 0 and a sign, are not canonical (RFC 8032 §5.1.3).
 fn small_order_points() -> Vec<[u8; 32]> {
     let bytes = |hex: &str| -> [u8; 32] {
         std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
@@ -104,7 +104,8 @@ fn small_order_points() -> Vec<[u8; 32]> {
     .collect()
 }
 
-/// One signature for every message: with the neutral point as the key, R + h·A is R for every h.
+/// One signature is valid for every message: with the neutral point as the key A, R + h·A is R for
+/// every h.
 #[tokio::test]
 async fn ed25519_key_of_small_order_is_skipped() {
     let points = small_order_points();
@@ -112,7 +113,7 @@ async fn ed25519_key_of_small_order_is_skipped() {
     for point in &points {
         let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(point)});
         let set = set(&jwk);
-        // R is the neutral point, or the key itself; S is 0.
+        // In the forged signatures, R is the neutral point or the key itself, and S is 0.
         let auth = Authenticator::builder(ISSUER, AUDIENCE)
             .key_source(SharedKeySet::new(set.clone()))
             .clock(ManualClock::at(NOW))
@@ -138,7 +139,7 @@ async fn ed25519_key_of_small_order_is_skipped() {
     }
 }
 
-/// RFC 8032 §5.1.3: y is below p. Another decoder would read the key of y - p.
+/// RFC 8032 §5.1.3: y must be below p. Another decoder would read the key of y - p.
 #[test]
 fn ed25519_key_that_is_not_canonical_is_skipped() {
     for more in 0..19_u8 {
@@ -152,7 +153,7 @@ fn ed25519_key_that_is_not_canonical_is_skipped() {
     }
 }
 
-/// aws-lc decodes the point when it verifies, and finds none.
+/// aws-lc decodes the point only when it verifies a signature, and then finds no point with this y.
 #[test]
 fn ed25519_key_off_the_curve_verifies_no_token() {
     let mut y = [0; 32];
@@ -221,9 +222,9 @@ fn ml_dsa_t1(bytes: usize, coefficient: impl Fn(usize) -> u64) -> Vec<u8> {
     groups.flat_map(|bits| bits.to_le_bytes().into_iter().take(5)).collect()
 }
 
-/// FIPS 204 §6.3: if t1 · 2^13 is short modulo q, as for 1023 · 2^13 = -1 and for 0, the commitment
-/// that a verifier recomputes does not depend on the challenge, so z = 0 without hints is a
-/// signature of any message.
+/// FIPS 204 §6.3: the coefficients of t1 · 2^13 are short modulo q if those of t1 are 0 or 1023
+/// (1023 · 2^13 = -1). The commitment that a verifier recomputes then does not depend on the
+/// challenge. So z = 0 without hints is a valid signature of any message.
 #[tokio::test]
 async fn ml_dsa_key_with_a_short_t1_is_skipped() {
     type T1 = fn(usize) -> u64;
@@ -231,12 +232,13 @@ async fn ml_dsa_key_with_a_short_t1_is_skipped() {
         ("zeros", |_| 0),
         ("ones", |_| 1023),
         ("zeros and ones", |at| if at % 3 == 0 { 0 } else { 1023 }),
-        // At most ten in each of the polynomials, whose coefficients then stay below 2^17.
+        // At most ten coefficients in each of the polynomials are not short. The coefficients of
+        // the product with the challenge then stay below 2^17.
         ("a few of +2^13", |at| if at % 256 < 5 { 1 } else { 0 }),
         ("a few of -2^13 - 1", |at| if at % 256 < 5 { 1022 } else { 1023 }),
     ];
-    // The lengths of the key, the challenge and the signature; the bytes of w1; the bits of a
-    // coefficient of z.
+    // Each row has the lengths in bytes of the key, the challenge, the signature and w1, and the
+    // bits of a coefficient of z.
     for (algorithm, key, challenge, whole, w1, bits) in [
         (Algorithm::MlDsa44, 1312, 32, 2420, 768, 18),
         (Algorithm::MlDsa65, 1952, 48, 3309, 768, 20),
@@ -261,7 +263,8 @@ async fn ml_dsa_key_with_a_short_t1_is_skipped() {
             let message = [&shake256(&public, 64)[..], &context, input.as_bytes()].concat();
             let mu = shake256(&message, 64);
             let mut signature = shake256(&[mu, vec![0; w1]].concat(), challenge);
-            // Each coefficient is packed as 2^(bits - 1) - z: four in so many bytes, or two.
+            // A coefficient z is packed as 2^(bits - 1) - z. Four coefficients of 18 bits fill nine
+            // bytes, two of 20 bits fill five.
             let zeros: &[u8] =
                 if bits == 18 { &[0, 0, 2, 0, 8, 0, 32, 0, 128] } else { &[0, 0, 8, 0, 128] };
             let hints = if bits == 18 {

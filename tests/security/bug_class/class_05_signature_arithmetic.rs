@@ -1,7 +1,7 @@
 //! Numbers that satisfy the equation of a verifier that does not check their range first.
 //!
-//! aws-lc does the arithmetic. These tests have the cases that others got wrong, and the lengths
-//! and curves, which are checked first.
+//! aws-lc does the arithmetic. These tests contain the cases that other implementations got wrong.
+//! They also test lengths and curves, which are checked before the arithmetic.
 
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, keys::KeySet, signature};
@@ -134,7 +134,8 @@ async fn ed25519_signature_in_another_form_is_rejected() {
     assert_eq!(rule(&auth, &token).await, "accepted");
 }
 
-/// RFC 8017 §8.1.2 and §8.2.2: as long as the modulus, and below it.
+/// RFC 8017 §8.1.2 and §8.2.2: a signature is as long as the modulus, and its value is below the
+/// modulus.
 #[tokio::test]
 async fn rsa_signature_in_another_form_is_rejected() {
     for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
@@ -186,7 +187,7 @@ fn key_off_its_named_curve_is_rejected() {
         json!({"kty": "OKP", "crv": "X25519", "x": ed["x"]}),
         json!({"kty": "OKP", "crv": "Ed448", "x": ed["x"]}),
         json!({"kty": "OKP", "crv": "Ed25519", "alg": "ES256", "x": ed["x"]}),
-        // Off the curve, and at infinity.
+        // These points are off the curve, or at infinity.
         json!({"kty": "EC", "crv": "P-256", "x": y, "y": x}),
         json!({"kty": "EC", "crv": "P-256", "x": x, "y": x}),
         json!({"kty": "EC", "crv": "P-256", "x": encode([0; 32]), "y": encode([0; 32])}),

@@ -1,7 +1,7 @@
 //! One text that two parsers read as two tokens.
 //!
-//! Three parts of unpadded base64url and no other byte, each part parsed once: the verified bytes
-//! are the ones that are used.
+//! A token is three parts of unpadded base64url and no other byte. Each part is parsed once, so the
+//! verified bytes are the bytes that are used.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use portcullis::testing::{ManualClock, TestKey};
@@ -63,7 +63,8 @@ async fn json_compact_polyglot_is_rejected() {
 async fn token_in_non_canonical_encoding_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Rs256);
     let set = TestKey::key_set([&key]);
-    // Lengths whose last character has spare bits, or would be padded.
+    // The parts have lengths at which the last character has spare bits, or at which padding would
+    // follow.
     let header = r#"{"alg":"RS256","kid":"k" }"#;
     let payload = format!("{} ", claims());
     let token = key.sign(header, &payload);
@@ -100,7 +101,7 @@ async fn token_in_non_canonical_encoding_is_rejected() {
             assert!(signature::verify(&changed, &set, Algorithm::ALL).is_err(), "{at} {other:?}");
         }
     }
-    // Escaped as in a URL, or in quotes.
+    // The token is escaped as in a URL, or is in quotes.
     for text in [token.replace('.', "%2E"), token.replace('.', "\u{3002}"), format!("\"{token}\"")]
     {
         assert!(signature::verify(&text, &set, Algorithm::ALL).is_err(), "{text}");
@@ -154,8 +155,9 @@ async fn request_with_more_than_one_token_is_rejected() {
     assert_eq!(rule_of(&auth, &twice).await, "invalid_request");
 }
 
-/// The same if the configuration allows other places: never a choice between two, and no cookie
-/// that another site's page caused to be sent (RFC 6265 §8.2).
+/// If the configuration allows other places, a request with two tokens is rejected, too: the gate
+/// never chooses between them. It accepts no cookie that another site's page caused to be sent (RFC
+/// 6265 §8.2).
 #[tokio::test]
 async fn request_with_tokens_in_two_places_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -225,7 +227,7 @@ async fn request_with_tokens_in_two_places_is_rejected() {
     }
 }
 
-/// As above, with a signature over the malformed text, which does not make it valid.
+/// A signature over the malformed text does not make the text a valid token.
 #[test]
 fn valid_signature_over_malformed_parts_is_rejected() {
     let pair = Ed25519KeyPair::generate().unwrap();
@@ -239,7 +241,8 @@ fn valid_signature_over_malformed_parts_is_rejected() {
         verified.map(|jws| jws.payload().to_vec()).map_err(|error| error.rule())
     };
     let header = encode(r#"{"alg":"EdDSA","kid":"k"}"#);
-    // One byte: two characters, four spare bits, two padding characters.
+    // One byte is encoded as two characters with four spare bits, and would be padded with two
+    // characters.
     let payload = encode("{");
     assert_eq!(verdict(&header, &payload).as_deref(), Ok(&b"{"[..]));
     for bad in ["=", "==", "\n", " ", "AAA", "\u{0}"] {
@@ -248,7 +251,7 @@ fn valid_signature_over_malformed_parts_is_rejected() {
     }
     assert_eq!(verdict(&header, "ex"), Err("base64url"), "a spare bit is set");
     assert_eq!(verdict(&header, "e+/w"), Err("base64url"), "the other alphabet");
-    // Not UTF-8, in a member that nothing reads.
+    // A member that nothing reads has a value that is not UTF-8.
     let odd = encode(b"{\"alg\":\"EdDSA\",\"kid\":\"k\",\"x\":\"\xff\"}");
     assert_eq!(verdict(&odd, &payload), Err("json"));
 }

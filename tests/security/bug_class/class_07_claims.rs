@@ -24,7 +24,8 @@ async fn verdict(auth: &Authenticator, key: &TestKey, name: &str, value: Option<
         .iter()
         .map(|(name, value)| format!("\"{name}\":{value}"))
         .collect();
-    // As text, so that the value may be one that no JSON library would write.
+    // The payload is assembled as text, so that the value may be one that no JSON library would
+    // write.
     members.extend(value.map(|value| format!("\"{name}\":{value}")));
     let payload = format!("{{{}}}", members.join(","));
     let token = key.sign(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload);
@@ -46,9 +47,10 @@ async fn absent_subject_is_rejected_if_required() {
     assert!(refusal.remedy().contains("required_claims"), "{}", refusal.remedy());
 }
 
-/// CVE-2026-25537 (jsonwebtoken in Rust: a wrong type was absent), CVE-2024-53861 (PyJWT: `iss` as
-/// a substring), CVE-2025-30144 (fast-jwt: `iss` as an array), CVE-2026-107275 (fastify-jwt: an
-/// unparsable expiry was absent), the Spring issuer bypass of 2018.
+/// CVE-2026-25537 (jsonwebtoken in Rust: a claim of the wrong type counted as absent),
+/// CVE-2024-53861 (PyJWT: `iss` as a substring), CVE-2025-30144 (fast-jwt: `iss` as an array),
+/// CVE-2026-107275 (fastify-jwt: an unparsable expiry counted as absent), the Spring issuer bypass
+/// of 2018.
 #[tokio::test]
 async fn claims_of_every_wrong_type_are_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -215,7 +217,7 @@ async fn claim_with_a_similar_name_is_absent() {
     assert_eq!(rule(&auth, &key.token(&nested)).await, "missing_claim");
 }
 
-/// RFC 7519 §4: of two values, another parser takes the other one.
+/// RFC 7519 §4: if a claim has two values, two parsers may take different ones.
 #[tokio::test]
 async fn duplicate_claim_is_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -237,7 +239,7 @@ async fn duplicate_claim_is_rejected() {
         let token = key.sign(r#"{"alg":"ES256","kid":"k"}"#, &format!("{whole},{more}}}"));
         assert_eq!(rule(&auth, &token).await, "duplicate_member", "{more}");
     }
-    // No rule reads these; a policy that reads them is unknown: see class 15.
+    // No rule reads these claims. The result of a policy that reads them is unknown: see class 15.
     for more in [r#""x":1,"x":2"#, r#""scope":"a","scope":"b""#, r#""jti":"a","jti":"b""#] {
         let good = claims().to_string();
         let (whole, _) = good.rsplit_once('}').unwrap();
@@ -378,7 +380,8 @@ async fn unmarked_id_token_is_recognized_by_its_claims() {
     }
 }
 
-/// A claim that identifies an access token is read as strictly as one that rejects it.
+/// A claim that marks a token as an access token is read as strictly as a claim that causes a
+/// rejection.
 #[tokio::test]
 async fn empty_or_mistyped_scope_does_not_make_an_id_token_an_access_token() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -426,7 +429,8 @@ async fn empty_or_mistyped_scope_does_not_make_an_id_token_an_access_token() {
     }
 }
 
-/// Only Keycloak writes it. With another issuer, a mapper or customizer may put it into ID tokens.
+/// Only Keycloak writes the claim `typ` with the value `Bearer`. With another issuer, a mapper or
+/// customizer may put this claim into ID tokens.
 #[tokio::test]
 async fn claim_typ_bearer_is_a_mark_only_for_issuers_that_write_it() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -458,7 +462,7 @@ async fn claim_typ_bearer_is_a_mark_only_for_issuers_that_write_it() {
     }
 }
 
-/// The claims of a valid token and these.
+/// Returns the claims of a valid token with these changes.
 fn merged(changes: &Value) -> Value {
     let mut claims = claims();
     claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -552,8 +556,8 @@ async fn other_tokens_of_a_provider_are_rejected() {
     }
 }
 
-/// RFC 7519 §4 within a claim: of two members with one name, another parser takes the other one. If
-/// a rule reads the claim, the token is rejected; for a policy the claim is unknown (class 15).
+/// RFC 7519 §4, within a claim: if two members have one name, two parsers may take different ones.
+/// If a rule reads the claim, the token is rejected; for a policy, the claim is unknown (class 15).
 #[tokio::test]
 async fn claim_with_duplicate_member_is_rejected_if_a_rule_reads_it() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -569,7 +573,7 @@ async fn claim_with_duplicate_member_is_rejected_if_a_rule_reads_it() {
         (plain().required_claims(["tenant"]), r#""tenant":{"id":1}"#, "accepted"),
         (plain().required_claims(["tenant"]), r#""tenant":{"id":1,"id":1}"#, twice),
         (plain().required_claims(["tenant"]), r#""tenant":[[{"id":1,"id":1}]]"#, twice),
-        // No rule reads these.
+        // No rule reads these claims.
         (keycloak(), r#""realm_access":{"roles":["user"],"roles":["admin"]}"#, "accepted"),
         (plain(), r#""roles":{"a":1,"a":1}"#, "accepted"),
         (plain(), r#""status":{"status_list":{"idx":1,"idx":2,"uri":"u"}}"#, "accepted"),
@@ -602,7 +606,7 @@ async fn any_audience_keeps_all_other_rules() {
     for aud in [None, Some(r#""https://other.example""#), Some("[]"), Some(r#"["a","b"]"#)] {
         assert_eq!(verdict(&auth, &key, "aud", aud).await, "accepted", "{aud:?}");
     }
-    // RFC 7519 §4.1.3: a string, or an array of strings.
+    // RFC 7519 §4.1.3: `aud` is a string, or an array of strings.
     for aud in ["null", "7", "{}", "[7]", r#"["a",null]"#, "true"] {
         assert_eq!(verdict(&auth, &key, "aud", Some(aud)).await, "wrong_type", "{aud}");
     }
@@ -625,7 +629,7 @@ async fn any_audience_keeps_all_other_rules() {
     }
     claims.as_object_mut().unwrap().remove("client_id");
     assert_eq!(rule(&cognito, &key.token(&claims)).await, "missing_claim");
-    // The ID tokens of every client would be credentials here.
+    // With any audience, these profiles would accept the ID tokens of every client.
     for profile in [
         Profile::google_identity(),
         Profile::github_actions(),

@@ -1,5 +1,5 @@
-//! The ninth class across a restart: keys of an earlier run are used while the issuer is
-//! unreachable, for as long as they could have been used without the restart, and no others.
+//! The ninth class across a restart. While the issuer is unreachable, keys of an earlier run are
+//! used for as long as they could have been used without the restart. No other kept keys are used.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +37,8 @@ impl World {
         Self { key, fetch, file, _directory: directory }
     }
 
-    /// A process that starts `after` so many seconds, with a new monotonic clock.
+    /// Returns the builder of a process that starts `after` seconds later, with a new monotonic
+    /// clock.
     fn builder(&self, after: u64) -> (AuthenticatorBuilder, ManualClock) {
         let clock = ManualClock::at(NOW + after);
         let builder = Authenticator::builder(ISSUER, AUDIENCE)
@@ -50,7 +51,7 @@ impl World {
         (builder, clock)
     }
 
-    /// The first run: its keys are kept.
+    /// Performs the first run, whose keys are kept.
     async fn first_run(&self) {
         self.fetch.set(JWKS, Answer::ok(TestKey::jwks([&self.key])));
         self.builder(0).0.build().await.unwrap();
@@ -58,7 +59,7 @@ impl World {
         self.fetch.set(JWKS, Answer::Fails);
     }
 
-    /// A separate task writes the file.
+    /// Waits until the keys are kept, because a separate task writes the file.
     async fn until_kept(&self) {
         for _ in 0..2000 {
             if self.file.exists() {
@@ -77,7 +78,7 @@ impl World {
         serde_json::from_slice(&std::fs::read(&self.file).unwrap()).unwrap()
     }
 
-    /// Another process has changed the kept keys.
+    /// Changes the kept keys, as another process could.
     fn keep(&self, change: impl FnOnce(&mut Value)) {
         let mut kept = self.kept();
         change(&mut kept["issuers"][ISSUER]);
@@ -100,7 +101,8 @@ async fn kept_keys_are_used_within_their_bound_until_the_issuer_recovers() {
     );
     assert!(status().last_error.is_some());
     assert_eq!(rule(&auth, &world.token()).await, "accepted");
-    // A TTL of 300 s and a maximum staleness of 3600 s, counted from the fetch in the first run.
+    // The TTL is 300 s and the maximum staleness is 3600 s, counted from the fetch in the first
+    // run.
     clock.advance(Duration::from_secs(899));
     assert_eq!(rule(&auth, &world.token()).await, "accepted");
     clock.advance(Duration::from_secs(1));
@@ -124,7 +126,7 @@ async fn kept_keys_age_by_the_larger_of_both_clocks() {
     assert_eq!(rule(&auth, &world.token()).await, "keys_unavailable");
 }
 
-/// Why a start fails although keys were kept.
+/// Asserts that a start `after` seconds later fails, although keys were kept.
 async fn refused(world: &World, after: u64) {
     let error = world.builder(after).0.build().await.unwrap_err();
     assert!(matches!(error, ConfigError::KeysUnavailable { .. }), "{error}");
@@ -138,7 +140,7 @@ async fn kept_keys_too_old_or_from_the_future_are_not_used() {
     world.builder(3899).0.build().await.unwrap();
     world.keep(|record| record["fetched_at"] = json!(NOW + 60));
     refused(&world, 0).await;
-    // The current settings apply as well.
+    // The settings of the current run apply as well.
     world.keep(|record| record["fetched_at"] = json!(NOW));
     let (builder, _) = world.builder(900);
     builder.max_stale(Duration::from_secs(600)).build().await.unwrap_err();
@@ -192,7 +194,8 @@ async fn kept_keys_do_not_hide_an_invalid_configuration() {
     }
 }
 
-/// If the operator obeys headers that forbid stale keys, a restart does not bypass them.
+/// If the service is set to obey headers that forbid stale keys, a restart does not bypass these
+/// headers.
 #[tokio::test]
 async fn kept_keys_that_must_be_revalidated_are_not_used_past_their_ttl() {
     let world = World::new();
@@ -271,7 +274,7 @@ async fn kept_keys_of_another_metadata_url_are_not_used() {
     builder(10).discovery_url(OLD).build().await.unwrap();
     builder(10).discovery_url(NEW).build().await.unwrap_err();
     builder(10).build().await.unwrap_err();
-    // One of two locations names another issuer, which no outage explains.
+    // One of the two metadata locations names another issuer, which is not an outage.
     std::fs::remove_file(&world.file).unwrap();
     world.fetch.set(&own, metadata(ISSUER));
     builder(0).build().await.unwrap();
@@ -282,7 +285,7 @@ async fn kept_keys_of_another_metadata_url_are_not_used() {
     builder(10).build().await.unwrap_err();
 }
 
-/// A host that may no longer be fetched over plain http gives no keys after a restart either.
+/// Kept keys are not used if their host may no longer be fetched over plain http.
 #[tokio::test]
 async fn kept_keys_from_a_no_longer_allowed_url_are_not_used() {
     let world = World::new();
@@ -295,7 +298,8 @@ async fn kept_keys_from_a_no_longer_allowed_url_are_not_used() {
     refused(&world, 10).await;
 }
 
-/// Answers the second request only on a signal, and returns another key from then on.
+/// An HTTP client that answers the second request only on a signal, and returns another key from
+/// then on.
 #[derive(Debug, Clone)]
 struct Slow {
     requests: Arc<AtomicUsize>,
@@ -379,7 +383,8 @@ async fn one_unreachable_issuer_does_not_stop_the_others() {
     world.fetch.set(OTHER_JWKS, Answer::ok(TestKey::jwks([&other])));
     clock.advance(Duration::from_secs(10));
     assert_eq!(rule(&auth, &of_other).await, "accepted");
-    // If all issuers are unreachable, the start fails; a wrong response always fails it.
+    // If all issuers are unreachable, the start fails; a wrong response always makes the start
+    // fail.
     std::fs::remove_file(&world.file).ok();
     world.fetch.set(JWKS, Answer::Fails);
     world.fetch.set(OTHER_JWKS, Answer::Fails);

@@ -1,7 +1,7 @@
 //! Keys that outlive their withdrawal, verify another issuer's tokens, or vanish in an outage.
 //!
-//! Each issuer has its own key set, which only a valid response replaces, as a whole; a `kid` that
-//! is not in it has no key.
+//! Each issuer has its own key set. Only a valid response replaces the set, always as a whole. A
+//! `kid` that is not in the set has no key.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ async fn removed_key_is_rejected_after_the_ttl() {
     assert_eq!(world.rule(&new).await, "kid");
 }
 
-/// The same `kid` with another key: only the new key is used.
+/// If a key is replaced under the same `kid`, only the new key is used.
 #[tokio::test]
 async fn replaced_key_is_rejected_under_the_same_kid() {
     let (old, new) = (es256("k"), es256("k"));
@@ -108,7 +108,8 @@ async fn failed_refresh_keeps_the_keys() {
         assert_eq!(world.rule(&key).await, "accepted", "{failure:?}");
         world.advance(300);
         assert_eq!(world.rule(&key).await, "accepted", "stale: {failure:?}");
-        // Still bounded: an issuer that is cut off cannot withdraw a key.
+        // The use of stale keys is bounded, because an issuer that is cut off cannot withdraw a
+        // key.
         world.advance(4000);
         assert_eq!(world.rule(&key).await, "keys_unavailable", "{failure:?}");
         world.publish(&[&key]);
@@ -150,7 +151,7 @@ async fn key_verifies_only_tokens_of_its_issuer() {
             .build()
             .await
             .unwrap();
-        // Twice, so that leftovers of the first round would show in the second.
+        // There are two rounds, so that state left over from the first would affect the second.
         for _ in 0..2 {
             for (signer, key) in keys.iter().enumerate() {
                 for (claimed, issuer) in issuers.iter().enumerate() {
@@ -185,7 +186,8 @@ async fn caching_headers_only_shorten_the_life_of_a_removed_key() {
     }
 }
 
-/// If the operator obeys headers that forbid stale keys, none are used in an outage.
+/// If the service is set to obey headers that forbid stale keys, it uses no stale keys in an
+/// outage.
 #[tokio::test]
 async fn obeyed_no_cache_forbids_stale_keys() {
     for control in ["max-age=60, must-revalidate", "no-cache", "no-store"] {
@@ -208,7 +210,7 @@ async fn obeyed_no_cache_forbids_stale_keys() {
     }
 }
 
-/// Two keys with one `kid`: any choice would be a guess, or the attacker's.
+/// If two keys have one `kid`, any choice would be a guess, or would be the attacker's choice.
 #[test]
 fn two_different_keys_with_one_kid_are_not_used() {
     let (one, two, other) = (es256("k"), es256("k"), es256("other"));
@@ -235,7 +237,7 @@ async fn without_a_kid_up_to_four_keys_are_tried() {
             .unwrap();
         let sign = |key: &TestKey| key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
         for key in &keys[..number] {
-            // Twice: the second time the token is cached.
+            // Each token is sent twice: the second time, it is cached.
             for _ in 0..2 {
                 assert_eq!(rule(&auth, &sign(key)).await, expected, "{number}");
             }
@@ -272,7 +274,7 @@ async fn key_replaced_under_its_kid_is_accepted_and_forgeries_cause_few_fetches(
         }
         assert_eq!(fetches(), 2 + round);
     }
-    // While the issuer is unreachable the verdict is the same, and nothing is fetched for it.
+    // While the issuer is unreachable, the verdict is the same and causes no fetch.
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(30);
     assert_eq!(world.rule(&forger).await, "signature");
@@ -282,7 +284,7 @@ async fn key_replaced_under_its_kid_is_accepted_and_forgeries_cause_few_fetches(
     assert_eq!((world.rule(&new).await, fetches()), ("accepted", before));
 }
 
-/// The budget is that of unknown `kid`s.
+/// Forgeries with known `kid`s spend the budget for unknown `kid`s.
 #[tokio::test]
 async fn forgeries_with_known_kids_spend_the_unknown_kid_budget() {
     let keys = ["a", "b", "c", "d", "e"].map(es256);
@@ -295,12 +297,13 @@ async fn forgeries_with_known_kids_spend_the_unknown_kid_budget() {
     }
     assert_eq!(fetches(), 3);
     assert_eq!(world.rule(&es256("unknown")).await, "key_budget_spent");
-    // The next fetch is for the first request.
+    // After the cooldown, one more fetch is allowed. The first request uses it.
     world.advance(30);
     assert_eq!(world.rule(&es256("unknown")).await, "kid");
     assert_eq!(world.rule(&forged[3]).await, "signature");
     assert_eq!(fetches(), 4);
-    // With a full budget and an unreachable issuer: one failure, and no fetch while it backs off.
+    // With a full budget and an unreachable issuer, one fetch fails, and no other fetch starts
+    // during back-off.
     world.advance(90);
     assert_eq!(world.rule(&keys[0]).await, "accepted");
     let before = fetches();
@@ -348,7 +351,7 @@ fn key_listed_for_two_algorithms_is_two_keys() {
     assert_eq!(algorithms, [Algorithm::Rs256, Algorithm::Ps256]);
 }
 
-/// Past the stale bound, not even an outage keeps a key in use, for any token.
+/// After the maximum staleness, a key is not used for any token, not even in an outage.
 #[tokio::test]
 async fn stale_keys_are_rejected_after_max_stale() {
     let key = es256("k");
@@ -358,7 +361,7 @@ async fn stale_keys_are_rejected_after_max_stale() {
     assert_eq!(world.rule(&key).await, "accepted", "stale");
     world.advance(3600);
     assert_eq!(world.rule(&key).await, "keys_unavailable", "the end");
-    // Also after a fetch that just failed and is not retried yet.
+    // The keys are also unavailable after a fetch that has just failed and is not retried yet.
     assert_eq!(world.rule(&key).await, "keys_unavailable", "also later");
 }
 
@@ -403,7 +406,7 @@ async fn metadata_of_another_issuer_is_not_used() {
 }
 
 /// nginx gives a file of equal length and modification time the same ETag, so a 304 would confirm
-/// keys that were replaced: key sets are fetched unconditionally.
+/// keys that were replaced. Key sets are therefore fetched unconditionally.
 #[tokio::test]
 async fn unchanged_validators_do_not_keep_a_withdrawn_key() {
     let (old, new) = (es256("k1"), es256("k2"));
@@ -504,8 +507,8 @@ async fn unknown_kids_cause_few_fetches() {
     assert_eq!(world.fetch.requests().len() - before, 3);
 }
 
-/// The most common mistake is a token of another realm or environment. It is reported as such, and
-/// spends no budget that valid tokens need.
+/// The most common mistake is a token of another realm or environment. It is rejected by the rule
+/// `iss`, and spends no fetch budget that valid tokens need.
 #[tokio::test]
 async fn token_of_another_issuer_causes_no_fetch_and_is_reported_as_iss() {
     let (key, other) =
@@ -529,7 +532,7 @@ async fn token_of_another_issuer_causes_no_fetch_and_is_reported_as_iss() {
     assert_eq!(fetch.requests().len(), 4);
     assert_eq!(rule(&auth, &other.token(&claims(ISSUER))).await, "key_budget_spent");
     assert_eq!(rule(&auth, &foreign).await, "iss");
-    // While the keys are unknown, it is still reported as another issuer's token.
+    // While the keys are unavailable, the token is still reported as another issuer's token.
     fetch.set(JWKS, Answer::Fails);
     clock.advance(Duration::from_secs(4000));
     assert_eq!(rule(&auth, &foreign).await, "iss");

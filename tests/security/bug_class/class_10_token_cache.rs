@@ -1,7 +1,8 @@
 //! A validated token that is cached too long, or returned for another token.
 //!
-//! Cached tokens are found only by all of their bytes. Each cache hit checks again what the token
-//! was accepted for: the current time, the current key, and whether its issuer is still trusted.
+//! Cached tokens are found only by all of their bytes. Each cache hit checks again the conditions
+//! for accepting the token: the current time, the current key, and whether its issuer is still
+//! trusted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -65,8 +66,8 @@ async fn cached_token_is_rejected_when_its_key_is_gone() {
 async fn cache_never_returns_another_callers_identity() {
     let key = TestKey::generate("k", Algorithm::Ed25519);
     let auth = auth(&key).await;
-    // Equal in everything that a careless cache key would use: header, length, first and last
-    // characters, `jti`.
+    // The tokens are equal in everything that a careless cache key would use: header, length, first
+    // and last characters, `jti`.
     let tokens: Vec<_> = (1000..1500)
         .map(|number| {
             let mut claims = claims();
@@ -81,7 +82,8 @@ async fn cache_never_returns_another_callers_identity() {
             assert_eq!(who.subject(), Some(subject.as_str()));
         }
     }
-    // The signature of one token with the claims of another; both tokens are cached.
+    // The forged token has the claims of one token and the signature of another; both of these
+    // tokens are cached.
     for pair in tokens.windows(2) {
         let (input, _) = split(&pair[0].1);
         let (_, signature) = split(&pair[1].1);
@@ -93,7 +95,7 @@ async fn cache_never_returns_another_callers_identity() {
 #[derive(Clone)]
 struct Tenant {
     settings: IssuerSettings,
-    /// The URL of its keys; `None` once it is offboarded.
+    /// The URL of the tenant's keys, or `None` once the tenant is offboarded.
     jwks_url: Arc<Mutex<Option<&'static str>>>,
     asked: Arc<AtomicUsize>,
     fetch: ScriptedFetch,
@@ -121,7 +123,8 @@ impl Tenant {
     }
 }
 
-/// A tenant, its authenticator with and without a token cache, and a long-lived token.
+/// Returns a tenant, an authenticator with a token cache of `token_cache` bytes, a clock, and a
+/// long-lived token.
 async fn tenant(token_cache: usize) -> (Tenant, Authenticator, ManualClock, String) {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
@@ -153,7 +156,7 @@ async fn offboarded_tenant_is_rejected_within_the_resolver_ttl() {
             clock.advance(MINUTE);
         }
         assert_eq!(tenant.counts(), (1, 1));
-        // Resolved again with the same settings: the keys are kept.
+        // The tenant is resolved again with the same settings, so its keys are kept.
         assert_eq!(rule(&auth, &token).await, "accepted");
         assert_eq!(tenant.counts(), (2, 1));
         tenant.set(None);
@@ -161,7 +164,7 @@ async fn offboarded_tenant_is_rejected_within_the_resolver_ttl() {
         assert_eq!(rule(&auth, &token).await, "accepted");
         clock.advance(MINUTE);
         assert_eq!(rule(&auth, &token).await, "iss");
-        // Its keys moved: those from the old URL are no longer used.
+        // The tenant's keys moved: keys from the old URL are no longer used.
         tenant.set(Some(OLD_KEYS));
         assert_eq!(rule(&auth, &token).await, "accepted");
         tenant.set(Some(NEW_KEYS));
@@ -210,7 +213,7 @@ async fn request_in_progress_does_not_restore_a_forgotten_tenant() {
         let MaybeReady::Pending(pending) = auth.attempt(&bearer(&token)) else { panic!("no wait") };
         auth.forget(TENANT);
         tenant.set(jwks_url);
-        // The tenant is no longer resolved when its keys arrive.
+        // In the first case, the tenant can no longer be resolved when its keys arrive.
         assert_eq!(pending.await.is_ok(), jwks_url.is_some());
         assert_eq!(rule(&auth, &token).await, expected);
         // The keys that the request fetched are not fetched again.

@@ -1,6 +1,6 @@
 //! A sender-constrained token that is accepted from any sender.
 //!
-//! Proofs (DPoP, mutual TLS) are not verified here, so there is no replay store to flood
+//! Proofs (DPoP, mutual TLS) are not verified here. There is therefore no replay store to flood
 //! (CVE-2026-41707), no proof with a private key (CVE-2026-54431) and no `htu` to compare with a
 //! forged Host. The remaining risk is the downgrade: RFC 9449 §7.1 requires that a bound token MUST
 //! NOT be accepted as a bearer token.
@@ -23,7 +23,7 @@ async fn sender_constrained_token_is_rejected_as_a_bearer_token() {
         json!({"jkt": "a", "x5t#S256": "b"}),
         json!({"unknown": 1}),
         json!({}),
-        // Malformed is not absent.
+        // A malformed `cnf` is not treated as absent.
         json!(null),
         json!([]),
         json!(""),
@@ -33,7 +33,8 @@ async fn sender_constrained_token_is_rejected_as_a_bearer_token() {
         bound["cnf"] = cnf;
         let token = key.token(&bound);
         assert_eq!(rule(&auth, &token).await, "cnf", "{bound}");
-        // A proof in the same request, which is not verified, does not help.
+        // A proof in the same request does not make the token acceptable, because proofs are not
+        // verified.
         let mut headers = bearer(&token);
         headers.insert("dpop", proof(&key).parse().unwrap());
         assert_eq!(rule_of(&auth, &headers).await, "cnf", "{bound}");

@@ -1,7 +1,7 @@
 //! A small request that is expensive to process.
 //!
-//! Sizes are checked before anything is decoded, nothing in a token is ever decompressed, no
-//! algorithm has a cost that the sender chooses, unread values are skipped without recursion, and
+//! Sizes are checked before anything is decoded, and nothing in a token is ever decompressed. No
+//! algorithm has a cost that the sender chooses. Unread values are skipped without recursion, and
 //! there are no regular expressions.
 
 use std::time::Duration;
@@ -22,8 +22,8 @@ use super::support::{
     encode, rule, rule_of,
 };
 
-/// Far above the duration of the work in a build without optimisation, far below that of any of the
-/// attacks.
+/// The maximum processor time: far above that of the work in a build without optimisation, and far
+/// below that of any of the attacks.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// The processor time of a piece of work on this thread, which does not include other processes on
@@ -98,7 +98,8 @@ async fn oversized_token_is_rejected_unread() {
         let token = format!("{input}.{}", "A".repeat(length + 6000));
         refused_at_once(&auth, "signature", &token, "length").await;
     }
-    // Shorter than the maximum token, longer than any signature (ML-DSA-87: 4627 bytes).
+    // The token is shorter than the maximum, but its signature is longer than any valid one
+    // (ML-DSA-87: 4627 bytes).
     let (input, _) = short.rsplit_once('.').unwrap();
     let token = format!("{input}.{}", "A".repeat(6176));
     refused_at_once(&auth, "signature", &token, "length").await;
@@ -114,7 +115,7 @@ async fn deep_nesting_does_not_overflow_the_stack() {
         let arrays = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let payload = format!(r#"{},"x":{arrays}}}"#, claims().to_string().trim_end_matches('}'));
         let start = Work::start();
-        // An unread claim is skipped at any depth; one that is read is not.
+        // An unread claim is skipped at any depth; a claim that is read is not skipped.
         rule(&auth, &key.sign(header, &payload)).await;
         for name in ["iss", "aud", "exp", "roles", "scope"] {
             let payload = format!(r#"{{"{name}":{arrays}}}"#);
@@ -140,7 +141,7 @@ async fn deep_nesting_does_not_overflow_the_stack() {
     }
 }
 
-/// As many members as fit: no step is quadratic in them.
+/// The token has as many members as fit. No step takes time that is quadratic in their number.
 #[tokio::test]
 async fn many_members_are_parsed_in_bounded_time() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -198,7 +199,7 @@ async fn compressed_payload_is_not_decompressed() {
     let deflated =
         [&[1], &length.to_le_bytes()[..], &(!length).to_le_bytes(), plain.as_bytes()].concat();
     refused_at_once(&auth, "zip", &sign(&deflated), "json").await;
-    // The header has no effect on a payload that is not compressed.
+    // The header member `zip` has no effect on a payload that is not compressed.
     assert_eq!(rule(&auth, &sign(plain.as_bytes())).await, "accepted");
     let jwe = format!("{}.AA.AA.AA.AA", encode(r#"{"alg":"dir","enc":"A128GCM","zip":"DEF"}"#));
     refused_at_once(&auth, "JWE", &jwe, "encrypted").await;
@@ -256,7 +257,7 @@ async fn sender_cannot_choose_the_cost_of_verification() {
 }
 
 /// CVE-2026-102274 (PyJWT): one malformed key prevented loading of the others; CVE-2024-21664
-/// (jwx), CVE-2026-34986 (go-jose): it panicked.
+/// (jwx), CVE-2026-34986 (go-jose): a malformed key caused a panic.
 #[test]
 fn malformed_key_is_skipped_without_a_panic() {
     let good = TestKey::generate("good", Algorithm::Es256);
@@ -307,8 +308,8 @@ async fn without_a_kid_at_most_4_keys_are_tried() {
     }
 }
 
-/// Forged tokens while the issuer hangs: a bounded number of them waits, known keys are used, and
-/// no response is 5xx.
+/// While the issuer hangs, a bounded number of forged tokens waits, known keys are used, and no
+/// response is 5xx.
 #[tokio::test]
 async fn number_of_waiting_forged_tokens_is_bounded_while_the_issuer_hangs() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -358,7 +359,7 @@ impl IssuerResolver for Tenants {
     }
 }
 
-/// Forged tokens of more tenants than are kept: they cause a bounded number of fetches, and no
+/// Forged tokens name more tenants than are kept. They cause a bounded number of fetches, and no
 /// tenant whose tokens were accepted before loses its keys.
 #[tokio::test]
 async fn forged_tokens_of_many_tenants_cause_few_fetches_and_honest_tenants_are_accepted() {
@@ -366,7 +367,7 @@ async fn forged_tokens_of_many_tenants_cause_few_fetches_and_honest_tenants_are_
     const HONEST: usize = 900;
     const FORGED: usize = 4000;
     const FLOOD: Duration = Duration::from_secs(60);
-    // The documented bound of `IssuerResolver`: 1,024 at once, and 10 a second.
+    // The documented bound of `IssuerResolver`: 1,024 fetches at once, and 10 more each second.
     const BOUND: usize = 1024 + 10 * 60;
     let key = TestKey::generate("k", Algorithm::Es256);
     let forger = TestKey::generate("unknown", Algorithm::Es256);
@@ -413,7 +414,8 @@ async fn forged_tokens_of_many_tenants_cause_few_fetches_and_honest_tenants_are_
 }
 
 /// A header in tens of thousands of lines, as HTTP/2 allows for cookies (RFC 9113 §8.2.3): each
-/// line is visited once. It took thirty seconds when each line was searched from the first one.
+/// line is visited once. Reading took thirty seconds when the search for each line began at the
+/// first line.
 #[tokio::test]
 async fn forty_thousand_header_lines_are_read_in_linear_time() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -445,8 +447,8 @@ async fn forty_thousand_header_lines_are_read_in_linear_time() {
     }
 }
 
-/// A denial reports to the operator where else the token has the role. That is searched in one
-/// pass, and only if the caller is denied. One pass per client took 12 s.
+/// A denial reports to the operator where else the token has the role. The search takes one pass,
+/// and only happens if the caller is denied. A search with one pass per client took 12 s.
 #[tokio::test]
 async fn denial_of_a_token_with_many_clients_costs_one_pass() {
     let key = TestKey::generate("k", Algorithm::Es256);

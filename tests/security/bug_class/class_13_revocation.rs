@@ -1,8 +1,8 @@
 //! Beyond the twelve classes: a revoked token that is accepted. If a route requires a status list,
-//! a token is accepted only by a list of its issuer that is recent enough and gives the status
-//! valid.
+//! a token is accepted only if a list of its issuer is recent enough and gives the token the status
+//! "valid".
 //!
-//! Gates, with a scripted issuer and a manual clock.
+//! The tests use gates with a scripted issuer and a manual clock.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ struct World {
     clock: ManualClock,
 }
 
-/// The bytes of a list, as in its `lst`.
+/// Returns the compressed and encoded bytes of a list, as in its `lst`.
 fn packed(bytes: &[u8]) -> String {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
@@ -45,7 +45,7 @@ impl World {
         Self { auth, keys, key, fetch, clock }
     }
 
-    /// The time, in seconds since the start.
+    /// Advances the clock, by a number of seconds.
     fn advance(&self, secs: u64) {
         self.clock.advance(Duration::from_secs(secs));
     }
@@ -118,7 +118,7 @@ async fn token_is_accepted_or_revoked_by_its_status() {
         assert_eq!(world.ask(within(10), &world.at(index)).await, answer, "{index}");
     }
     assert_eq!(world.fetches(), 1);
-    // A route that does not require the list: nothing is fetched, and no request is rejected.
+    // On a route that does not require the list, nothing is fetched, and no request is rejected.
     assert_eq!(world.ask(Revocation::expiry(), &world.at(2)).await, "passes");
 }
 
@@ -245,7 +245,7 @@ async fn list_is_dropped_with_its_signing_key() {
     world.publish(0);
     let token = world.at(0);
     assert_eq!(world.ask(within(60), &token).await, "passes");
-    // The token is signed with another key, which stays, and is in the token cache.
+    // The token is in the token cache. It is signed with another key, which stays in the key set.
     let other = TestKey::generate("o", Algorithm::Es256);
     world.keys.replace(TestKey::key_set([&*world.key, &other]));
     let world = World { key: Arc::new(other), ..world };
@@ -319,7 +319,8 @@ async fn list_older_than_the_current_one_is_rejected() {
     let world = World::new().await;
     world.publish(0);
     let replayed = Answer::ok(world.list(&world.claims(0)));
-    // The list's `ttl` and the leeway: the maximum lag between two servers of the issuer.
+    // The clock passes the sum of the list's `ttl` and the leeway, the maximum lag between two
+    // servers of the issuer.
     world.advance(611);
     world.publish(1);
     let token = world.at(0);
@@ -349,7 +350,8 @@ async fn successively_older_lists_are_rejected() {
         world.advance(10);
         answers.push(world.ask(within(10), &token).await);
     }
-    // At most the maximum lag between two servers of the issuer.
+    // A list may be older than the current one by at most the maximum lag between two servers of
+    // the issuer.
     assert_eq!(answers, ["passes", "status", "status", "status", "status", "status"]);
 }
 
@@ -413,7 +415,7 @@ async fn list_without_exp_is_fetched_whole() {
     assert_eq!(world.ask(within(10), &token).await, "status");
 }
 
-/// Otherwise the next 304 would confirm a list other than the current one.
+/// If the request had another ETag, the next 304 would confirm a list other than the current one.
 #[tokio::test]
 async fn list_is_revalidated_with_its_own_etag_after_a_304() {
     let world = World::new().await;
@@ -433,7 +435,7 @@ async fn list_is_revalidated_with_its_own_etag_after_a_304() {
     }
 }
 
-/// Only the issuer can cause an outage, not 1,024 requests.
+/// Only the issuer can cause an outage; 1,024 requests cannot.
 #[tokio::test]
 async fn crowded_out_request_does_not_use_the_outage_list() {
     let world = World::new().await;
@@ -497,7 +499,7 @@ async fn list_signed_with_a_disallowed_algorithm_is_rejected() {
     assert_eq!(world.ask(within(10), &world.at(0)).await, "status");
 }
 
-/// The first request of all: its key is fetched first, then the list.
+/// For the very first request, its key is fetched first, and then the list.
 #[tokio::test]
 async fn request_that_waits_for_its_key_is_checked_against_the_list() {
     let world = World::new().await;

@@ -1,7 +1,7 @@
-//! The thirteenth class with random faults: a server that fails or returns damaged, foreign or old
-//! lists or lists signed with a withdrawn key, clocks that differ, key rotations, ended sessions,
-//! and indexes that are assigned again. At each request a model that does not fetch lists states
-//! which outcomes are forbidden, in both directions.
+//! The thirteenth class with random faults. The server fails, or returns damaged, foreign or old
+//! lists, or lists that are signed with a withdrawn key. Clocks differ, keys are rotated, sessions
+//! end, and indexes are assigned again. At each request, a model that does not fetch lists states
+//! which outcomes are forbidden, both for valid and for revoked tokens.
 //!
 //! `PORTCULLIS_SOAK_SEEDS` runs more seeds than the few of the suite.
 
@@ -95,10 +95,10 @@ struct World {
     keys: SharedKeySet,
     fetch: ScriptedFetch,
     clock: ManualClock,
-    /// Signs the tokens, and is never rotated.
+    /// The key that signs the tokens. It is never rotated.
     of_tokens: TestKey,
     of_lists: TestKey,
-    /// No longer signs; `true` while it is in the key set.
+    /// The previous key, which no longer signs, and whether it is still in the key set.
     before: (TestKey, bool),
     names: u64,
     /// Milliseconds since the start.
@@ -107,7 +107,8 @@ struct World {
     good_since: u64,
     /// When the server last returned an old list.
     replayed_at: Option<u64>,
-    /// When a request last passed whose route accepts no list older than 10 seconds.
+    /// The time of the last request that passed on a route that accepts no list older than 10
+    /// seconds.
     passed_at: Option<u64>,
     places: [Place; PLACES],
     /// Each list with the number of the key that signed it.
@@ -242,7 +243,7 @@ impl World {
             },
             13 => self.rotate(),
             14 => {
-                // Its signatures are invalid from now on.
+                // The signatures of the previous key are invalid from now on.
                 if self.before.1 {
                     self.before.1 = false;
                     self.passed_at = None;
@@ -276,7 +277,7 @@ impl World {
     fn rotate(&mut self) {
         self.names += 1;
         let new = TestKey::generate(&format!("lists-{}", self.names), Algorithm::Ed25519);
-        // The key before the previous one is withdrawn with it.
+        // The rotation also withdraws the key that was the previous key until now.
         self.passed_at = self.passed_at.filter(|_| !self.before.1);
         self.before = (std::mem::replace(&mut self.of_lists, new), true);
         let all = [&self.of_tokens, &self.of_lists, &self.before.0];
@@ -303,18 +304,18 @@ impl World {
     async fn check(&mut self, policy: Policy, place: usize) -> Result<&'static str, String> {
         self.serve();
         let answer = self.ask(policy, place).await;
-        // Background refreshes complete in the meantime.
+        // Background refreshes complete during these yields.
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
         let recovered = self.mode == Mode::Good && self.now - self.good_since >= RECOVERED;
         let longest = policy.usual.max(policy.in_outage);
-        // A replayed list is accepted until it expires, and the result of that for as long as a
-        // list is recent enough.
+        // A replayed list is accepted until it expires. Its statuses are then used for as long as
+        // the list is recent enough.
         let replayed = self.replayed_at.is_some_and(|at| self.now - at <= longest);
         let within = |since: u64, bound: u64| self.now - since < bound;
         let wrong = match (self.places[place], answer) {
-            // No list can say so.
+            // The server returned no list from which the service could get this outcome.
             (_, answer) if answer != "status" && !self.can_be_known(longest) => true,
             (Place::Honest, "passes") | (Place::Revoked(_), "revoked") => false,
             (Place::Revoked(since), "passes") => {

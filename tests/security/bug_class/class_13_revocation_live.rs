@@ -2,7 +2,7 @@
 //! it as active, in response to an introspection request that was sent after the caller's request
 //! arrived.
 //!
-//! Gates, with a scripted issuer and a manual clock.
+//! The tests use gates with a scripted issuer and a manual clock.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -124,7 +124,7 @@ async fn introspection_request_is_rfc_7662_with_the_current_secret() {
     assert_eq!(world.ask(Revocation::live(), &request).await, "passes");
     let token = request["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap();
     let form = format!("token={token}&token_type_hint=access_token");
-    // `an+api:s3cret%3A%25` and `an+api:another`.
+    // The base64 of `an+api:s3cret%3A%25` and of `an+api:another`.
     let secrets = ["YW4rYXBpOnMzY3JldCUzQSUyNQ==", "YW4rYXBpOmFub3RoZXI="];
     let posts = world.fetch.posts();
     assert_eq!(posts.len(), 2);
@@ -235,8 +235,8 @@ async fn outage_age_is_not_used_while_the_issuer_is_available() {
     assert_eq!(world.ask(route, &token).await, "inactive");
 }
 
-/// The token is within the leeway, and the issuer gave its expiry: another request would not change
-/// it.
+/// The token is past the expiry in the issuer's response, but within the leeway: another request
+/// would not change that expiry.
 #[tokio::test]
 async fn active_token_past_the_exp_of_the_response_is_401_after_one_request() {
     let world = World::new().await;
@@ -248,8 +248,8 @@ async fn active_token_past_the_exp_of_the_response_is_401_after_one_request() {
     }
 }
 
-/// Issuers also report an expired token as inactive. Within the leeway that is not a revocation:
-/// the client can refresh it, and its user need not log in.
+/// Issuers also report an expired token as inactive. Within the leeway, such a response is not
+/// treated as a revocation: the client can refresh the token, and its user need not log in.
 #[tokio::test]
 async fn inactive_token_that_has_expired_within_the_leeway_is_expired_and_not_revoked() {
     let world = World::new().await;
@@ -423,7 +423,8 @@ async fn request_ignores_introspection_started_before_its_arrival() {
     };
     let first = ask("before");
     let question = next(&mut questions).await;
-    // The session ends here; all of these arrive afterwards, and share one more introspection.
+    // The session ends here. All of these requests arrive afterwards, and share one more
+    // introspection.
     let others: Vec<_> = (0..20).map(|_| ask("after")).collect();
     settle().await;
     assert!(questions.try_recv().is_err());
@@ -491,7 +492,7 @@ async fn request_that_waits_for_its_key_is_introspected() {
     }
 }
 
-/// The server closed the kept-alive connection at that moment.
+/// The server closes the kept-alive connection when the request is sent.
 #[tokio::test]
 async fn lost_introspection_request_is_retried_once() {
     #[derive(Debug, Clone)]
@@ -521,7 +522,7 @@ async fn lost_introspection_request_is_retried_once() {
     }
 }
 
-/// With a timeout for a busy machine.
+/// Sets a timeout that is long enough for a busy machine.
 fn patient(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
     builder.fetch_timeout(Duration::from_secs(30))
 }
@@ -575,7 +576,7 @@ async fn live_with_a_resolved_issuer_without_introspection_is_500() {
     let live = gate.revocation(Revocation::live()).unwrap();
     let refusal = live.authenticate(&request).await.unwrap_err();
     assert_eq!(refusal.status(), 500);
-    // A request without a token is still reported as such.
+    // A request without a token still gets a 401.
     assert_eq!(live.authenticate(&HeaderMap::new()).await.unwrap_err().status(), 401);
 }
 
@@ -621,7 +622,7 @@ async fn invalid_introspection_settings_are_rejected_at_start() {
     assert!(error.contains("PORTCULLIS_INTROSPECTION_URL"), "{error}");
 }
 
-/// Such as Hydra's, at its admin port.
+/// Some introspection endpoints need no client, such as Hydra's at its admin port.
 #[tokio::test]
 async fn introspection_without_a_client_sends_no_authorization() {
     let world = World::new().await;
@@ -636,7 +637,7 @@ async fn introspection_without_a_client_sends_no_authorization() {
 }
 
 /// Only the issuer can cause an outage: a sender of 1,024 requests with a revoked token must not
-/// make the next one use an old response.
+/// make the next request use an old response.
 #[tokio::test]
 async fn crowded_out_request_does_not_use_the_outage_response() {
     let (sender, mut questions) = mpsc::unbounded_channel();

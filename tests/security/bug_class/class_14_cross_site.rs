@@ -1,7 +1,7 @@
 //! A cookie that another site's page causes to be sent: cross-site request forgery.
 //!
-//! A request that can change something is accepted with its cookie only if the browser states, in
-//! one header line, that a page of this origin or of a configured one sent it.
+//! A cookie is accepted with an unsafe request only if the browser states, in one header line, that
+//! a page of this origin or of a configured origin sent the request.
 
 use http::Request;
 use portcullis::Algorithm;
@@ -143,7 +143,8 @@ async fn foreign_origin_is_rejected() {
     }
 }
 
-/// Of two lines, one parser takes the first and another the last; a browser sends one.
+/// If there are two `Origin` lines, one parser takes the first and another the last. A browser
+/// sends only one.
 #[tokio::test]
 async fn repeated_origin_lines_are_rejected() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -183,7 +184,7 @@ async fn repeated_origin_lines_are_rejected() {
             let outcome = outcome(&auth, &cookie, "api.example", headers).await;
             assert_eq!(outcome, expected, "{name} {headers:?}");
         }
-        // The request's own host is not chosen from two either.
+        // If the request names two hosts, neither is chosen as its own host.
         let hosts = [("host", "evil.example"), ("origin", "https://evil.example")];
         assert_eq!(outcome(&auth, &cookie, "api.example", &hosts).await, "cross_site");
         let hosts = [("host", "evil.example"), own];

@@ -29,7 +29,7 @@ fn verdict(who: &Authenticated, policy: &Policy) -> &'static str {
     }
 }
 
-/// Numbers that two parsers read as different numbers: none is compared as a float.
+/// Two parsers may read these texts as different numbers. No number is compared as a float.
 #[tokio::test]
 async fn unrepresentable_number_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -114,7 +114,7 @@ async fn numbers_are_equal_by_value() {
     }
 }
 
-/// A policy's own number may have been rounded when it was parsed: 2^53 + 1, as a float.
+/// A policy's own number may have been rounded when it was parsed, like 2^53 + 1 as a float.
 #[tokio::test]
 async fn policy_with_a_rounded_number_is_never_met() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -136,7 +136,7 @@ async fn policy_with_a_rounded_number_is_never_met() {
     }
 }
 
-/// Row h: of two members with one name, another parser takes the other one.
+/// If two members of a claim have one name, two parsers may take different ones.
 #[tokio::test]
 async fn claim_with_duplicate_member_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -160,7 +160,7 @@ async fn claim_with_duplicate_member_meets_neither_a_policy_nor_its_negation() {
     }
 }
 
-/// A flag that is a string, a role list that is an object: the policy cannot compare them.
+/// A policy cannot compare a flag that is a string, or a role list that is an object.
 #[tokio::test]
 async fn claim_of_wrong_type_meets_no_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -177,7 +177,7 @@ async fn claim_of_wrong_type_meets_no_negation() {
         assert_eq!(verdict(&who, &policy), "unreadable_claim", "{policy}: {claim}");
         assert_eq!(verdict(&who, &policy.not()), "unreadable_claim", "{claim}");
     }
-    // `null` has no type.
+    // `null` counts as an absent claim, and not as a claim of the wrong type.
     let who = caller(&auth, &key, r#""x":null"#).await;
     assert_eq!(verdict(&who, &Policy::claim("x", true)), "policy");
     assert_eq!(verdict(&who, &Policy::claim("x", true).not()), "met");
@@ -209,11 +209,12 @@ async fn roles_of_wrong_shape_meet_no_negation() {
         let either = Policy::any_role(["suspended", "banned"]);
         assert_eq!(verdict(&who, &either.not()), "unreadable_claim", "{members}");
     }
-    // A present role is met, whatever other elements the list has.
+    // A policy that requires a role is met if the list has the role, whatever other elements the
+    // list has.
     let who = caller(&auth, &key, r#""roles":["clerk",7]"#).await;
     assert_eq!(verdict(&who, &Policy::roles(["clerk"])), "met");
     assert_eq!(verdict(&who, &Policy::roles(["clerk"]).not()), "policy");
-    // An absent role is not met, so its negation is met.
+    // A policy that requires an absent role is not met, so its negation is met.
     for members in [r#""x":0"#, r#""roles":null"#, r#""roles":[]"#, r#""realm_access":{}"#] {
         let who = caller(&auth, &key, members).await;
         assert_eq!(verdict(&who, &suspended), "policy", "{members}");
@@ -227,8 +228,8 @@ async fn roles_of_wrong_shape_meet_no_negation() {
     }
 }
 
-/// RFC 7519 §4: if a claim, or a member on the way to one, is duplicated, another parser takes the
-/// other value.
+/// RFC 7519 §4: if a claim, or a member on the path to a claim, is duplicated, two parsers may take
+/// different values.
 #[tokio::test]
 async fn duplicate_claim_meets_neither_a_policy_nor_its_negation() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -276,7 +277,7 @@ fn max_auth_age() -> Policy {
     Policy::max_auth_age(std::time::Duration::from_secs(300))
 }
 
-/// AD FS writes `auth_time` as a string. Another login would not help.
+/// AD FS writes `auth_time` as a string. Another login would not change the type.
 #[tokio::test]
 async fn auth_time_or_acr_of_wrong_type_meets_no_policy() {
     let key = TestKey::generate("k", Algorithm::Es256);

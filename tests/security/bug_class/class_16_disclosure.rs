@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::support::{AUDIENCE, ISSUER, NOW, attempt_now, auth, bearer, builder, claims};
 
-/// In every value, and in every name that is not registered.
+/// The text that is in every value, and in every name that is not registered.
 const MARKER: &str = "m4rker";
 
 fn marked() -> Value {
@@ -89,7 +89,7 @@ async fn debug_of_a_rejected_token_shows_no_value() {
         claims[name] = value;
         let refusal = auth.authenticate(&bearer(&key.token(&claims))).await.unwrap_err();
         assert_unmarked([(name, shown(&refusal))]);
-        // Only for the operator's log, and only these two.
+        // `found` is only for the operator's log, and only for these two rules.
         let found = refusal.token_error().unwrap().found().map(ToString::to_string);
         let is_told = ["iss", "aud"].contains(&refusal.rule());
         assert_eq!(found.is_some(), is_told, "{name}: {found:?}");
@@ -163,8 +163,8 @@ impl portcullis::keys::KeySource for Late {
     }
 }
 
-/// `found` is for `iss` and `aud`. The claims that some issuers use instead of `aud` name a client
-/// or a site.
+/// `found` is only for `iss` and `aud`. The claims that some issuers use instead of `aud` name a
+/// client or a site.
 #[tokio::test]
 async fn value_that_replaces_aud_is_not_found() {
     let key = TestKey::generate("k", Algorithm::Es256);

@@ -100,7 +100,7 @@ async fn each_form_of_credential_is_foreign_or_rejected() {
     }
 }
 
-/// Decoders that trim would accept what is rejected here.
+/// A decoder that trims white space would accept the tokens that are rejected here.
 #[tokio::test]
 async fn white_space_around_a_token_does_not_make_it_foreign() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -128,7 +128,7 @@ impl IssuerResolver for Tenants {
     fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
         match issuer {
             "https://tenant.example" => Some(IssuerSettings::new(issuer, AUDIENCE).jwks_url(JWKS)),
-            // An unusable result: the issuer is still the resolver's own.
+            // The settings are unusable, but the issuer still belongs to the resolver.
             "https://wrong.example" => Some(IssuerSettings::new("https://else.example", AUDIENCE)),
             _ => None,
         }
@@ -158,7 +158,8 @@ async fn token_of_an_issuer_that_the_resolver_claims_is_not_foreign() {
     }
 }
 
-/// A resolver that selects by host alone. It does not list its issuers, so all of them are its own.
+/// A resolver that selects by host alone. It does not list its issuers, so every issuer counts as
+/// its own.
 struct Hosts(IssuerSettings);
 
 impl IssuerResolver for Hosts {
@@ -171,7 +172,8 @@ impl IssuerResolver for Hosts {
     }
 }
 
-/// Otherwise a client could send a rejected token to the code behind with an unknown host.
+/// Otherwise a client could name an unknown host, and so pass a rejected token to the code behind
+/// the gate.
 #[tokio::test]
 async fn own_token_is_not_foreign_for_any_host() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -197,19 +199,19 @@ async fn own_token_is_not_foreign_for_any_host() {
         assert_eq!(gate.enter(&request).await.unwrap_err().rule(), expected, "{uri} {hosts:?}");
     }
     assert_eq!(gate.caller_or_foreign_token(&token).await.unwrap_err().rule(), "iss");
-    // Text that is not a token is foreign without any rule set.
+    // Text that is not a token is foreign even if no rule set is selected.
     let key = authorization("Bearer sk_live_4eC39HqLyjWDarjtT1zdp7dc");
     assert_eq!(judged(&gate, &key).await, "foreign");
 }
 
-/// A less strict parser behind the gate may find the token in each of these.
+/// A less strict parser behind the gate may find the token in each of these texts.
 #[tokio::test]
 async fn own_token_in_another_encoding_is_not_foreign() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let gate = gate(&key).await;
     let mut refused = claims();
     refused["aud"] = json!("https://another-api.example");
-    // In base64 this has characters that base64url does not have.
+    // In base64, this value has characters that base64url does not have.
     refused["name"] = json!("~~~???>>>");
     let mut tokens = vec![key.token(&refused)];
     let twice = format!(r#"{{"iss":"{ISSUER}","iss":"{OTHER}"}}"#);
@@ -227,7 +229,8 @@ async fn own_token_in_another_encoding_is_not_foreign() {
             format!("\"{token}\""),
             format!("{token}.x"),
             flat.to_string(),
-            // Folded into lines, and with the padding and the alphabet of base64 (RFC 4648 §4).
+            // The token is folded into lines, or has the padding and the alphabet of base64 (RFC
+            // 4648 §4).
             format!("{protected}\n.{}\r\n {}.{signature}", &payload[..21], &payload[21..]),
             format!("{protected}==.{}.{signature}", payload.replace('-', "+").replace('_', "/")),
         ] {
@@ -281,7 +284,7 @@ async fn gate_without_pass_foreign_rejects_foreign_credentials() {
     }
 }
 
-/// A visitor's marks, read by code that does not handle foreign credentials.
+/// Code that does not handle foreign credentials reads the marks of a visitor.
 #[tokio::test]
 async fn foreign_credential_is_rejected_by_caller_extractors() {
     let key = TestKey::generate("k", Algorithm::Es256);

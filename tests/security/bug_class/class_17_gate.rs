@@ -40,7 +40,8 @@ const SAID: [&[(&str, &str)]; 14] = [
     &[("x-forwarded-proto", "grpc"), ("x-forwarded-uri", "/health"), ("accept", "text/html")],
 ];
 
-/// Three issuers: one with keys in memory, one whose keys arrive late, one that is unreachable.
+/// A key source whose keys arrive late, if its name is `late`, or are unavailable, if it has
+/// another name.
 #[derive(Debug)]
 struct Keys(SharedKeySet, &'static str);
 
@@ -121,7 +122,7 @@ impl World {
 
 struct Refused {
     name: &'static str,
-    /// Over HTTP, and over gRPC.
+    /// The status over HTTP, and the status over gRPC.
     status: (u16, &'static str),
     gate: Gate,
     authorization: Option<String>,
@@ -239,8 +240,8 @@ async fn method_header_or_path_does_not_replace_a_token() {
     }
 }
 
-/// Gates that share an authenticator: one that reads the query, for a client that can send nothing
-/// else, does not open the query of the others, and unlisted places are not read.
+/// Each of several gates that share an authenticator reads only its own places. One gate also reads
+/// the query, for a client that can send the token nowhere else; the other gates do not.
 #[tokio::test]
 async fn token_is_read_only_from_the_places_of_its_gate() {
     let world = World::new().await;
@@ -290,7 +291,8 @@ async fn token_is_read_only_from_the_places_of_its_gate() {
             let expected = if place == other { "accepted" } else { "missing" };
             assert_eq!(enter(&gate, "/", Some(elsewhere)), expected, "{other} at {place}");
         }
-        // A token in an unlisted place is not a second token; one in a listed place is.
+        // A token in an unlisted place does not count as a second token; a token in a listed place
+        // does.
         assert_eq!(enter(&gate, &query, Some(sent)), "accepted", "{place}");
         assert_eq!(enter(&of_query, &query, Some(sent)), "accepted", "{place}");
         let both = world.gate.clone().token_places([place.clone(), in_query.clone()]).unwrap();

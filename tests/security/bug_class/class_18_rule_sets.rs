@@ -23,7 +23,7 @@ use super::support::{AUDIENCE, ISSUER, JWKS, NOW, claims, rule_of};
 const A: &str = "a.api.example";
 const B: &str = "b.api.example";
 
-/// Both token caches, off and on.
+/// The sizes of the token cache, in bytes: off and on.
 const CACHES: [usize; 2] = [0, 1 << 20];
 
 /// A rule set for each host.
@@ -102,7 +102,7 @@ async fn token_is_accepted_only_at_its_host() {
         for token_cache in CACHES {
             for order in [[A, B], [B, A]] {
                 let auth = hosts.auth(&ManualClock::at(NOW), token_cache).await;
-                // First with an empty cache, then with cache hits.
+                // The first requests have an empty cache, and the later ones are cache hits.
                 for host in order.into_iter().cycle().take(8) {
                     let expected = if host == A { "accepted" } else { refused };
                     assert_eq!(rule(&auth, host, &token).await, expected, "{host}");
@@ -188,7 +188,7 @@ async fn changed_rules_apply_within_the_resolver_ttl() {
     };
     for token_cache in CACHES {
         let (hosts, clock) = (Hosts::default(), ManualClock::at(NOW));
-        // One result each time, as from a resolver over a table.
+        // The resolver returns the same settings each time, like a resolver that reads a table.
         let (lax, strict) = (settings(&key), settings(&key).required_claims(["tenant"]));
         hosts.set(A, lax.clone());
         hosts.set(B, lax.clone());
@@ -216,7 +216,8 @@ async fn only_the_forgotten_rule_set_is_resolved_again() {
         assert_eq!(rule(&auth, B, &token).await, "aud");
         let strict = hosts.rules.lock().unwrap()[B].clone();
         hosts.set(A, strict);
-        // By the rule set, not by the issuer that two of them share.
+        // `forget` takes the name of the rule set, and not the issuer that two of the rule sets
+        // share.
         for other in [ISSUER, B, "c.api.example"] {
             auth.forget(other);
             assert_eq!(rule(&auth, A, &token).await, "accepted");
@@ -251,7 +252,8 @@ async fn request_in_progress_is_not_accepted_by_replaced_rules() {
     }
 }
 
-/// The same if the rules expired in the meantime, and other requests use the new rules.
+/// A request in progress is not accepted by its old rules either if they have expired in the
+/// meantime and other requests use the new rules.
 #[tokio::test]
 async fn request_in_progress_is_not_accepted_by_expired_rules() {
     let [key, next] = ["k", "next"].map(|id| TestKey::generate(id, Algorithm::Es256));
@@ -278,7 +280,7 @@ async fn request_in_progress_is_not_accepted_by_expired_rules() {
     }
 }
 
-/// Nothing is fetched for a token that the selected rules are not for.
+/// A token of an issuer that the selected rules are not for causes no fetch.
 #[tokio::test]
 async fn token_of_an_issuer_of_another_host_causes_no_fetch() {
     let key = TestKey::generate("k", Algorithm::Es256);

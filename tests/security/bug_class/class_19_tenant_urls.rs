@@ -71,7 +71,7 @@ const HOSTILE: [&str; 50] = [
     "255.255.255.255",
 ];
 
-/// The same as DNS results.
+/// Hostile addresses as DNS results.
 const HOSTILE_ADDRESSES: [&str; 21] = [
     "127.0.0.1",
     "0.0.0.0",
@@ -130,7 +130,8 @@ impl Server {
         Self::with(format!("{head}: {}\r\n\r\n{body}", body.len()))
     }
 
-    /// The connections since the last call: all that came before one of its own.
+    /// Returns the number of connections since the last call. The method makes a connection of its
+    /// own, and counts all connections that came before.
     fn connections(&self) -> usize {
         let own = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         let own = own.local_addr().unwrap().port();
@@ -167,14 +168,15 @@ fn last_error(auth: &Authenticator) -> Option<FetchError> {
     auth.status().pop()?.keys?.last_error
 }
 
-/// Rejected because the address is not public: either the settings are invalid, or the fetch fails.
+/// Asserts that the token is rejected because the address is not public: either the settings are
+/// invalid, or the fetch fails.
 async fn assert_refused(auth: &Authenticator, token: &str, url: &str) {
     match rule(auth, token).await {
         "keys_unavailable" => {
             let error = format!("{:?}", last_error(auth).unwrap());
             assert!(error.contains("allow_private_host"), "{url}: {error}");
         }
-        // Not a URL, or plain http to another host.
+        // The text is not a URL, or is plain http to another host.
         rule => assert_eq!(rule, "iss", "{url}"),
     }
 }
@@ -188,7 +190,7 @@ async fn hostile_url_from_a_resolver_causes_no_connection() {
             let url = format!("{scheme}://{host}:{}/keys", server.port);
             assert_refused(&auth(tenant().jwks_url(&url)).await, &token, &url).await;
             assert_refused(&auth(tenant().discovery_url(&url)).await, &token, &url).await;
-            // The issuer itself is the URL.
+            // The URL is that of the issuer itself.
             let by_issuer = IssuerSettings::new(&url, AUDIENCE).without_background_refresh();
             let mut claims = claims();
             claims["iss"] = json!(url);
@@ -198,7 +200,7 @@ async fn hostile_url_from_a_resolver_causes_no_connection() {
     assert_eq!(server.connections(), 0);
 }
 
-/// The counter of connections works.
+/// This test also proves that the server counts connections. The other tests rely on the count.
 #[tokio::test]
 async fn only_the_allowed_private_host_is_connected_to() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -238,7 +240,8 @@ fn addresses<const N: usize>(addresses: [&str; N]) -> [IpAddr; N] {
     addresses.map(|address| address.parse().unwrap())
 }
 
-/// Over plain http, so that the server does not need TLS.
+/// Returns settings with keys at the host `name`, over plain http, so that the server does not need
+/// TLS.
 fn at(name: &str, server: &Server) -> IssuerSettings {
     tenant().jwks_url(format!("http://{name}:{}/keys", server.port)).allow_http_host(name)
 }
@@ -248,8 +251,8 @@ async fn name_that_resolves_to_a_hostile_address_causes_no_connection() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let (server, token) = (Server::of_keys(&key), key.token(&claims()));
     for (number, address) in HOSTILE_ADDRESSES.into_iter().enumerate() {
-        // Alone, before or after a public one: the choice of the address must not be left to
-        // chance.
+        // The hostile address is returned alone, or before or after a public one: the choice of the
+        // address must not be left to chance.
         for (order, answer) in
             [vec![address], vec![PUBLIC, address], vec![address, PUBLIC]].into_iter().enumerate()
         {
@@ -263,7 +266,7 @@ async fn name_that_resolves_to_a_hostile_address_causes_no_connection() {
                 assert!(error.contains(named), "{error}");
             }
             assert_eq!(ScriptedNames::lookups(&name), 1);
-            // The client learns nothing of it.
+            // The response to the client contains neither the name nor the address.
             let refusal = auth.authenticate(&bearer(&token)).await.unwrap_err();
             let response = format!("{:?}", refusal.into_response::<String>());
             assert!(!response.contains("tenant.example") && !response.contains(address));
@@ -313,8 +316,8 @@ async fn redirect_to_a_hostile_address_is_not_followed() {
     assert_eq!((outer.connections(), inner.connections()), (1, 0));
 }
 
-/// A custom client is not called for a URL that is evidently private: those of the keys, of the
-/// metadata and in it, of status lists and of introspection.
+/// A custom client is not called for a URL that is evidently private. The URLs are those of keys,
+/// of metadata, in metadata, of status lists and of introspection.
 #[tokio::test]
 async fn custom_client_receives_no_hostile_url() {
     const METADATA: &str = "https://issuer.example/.well-known/openid-configuration";
@@ -347,7 +350,7 @@ async fn custom_client_receives_no_hostile_url() {
     }
 }
 
-/// The default client alone, for URLs that the application fetches.
+/// The default client can be used alone, for URLs that the application fetches.
 #[tokio::test]
 async fn public_addresses_only_client_rejects_other_addresses() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -362,7 +365,7 @@ async fn public_addresses_only_client_rejects_other_addresses() {
     };
     for host in HOSTILE {
         let error = get(&fetch, host).await.unwrap_err();
-        // One of them is not a URL.
+        // One of the hosts does not form a URL.
         assert!(error.is::<RefusedAddress>() || host.contains('%'), "{host}: {error}");
     }
     let name = "alone.tenant.example";

@@ -1,9 +1,9 @@
 //! The twelve classes of bugs that JWT validators have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities, all of which are rejected here. And seven more: a
-//! revoked token that is accepted, a cookie that another site's page uses, a policy that is met by
-//! an unreadable claim, a token's text in debug output, a request that is treated as something
-//! else, a tenant's token at another tenant's host, and a tenant's URL that leads into the
-//! service's own network.
+//! traffic of its published vulnerabilities, all of which are rejected here. There are seven more
+//! classes: a revoked token that is accepted; a cookie that another site's page uses; a policy that
+//! is met by an unreadable claim; a token's text in debug output; a request that is treated as
+//! something else; a tenant's token at another tenant's host; and a tenant's URL that leads into
+//! the service's own network.
 //!
 //! A module is a class. Its first comment states what makes the class impossible by construction;
 //! the tests detect a change of that construction.

@@ -14,8 +14,9 @@ pub(crate) async fn auth(key: &TestKey) -> Authenticator {
     builder(key).build().await.unwrap()
 }
 
-/// The rule that rejects the token, `accepted`, or the kind of a refusal that is not about the
-/// token: the same for a request with the token and for the bare token.
+/// Returns the rule that rejects the token, `accepted`, or the kind of a refusal that is not about
+/// the token. Asserts that the outcome is the same for a request with the token and for the bare
+/// token.
 pub(crate) async fn rule(auth: &Authenticator, token: &str) -> &'static str {
     let rule = request_rule(auth, token).await;
     let bare = token_rule(&Gate::new(auth.clone()), token).await;
@@ -23,7 +24,7 @@ pub(crate) async fn rule(auth: &Authenticator, token: &str) -> &'static str {
     rule
 }
 
-/// The same for a request alone, for tests that count the effects of each token.
+/// Like [`rule`], but sends only a request, for tests that count the effects of each token.
 pub(crate) async fn request_rule(auth: &Authenticator, token: &str) -> &'static str {
     rule_of(auth, &bearer(token)).await
 }

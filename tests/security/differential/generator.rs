@@ -52,7 +52,8 @@ const ODD: &[&str] = &[
     "1e300",
 ];
 
-/// No offset is within two seconds of a change of verdict, because two clocks are read.
+/// Offsets of times, in seconds. No offset is within two seconds of a change of verdict, because
+/// two clocks are read.
 const OFFSETS: &[i64] = &[-86_400, -900, -100, -13, -7, -1, 0, 1, 7, 13, 100, 900, 86_400];
 
 impl<'k> Generator<'k> {
@@ -81,7 +82,7 @@ impl<'k> Generator<'k> {
             mutations.push(match self.random.below(10) {
                 0..=2 => self.mutate_header(&mut header, alg),
                 3..=8 => self.mutate_claims(&mut claims, now),
-                // The text of the token, below.
+                // The text of the signed token is mutated below.
                 _ => "text",
             });
         }
@@ -341,7 +342,7 @@ impl<'k> Generator<'k> {
                 parts[at].push_str(self.random.pick(&["=", "==", "A", "AA", "AAA", "+", "/", "~"]))
             }
             5 => {
-                // The bits after the last whole byte.
+                // Changes the bits after the last whole byte.
                 if let Some(last) = parts[at].pop() {
                     let alphabet =
                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

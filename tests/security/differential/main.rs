@@ -1,9 +1,9 @@
-//! Thousands of generated tokens through our authenticator and through jsonwebtoken's `decode`,
-//! configured as equally as possible: each difference must have a documented reason.
+//! Validates thousands of generated tokens with our authenticator and with jsonwebtoken's `decode`,
+//! which are configured as equally as possible. Each difference must have a documented reason.
 //!
 //! One direction is safety: a token that only jsonwebtoken rejects must match a short list of
-//! reasons. The other is strictness: each of our additional rules is named. The seed is fixed and
-//! printed; `DIFFERENTIAL_SEED` and `DIFFERENTIAL_TOKENS` choose another run.
+//! reasons. The other direction is strictness: each of our additional rules is named. The seed is
+//! fixed and printed; `DIFFERENTIAL_SEED` and `DIFFERENTIAL_TOKENS` choose another run.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -67,7 +67,7 @@ struct Ours(Authenticator);
 
 impl Ours {
     async fn new(keys: &[TestKey]) -> Self {
-        // The machine's clock: jsonwebtoken has no other.
+        // The authenticator uses the machine's clock, because jsonwebtoken has no other.
         let auth = Authenticator::builder(ISSUER, AUDIENCE)
             .key_source(SharedKeySet::new(TestKey::key_set(keys)))
             .leeway(std::time::Duration::from_secs(LEEWAY_SECS))

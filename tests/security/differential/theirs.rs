@@ -1,5 +1,5 @@
-//! jsonwebtoken as a careful user configures it: the key by `kid`, its algorithm by the key, and
-//! all checks enabled.
+//! jsonwebtoken as a careful user configures it: the `kid` selects the key, the key determines the
+//! algorithm, and all checks are enabled.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub(crate) struct Theirs(HashMap<String, (DecodingKey, Validation)>);
 
 impl Theirs {
     pub(crate) fn new(keys: &[TestKey]) -> Self {
-        // Selected by name, because a build with two backends cannot choose.
+        // The crypto backend is selected by name, because a build with two backends has no default.
         DEFAULT_PROVIDER.install_default().unwrap();
         let keys = keys.iter().map(|key| {
             let jwk = key.jwk();

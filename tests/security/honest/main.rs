@@ -1,8 +1,9 @@
-//! Tokens as honest issuers write them: which are accepted, and what the operator reads if one is
-//! not.
+//! Tokens as honest issuers write them: whether they are accepted, and the message for the operator
+//! if they are not.
 //!
-//! Each folder beside this file has a key set and one of its tokens, with throw-away keys, of
-//! issuer `https://auth.example` for `https://api.example`, valid at 1800000010.
+//! Each folder beside this file has a key set with throw-away keys, and tokens that are signed with
+//! them. The issuer of the tokens is `https://auth.example`, their audience is
+//! `https://api.example`, and they are valid at the Unix time 1800000010.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -100,7 +101,7 @@ async fn id_token_without_nonce_is_rejected() {
     }
 }
 
-/// What an operator reads: rule, reason and remedy.
+/// The text for an operator: rule, reason and remedy.
 struct Told(String);
 
 impl Told {
@@ -125,7 +126,7 @@ impl From<Refusal> for Told {
     }
 }
 
-/// A valid token with these claims too; claims that are `null` here are removed.
+/// Returns a valid token with these claims added; claims that are `null` in `changes` are removed.
 fn token(key: &TestKey, changes: &Value) -> String {
     let mut claims = claims();
     let object = claims.as_object_mut().unwrap();
@@ -267,7 +268,7 @@ async fn unfit_claims_are_403_and_the_log_names_the_field() {
     let refusal = who.claims::<Shop>().unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.challenge()), (403, None));
     Told::from(refusal).says(&["claims;", "`aud`: expected u64 at line 1 column "]);
-    // A type without its own fields: the sender chooses the names of the claims.
+    // This type has no fields of its own, so the sender chooses the names of the claims.
     let refusal = who.claims::<User>().unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.challenge()), (403, None));
     Told::from(refusal).says(&["claims;", "expected u64 at line 1 column "]);

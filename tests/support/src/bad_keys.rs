@@ -25,7 +25,7 @@ fn rsa(n: &str, e: &str) -> String {
     json!({"kty": "RSA", "kid": "bad", "alg": "RS256", "n": n, "e": e}).to_string()
 }
 
-/// The element of the set, the reported `kid`, and the reason.
+/// Returns the rows: the element of the key set, the reported `kid`, and the reason.
 #[must_use]
 pub fn rows(ec: &TestKey, rsa_key: &TestKey) -> Vec<(String, Option<&'static str>, &'static str)> {
     let bad = Some("bad");

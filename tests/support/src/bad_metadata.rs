@@ -29,7 +29,7 @@ pub fn good(server: &Server) -> Answer {
     document(&server.url(""), &server.url(JWKS))
 }
 
-/// The table.
+/// The rows of the table.
 pub const ROWS: &[Row] = &[
     Row {
         name: "another issuer",

@@ -25,10 +25,10 @@ pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> (Process, S
     .await
 }
 
-/// The example's binary. Cargo gives a test only the binaries of its own package, and builds no
-/// other, so this runs `cargo build` in the workspace's root, as the examples' READMEs do: correct
-/// for any selection of packages, and never a stale binary.
-fn binary(name: &'static str) -> PathBuf {
+/// The example's binary. Cargo builds only the binaries of a test's own package, so this runs
+/// `cargo build` in the workspace's root, as the examples' READMEs do. The binary is therefore
+/// never stale, whatever packages are selected.
+pub fn binary(name: &'static str) -> PathBuf {
     static BINARIES: LazyLock<Mutex<HashMap<&str, PathBuf>>> = LazyLock::new(Mutex::default);
     BINARIES.lock().unwrap().entry(name).or_insert_with(|| build(name)).clone()
 }

@@ -31,10 +31,11 @@ pub struct Row {
     pub taken: usize,
 }
 
-/// The limit, and the buffers of the kernel and the HTTP client.
+/// The maximum number of bytes that are read: the limit, plus the buffers of the kernel and the
+/// HTTP client.
 const TAKEN: usize = MAX_BODY + 1024 * 1024;
 
-/// One second with jitter.
+/// The usual bounds of the time until the next attempt: one second with jitter.
 const USUAL: (Duration, Duration) = (Duration::from_millis(400), Duration::from_millis(1100));
 
 fn row(name: &'static str, fault: Answer, told: &'static str) -> Row {
@@ -132,7 +133,8 @@ pub fn transport() -> Vec<Row> {
     ]
 }
 
-/// None of these is stored, so only the deadline ends them.
+/// Returns a row with interim responses without end. The client stores none of these responses, so
+/// only the deadline ends the fetch.
 #[must_use]
 pub fn interim_responses() -> Row {
     let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(50);

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 
-/// All servers run here, so they continue while the runtimes under test stall or end.
+/// All servers run on this runtime, so they continue while the runtimes under test stall or end.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 });
@@ -22,11 +22,11 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 pub enum Answer {
     /// 200 with this document; the connection stays open, like an issuer's.
     Document(String),
-    /// The same, delayed by this much.
+    /// 200 with this document, delayed by this duration.
     Late(Duration, String),
     /// Exactly these bytes, then the end of the connection.
     Bytes(Vec<u8>),
-    /// The same with bytes that are created for each request.
+    /// Bytes that are created for each request, then the end of the connection.
     Made(fn() -> Vec<u8>),
     /// These bytes, then silence.
     Hang(Vec<u8>),
@@ -117,7 +117,7 @@ impl Server {
         assert!(waited.is_ok(), "a client holds on to an answer");
     }
 
-    /// The number of bytes that the clients' side has read.
+    /// The number of bytes that were sent to clients.
     #[must_use]
     pub fn sent(&self) -> usize {
         self.state.sent.load(Ordering::SeqCst)
@@ -131,7 +131,8 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         let answering = state.answering.fetch_add(1, Ordering::SeqCst) + 1;
         state.peak.fetch_max(answering, Ordering::SeqCst);
         let answered = answer(&mut stream, &state, path).await;
-        // Before the client's next request can be read: the runtime has one thread.
+        // The count is lowered before the client's next request can be read, because the runtime
+        // has one thread.
         state.answering.fetch_sub(1, Ordering::SeqCst);
         if !matches!(answered, Ok(ControlFlow::Continue(()))) {
             break;
@@ -139,7 +140,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
     }
 }
 
-/// Whether the connection stays open.
+/// Sends a response, and returns whether the connection stays open.
 async fn answer(
     stream: &mut TcpStream,
     state: &State,
@@ -172,8 +173,9 @@ async fn answer(
         }
         Answer::Endless(first, again) => {
             send(stream, state, &first).await?;
-            // With pauses: otherwise a client built without optimisation parses for a whole second
-            // before it checks anything else, and its deadline is not measured.
+            // The server pauses after each piece. Otherwise a client built without optimisation
+            // would parse for a whole second before it checks anything else, and the test would not
+            // measure its deadline.
             loop {
                 send(stream, state, &again).await?;
                 tokio::time::sleep(Duration::from_millis(1)).await;

@@ -21,8 +21,8 @@ impl Write for Log {
     }
 }
 
-/// With only one subscriber, tracing caches a callsite that is first reached on a thread without a
-/// subscriber as disabled. A second subscriber, which stays, prevents that.
+/// A second subscriber, which is never removed. With only one subscriber, tracing would cache a
+/// callsite as disabled if it is first reached on a thread without a subscriber.
 static SECOND: LazyLock<Dispatch> =
     LazyLock::new(|| Dispatch::new(tracing_subscriber::registry().with(LevelFilter::OFF)));
 

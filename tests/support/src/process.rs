@@ -9,11 +9,12 @@ use tokio::time::timeout;
 /// Long enough for a busy machine. A process that fails exits, which is noticed at once.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// Killed when it is dropped.
+/// A process that is killed when it is dropped.
 #[derive(Debug)]
 pub struct Process {
     _child: Child,
-    /// Held open: the issuer exits when it closes, even if this test could not kill it.
+    /// The process's standard input, held open: an issuer exits when its standard input closes,
+    /// even if this test could not kill it.
     _stdin: Option<ChildStdin>,
 }
 
@@ -33,7 +34,7 @@ impl Process {
         again.unwrap_or_else(|| panic!("{name} was not ready within {READY_WITHIN:?}, twice"))
     }
 
-    /// `None` if it was not ready in time.
+    /// Starts the command once. Returns `None` if it was not ready in time.
     async fn attempt<T>(
         name: &'static str,
         command: &mut Command,
@@ -66,7 +67,7 @@ impl Process {
                 Some((Self { _child: child, _stdin: stdin }, found))
             }
             Ok(None) => {
-                // All of its output comes first.
+                // All of the process's output is shown before the panic.
                 errors.await.unwrap();
                 panic!("{name} ended before it was ready: {:?}", child.wait().await);
             }

@@ -8,7 +8,8 @@ use tokio::sync::Mutex;
 static ONE_TABLE: Mutex<()> = Mutex::const_new(());
 
 /// Checks all rows concurrently, because most of a check is waiting. A failed row is checked again
-/// alone: a busy machine fails one of many, and a fault of the product fails both times.
+/// alone: on a busy machine, one of many rows may fail, but a fault of the product makes a row fail
+/// both times.
 ///
 /// # Panics
 ///
@@ -19,7 +20,8 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let _table = ONE_TABLE.lock().await;
-    // One after another, because setting up an HTTP client keeps a processor busy for a while.
+    // The services are set up one after another, because setting up an HTTP client keeps a
+    // processor busy for a while.
     let mut services = Vec::new();
     for row in rows {
         services.push((row.clone(), set_up(row).await));

@@ -33,17 +33,17 @@ pub const AT_ONCE: Duration = Duration::from_millis(300);
 /// The path of the keys.
 pub const JWKS: &str = "/jwks";
 
-/// Short settings, the real HTTP client, and no background refresh.
+/// Returns a builder with short settings, the real HTTP client, and no background refresh.
 pub fn builder(server: &Server) -> AuthenticatorBuilder {
     renewing_builder(server).without_background_refresh()
 }
 
-/// The same, with background refresh.
+/// Like [`builder`], with background refresh.
 pub fn renewing_builder(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(ISSUER, AUDIENCE)).jwks_url(server.url(JWKS))
 }
 
-/// The same, with the keys discovered from the server's own URL.
+/// Like [`builder`], with the keys discovered from the server's own URL.
 pub fn discovering(server: &Server) -> AuthenticatorBuilder {
     short(Authenticator::builder(server.url(""), AUDIENCE)).without_background_refresh()
 }
@@ -133,7 +133,7 @@ pub async fn until_stale(auth: &Authenticator) {
 pub async fn until_fresh(auth: &Authenticator) -> KeySetStatus {
     let end = Instant::now() + Duration::from_secs(5);
     loop {
-        // Checked at once: a short TTL may pass before the next check.
+        // The first check is immediate, because a short TTL may pass before a later one.
         let status = status(auth);
         if status.freshness == Freshness::Fresh || Instant::now() >= end {
             return status;

@@ -9,7 +9,8 @@ use portcullis::{Algorithm, Profile};
 use crate::exit::Failure;
 use crate::units;
 
-/// The tokens to measure with, and the measurements. Without a token, keys and tokens are generated.
+/// The options of `bench`: the tokens to measure with, and the measurements to make. Without a
+/// token, keys and tokens are generated.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
     /// Token to measure with; `-` for one per line on standard input. Its keys come from --jwks or its
@@ -26,7 +27,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "URL", requires = "tokens", help_heading = "Your token")]
     pub(super) issuer: Option<String>,
 
-    /// Expected `aud`. [default: the first of the token]
+    /// Expected `aud`. [default: the token's first audience]
     #[arg(long, value_name = "NAME", requires = "tokens", help_heading = "Your token")]
     pub(super) audience: Option<String>,
 
@@ -58,11 +59,11 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(100..=50_000), help_heading = "Key rotation")]
     pub(super) rotation_rps: u64,
 
-    /// Duration of the rotation test, half of it before the rotation; 0 to skip it.
+    /// Duration of the rotation test: half before the rotation, half after it. 0 skips the test.
     #[arg(long, value_name = "DURATION", default_value = "4s", value_parser = units::seconds_within::<0, 600>, help_heading = "Key rotation")]
     pub(super) rotation_secs: u64,
 
-    /// Latency of the issuer's JWKS.
+    /// Latency that is added to each fetch of the issuer's JWKS.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 20, value_parser = units::latency, help_heading = "Key rotation")]
     pub(super) jwks_latency: u64,
 
@@ -84,11 +85,11 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 3000, value_parser = clap::value_parser!(u64).range(10..=10_000_000), help_heading = "Over HTTP")]
     pub(super) http_requests: u64,
 
-    /// Compare two reports of --json, of two machines, versions or runs.
+    /// Compare two reports written with --json: of two machines, versions or runs.
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["tokens", "html", "csv"], help_heading = "Compare")]
     pub(super) compare: Vec<PathBuf>,
 
-    /// Show a report of --json instead of measuring, to draw the plots on another host.
+    /// Show a report written with --json instead of measuring, to draw the plots on another host.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tokens", "compare"], help_heading = "Compare")]
     pub(super) from: Option<PathBuf>,
 
@@ -113,19 +114,19 @@ impl BenchArguments {
         self.alg.clone()
     }
 
-    /// 1, 2, 4, … and the maximum.
+    /// Returns the numbers of threads to measure: 1, 2, 4, … and the maximum.
     pub(super) fn threads(&self) -> Vec<usize> {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let most = self.threads.map_or_else(cores, |threads| threads as usize);
         steps(most, 2)
     }
 
-    /// 1, 4, 16, … and the maximum.
+    /// Returns the numbers of distinct tokens to measure: 1, 4, 16, … and the maximum.
     pub(super) fn distinct(&self) -> Vec<usize> {
         steps(self.distinct as usize, 4)
     }
 
-    /// Checks what clap cannot.
+    /// Checks that each algorithm is asymmetric, which clap cannot check.
     pub(super) fn check(&self) -> Result<(), Failure> {
         match self.alg.iter().find(|algorithm| !Algorithm::ALL.contains(algorithm)) {
             Some(algorithm) => Err(Failure::wrong(format!(

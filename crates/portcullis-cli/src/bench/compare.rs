@@ -17,16 +17,16 @@ pub(super) struct Comparison {
     rows: Vec<Row>,
 }
 
-/// A case of both reports.
+/// A case that both reports contain.
 #[derive(Debug, Serialize)]
 struct Row {
     algorithm: String,
     case: String,
     nanos: [f64; 2],
-    /// The time of B over that of A.
+    /// The time in report B, divided by the time in report A.
     b_to_a: f64,
     to_bare: Option<[Spread; 2]>,
-    /// Whether the ratios differ by more than two runs of one binary.
+    /// Whether the ratios differ by more than those of two runs of one binary.
     differs: bool,
     allocations: [f64; 2],
 }
@@ -64,7 +64,8 @@ fn rows(a: &Validation, b: &Validation) -> Vec<Row> {
     both.map(row).collect()
 }
 
-/// The largest ratio between two runs of one binary on one machine, whatever the spread within each.
+/// The maximum ratio between the medians of two runs of one binary on one machine, however narrow
+/// the spread within each run is.
 const RUNS: f64 = 1.05;
 
 fn differ(a: Spread, b: Spread) -> bool {
@@ -99,8 +100,8 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "\n\nCompare ratios: both parts of a ratio are from the same round. `differ`: the ranges of 80 % of \
-             the rounds do not overlap, and the medians are more than 5 % apart, which is more than two runs of \
-             one binary. Times depend on the machine and its load."
+             the rounds do not overlap, and the medians are more than 5 % apart: two runs of one binary are \
+             closer. Times depend on the machine and its load."
         )
     }
 }
@@ -113,7 +114,8 @@ mod tests {
     fn two_runs_of_one_binary_do_not_differ() {
         let spread = |p10, median, p90| Spread { median, p10, p90 };
         for (a, b, expected) in [
-            // Measured in a row on one machine: narrow within each run, and 2 % apart.
+            // Two consecutive runs on one machine: the spread within each run is narrow, and the
+            // medians are 2 % apart.
             (spread(2.20, 2.221, 2.23), spread(2.24, 2.266, 2.50), false),
             (spread(1.0, 1.1, 1.2), spread(1.15, 1.3, 1.5), false),
             (spread(1.0, 1.1, 1.2), spread(1.25, 1.3, 1.5), true),

@@ -8,7 +8,8 @@ use crate::plot::bars::{Bar, bars};
 use crate::plot::{Axis, Line, plot};
 use crate::units::number;
 
-/// In the order of the page and its colours.
+/// The cases and their titles, in the order in which the page lists them. The position of a case
+/// selects its colour.
 const CASES: [(&str, &str); 4] =
     [(BARE, "bare check"), (COLD, "new token"), (WARM, "cache hit"), (PEER, "jsonwebtoken")];
 
@@ -39,7 +40,7 @@ pub(super) fn page(report: &Report) -> String {
     document::page("portcullis bench", &body, &[])
 }
 
-/// The cores for the rate of --rps.
+/// Renders the number of cores that the request rate of --rps needs.
 fn cores(report: &Report) -> String {
     let Some(rps) = report.cores.first().map(|cores| cores.rps) else { return String::new() };
     let rows: Vec<_> = report
@@ -94,7 +95,8 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
         let line = Line { name: "slowest".to_owned(), points: rotation.slowest.clone() };
         let all = |at: fn(&(f64, f64)) -> f64| line.points.iter().map(at);
         let x = Axis::linear("seconds since the rotation", all(|at| at.0).fold(0.01, f64::max));
-        // The first request waits for the issuer, many times as long as all others.
+        // The first request waits for the issuer and takes many times as long as any other, so the
+        // scale is logarithmic.
         let least = all(|at| at.1).fold(f64::INFINITY, f64::min);
         let marks = decades(least, all(|at| at.1).fold(0.01, f64::max));
         let y = Axis { name: "milliseconds", marks, log: true, show: number };
@@ -128,7 +130,8 @@ fn costs(report: &Report) -> String {
     format!("<p>Beside each time is its ratio to the bare signature check.</p>\n{bars}")
 }
 
-/// The speed-up by threads, beside the ideal one. The rates of the cases differ too much for one axis.
+/// Plots the speed-up by number of threads, and the ideal speed-up. The plot does not show rates,
+/// since the rates of the two cases differ too much for one axis.
 fn threads(report: &Report) -> String {
     let rates = |case: &str| -> Vec<(f64, f64)> {
         let all = report.threads.iter().filter(|at| at.case == case);
@@ -164,7 +167,7 @@ fn threads(report: &Report) -> String {
     plot("speed-up by number of threads", &x, &y, &lines) + &document::table(&columns, &rows)
 }
 
-/// The x axis spreads the high quantiles.
+/// Plots times by quantile, on an x axis that gives the high quantiles more space.
 fn over_quantiles(what: &str, lines: &[Line]) -> String {
     let marks = [(2.0, "50 %"), (10.0, "90 %"), (100.0, "99 %"), (1000.0, "99.9 %")];
     let marks = marks.map(|(at, name)| (at, name.to_owned())).to_vec();

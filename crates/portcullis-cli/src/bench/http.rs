@@ -1,5 +1,5 @@
-//! The cost of the layer over HTTP: requests to a URL with it and to one without it, in turns, over
-//! persistent connections.
+//! Measures the cost of the layer over HTTP: sends requests in turns to a URL with the layer and to
+//! a URL without it, over persistent connections.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::report::{Http, Spread};
 use super::stop::Stop;
 use crate::exit::Failure;
 
-/// Requests to one URL before the other has its turn.
+/// The number of consecutive requests to one URL, before the turn of the other URL.
 const TURN: u64 = 50;
 
 pub(super) async fn run(
@@ -28,7 +28,7 @@ pub(super) async fn run(
     let client = client
         .map_err(|error| Failure::wrong(format!("cannot set up the HTTP client: {error}")))?;
     let bearer = format!("Bearer {token}");
-    // The first turn opens the connections.
+    // The first turn opens the connections, so it is not measured.
     for (name, url) in [("--with-layer", with), ("--without-layer", without)] {
         turn(&client, name, url, &bearer, TURN, &mut histogram()).await?;
     }
@@ -43,7 +43,7 @@ pub(super) async fn run(
         turn(&client, "--with-layer", with, &bearer, TURN, &mut ours).await?;
         let median = |runs: &Histogram<u64>| runs.value_at_quantile(0.5) as f64;
         added.push(median(&ours) - median(&bare));
-        // Histograms with the same bounds always add up.
+        // Adding a histogram with the same bounds never fails.
         let _ = all_with.add(&ours).and(all_without.add(&bare));
         done();
     }

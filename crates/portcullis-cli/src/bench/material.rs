@@ -30,10 +30,10 @@ pub(super) struct Material {
     pub(super) algorithm: Algorithm,
     pub(super) issuer: String,
     pub(super) audience: String,
-    /// Measurements with one token use the first.
+    /// The tokens. Measurements with one token use the first.
     pub(super) tokens: Vec<String>,
     pub(super) generated: bool,
-    /// Validated at the time of its issue.
+    /// Whether the given token has expired and is validated as of the time of its issue.
     pub(super) expired: bool,
     /// The key of the first token.
     pub(super) jwk: Value,
@@ -44,7 +44,7 @@ pub(super) struct Material {
 }
 
 impl Material {
-    /// A new key, and a token with the claims of the project's benchmarks.
+    /// Generates a key, and a token with the claims of the project's benchmarks.
     pub(super) fn generate(algorithm: Algorithm) -> Self {
         let key = TestKey::generate("2026-10-a", algorithm);
         let mut material = Self {
@@ -64,7 +64,7 @@ impl Material {
         material
     }
 
-    /// The given tokens, and their keys.
+    /// Reads the given tokens, and finds their keys.
     pub(super) async fn given(arguments: &BenchArguments) -> Result<Self, Failure> {
         let mut tokens = Vec::new();
         for token in tokens::tokens(&arguments.tokens)? {
@@ -110,7 +110,7 @@ impl Material {
         })
     }
 
-    /// Generates tokens up to this number. Given tokens stay as they are.
+    /// Generates tokens until there are `number` of them. Does nothing if the tokens were given.
     pub(super) fn distinct(&mut self, number: usize) {
         let Some(key) = &self.key else { return };
         let now = NumericDate::from(self.clock.now()).as_duration().as_secs();
@@ -130,15 +130,16 @@ impl Material {
         self.tokens.first().map_or("", String::as_str)
     }
 
-    /// A request's headers for each token.
+    /// Returns a request's headers for each token.
     pub(super) fn headers(&self) -> Result<Vec<HeaderMap>, Failure> {
         self.tokens.iter().map(|token| bearer(token)).collect()
     }
 
-    /// The authenticator of a service, with this token cache in bytes.
+    /// Builds the authenticator of a service, with a token cache of `token_cache` bytes.
     ///
     /// # Errors
-    /// If it rejects one of the tokens: a rejection is not the work that is measured.
+    /// If the authenticator rejects one of the tokens: the measured time would be that of a
+    /// rejection.
     pub(super) async fn authenticator(&self, token_cache: usize) -> Result<Authenticator, Failure> {
         let keys = KeySet::from_json(self.jwks.as_bytes())
             .map_err(|error| Failure::no_keys(format!("--jwks: {error}")))?;
@@ -163,7 +164,7 @@ impl Material {
     }
 }
 
-/// A request's headers with this token.
+/// Returns a request's headers with this token.
 pub(super) fn bearer(token: &str) -> Result<HeaderMap, Failure> {
     let value = HeaderValue::try_from(format!("Bearer {token}"));
     let value = value
@@ -184,8 +185,8 @@ fn decode(token: &str) -> Result<(Object, Object), Failure> {
     }
 }
 
-/// Whether the token has expired, and the clock to validate it with: an expired token is validated at the
-/// time of its issue.
+/// Returns whether the token has expired, and the clock to validate it with. An expired token is
+/// validated as of the time of its issue.
 fn clock(claims: &Object) -> (bool, Arc<dyn Clock>) {
     let secs = |name: &str| claims.get(name).and_then(Value::as_u64);
     let clock = SystemClock::new();
@@ -199,7 +200,7 @@ fn clock(claims: &Object) -> (bool, Arc<dyn Clock>) {
     }
 }
 
-/// The key that verifies the token.
+/// Returns the key that verifies the token.
 fn signer(
     jwks: &str,
     header: &Object,
@@ -221,13 +222,13 @@ fn signer(
     })
 }
 
-/// The signing input and the signature.
+/// Splits a token into its signing input and its signature.
 pub(super) fn split(token: &str) -> Option<(&str, Vec<u8>)> {
     let (message, signature) = token.rsplit_once('.')?;
     Some((message, URL_SAFE_NO_PAD.decode(signature).ok()?))
 }
 
-/// The parsed key of aws-lc-rs, for the least possible work per signature.
+/// Parses the key with aws-lc-rs once, so that verifying a signature includes no other work.
 pub(super) fn bare(jwk: &Value, algorithm: Algorithm) -> Option<ParsedPublicKey> {
     let bytes = |name: &str| URL_SAFE_NO_PAD.decode(jwk.get(name)?.as_str()?).ok();
     let rsa = |parameters: &'static RsaParameters| {

@@ -1,6 +1,6 @@
-//! Interleaved measurement of cases, in slices of a few milliseconds and in alternating order, so that load
-//! on the machine affects all cases alike. The project's benchmarks do the same. Here the machine may be
-//! busy, and single runs go into a histogram.
+//! Measures cases in interleaved slices of a few milliseconds and in alternating order, so that
+//! load on the machine affects all cases alike. The project's benchmarks measure in the same way.
+//! This module also tolerates a busy machine, and records single runs in a histogram.
 
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,11 @@ pub(super) struct Case<'c> {
 /// The results of a case, in nanoseconds per run.
 pub(super) struct Measured {
     pub(super) name: &'static str,
-    /// One time per round, in order.
+    /// The time of each round, in order.
     pub(super) rounds: Vec<f64>,
-    /// Single runs, each including a clock reading.
+    /// The times of single runs, each including a clock reading.
     pub(super) runs: Histogram<u64>,
-    /// Allocations per run, the mean of a hundred.
+    /// The number of allocations per run: the mean of a hundred runs.
     pub(super) allocations: f64,
 }
 
@@ -32,11 +32,12 @@ impl<'c> Case<'c> {
 }
 
 const SLICE: Duration = Duration::from_millis(3);
-/// Each takes a tenth of a millisecond, so the clock reading is negligible.
+/// The number of batches in a slice. A batch takes a tenth of a millisecond, so the time of a clock
+/// reading is negligible.
 const BATCHES: u64 = 31;
 
-/// Measures `rounds` rounds, or fewer after Ctrl-C, but at least one: every figure is measured. Calls
-/// `done` after each round.
+/// Measures `rounds` rounds, or fewer after Ctrl-C, but at least one, so that every figure has a
+/// value. Calls `done` after each round.
 pub(super) fn measure(
     mut cases: Vec<Case<'_>>,
     rounds: u64,
@@ -74,7 +75,8 @@ pub(super) fn measure(
     measured
 }
 
-/// The time of a run: the median of small batches, which tolerates preemption by another program.
+/// Measures the time of a run, in nanoseconds: the median of small batches, which tolerates
+/// preemption by another program.
 fn slice(run: &mut dyn FnMut(), times: u64) -> f64 {
     let batch = (times / BATCHES).max(1);
     let mut batches: Vec<_> = (0..times / batch)
@@ -88,8 +90,8 @@ fn slice(run: &mut dyn FnMut(), times: u64) -> f64 {
     batches.get(batches.len() / 2).copied().unwrap_or_default()
 }
 
-/// The number of runs in a slice: the maximum of several tries, since preemption lowers the count, and a
-/// slice of one or two runs measures a cold cache.
+/// Returns the number of runs in a slice: the maximum of several tries, since preemption lowers the
+/// count. A slice of only one or two runs would measure a cold cache.
 fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {
     const TRIES: usize = 7;
     let mut try_once = || {
@@ -103,9 +105,9 @@ fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {
     (0..TRIES).map(|_| try_once()).max().unwrap_or(1)
 }
 
-/// A histogram from a nanosecond to a minute, with three digits.
+/// Creates a histogram of times from one nanosecond to one minute, with three significant digits.
 pub(super) fn histogram() -> Histogram<u64> {
-    // Only wrong bounds fail.
+    // The constructor fails only for invalid bounds.
     Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| unreachable!())
 }
 
@@ -113,7 +115,8 @@ pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The time of two clock readings, which is part of every single run.
+/// Measures the time between two consecutive clock readings, in nanoseconds. The time of every
+/// single run includes it.
 pub(super) fn clock_cost() -> f64 {
     let mut runs = histogram();
     for _ in 0..10_000 {
@@ -134,7 +137,7 @@ mod tests {
         let mut runs = 0;
         let mut run = || {
             runs += 1;
-            // Another program preempts the first try.
+            // The first run is slow, as if another program had preempted it.
             sleep(if runs == 1 { 2 * SLICE } else { SLICE / 50 });
         };
         assert!(runs_in_a_slice(&mut run) > 1);

@@ -1,4 +1,4 @@
-//! jsonwebtoken on the same token, as in its documentation.
+//! Validates the same token with jsonwebtoken, as the documentation of jsonwebtoken shows.
 #![expect(clippy::disallowed_methods, reason = "jsonwebtoken is the peer of the measurement")]
 
 use std::hint::black_box;
@@ -48,7 +48,7 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// A `decode`; `None` if jsonwebtoken lacks the algorithm or rejects the token.
+/// Returns a closure that calls `decode`; `None` if jsonwebtoken lacks the algorithm or rejects the token.
 pub(super) fn decoding(material: &Material) -> Option<Box<dyn FnMut() + '_>> {
     let jwk = serde_json::from_value(material.jwk.clone()).ok()?;
     let key = DecodingKey::from_jwk(&jwk).ok()?;
@@ -56,7 +56,7 @@ pub(super) fn decoding(material: &Material) -> Option<Box<dyn FnMut() + '_>> {
     validation.set_issuer(&[&material.issuer]);
     validation.set_audience(&[&material.audience]);
     validation.validate_nbf = true;
-    // jsonwebtoken has no injected clock.
+    // jsonwebtoken always uses the current time, so an expired token needs this exception.
     validation.validate_exp = !material.expired;
     let token = material.token();
     if material.generated {

@@ -11,17 +11,17 @@ use crate::exit::Failure;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) machine: Machine,
-    /// Without tokens. Reports of earlier versions have none.
+    /// The command line, without tokens. Empty in reports of earlier versions.
     #[serde(default)]
     pub(super) command: String,
     /// Whether the tokens were generated.
     pub(super) generated: bool,
-    /// Whether the given token has expired and is validated at the time of its issue.
+    /// Whether the given token has expired and is validated as of the time of its issue.
     pub(super) expired: bool,
     pub(super) rounds: u64,
-    /// Whether Ctrl-C ended the run: parts are missing, or have fewer rounds.
+    /// Whether Ctrl-C ended the run, so that parts are missing or have fewer rounds.
     pub(super) interrupted: bool,
-    /// The clock reading that is part of every single run.
+    /// The time of a clock reading, which the time of every single run includes.
     pub(super) clock_nanos: f64,
     pub(super) validations: Vec<Validation>,
     pub(super) cores: Vec<Cores>,
@@ -45,7 +45,7 @@ pub(super) struct Machine {
 pub(super) struct Validation {
     pub(super) algorithm: String,
     pub(super) token_bytes: usize,
-    /// The measured rounds: fewer if the run was interrupted.
+    /// The number of measured rounds, which is lower if the run was interrupted.
     #[serde(default)]
     pub(super) rounds: usize,
     pub(super) cases: Vec<Case>,
@@ -58,11 +58,11 @@ pub(super) struct Case {
     pub(super) to_bare: Option<Spread>,
     pub(super) to_jsonwebtoken: Option<Spread>,
     pub(super) allocations: f64,
-    /// Of single runs, including the clock reading.
+    /// The times of single runs, including the clock reading.
     pub(super) single: Quantiles,
 }
 
-/// Over the rounds: 80 % of them lie between p10 and p90.
+/// A distribution over the rounds, of which 80 % lie between p10 and p90.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Spread {
     pub(super) median: f64,
@@ -80,7 +80,7 @@ pub(super) struct Quantiles {
     pub(super) count: u64,
 }
 
-/// Cores for `rps` requests per second.
+/// The number of cores that `rps` requests per second need, by case.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Cores {
     pub(super) algorithm: String,
@@ -101,7 +101,7 @@ pub(super) struct Threads {
 pub(super) struct Distinct {
     pub(super) tokens: usize,
     pub(super) nanos: Spread,
-    /// Not zero if some tokens were evicted from the cache.
+    /// The number of allocations per validation, which is above zero if the cache evicted tokens.
     pub(super) allocations: f64,
 }
 
@@ -113,7 +113,8 @@ pub(super) struct Rotation {
     pub(super) through: Quantiles,
     pub(super) refused: u64,
     pub(super) fetches: usize,
-    /// The slowest request of each 50 ms from the rotation on: seconds, and milliseconds.
+    /// The slowest request in each 50 ms after the rotation: the seconds since the rotation, and
+    /// the duration of the request in milliseconds.
     pub(super) slowest: Vec<(f64, f64)>,
 }
 
@@ -121,12 +122,12 @@ pub(super) struct Rotation {
 pub(super) struct Http {
     pub(super) with: Quantiles,
     pub(super) without: Quantiles,
-    /// The difference of the medians of each round.
+    /// The time that the layer adds: the difference of the two medians of each round.
     pub(super) added: Spread,
 }
 
 impl Report {
-    /// A report that --json wrote.
+    /// Reads a report that --json wrote.
     pub(super) fn read(option: &str, file: &Path) -> Result<Self, Failure> {
         let wrong = |error: &dyn fmt::Display| {
             Failure::wrong(format!("{option}: {}: {error}", file.display()))
@@ -151,7 +152,7 @@ impl Spread {
 impl From<&Histogram<u64>> for Quantiles {
     fn from(histogram: &Histogram<u64>) -> Self {
         let max = histogram.max();
-        // The histogram returns the upper end of a step, which may be above the maximum.
+        // The histogram returns the upper bound of a bucket, which may be above the maximum.
         let at = |quantile| histogram.value_at_quantile(quantile).min(max);
         let (p50, p90, p99, p999) = (at(0.5), at(0.9), at(0.99), at(0.999));
         Self { p50, p90, p99, p999, max, count: histogram.len() }

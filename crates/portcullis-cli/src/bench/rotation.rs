@@ -1,6 +1,6 @@
-//! Requests at a steady rate during the worst kind of key rotation: the new key signs as soon as it is
-//! published, so the first token under it waits for a fetch. Each request is a task of its own, so a waiting
-//! request delays no other.
+//! Sends requests at a steady rate during the worst kind of key rotation. The issuer signs with the
+//! new key as soon as it publishes the key, so the first request with such a token waits for a
+//! fetch. Each request is a separate task, so a waiting request delays no other request.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use super::report::Rotation;
 use super::stop::Stop;
 use crate::exit::Failure;
 
-/// An issuer with the latency of a remote one.
+/// An HTTP client that adds the latency of a remote issuer.
 #[derive(Debug)]
 struct Distant {
     fetch: ReqwestFetch,
@@ -34,7 +34,8 @@ impl Fetch for Distant {
     }
 }
 
-/// Seconds since the rotation at its start (negative before it), duration, and whether it was accepted.
+/// A request: the seconds from the rotation to its start (negative before the rotation), its
+/// duration, and whether it was accepted.
 type Asked = (f64, Duration, bool);
 
 pub(super) async fn run(
@@ -77,7 +78,7 @@ pub(super) async fn run(
                 let accepted = auth.authenticate(&*headers).await.is_ok();
                 let since = asked.duration_since(begun).as_secs_f64() - half.as_secs_f64();
                 let since = if after { since.max(0.0) } else { since.min(-1e-9) };
-                // The receiver is gone after Ctrl-C.
+                // After Ctrl-C the receiver has been dropped, and sending fails.
                 let _ = sender.send((since, asked.elapsed(), accepted));
             });
         }

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first ends the measurement with a report of what was measured, the second ends the program.
+//! Handles Ctrl-C. The first Ctrl-C ends the measurement with a report of the figures so far; the
+//! second ends the program.
 
 use std::future::poll_fn;
 use std::process;

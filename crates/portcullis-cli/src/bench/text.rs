@@ -6,7 +6,7 @@ use super::report::{Http, Quantiles, Report, Rotation, Spread};
 use super::validate::{BARE, COLD};
 use crate::units::{duration, number};
 
-/// The ratio of p90 to p10 of the same work on an idle machine, at most.
+/// The maximum ratio of p90 to p10 when the same work is repeated on an idle machine.
 const STEADY: f64 = 1.15;
 
 impl fmt::Display for Report {
@@ -95,7 +95,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// The version and the command line of the measurement.
+    /// Returns the version and the command line of the measurement.
     pub(super) fn provenance(&self) -> String {
         let version = &self.machine.portcullis;
         match self.command.as_str() {
@@ -104,7 +104,7 @@ impl Report {
         }
     }
 
-    /// Reasons why figures are less reliable than they look.
+    /// Returns the reasons why figures are less reliable than they look.
     pub(super) fn warnings(&self) -> Vec<String> {
         let warnings = [
             (
@@ -112,14 +112,15 @@ impl Report {
                 "NOT OPTIMIZED: the figures of a debug build are meaningless",
             ),
             (self.interrupted, "INTERRUPTED: parts that were not measured are missing"),
-            (self.expired, "the token has expired; it is validated at the time of its issue"),
+            (self.expired, "the token has expired; it is validated as of the time of its issue"),
         ];
         let warnings = warnings.into_iter().filter(|(holds, _)| *holds);
         warnings.map(|(_, warning)| warning.to_owned()).chain(self.noise()).collect()
     }
 
-    /// Claims that the machine was too busy for. Every validation contains the bare check, so a shorter
-    /// validation shows the error of the measurement.
+    /// Returns a warning for each figure that is unreliable because the machine was busy. Every
+    /// validation includes the bare check, so a validation that is faster than the bare check shows
+    /// a measurement error.
     fn noise(&self) -> Vec<String> {
         let mut noise = Vec::new();
         for validation in &self.validations {
@@ -135,7 +136,7 @@ impl Report {
             let cold = validation.case(COLD).and_then(|case| case.to_bare);
             if let Some(cold) = cold.filter(|cold| cold.p10 < 1.0) {
                 noise.push(format!(
-                    "TOO NOISY for the cost of {algorithm} beside the bare check: a cold validation includes \
+                    "TOO NOISY to compare a cold validation with the bare check of {algorithm}: it includes \
                      that check and cannot be faster, but the ratio is {}. Use an idle machine or more --rounds",
                     ratio(cold)
                 ));
@@ -248,7 +249,7 @@ mod tests {
         assert_eq!(said([19e3, 20e3, 21e3], [1.05, 1.1, 1.2]), "");
         let noisy = said([60e3, 70e3, 90e3], [1.05, 1.1, 1.2]);
         assert!(noisy.contains("NOISY") && noisy.contains("60 µs to 90 µs"), "{noisy}");
-        // A cold validation that is shorter than the check in it.
+        // A cold validation that is faster than the bare check, which it includes.
         let below = said([19e3, 20e3, 21e3], [0.96, 1.02, 1.2]);
         assert!(below.contains("TOO NOISY") && below.contains("1.02 (0.96 to 1.2)"), "{below}");
     }

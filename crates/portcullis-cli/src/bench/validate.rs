@@ -1,4 +1,4 @@
-//! Validations of one token by case, by number of threads, and by number of distinct tokens.
+//! Measures validations by case, by number of threads, and by number of distinct tokens.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -22,10 +22,11 @@ pub(super) const NEW: &str = "new tokens, cache on";
 pub(super) const WARM: &str = "warm";
 pub(super) const PEER: &str = "jsonwebtoken";
 
-/// A token cache in bytes that evicts each token before it repeats.
+/// The size of a token cache, in bytes, that evicts each token before the token is validated again.
 const TINY_CACHE: usize = 64 * 1024;
 
-/// Number of tokens that repeat beyond the tiny cache.
+/// The number of distinct tokens that are validated in turn, which is more than the tiny cache
+/// holds.
 const NEW_TOKENS: usize = 512;
 
 fn validate(auth: &Authenticator, headers: &HeaderMap) {
@@ -35,7 +36,8 @@ fn validate(auth: &Authenticator, headers: &HeaderMap) {
     }
 }
 
-/// One token: the bare check, validations with and without the token cache, and jsonwebtoken.
+/// Measures one token: the bare check, validations with and without the token cache, and
+/// jsonwebtoken.
 pub(super) async fn one(
     material: &mut Material,
     rounds: u64,
@@ -90,7 +92,7 @@ fn case_report(case: &Measured, all: &[Measured]) -> CaseReport {
     }
 }
 
-/// Validations per second with 1, 2, … threads, cold and warm.
+/// Measures the validations per second with each number of threads, cold and warm.
 pub(super) async fn threads(
     material: &Material,
     numbers: &[usize],
@@ -122,7 +124,8 @@ pub(super) async fn threads(
         .collect())
 }
 
-/// Each thread validates its own part of the tokens, like a connection.
+/// Returns the validations per second of all threads. The threads begin with different tokens, as
+/// if each served its own connection.
 fn rate(auth: &Authenticator, headers: &[HeaderMap], threads: usize) -> f64 {
     const TIME: Duration = Duration::from_millis(20);
     let start = Barrier::new(threads);
@@ -143,7 +146,7 @@ fn rate(auth: &Authenticator, headers: &[HeaderMap], threads: usize) -> f64 {
     })
 }
 
-/// A warm validation, by the number of distinct tokens in turn.
+/// Measures a warm validation by the number of distinct tokens, which are validated in turn.
 pub(super) async fn distinct(
     material: &mut Material,
     numbers: &[usize],
@@ -156,7 +159,7 @@ pub(super) async fn distinct(
     let numbers: Vec<_> = numbers.iter().copied().filter(|n| *n <= headers.len()).collect();
     let mut auths = Vec::new();
     for _ in &numbers {
-        // Each has validated every token, and keeps those that fit in its cache.
+        // Each authenticator has validated every token, and its cache holds the tokens that fit.
         auths.push(material.authenticator(CACHE).await?);
     }
     let ats = vec![Cell::new(0); numbers.len()];

@@ -60,8 +60,8 @@ fn report_environment(variables: &Variables<'_>) {
     }
 }
 
-/// Reads the keys of a file once. A service reads its file again for an unknown `kid`; here that would
-/// make a batch wait, and a pipe cannot be read twice.
+/// Reads the keys of a file once. A service reads its file again for an unknown `kid`. In this
+/// command, a second read would delay a batch, and a pipe cannot be read twice.
 fn from_file(path: &str, allowed: &[Algorithm]) -> Result<KeySet, Failure> {
     let unusable = |reason: &dyn Error| Failure::no_keys(format!("--jwks: {path}: {reason}"));
     let document = fs::read_to_string(path).map_err(|error| unusable(&error))?;
@@ -118,7 +118,7 @@ fn whole_policy(text: &str) -> Result<Policy, Failure> {
     Ok(policy)
 }
 
-/// Returns the service's error text, followed by the options that set the same settings here.
+/// Returns the service's error text, followed by the command's options for the same settings.
 fn explain(error: &ConfigError) -> Failure {
     let options: Vec<_> = match error {
         ConfigError::Missing { setting, .. } | ConfigError::Invalid { setting, .. } => {

@@ -70,8 +70,8 @@ impl Judge {
     }
 }
 
-/// A request with an Authorization header and nothing else. Not an [`http::HeaderMap`], which would
-/// reject some bytes before the [`Authenticator`](portcullis::Authenticator) sees them.
+/// A request with an Authorization header and nothing else. It is not an [`http::HeaderMap`], which
+/// would reject some bytes before the [`Authenticator`](portcullis::Authenticator) reads them.
 pub(crate) struct Request(Vec<u8>);
 
 impl Request {
@@ -96,7 +96,7 @@ impl RequestView for Request {
     }
 }
 
-/// A clock whose wall time is fixed. Its monotonic time advances, as fetches need it.
+/// A clock whose wall time is fixed. Its monotonic time advances, since fetches depend on it.
 #[derive(Debug)]
 pub(crate) struct StoppedClock {
     now: SystemTime,

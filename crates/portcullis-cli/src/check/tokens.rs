@@ -10,7 +10,7 @@ use crate::lines::{Line, Lines};
 /// A token as given, not yet parsed.
 pub(crate) struct Token {
     pub(crate) place: Place,
-    /// Any bytes, as in a request.
+    /// The bytes of the token, which need not be UTF-8, as in a request.
     pub(crate) text: Vec<u8>,
     /// Whether the scheme `Bearer` preceded the token.
     pub(crate) bearer_prefix: bool,
@@ -42,7 +42,8 @@ pub(crate) fn tokens(
     }))
 }
 
-/// A truncated line is validated like any other: it is longer than the maximum length of a token.
+/// Returns the token of a line. A truncated line is validated, too, and rejected: it is still
+/// longer than the maximum length of a token.
 fn on_standard_input(line: io::Result<Line>) -> Result<Token, Failure> {
     let line = line.map_err(|error| Failure::wrong(format!("standard input: {error}")))?;
     Ok(Token::new(Place::Line(line.number), &line.text))

@@ -79,7 +79,8 @@ impl From<&Refusal> for Verdict {
             status: refusal.status().as_u16(),
             rule: refusal.rule(),
             reason: refusal.reason().to_string(),
-            // The reason says only that no answer came; the source says why the fetch failed.
+            // The reason contains only that no response came; the cause of the failed fetch is in
+            // the source.
             error: refusal
                 .source()
                 .filter(|_| is_undecided(kind))
@@ -93,14 +94,14 @@ impl From<&Refusal> for Verdict {
     }
 }
 
-/// Returns whether a fetch that failed, or that a budget prevented, would have decided the token.
+/// Returns whether the verdict depends on a fetch that failed or that a budget prevented.
 fn is_undecided(kind: RefusalKind) -> bool {
     use RefusalKind::{KeyBudgetSpent, KeysUnavailable, RevocationUnavailable};
     matches!(kind, KeysUnavailable | KeyBudgetSpent | RevocationUnavailable)
 }
 
-/// Returns the service's remedy. For undecided tokens it refers to the service's log, which does not
-/// exist here.
+/// Returns the service's remedy, except for undecided tokens: their remedy refers to the service's
+/// log, which the command does not have.
 fn remedy(refusal: &Refusal) -> &'static str {
     if is_undecided(refusal.kind()) {
         "try again when the issuer is reachable"

@@ -1,5 +1,5 @@
-// Shows the values of a plot at the pointer or by the arrow keys. The values come from the table below
-// the plot.
+// Shows the values of a plot at the pointer, or at the position chosen with the arrow keys. The
+// values come from the table below the plot.
 for (const figure of document.querySelectorAll('.plot')) {
   const drawing = figure.querySelector('.drawing');
   const output = figure.querySelector('.values');

@@ -36,7 +36,7 @@ pub(super) fn names(claims: &Map<String, Value>, claim: &str) -> Vec<String> {
     }
 }
 
-/// Returns why a variable cannot hold this name, if so.
+/// Returns why an environment variable cannot contain this name, or `None` if it can.
 pub(super) fn unwritable(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.chars().any(|it| it.is_whitespace() || ",'\"".contains(it)) {
         return Some(
@@ -46,7 +46,7 @@ pub(super) fn unwritable(name: &str) -> Option<&'static str> {
     (output::line(name) != name).then_some("cannot be a setting: it contains hidden characters")
 }
 
-/// Returns why a service must not use this name as its audience, if so.
+/// Returns why a service must not use this name as its audience, or `None` if it may.
 pub(super) fn unfit(
     name: &str,
     profile: &Profile,

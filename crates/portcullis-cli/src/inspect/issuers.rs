@@ -1,8 +1,9 @@
-//! Detects the issuer of a token, as a profile: by its URL, or by claims that only its tokens have.
+//! Detects the profile of a token's issuer, by the issuer's URL or by claims that only its tokens
+//! have.
 
 use serde_json::{Map, Value};
 
-/// Host names; with a leading dot, suffixes of host names.
+/// Host names and their profiles. A name with a leading dot is a suffix of host names.
 const HOSTS: &[(&str, &str)] = &[
     (".auth0.com", "auth0"),
     (".okta.com", "okta"),
@@ -18,7 +19,7 @@ const HOSTS: &[(&str, &str)] = &[
     ("accounts.google.com", "google-identity"),
 ];
 
-/// Prefixes of host names.
+/// Prefixes of host names, and their profiles.
 const BEGINNINGS: &[(&str, &str)] = &[
     ("cognito-idp.", "cognito"),
     ("clerk.", "clerk"),
@@ -26,7 +27,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("oidc.eks.", "kubernetes"),
 ];
 
-/// Segments of an issuer's path.
+/// Segments of an issuer's path, and their profiles.
 const PATHS: &[(&str, &str)] = &[
     ("/realms/", "keycloak"),
     ("/application/o/", "authentik"),

@@ -7,7 +7,8 @@ use super::{audiences, issuers};
 /// A lifetime above this, in seconds, is noted as long.
 const LONG: u64 = 24 * 60 * 60;
 
-/// Larger numbers are taken for milliseconds: as seconds, this is the year 5138.
+/// The maximum time that is taken for seconds: it is in the year 5138. Larger numbers are taken for
+/// milliseconds.
 const MILLISECONDS: u64 = 100_000_000_000;
 
 pub(super) fn notes(
@@ -89,7 +90,8 @@ fn about_time(claims: &Map<String, Value>, now: u64, notes: &mut Vec<String>) {
 fn about_kind(header: &Map<String, Value>, claims: &Map<String, Value>, notes: &mut Vec<String>) {
     let says = |name: &str, value: &str| claims.get(name) == Some(&Value::from(value));
     let is_access_token = issuers::is_typed(header) || says("typ", "Bearer");
-    // Some issuers put these claims into access tokens too, which another claim then identifies.
+    // These claims mark ID tokens, but some issuers put them into access tokens, too. Another claim
+    // then identifies the access token.
     let carried: &[&str] = match issuers::profiles(header, claims) {
         ["authentik"] if claims.contains_key("uid") => &["nonce", "at_hash"],
         ["entra-b2c"] if claims.contains_key("azp") => &["nonce"],

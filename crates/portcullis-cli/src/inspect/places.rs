@@ -3,7 +3,7 @@
 use portcullis::Profile;
 use serde_json::{Map, Value};
 
-/// The paths to add to a profile, and the paths that are read then.
+/// The paths to add to a profile, and the paths that the resulting settings read.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     pub(super) scopes_at: Option<Vec<String>>,
@@ -63,8 +63,8 @@ fn elsewhere(claims: &Map<String, Value>, read: &[Vec<&str>]) -> Vec<Vec<String>
     paths
 }
 
-/// Returns whether the roles at this path may be this API's. Groups are organisational, and a client's roles
-/// apply to that client.
+/// Returns whether the roles at this path may be roles for this API. Groups describe the
+/// organisation, and a client's roles apply only to that client.
 fn is_for(path: &[String], claims: &Map<String, Value>, audience: &str) -> bool {
     match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["groups"] | ["permissions"] => false,

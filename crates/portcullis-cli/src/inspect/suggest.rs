@@ -1,5 +1,5 @@
-//! Suggests the settings of a service that accepts tokens like this one and rejects the issuer's ID tokens,
-//! or says why there are none.
+//! Suggests the settings of a service that accepts tokens like the given one and rejects the
+//! issuer's ID tokens, or explains why it suggests nothing.
 
 use std::fmt;
 

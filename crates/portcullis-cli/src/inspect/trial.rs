@@ -1,5 +1,5 @@
-//! Tries settings: an [`Authenticator`](portcullis::Authenticator) with them validates a copy of the token,
-//! signed with a temporary key.
+//! Tries settings: an [`Authenticator`](portcullis::Authenticator) with these settings validates a
+//! copy of the token that is signed with a temporary key.
 
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ impl Trial {
         let signed = format!("{header}.{}", std::str::from_utf8(payload).ok()?);
         let signature = URL_SAFE_NO_PAD.encode(self.key.sign(signed.as_bytes()).as_ref());
         let secs = |name: &str| claims.get(name).and_then(Value::as_f64).map(|secs| secs as u64);
-        // The first second at which the time claims hold, if there is one.
+        // The first second at which all time claims are valid, if such a second exists.
         let from = secs("iat").into_iter().chain(secs("nbf")).max();
         let at = from.or_else(|| Some(secs("exp")?.saturating_sub(1))).unwrap_or_default();
         Some(Copy { text: format!("{signed}.{signature}"), at: at.min(LAST_SECOND) })

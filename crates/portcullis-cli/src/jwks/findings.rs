@@ -97,8 +97,8 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
         add(
             Level::Note,
             "one key: the next key is not published ahead of its use".to_owned(),
-            "services fetch again for an unknown `kid`, at most once per cooldown (default 30 s); verifiers \
-             that only refetch by time need the next key published max-age ahead",
+            "services fetch again for an unknown `kid`, at most once per cooldown (default 30 s); for verifiers \
+             that refetch only by time, the issuer must publish the next key max-age before it signs",
         );
     }
     found
@@ -109,7 +109,7 @@ pub(super) fn secs(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
-/// Returns whether an `Expires` is in the past. An invalid date is (RFC 9111 §5.3).
+/// Returns whether an `Expires` is in the past. An invalid date counts as past (RFC 9111 §5.3).
 fn is_past(expires: &str) -> bool {
     let now = SystemClock::new().now();
     !httpdate::parse_http_date(expires).is_ok_and(|date| date > now)

@@ -37,7 +37,8 @@ pub(crate) struct Answer {
     pub(super) expires: Option<String>,
     /// Whether the response has a validator, so that conditional requests work.
     pub(super) etag: bool,
-    /// How far the server's clock is ahead of this machine's; negative if it is behind.
+    /// The seconds by which the server's clock is ahead of this machine's; negative if it is
+    /// behind.
     pub(super) date_off_secs: Option<i64>,
 }
 

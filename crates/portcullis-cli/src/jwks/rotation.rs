@@ -1,4 +1,5 @@
-//! Assesses from the published key sets over time whether a rotation makes verifiers reject tokens.
+//! Compares the key sets that are published over time, and assesses whether a rotation makes
+//! verifiers reject tokens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::Examined;
 use super::findings::{Finding, Level};
 
-/// A key was published or withdrawn before the fetch at this time.
+/// A key that was published or withdrawn, and the time of the first fetch that showed the change.
 #[derive(Debug, Serialize)]
 pub(super) struct Change {
     pub(super) secs: f64,
@@ -16,22 +17,24 @@ pub(super) struct Change {
     pub(super) published: bool,
 }
 
-/// When each key was published, as observed.
+/// The observed times at which each key was published and withdrawn.
 #[derive(Debug, Default)]
 pub(super) struct Rotations {
     pub(super) changes: Vec<Change>,
     keys: BTreeMap<String, Seen>,
     looks: u64,
-    /// Fetches that failed.
+    /// The number of failed fetches.
     faults: u64,
     max_age: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    /// `None` if the key was in the first key set.
+    /// The time of the first fetch with the key, in seconds; `None` if the key was in the first key
+    /// set.
     from: Option<f64>,
-    /// `None` if the key is still published.
+    /// The time of the first fetch without the key, in seconds; `None` if the key is still
+    /// published.
     until: Option<f64>,
 }
 
@@ -66,8 +69,8 @@ impl Rotations {
         }
     }
 
-    /// Adds a finding for each withdrawn key. It must have been published together with its successor for
-    /// as long as verifiers may cache a set without the successor.
+    /// Adds a finding for each withdrawn key. The key must have been published together with its
+    /// successor for as long as verifiers may cache a key set without the successor.
     pub(super) fn judge(&self, jwks_ttl: u64, findings: &mut Vec<Finding>) {
         let mut add = |level, what, remedy: &'static str| {
             findings.push(Finding { level, what, remedy: remedy.into() });

@@ -47,7 +47,7 @@ struct Members<'a> {
     jwks: Option<&'a RawValue>,
     jws: Option<&'a RawValue>,
     algs: Option<&'a RawValue>,
-    /// The first error in the names.
+    /// The error about the first unknown or repeated member.
     fault: Option<String>,
 }
 
@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                     members.add(&name, value);
                 }
                 if ids > 1 {
-                    // With two ids, the answer gets the line number.
+                    // The answer to a line with several ids has the line number instead.
                     members.id = None;
                 }
                 Ok(members)

@@ -33,7 +33,8 @@ impl Stage {
             | TokenError::WrongType { .. }
             | TokenError::CriticalHeader
             | TokenError::UnencodedPayload => Self::Header,
-            // Length, parts and encoding. Claims are not checked here.
+            // The remaining errors are those of length, parts and encoding: claims are not checked
+            // here.
             _ => Self::Form,
         }
     }

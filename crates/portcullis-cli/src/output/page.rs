@@ -1,4 +1,4 @@
-//! A file for a result that takes time to work out.
+//! A file for a result that takes long to compute.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -7,9 +7,9 @@ use std::process;
 
 use crate::exit::Failure;
 
-/// A file to be written once there is a result. Its path is tried first, so that a wrong one costs no
-/// time. The file appears whole or not at all: until then an existing file keeps its content, and no
-/// other file exists.
+/// A file that is written when the result is complete. Its path is tested before the computation,
+/// so that an invalid path is reported at once. The complete file then replaces an existing file in
+/// one step. If the computation fails, an existing file keeps its content, and no new file remains.
 #[derive(Debug)]
 pub(crate) struct Page {
     option: &'static str,
@@ -19,9 +19,9 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Fails if the file cannot be written later. `option` is named in errors.
+    /// Tests whether the file can be written later. Errors name `option`.
     pub(crate) fn open(option: &'static str, path: &Path) -> Result<Self, Failure> {
-        // What a link points to is replaced, and not the link.
+        // The target of a symbolic link is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let mut page = Self { option, path, device: None };
         page.try_path().map_err(|error| page.failed(&error))?;
@@ -58,13 +58,14 @@ impl Page {
             fs::rename(&beside, &self.path)
         });
         if replaced.is_err() {
-            // The error that is reported is the first one.
+            // The original error is reported, not one of the cleanup.
             let _ = fs::remove_file(&beside);
         }
         replaced
     }
 
-    /// The temporary file, in the same folder, so that it can be renamed.
+    /// Returns the path of the temporary file, which is in the same folder so that it can be
+    /// renamed.
     fn beside(&self) -> PathBuf {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         self.path.with_file_name(format!(".{name}.{}.part", process::id()))

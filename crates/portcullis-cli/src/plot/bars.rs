@@ -14,7 +14,6 @@ pub(crate) struct Bar {
     pub(crate) kind: usize,
 }
 
-/// Renders horizontal bars.
 pub(crate) fn bars(what: &str, bars: &[Bar]) -> String {
     let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
     let mut html = format!("<div class=\"bars\" role=\"group\" aria-label=\"{}\">\n", escape(what));

@@ -6,7 +6,7 @@ use crate::document::escape;
 /// Number of line styles (color and dashes) in the style sheet.
 pub(super) const KINDS: usize = 4;
 
-/// Size in pixels, before the page scales the drawing to its width.
+/// The size of a drawing in pixels, before the page scales the drawing to the available width.
 #[derive(Debug)]
 pub(super) struct Size {
     name: &'static str,

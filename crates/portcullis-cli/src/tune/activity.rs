@@ -21,7 +21,7 @@ pub(super) struct Recorded {
     pub(super) summary: Summary,
 }
 
-/// The size of the file, and its means in seconds.
+/// The numbers of sessions and requests, and in seconds the time span and the means of the activity.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Summary {
     pub(super) sessions: u64,
@@ -95,7 +95,7 @@ fn no_time(session: &str, time: &str) -> &'static str {
     if time.contains(',') {
         "more than two columns; expected a session and a time"
     } else if seconds(session).is_some() {
-        "the time is not in seconds, but the session is a number; the session must be the first column"
+        "the time is not in seconds; the columns may be swapped: the session must come first, then the time"
     } else {
         "the time is not in seconds; write 12.5 or 1700000000 instead of a date"
     }
@@ -177,7 +177,7 @@ mod tests {
                 "a,2026-01-01T00:00:00Z\na,2026-01-01T00:01:00Z",
                 "line 1: the time is not in seconds",
             ),
-            ("0,alice\n90,alice", "line 1: the time is not in seconds, but the session"),
+            ("0,alice\n90,alice", "line 1: the time is not in seconds; the columns may be swapped"),
             ("session,time\na,0,x", "line 2: more than two"),
             ("a,0\na", "line 2"),
             ("a,0\na,yesterday", "line 2"),

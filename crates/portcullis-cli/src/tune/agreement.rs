@@ -109,7 +109,7 @@ struct Gate {
 }
 
 impl Gate {
-    /// A share: n·KL(simulated, model) ≤ odds.
+    /// Compares shares of n. They agree if n times their Kullback-Leibler divergence is at most `odds`.
     fn share(&self, name: &'static str, model: f64, of: Share) -> Comparison {
         let (simulated, all) = (of.value(), of.all as f64);
         // The closed forms are exact to 12 digits.
@@ -136,7 +136,7 @@ impl Gate {
         }
     }
 
-    /// A sum with this variance.
+    /// Compares sums, whose variance is `variance`.
     fn count(&self, name: &'static str, model: f64, sum: u64, variance: f64) -> Comparison {
         let (simulated, off) = (sum as f64, (sum as f64 - model).abs());
         let allowed = (2.0 * self.odds * variance).sqrt() + self.odds / 3.0;
@@ -144,7 +144,7 @@ impl Gate {
         Comparison { name, model, simulated, allowed, agrees: off <= allowed, deviations }
     }
 
-    /// The largest difference between a distribution and one of `values` simulated values.
+    /// Compares a distribution with that of `values` simulated values, by their largest difference.
     fn distribution(
         &self,
         name: &'static str,

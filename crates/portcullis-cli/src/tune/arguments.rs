@@ -39,9 +39,9 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) jwks_max_age: Option<f64>,
 
-    /// How long before the end of the TTL an instance refreshes its key set in the background, at a random
-    /// time from one to two times this value. 0: no background refresh. [default: a tenth of the TTL, at
-    /// most 30s]
+    /// Time before the end of the TTL at which an instance refreshes its key set in the background. Each
+    /// refresh is at a random time from one to two times this value. 0: no background refresh. [default: a
+    /// tenth of the TTL, at most 30s]
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) refresh_ahead: Option<f64>,
 
@@ -200,8 +200,8 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true, help_heading = "Goal")]
     pub(super) survive: Option<f64>,
 
-    /// Goal of --survive: the share of sessions, of those active at the end of the outage, that must not be
-    /// locked out, in percent, below 100.
+    /// Goal of --survive, in percent, below 100: of the sessions that are active at the end of the outage,
+    /// the share that must not be locked out.
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = positive, requires = "survive", help_heading = "Goal")]
     pub(super) survivors: f64,
 

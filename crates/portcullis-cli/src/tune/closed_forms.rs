@@ -74,8 +74,8 @@ pub(super) fn lag_exceeds(
     (rest.min(used) + older) / cycle
 }
 
-/// Of the sessions that are active at the end of an outage, the share whose token is older than
-/// `limit` by then. A token of age y at the start is young enough if y + D < limit. A session has a token of
+/// Of the sessions that are active at the end of an outage, the share whose token is then older than
+/// `limit`. A token of age y at the start is young enough if y + D < limit. A session has a token of
 /// age y > U only if it was inactive since.
 pub(super) fn tokens_older(
     limit: f64,
@@ -165,7 +165,7 @@ pub(super) fn keys_ended(
     1.0 - (1.0 - old) * (1.0 - restarted)
 }
 
-/// At least one of n independent losses: 1 − (1 − share)^n.
+/// The probability of at least one of n independent losses: 1 − (1 − share)^n.
 pub(super) fn any(share: f64, of: f64) -> f64 {
     1.0 - (1.0 - share).powf(of)
 }
@@ -196,7 +196,8 @@ fn unseen(age: f64, theta: f64, burst: f64, pause: f64) -> f64 {
     let (lambda, mu) = (1.0 / burst, 1.0 / pause);
     let root = ((lambda + theta - mu).powi(2) + 4.0 * lambda * mu).sqrt();
     let sum = lambda + theta + mu;
-    // The product of the roots is θμ. The root that needs no subtraction has no cancellation.
+    // `fast` is the root without a subtraction, which would cancel digits. The product of the roots is θμ, from
+    // which `slow` follows.
     let fast = -(sum + root) / 2.0;
     let slow = theta * mu / fast;
     let slow_part = (-theta - fast) / (slow - fast);
@@ -209,8 +210,9 @@ pub(super) fn clocks_beyond(secs: f64, skew: f64) -> f64 {
 }
 
 /// Of the requests with an unexpired token, the share that an instance rejects because its clock is wrong by
-/// more than the leeway (normally distributed): the integral over the ages y at which
-/// tokens are used of again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)), over that of again(y). A client that
+/// more than the leeway. Clocks are normally distributed. The share is the integral of
+/// again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)) over the ages y at which tokens are used, divided by the
+/// integral of again(y). A client that
 /// waits for a request to be rejected repeats it at age 0, which is one request for each `wait`.
 pub(super) fn refused_by_skew(
     expiry: f64,

@@ -72,8 +72,8 @@ impl MeasuredAt {
                 fetch: FETCH,
                 lookup: LOOKUP,
                 verify: VERIFY,
-                source: "the companion issuer on SQLite, from benches/RESULTS.md: a refresh; a status \
-                         list over a new connection, for any fetch; and an upper limit for an introspection. \
+                source: "the companion issuer on SQLite, from benches/RESULTS.md. Every fetch has the cost of a \
+                         status list over a new connection; that of an introspection is an upper limit. \
                          Other issuers need more: see --costs-of keycloak",
             },
             // The middle of the range of several runs on shared machines.
@@ -152,7 +152,7 @@ impl ValidationCosts {
             case.pointer("/nanos/median")?.as_f64()
         };
         let (Some(cold), Some(warm)) = (nanos("cold"), nanos("warm")) else {
-            return Err(wrong("not a report of `bench --json` with a validation".to_owned()));
+            return Err(wrong("not a report of `bench --json`: no cold and warm times".to_owned()));
         };
         let said = |at: &str| report.pointer(at).and_then(Value::as_str).unwrap_or("?");
         Ok(Self {

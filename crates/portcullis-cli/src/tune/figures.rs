@@ -18,7 +18,7 @@ pub(super) struct Figures {
     pub(super) lag_longest: f64,
     /// The share of revoked sessions whose token had expired.
     pub(super) without_lag: Figure,
-    /// Of the others.
+    /// The lags of the other revoked sessions.
     pub(super) lag_median: Figure,
     pub(super) lag_p99: Figure,
     pub(super) lag_max: f64,
@@ -35,13 +35,13 @@ pub(super) struct Figures {
     pub(super) recorded: Option<Replayed>,
     pub(super) fetches: Figure,
     pub(super) issuer_cores: f64,
-    /// In the busiest minute of the recorded requests.
+    /// The issuer cores in the busiest minute of the recorded requests.
     pub(super) busiest_cores: Option<f64>,
     pub(super) cache_hits: Figure,
     pub(super) validations: f64,
     pub(super) cpu_per_validation: f64,
     pub(super) cpu_per_validation_without_cache: f64,
-    /// Of the sessions that are active when the outage ends.
+    /// Shares of the sessions that are active when the outage ends.
     pub(super) tokens_ended: Figure,
     pub(super) keys_ended: Figure,
     pub(super) locked_out: Figure,

@@ -72,7 +72,7 @@ pub(super) struct Found {
     pub(super) fetch: Timing,
     pub(super) grant: Option<Timing>,
     pub(super) introspection: Option<Timing>,
-    /// Of the tokens that its client received.
+    /// The lifetime of the tokens that the client received.
     pub(super) token_lifetime: Option<f64>,
     /// Whether the issuer reports the client's own token as inactive.
     pub(super) may_not_ask: bool,

@@ -8,7 +8,7 @@ pub(super) struct Measured {
     pub(super) sessions: u64,
     /// Refreshes per second.
     pub(super) refreshes: f64,
-    /// Half the 95 % interval of the refreshes, if they were independent.
+    /// Half the width of the 95 % interval of `refreshes`, assuming independent refreshes.
     pub(super) refreshes_error: f64,
     /// The time from the revocation to the last accepted request. The true lag is up to a step longer.
     pub(super) lag_median: f64,

@@ -30,13 +30,13 @@ pub(super) struct Mechanism {
     /// Requests to the issuer per second, including refreshes and fetches.
     pub(super) issuer_requests: f64,
     pub(super) issuer_cores: f64,
-    /// In the busiest minutes of the recorded refreshes and requests.
+    /// The issuer cores in the busiest minutes of the recorded refreshes and requests.
     pub(super) busiest_cores: Option<f64>,
     /// The share of active sessions that the outage locks out of routes with this guarantee.
     pub(super) locked_out: f64,
     /// The same if clients reach the issuer and services do not, so only keys and lists get old.
     pub(super) in_partition: f64,
-    /// Without a simulation.
+    /// Whether the figures are closed forms without a simulation.
     pub(super) only_modelled: bool,
 }
 

@@ -95,8 +95,8 @@ impl Scenario {
         self.tokens_older(self.accepted_for(), outage)
     }
 
-    /// Of the sessions that are active at the end of an outage, the share that is rejected: their token
-    /// has expired, or the keys of the instance.
+    /// Of the sessions that are active at the end of an outage, the share that is rejected because their
+    /// token or the instance's keys have expired.
     pub(super) fn locked_out(&self, outage: f64) -> f64 {
         forms::either(self.tokens_ended(outage), self.keys_ended(outage))
     }

@@ -188,8 +188,8 @@ struct Outage {
 }
 
 impl Outage {
-    /// Over all requests at which an outage could end. A session that logs in during the outage has no
-    /// token.
+    /// Averages over all requests at which an outage could end. A session that logs in during the outage
+    /// has no token.
     fn average(tokens: &[Tokens<'_>], from: f64, scenario: &Scenario) -> Option<Self> {
         let (mut requests, mut ended, mut waiting, mut logging_in) = (0.0, 0.0, 0.0, 0.0);
         let idle = scenario.session_idle.map(|idle| idle.max(scenario.used_for()));

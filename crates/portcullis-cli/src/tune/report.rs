@@ -46,7 +46,7 @@ pub(super) struct Report {
     /// One for each of the one or two expiries.
     pub(super) settings: Vec<Figures>,
     pub(super) comparison: Option<Comparison>,
-    /// At the first expiry.
+    /// The login peak, computed with the first expiry.
     pub(super) login_peak: Option<LoginPeak>,
     /// What the routes of the service require.
     pub(super) guarantees: Guarantees,

@@ -8,7 +8,7 @@ pub(super) struct Scenario {
     pub(super) access_expiry: f64,
     pub(super) verifier: Verifier,
     pub(super) sessions: u64,
-    /// Of all services.
+    /// The instances of all services together.
     pub(super) instances: u64,
     /// Services per user request.
     pub(super) fan_out: u64,
@@ -138,7 +138,7 @@ impl Scenario {
         if self.kept_keys { 0.0 } else { self.restarted }
     }
 
-    /// The same without pauses.
+    /// The same scenario without pauses.
     pub(super) fn always_active(self) -> Self {
         Self { activity: Activity { pause: 0.0, ..self.activity }, ..self }
     }

@@ -148,9 +148,9 @@ fn recovery(load: &Load, scenario: &Scenario) -> String {
 /// The limit of what `max_stale` achieves in an outage without new tokens.
 fn stale_keys(scenario: &Scenario) -> String {
     format!(
-        "In a full outage no client gets a new token. From {} (expiry + leeway) on, no honest client has an \
-         accepted one, and stale keys mostly serve an attacker with a stolen signing key: a longer max_stale \
-         helps only in partitions",
+        "In a full outage no client gets a new token. After {} (expiry + leeway), the tokens of all honest \
+         clients have expired, and stale keys mostly serve an attacker with a stolen signing key: a longer \
+         max_stale helps only in partitions",
         duration(scenario.accepted_for())
     )
 }

@@ -1,4 +1,4 @@
-//! All combinations of some expiries and TTLs, and those of them that no other dominates.
+//! All combinations of some expiries and TTLs, with the best ones marked.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub(super) struct Point {
     pub(super) fetches: f64,
     pub(super) issuer_cores: f64,
     pub(super) locked_out: f64,
-    /// No other has a lower maximum of both bounds at no more issuer cores, or the same at fewer.
+    /// Whether every other point with a lower `worst` bound needs more issuer cores.
     pub(super) on_front: bool,
 }
 
@@ -38,7 +38,7 @@ impl Point {
         }
     }
 
-    /// The bound of whatever is revoked, a session or a key.
+    /// The larger of the two bounds: of revoked sessions and of withdrawn keys.
     fn worst(&self) -> f64 {
         self.lag_bound.max(self.key_lag_bound)
     }

@@ -20,8 +20,9 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
      when the token expires, or earlier by --refresh-early, while the session is active; otherwise when the session \
      becomes active. A lazy client refreshes when a request is rejected with 401, and repeats that request \
      with the new token.",
-    "With --activity the recorded requests decide. `By its means` is the closed form for exponential bursts \
-     and pauses with the means of the file; the two differ where the file's bursts are alike or coincide. \
+    "With --activity, the figures are those of the recorded requests. `By its means` is the closed form for \
+     exponential bursts and pauses with the same means as the file. It differs from the recorded figure if \
+     the file's bursts have similar lengths or coincide. \
      Curves over other expiries and outages use the means. The first token of a session counts as a login, \
      not as a refresh: it has a line of its own and is not in the issuer's cores (see --login-peak).",
     "After an outage, a session without a new token for --session-idle must log in instead of refreshing. Not \
@@ -102,8 +103,8 @@ pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revoc
     routes with the longest, usually those that rely on the expiry.";
 
 /// What the table of the sweep shows.
-pub(super) const FRONT: &str = "Settings of the sweep that no other dominates: no other has a lower maximum of both \
-    lags at no more issuer cores. TTLs beyond the issuer's max-age are left out.";
+pub(super) const FRONT: &str = "The best settings of the sweep: every setting with a lower lag bound (the longer one \
+    of sessions and keys) needs more issuer cores. TTLs beyond the issuer's max-age are left out.";
 
 /// Names and values, with the values aligned.
 fn write_lines<N: AsRef<str>>(f: &mut fmt::Formatter<'_>, lines: &[(N, String)]) -> fmt::Result {

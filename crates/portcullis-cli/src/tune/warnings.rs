@@ -7,7 +7,7 @@ use crate::units::{duration, number, percent};
 pub(super) const RARE: f64 = 1e-4;
 
 impl Report {
-    /// In the order of the report.
+    /// Returns the warnings in the order of the report.
     pub(super) fn warnings(&self) -> Vec<String> {
         let Some(first) = self.settings.first() else { return Vec::new() };
         let (scenario, has) = (&first.scenario, first.scenario.issuer_cores);

@@ -1,4 +1,5 @@
-// Controls Chromium by the DevTools protocol over two pipes: no library, and no port open to other users.
+// Controls Chromium by the DevTools protocol over two pipes. This needs no library, and opens no
+// port that other users could reach.
 
 import { spawn } from 'node:child_process';
 

@@ -135,8 +135,8 @@ pub(crate) fn claims(issuer: &str, changes: Value) -> Value {
     claims
 }
 
-/// Serves an issuer's metadata and keys over HTTP on this machine until the process ends. After `times`
-/// fetches of the keys, it answers 503 with `Retry-After: 60`.
+/// Serves an issuer's metadata and keys over HTTP on this machine until the process ends. After
+/// `times` fetches of the keys, the server answers 503 with `Retry-After: 60`.
 pub(crate) fn serve(key: &TestKey, times: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());

@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use portcullis_issuer::{Issuer, IssuerConfig, NewClient, RegisteredClient};
+use portcullis_issuer::{
+    ClientRight, ClientUpdate, Issuer, IssuerConfig, NewClient, RegisteredClient,
+};
 
 use super::time::rfc_3339;
 use super::{Outcome, database, require_database, with_issuer};
@@ -25,15 +28,27 @@ pub(super) enum Clients {
     Add(AddClient),
     /// List the clients
     List,
-    /// Give a client a new secret, and print it, this once; the old one counts no more
+    /// Replace a client's scopes, audiences, resource servers or rights
     ///
-    /// Tokens that the client has stay good until they expire. A client with keys has a secret in
-    /// their place from then on. For a change without a pause use keys: `clients set-keys`.
+    /// What is not named stays as it is. Tokens that the client has keep their scopes and audiences
+    /// until they expire.
+    ///
+    ///   portcullis-issuer clients update billing --scope orders:read --scope orders:write
+    ///   portcullis-issuer clients update api --resource-server https://api.example --no-rights
+    #[command(verbatim_doc_comment)]
+    Update(UpdateClient),
+    /// Give a client a new secret, and print it, this once; the old one is rejected from then on
+    ///
+    /// Tokens that the client has stay valid until they expire. A secret replaces the keys of a
+    /// client with keys.
     RotateSecret {
         /// The client's id
         id: String,
+        /// How long the old secret stays valid beside the new one, 30 days at most
+        #[arg(long, value_name = "SECS", default_value_t = 0)]
+        overlap_secs: u64,
     },
-    /// Give a client these public keys in the place of its old ones, or of its secret
+    /// Replace a client's public keys, or its secret, by these public keys
     ///
     /// To change keys without a pause, first set a file with both, and when the client signs with
     /// the new one, set a file with that alone.
@@ -43,20 +58,20 @@ pub(super) enum Clients {
         /// The file: a JSON Web Key Set, public keys only
         jwks: PathBuf,
     },
-    /// Let a client have no more tokens, and keep its name
+    /// Stop issuing tokens to a client, and keep its id
     ///
-    /// Those that it has are inactive to whoever introspects them. Apps that validate locally accept
-    /// them until they expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
+    /// Tokens that it has are inactive and revoked in the status list. Apps that validate by expiry
+    /// alone accept them until then (IDENTSPHERE_ACCESS_EXPIRY_SECS).
     Disable {
         /// The client's id
         id: String,
     },
-    /// Let a disabled client have tokens again
+    /// Issue tokens to a disabled client again
     Enable {
         /// The client's id
         id: String,
     },
-    /// Forget a client; its tokens fare as those of a disabled one
+    /// Remove a client; its tokens are revoked, also if its id is added again
     Remove {
         /// The client's id
         id: String,
@@ -70,13 +85,71 @@ pub(super) struct AddClient {
     /// A scope that its tokens may have; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// An API that it may ask tokens for, by `resource`; may be repeated. Without one, those of
+    /// An API that it may request tokens for, by `resource`; may be repeated. Without one, those of
     /// IDENTSPHERE_AUDIENCES
     #[arg(long = "audience", value_name = "AUDIENCE")]
     audiences: Vec<String>,
-    /// A file with its public keys, a JSON Web Key Set, in the place of a secret
+    /// The identifier of an API that it is: it may introspect tokens for that audience; may be
+    /// repeated
+    #[arg(long = "resource-server", value_name = "AUDIENCE")]
+    resource_servers: Vec<String>,
+    /// A right beyond tokens in its own name: introspect-all, continue-sessions, exchange-tokens;
+    /// may be repeated
+    #[arg(long = "right", value_name = "RIGHT")]
+    rights: Vec<ClientRight>,
+    /// A file with its public keys, a JSON Web Key Set, instead of a secret
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UpdateClient {
+    /// The client's id
+    id: String,
+    /// A scope that its tokens may have, instead of those before; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// No scopes
+    #[arg(long, conflicts_with = "scopes")]
+    no_scopes: bool,
+    /// An API that it may request tokens for, instead of those before; may be repeated
+    #[arg(long = "audience", value_name = "AUDIENCE")]
+    audiences: Vec<String>,
+    /// Those of IDENTSPHERE_AUDIENCES
+    #[arg(long, conflicts_with = "audiences")]
+    no_audiences: bool,
+    /// The identifier of an API that it is, instead of those before; may be repeated
+    #[arg(long = "resource-server", value_name = "AUDIENCE")]
+    resource_servers: Vec<String>,
+    /// No resource servers
+    #[arg(long, conflicts_with = "resource_servers")]
+    no_resource_servers: bool,
+    /// A right, instead of those before: introspect-all, continue-sessions, exchange-tokens; may be
+    /// repeated
+    #[arg(long = "right", value_name = "RIGHT")]
+    rights: Vec<ClientRight>,
+    /// No rights
+    #[arg(long, conflicts_with = "rights")]
+    no_rights: bool,
+}
+
+impl UpdateClient {
+    fn changes(self) -> ClientUpdate {
+        let mut update = ClientUpdate::new();
+        if self.no_scopes || !self.scopes.is_empty() {
+            update = update.scopes(self.scopes);
+        }
+        if self.no_audiences || !self.audiences.is_empty() {
+            update = update.audiences(self.audiences);
+        }
+        if self.no_resource_servers || !self.resource_servers.is_empty() {
+            update = update.resource_servers(self.resource_servers);
+        }
+        if self.no_rights || !self.rights.is_empty() {
+            update = update.rights(self.rights);
+        }
+        update
+    }
 }
 
 pub(super) async fn run(command: Clients, config: IssuerConfig) -> Outcome {
@@ -94,14 +167,25 @@ async fn work(command: Clients, issuer: &Issuer) -> Outcome {
                 println!("{}", line(&client));
             }
         }
-        Clients::RotateSecret { id } => {
-            let secret = issuer.rotate_client_secret(&id).await?;
-            println!("{id} has a new secret, and the old one counts no more");
+        Clients::Update(client) => {
+            let id = client.id.clone();
+            issuer.update_client(&id, client.changes()).await?;
+            println!("updated {id}; its tokens keep their scopes and audiences until they expire");
+        }
+        Clients::RotateSecret { id, overlap_secs } => {
+            let overlap = Duration::from_secs(overlap_secs);
+            let secret = issuer.rotate_client_secret_with_overlap(&id, overlap).await?;
+            match overlap_secs {
+                0 => println!("{id} has a new secret, and the old one is rejected"),
+                secs => {
+                    println!("{id} has a new secret, and the old one is valid for {secs} s more")
+                }
+            }
             println!("secret: {secret}");
         }
         Clients::SetKeys { id, jwks } => {
             issuer.set_client_keys(&id, &read(&jwks)?).await?;
-            println!("{id} has these keys, and what it had before counts no more");
+            println!("{id} has these keys, and its former credential is rejected");
         }
         Clients::Disable { id } => {
             issuer.disable_client(&id).await?;
@@ -120,7 +204,11 @@ async fn work(command: Clients, issuer: &Issuer) -> Outcome {
 }
 
 async fn add(issuer: &Issuer, client: AddClient) -> Outcome {
-    let mut new = NewClient::new(&client.id).scopes(client.scopes).audiences(client.audiences);
+    let mut new = NewClient::new(&client.id)
+        .scopes(client.scopes)
+        .audiences(client.audiences)
+        .resource_servers(client.resource_servers)
+        .rights(client.rights);
     if let Some(path) = client.jwks {
         new = new.keys(read(&path)?);
     }
@@ -142,7 +230,19 @@ fn line(client: &RegisteredClient) -> String {
         None => format!("since {}", rfc_3339(client.created_at)),
     };
     let (method, scopes) = (client.auth_method(), client.scopes.join(" "));
-    format!("{}\t{state}\t{method}\taudiences={audiences}\tscope={scopes}", client.id)
+    let mut line =
+        format!("{}\t{state}\t{method}\taudiences={audiences}\tscope={scopes}", client.id);
+    if !client.resource_servers.is_empty() {
+        line += &format!("\tresource-servers={}", client.resource_servers.join(","));
+    }
+    if !client.rights.is_empty() {
+        let rights: Vec<_> = client.rights.iter().map(|right| right.as_str()).collect();
+        line += &format!("\trights={}", rights.join(","));
+    }
+    if let Some(at) = client.old_secret_until() {
+        line += &format!("\told-secret-until={}", rfc_3339(at));
+    }
+    line
 }
 
 fn until_they_expire(issuer: &Issuer) -> String {

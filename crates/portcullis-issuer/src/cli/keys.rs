@@ -1,13 +1,27 @@
 //! `keys`: what tokens are signed with.
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
-use portcullis_issuer::{Issuer, IssuerConfig, KeyInfo, KeyState, SigningAlgorithm};
+use portcullis_issuer::{
+    Issuer, IssuerConfig, KeyEncryptionKey, KeyInfo, KeyState, SigningAlgorithm,
+};
 
 use super::time::rfc_3339;
 use super::{Outcome, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
+    /// Encrypt all that is encrypted at rest under another key-encryption key
+    ///
+    /// Stop every issuer process first, and keep a backup of database and old key. Then start them
+    /// with the new key, in IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE or in place of the old file. Sessions
+    /// and refresh tokens go on.
+    Rekey {
+        /// A file with the base64 of the new key's 32 bytes; made if it is absent
+        #[arg(long, value_name = "FILE")]
+        new_key_file: PathBuf,
+    },
     /// List all keys, the newest first, with what becomes of them
     List,
     /// Publish a new key now; it signs as soon as every verifier can know it
@@ -47,6 +61,10 @@ pub(super) async fn run(command: Keys, mut config: IssuerConfig) -> Outcome {
     require_database(&config)?;
     match command {
         Keys::List => with_issuer(config, list).await,
+        Keys::Rekey { new_key_file } => {
+            let new = KeyEncryptionKey::read_or_create(&new_key_file)?;
+            with_issuer(config, async |issuer| rekey(issuer, &new, &new_key_file).await).await
+        }
         Keys::Rotate { algorithm, now } => {
             config.signing_algorithm = algorithm.or(config.signing_algorithm);
             let rotate = async |issuer: &Issuer| rotate(issuer, now).await;
@@ -90,6 +108,13 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
     {
         println!("{} ({}): {}", old.kid, old.algorithm, state(old));
     }
+    Ok(())
+}
+
+async fn rekey(issuer: &Issuer, new: &KeyEncryptionKey, file: &Path) -> Outcome {
+    issuer.rekey(new).await?;
+    println!("everything is encrypted under the key in {}", file.display());
+    println!("start the issuer with it: the old key opens nothing any more, but backups");
     Ok(())
 }
 

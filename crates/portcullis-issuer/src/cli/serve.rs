@@ -21,7 +21,22 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     if let Some(address) = config.metrics_listen {
         metrics::serve(address).await?;
     }
+    let probes = match config.health_listen {
+        Some(address) => Some(TcpListener::bind(address).await.map_err(|error| {
+            format!(
+                "cannot answer health probes on {address}: {error}. Check IDENTSPHERE_HEALTH_LISTEN"
+            )
+        })?),
+        None => None,
+    };
     with_issuer(config, async |issuer| {
+        if let Some(listener) = probes {
+            let probed = issuer.clone();
+            // Until the process ends: `/readyz` must fail while it stops.
+            tokio::spawn(
+                async move { probed.serve_probes(listener, std::future::pending()).await },
+            );
+        }
         let config = issuer.config();
         let address = listener.local_addr()?;
         tracing::info!(

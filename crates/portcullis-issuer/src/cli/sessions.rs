@@ -13,13 +13,18 @@ pub(super) enum Sessions {
         /// What the user logs in with
         user: String,
     },
-    /// End all of a user's sessions
+    /// End all sessions of a user, or of all users
     ///
-    /// Refreshing fails at once. Apps that validate locally accept the access tokens that are out
-    /// there until they expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
+    /// Refreshing fails at once. Apps that follow the status lists, or introspect, reject the access
+    /// tokens at once; apps that validate by expiry alone accept them until they expire
+    /// (IDENTSPHERE_ACCESS_EXPIRY_SECS).
     End {
         /// What the user logs in with
-        user: String,
+        #[arg(required_unless_present = "all")]
+        user: Option<String>,
+        /// The sessions of all users
+        #[arg(long, conflicts_with = "user")]
+        all: bool,
     },
 }
 
@@ -29,9 +34,10 @@ pub(super) async fn run(command: Sessions, config: IssuerConfig) -> Outcome {
         Sessions::List { user } => {
             with_issuer(config, async |issuer| list(issuer, &user).await).await
         }
-        Sessions::End { user } => {
+        Sessions::End { user: Some(user), .. } => {
             with_issuer(config, async |issuer| end(issuer, &user).await).await
         }
+        Sessions::End { user: None, .. } => with_issuer(config, end_all).await,
     }
 }
 
@@ -54,6 +60,13 @@ async fn end(issuer: &Issuer, user: &str) -> Outcome {
     let ended = issuer.end_sessions_of(user).await?.ok_or_else(|| nobody(user))?;
     let expiry = issuer.config().access_expiry.as_secs();
     println!("ended {ended} of {user}'s sessions; their access tokens expire within {expiry} s");
+    Ok(())
+}
+
+async fn end_all(issuer: &Issuer) -> Outcome {
+    let ended = issuer.end_all_sessions().await?;
+    let expiry = issuer.config().access_expiry.as_secs();
+    println!("ended {ended} sessions of all users; their access tokens expire within {expiry} s");
     Ok(())
 }
 

@@ -1,18 +1,43 @@
 //! `users`: who can log in.
 
+mod accounts;
+
 use std::io::BufRead as _;
 
 use clap::{Args, Subcommand};
-use portcullis_issuer::{Issuer, IssuerConfig, NewUser};
+use portcullis_issuer::{AccountInfo, Issuer, IssuerConfig, NewUser};
 
+use super::time::rfc_3339;
 use super::{Outcome, database, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Users {
     /// Add a user; without --password-stdin a password is made and printed
     Add(AddUser),
+    /// Add a user who sets the first password by a token that the notifier delivers
+    Invite(accounts::Invite),
     /// List the users
     List,
+    /// Set a user's password, and end all sessions of the user
+    ///
+    /// For a leaked password. Without --password-stdin a password is made and printed.
+    Passwd(accounts::SetPassword),
+    /// Let a user not log in any more, and end all sessions of the user
+    Disable(accounts::Name),
+    /// Let a user log in again
+    Enable(accounts::Name),
+    /// Delete a user, and end all sessions of the user
+    Remove(accounts::Name),
+    /// Replace a user's roles; the next access token has them
+    SetRoles(accounts::Names),
+    /// Replace a user's scopes; the next access token has them
+    SetScopes(accounts::Names),
+    /// Set the address where the notifier reaches a user
+    SetAddress(accounts::SetAddress),
+    /// Forget a user's second factor and recovery codes, when the app is lost
+    ResetSecondFactor(accounts::Name),
+    /// Admit codes of a user's second factor again, after 100 wrong ones
+    Unlock(accounts::Name),
 }
 
 #[derive(Debug, Args)]
@@ -25,31 +50,48 @@ pub(super) struct AddUser {
     /// A scope in the user's tokens; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
+    /// Where the notifier reaches the user, such as an email address
+    #[arg(long)]
+    address: Option<String>,
     /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
 }
 
 pub(super) async fn run(command: Users, config: IssuerConfig) -> Outcome {
-    match command {
-        Users::Add(user) => with_issuer(config, async |issuer| add(issuer, user).await).await,
-        Users::List => {
-            require_database(&config)?;
-            with_issuer(config, list).await
-        }
+    if let Users::Add(user) = command {
+        return with_issuer(config, async |issuer| add(issuer, user).await).await;
     }
+    require_database(&config)?;
+    with_issuer(config, async |issuer| match command {
+        Users::Add(_) => Ok(()),
+        Users::Invite(user) => accounts::invite(issuer, user).await,
+        Users::List => list(issuer).await,
+        Users::Passwd(user) => accounts::set_password(issuer, user).await,
+        Users::Disable(user) => accounts::disable(issuer, user).await,
+        Users::Enable(user) => accounts::enable(issuer, user).await,
+        Users::Remove(user) => accounts::remove(issuer, user).await,
+        Users::SetRoles(user) => accounts::set_roles(issuer, user).await,
+        Users::SetScopes(user) => accounts::set_scopes(issuer, user).await,
+        Users::SetAddress(user) => accounts::set_address(issuer, user).await,
+        Users::ResetSecondFactor(user) => accounts::reset_second_factor(issuer, user).await,
+        Users::Unlock(user) => accounts::unlock(issuer, user).await,
+    })
+    .await
 }
 
 async fn add(issuer: &Issuer, user: AddUser) -> Outcome {
     let (new, made) = if user.password_stdin {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line)?;
-        (NewUser::new(user.name, line.trim_end_matches(['\r', '\n'])), None)
+        (NewUser::new(user.name, read_password()?), None)
     } else {
         let (new, password) = NewUser::with_random_password(user.name)?;
         (new, Some(password))
     };
-    let added = issuer.add_user(new.roles(user.roles).scopes(user.scopes)).await?;
+    let mut new = new.roles(user.roles).scopes(user.scopes);
+    if let Some(address) = user.address {
+        new = new.address(address);
+    }
+    let added = issuer.add_user(new).await?;
     println!("added {} ({}) to {}", added.name, added.id, database(issuer.config()));
     if let Some(password) = made {
         println!("password: {password}");
@@ -57,10 +99,31 @@ async fn add(issuer: &Issuer, user: AddUser) -> Outcome {
     Ok(())
 }
 
+/// The first line of standard input.
+fn read_password() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 async fn list(issuer: &Issuer) -> Outcome {
-    for user in issuer.users().await? {
-        let (roles, scopes) = (user.roles.join(","), user.scopes.join(" "));
-        println!("{}\t{}\troles={roles}\tscope={scopes}", user.id, user.name);
+    for account in issuer.accounts().await? {
+        println!("{}", line(&account));
     }
     Ok(())
+}
+
+fn line(account: &AccountInfo) -> String {
+    let (roles, scopes) = (account.roles.join(","), account.scopes.join(" "));
+    let mut line = format!("{}\t{}\troles={roles}\tscope={scopes}", account.id, account.name);
+    if let Some(at) = account.disabled_at {
+        line += &format!("\tdisabled at {}", rfc_3339(at));
+    }
+    if let Some(awaits) = &account.awaits {
+        line += &format!("\tawaits {awaits}");
+    }
+    if account.wrong_codes >= 100 {
+        line += "\tsecond factor locked";
+    }
+    line
 }

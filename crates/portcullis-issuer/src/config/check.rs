@@ -1,9 +1,11 @@
-//! Which settings are refused, and why: whatever can be known without touching the file system.
+//! Rejects wrong settings, as far as they can be checked without the file system.
+
+mod edge;
+mod urls;
 
 use std::time::Duration;
 
-use url::{Host, Url};
-
+use self::urls::{check_cookie_domain, check_issuer, check_origin};
 use super::{IssuerConfig, PasswordCost};
 use crate::clock::secs;
 use crate::error::ConfigError;
@@ -13,21 +15,15 @@ const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 impl IssuerConfig {
     /// Everything that can be known to be wrong without touching the file system.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let issuer = check_issuer(&self.issuer)?;
+        let issuer = check_issuer(&self.issuer, self.dangerous_http_host.as_deref())?;
         for audience in &self.audiences {
             if audience.is_empty() || audience.contains(char::is_whitespace) {
                 let expected = "each audience must be a name without white space";
                 return Err(ConfigError::new("IDENTSPHERE_AUDIENCES", audience, expected));
             }
         }
-        if self.metrics_listen.is_some_and(|address| address == self.listen && address.port() != 0)
-        {
-            return Err(ConfigError::new(
-                "IDENTSPHERE_METRICS_LISTEN",
-                self.listen,
-                "it must not be what IDENTSPHERE_LISTEN is: metrics are nobody else's business",
-            ));
-        }
+        self.check_listeners()?;
+        self.check_proxies()?;
         if self.shutdown_delay.as_secs() > 300 {
             return Err(ConfigError::new(
                 "IDENTSPHERE_SHUTDOWN_DELAY_SECS",
@@ -36,7 +32,8 @@ impl IssuerConfig {
             ));
         }
         for origin in &self.trusted_origins {
-            check_origin("IDENTSPHERE_TRUSTED_ORIGINS", origin, "https://app.example.com")?;
+            let example = "https://app.example.com";
+            check_origin("IDENTSPHERE_TRUSTED_ORIGINS", origin, example, None)?;
         }
         let access = self.access_expiry;
         if access.subsec_nanos() != 0 || !(1..=86_400).contains(&access.as_secs()) {
@@ -89,6 +86,13 @@ impl IssuerConfig {
                 "it must be from 1 to 3600",
             ));
         }
+        if self.address_verification && self.notifier.is_none() {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_ADDRESS_VERIFICATION",
+                "on",
+                "it needs IDENTSPHERE_NOTIFIER, which delivers the tokens",
+            ));
+        }
         self.check_key_rotation()?;
         check_password_cost(self.password_cost)?;
         let days = self.audit_retention.as_secs() / 86_400;
@@ -111,6 +115,12 @@ impl IssuerConfig {
             ));
         }
         match &self.cookie_domain {
+            Some(domain) if self.narrow_tokens => Err(ConfigError::new(
+                "IDENTSPHERE_COOKIE_DOMAIN",
+                domain,
+                "a cookie for several hosts has one token for all of them, and \
+                 IDENTSPHERE_NARROW_TOKENS is on; set one of them",
+            )),
             Some(domain) => check_cookie_domain(domain, &issuer),
             None => Ok(()),
         }
@@ -162,74 +172,10 @@ fn check_password_cost(cost: PasswordCost) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn check_issuer(value: &str) -> Result<Url, ConfigError> {
-    // Verifiers compare the issuer byte for byte, and the well-known paths and cookies belong to
-    // a whole host: so no path, no trailing slash, no default port, no capitals.
-    check_origin("IDENTSPHERE_ISSUER", value, "https://auth.example.com")
-}
-
-/// Scheme and host, as a browser writes them in `Origin`.
-fn check_origin(name: &'static str, value: &str, example: &str) -> Result<Url, ConfigError> {
-    let wrong = |expected: String| ConfigError::new(name, value, expected);
-    let example = format!("for example {example}");
-    if value.contains('*') {
-        return Err(wrong(format!("nothing stands for several; list each, {example}")));
-    }
-    let url = Url::parse(value)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
-        .ok_or_else(|| wrong(format!("it must be an https URL, {example}")))?;
-    if url.scheme() == "http" && !is_loopback(&url) {
-        return Err(wrong(format!(
-            "http is accepted on a loopback host only (127.0.0.1, [::1], localhost); use https, \
-             {example}"
-        )));
-    }
-    let origin = url.origin().ascii_serialization();
-    if origin != value {
-        return Err(wrong(format!("it must be scheme and host only: {origin}")));
-    }
-    Ok(url)
-}
-
-/// The hosts whose keys verifiers fetch without TLS. Not `*.localhost`: that it never leaves the
-/// machine is up to the resolver.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// A browser drops a cookie whose domain does not cover the host that sets it (RFC 6265 5.3).
-fn check_cookie_domain(domain: &str, issuer: &Url) -> Result<(), ConfigError> {
-    let wrong =
-        |expected: String| Err(ConfigError::new("IDENTSPHERE_COOKIE_DOMAIN", domain, expected));
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let dotted = domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.');
-    if !dotted || !domain.chars().all(plain) {
-        return wrong(
-            "it must be a domain in small letters without a leading dot, for example example.com"
-                .to_owned(),
-        );
-    }
-    match issuer.host() {
-        Some(Host::Domain(host))
-            if host == domain
-                || host.strip_suffix(domain).is_some_and(|prefix| prefix.ends_with('.')) =>
-        {
-            Ok(())
-        }
-        _ => wrong(format!(
-            "browsers would drop the cookie: the issuer {issuer} is not in that domain"
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::header::FORWARDED;
+
     use super::*;
     use crate::config::DatabaseUrl;
     use crate::domain::keys::KeyEncryptionKey;
@@ -239,30 +185,6 @@ mod tests {
         config.check().unwrap();
         change(&mut config);
         config.check().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn an_issuer_is_an_https_origin() {
-        for right in ["https://a.example", "https://a.example:8443", "http://[::1]:80801"] {
-            assert_eq!(check_issuer(right).is_ok(), right != "http://[::1]:80801", "{right}");
-        }
-        for right in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:8080"] {
-            assert!(check_issuer(right).is_ok(), "{right}");
-        }
-        for (wrong, hint) in [
-            ("auth.example.com", "for example https://auth.example.com"),
-            ("ftp://auth.example.com", "must be an https URL"),
-            ("http://auth.example.com", "loopback host only"),
-            ("http://auth.localhost:8080", "loopback host only"),
-            ("https://auth.example.com/", "only: https://auth.example.com"),
-            ("https://Auth.Example.com:443/tenant", "only: https://auth.example.com"),
-            ("https://user:secret@auth.example.com", "only: https://auth.example.com"),
-        ] {
-            let message = refused(|config| config.issuer = wrong.to_owned());
-            assert!(message.starts_with("IDENTSPHERE_ISSUER is "), "{message}");
-            assert!(message.ends_with(hint) || message.contains(hint), "{message}");
-            assert!(!message.contains("secret"), "{message}");
-        }
     }
 
     #[test]
@@ -276,8 +198,27 @@ mod tests {
             ),
             (
                 refused(|config| config.metrics_listen = Some(config.listen)),
-                "IDENTSPHERE_METRICS_LISTEN is \"127.0.0.1:8080\": it must not be what \
-                 IDENTSPHERE_LISTEN is: metrics are nobody else's business",
+                "IDENTSPHERE_METRICS_LISTEN is \"127.0.0.1:8080\": it must not be the \
+                 address of IDENTSPHERE_LISTEN: metrics are for operators only",
+            ),
+            (
+                refused(|config| config.health_listen = Some(config.listen)),
+                "IDENTSPHERE_HEALTH_LISTEN is \"127.0.0.1:8080\": it must not be the address of \
+                 IDENTSPHERE_LISTEN",
+            ),
+            (
+                refused(|config| config.connections_per_address = 0),
+                "IDENTSPHERE_CONNECTIONS_PER_ADDRESS is \"0\": it must be from 1 to 896",
+            ),
+            (
+                refused(|config| config.client_address_header = Some(FORWARDED)),
+                "IDENTSPHERE_CLIENT_ADDRESS_HEADER is \"forwarded\": the elements of RFC 7239 are \
+                 not supported; name a header that has addresses only, such as X-Forwarded-For",
+            ),
+            (
+                refused(|config| config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]),
+                "IDENTSPHERE_TRUSTED_PROXIES is set without IDENTSPHERE_CLIENT_ADDRESS_HEADER; name \
+                 the header in which these proxies write the client's address",
             ),
             (
                 refused(|config| config.shutdown_delay = Duration::from_secs(301)),
@@ -307,6 +248,11 @@ mod tests {
                  864 s: 300 (a cached key set) + 60 (clock skew) + 900 (the last token) + 120 \
                  (twice the skew) = 1380 s. Rotate less often, or lower \
                  IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
+            ),
+            (
+                refused(|config| config.address_verification = true),
+                "IDENTSPHERE_ADDRESS_VERIFICATION is \"on\": it needs IDENTSPHERE_NOTIFIER, which \
+                 delivers the tokens",
             ),
             (
                 refused(|config| config.refresh_grace = Duration::from_secs(61)),
@@ -345,41 +291,6 @@ mod tests {
             ),
         ] {
             assert_eq!(message, expected);
-        }
-    }
-
-    #[test]
-    fn a_trusted_origin_is_one_and_no_wildcard() {
-        let with =
-            |origin: &str| refused(|config| config.trusted_origins = vec![origin.to_owned()]);
-        let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
-        for right in ["https://app.example.com", "http://localhost:3000", "https://[::1]:8443"] {
-            config.trusted_origins = vec![right.to_owned()];
-            config.check().unwrap();
-        }
-        for (wrong, hint) in [
-            ("*", "nothing stands for several; list each, for example https://app.example.com"),
-            ("null", "it must be an https URL, for example https://app.example.com"),
-            ("app.example.com", "it must be an https URL, for example https://app.example.com"),
-            ("https://*.example.com", "nothing stands for several; list each"),
-            ("http://app.example.com", "http is accepted on a loopback host only"),
-            ("https://app.example.com/", "scheme and host only: https://app.example.com"),
-            ("https://app.example.com:443", "scheme and host only: https://app.example.com"),
-        ] {
-            let message = with(wrong);
-            assert!(message.starts_with("IDENTSPHERE_TRUSTED_ORIGINS is "), "{message}");
-            assert!(message.contains(&format!("{wrong:?}")) && message.contains(hint), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_cookie_domain_covers_the_issuer_and_cannot_break_out_of_the_header() {
-        for right in ["example.com", "auth.example.com"] {
-            let issuer = check_issuer("https://auth.example.com").unwrap();
-            assert!(check_cookie_domain(right, &issuer).is_ok(), "{right}");
-        }
-        for wrong in [".example.com", "com", "ample.com", "example.com; Path=/", "EXAMPLE.com"] {
-            refused(|config| config.cookie_domain = Some(wrong.to_owned()));
         }
     }
 

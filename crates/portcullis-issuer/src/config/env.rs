@@ -1,35 +1,19 @@
-//! Settings from environment variables, through a look-up function: a test hands in a table,
-//! since changing the process's environment is unsafe.
+//! Settings from environment variables, through a look-up function: a test passes a table, because
+//! changing the process's environment is unsafe.
 
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{DatabaseUrl, IssuerConfig, SETTINGS};
+use super::{CONFIG_VARIABLE, DatabaseUrl, IssuerConfig, PREFIX, SETTINGS};
 use crate::domain::keys::KeyEncryptionKey;
+use crate::domain::network::NotANetwork;
 use crate::error::ConfigError;
+use crate::notify;
 
-const PREFIX: &str = "IDENTSPHERE_";
 const AN_ADDRESS: &str = "it must be an IP address and a port, for example 127.0.0.1:8080 or \
                           [::1]:8080 (host names are not looked up)";
 
 impl IssuerConfig {
-    /// Reads the settings from the environment and warns about `IDENTSPHERE_*` names that do not
-    /// exist.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] for a value that cannot be read. Values that do not fit together are
-    /// found by [`Issuer::open`](crate::Issuer::open).
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-        for (name, nearest) in unknown_settings(names) {
-            tracing::warn!(name, nearest, "there is no such setting; it is ignored");
-        }
-        Self::from_lookup(|name| {
-            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-        })
-    }
-
     /// Reads the settings through `lookup`. White space around a value does not belong to it, and
     /// an empty value is as good as none.
     ///
@@ -44,6 +28,7 @@ impl IssuerConfig {
         if let Some(issuer) = text("IDENTSPHERE_ISSUER") {
             config.issuer = issuer;
         }
+        config.dangerous_http_host = text("IDENTSPHERE_DANGEROUS_HTTP_HOST");
         let file = text("IDENTSPHERE_DATABASE");
         if let Some(url) = text("IDENTSPHERE_DATABASE_URL") {
             // The default is no choice, and stands in many a list of all settings.
@@ -62,15 +47,13 @@ impl IssuerConfig {
             ("IDENTSPHERE_AUDIENCES", &mut config.audiences),
             ("IDENTSPHERE_TRUSTED_ORIGINS", &mut config.trusted_origins),
         ] {
-            let separator = |c: char| c == ',' || c.is_whitespace();
-            let names = text(name).unwrap_or_default();
-            let names = names.split(separator).filter(|name| !name.is_empty());
-            *list = names.map(str::to_owned).collect();
+            *list = names(text(name));
         }
         if let Some(address) = read(text, "IDENTSPHERE_LISTEN", AN_ADDRESS)? {
             config.listen = address;
         }
         config.metrics_listen = read(text, "IDENTSPHERE_METRICS_LISTEN", AN_ADDRESS)?;
+        config.health_listen = read(text, "IDENTSPHERE_HEALTH_LISTEN", AN_ADDRESS)?;
         for (name, duration) in [
             ("IDENTSPHERE_SHUTDOWN_DELAY_SECS", &mut config.shutdown_delay),
             ("IDENTSPHERE_ACCESS_EXPIRY_SECS", &mut config.access_expiry),
@@ -108,6 +91,8 @@ impl IssuerConfig {
         for (name, limit) in [
             ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT", &mut config.attempts_per_account),
             ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS", &mut config.attempts_per_address),
+            ("IDENTSPHERE_REFRESHES_PER_SESSION", &mut config.refreshes_per_session),
+            ("IDENTSPHERE_CONNECTIONS_PER_ADDRESS", &mut config.connections_per_address),
         ] {
             if let Some(number) = read(text, name, a_number)? {
                 *limit = number;
@@ -115,25 +100,40 @@ impl IssuerConfig {
         }
         let a_header = "it must be the name of a header field, such as X-Forwarded-For";
         config.client_address_header = read(text, "IDENTSPHERE_CLIENT_ADDRESS_HEADER", a_header)?;
+        for network in names(text("IDENTSPHERE_TRUSTED_PROXIES")) {
+            let network = network.parse().map_err(|error: NotANetwork| {
+                ConfigError::new("IDENTSPHERE_TRUSTED_PROXIES", network, error.to_string())
+            })?;
+            config.trusted_proxies.push(network);
+        }
         if let Some(memory) = read(text, "IDENTSPHERE_PASSWORD_MEMORY_KIB", a_number)? {
             config.password_cost.memory_kib = memory;
         }
         if let Some(iterations) = read(text, "IDENTSPHERE_PASSWORD_ITERATIONS", a_number)? {
             config.password_cost.iterations = iterations;
         }
+        let a_mode = "it must be off, optional or required";
+        if let Some(mode) = read(text, "IDENTSPHERE_SECOND_FACTOR", a_mode)? {
+            config.second_factor = mode;
+        }
         if let Some(days) = read::<u32>(text, "IDENTSPHERE_AUDIT_DAYS", a_number)? {
             config.audit_retention = std::time::Duration::from_secs(u64::from(days) * 86_400);
         }
         config.cookie_domain = text("IDENTSPHERE_COOKIE_DOMAIN");
-        if let Some(switch) = text("IDENTSPHERE_REGISTRATION") {
-            config.registration = match switch.as_str() {
-                "on" => true,
-                "off" => false,
-                _ => {
-                    let expected = "it must be on or off";
-                    return Err(ConfigError::new("IDENTSPHERE_REGISTRATION", switch, expected));
-                }
+        for (name, switch) in [
+            ("IDENTSPHERE_NARROW_TOKENS", &mut config.narrow_tokens),
+            ("IDENTSPHERE_REGISTRATION", &mut config.registration),
+            ("IDENTSPHERE_ADDRESS_VERIFICATION", &mut config.address_verification),
+        ] {
+            *switch = match text(name).as_deref() {
+                None | Some("off") => false,
+                Some("on") => true,
+                Some(other) => return Err(ConfigError::new(name, other, "it must be on or off")),
             };
+        }
+        if let Some(setting) = text("IDENTSPHERE_NOTIFIER") {
+            let secret = text("IDENTSPHERE_NOTIFIER_SECRET");
+            config.notifier = Some(notify::from_setting(&setting, secret, &config.issuer)?);
         }
         Ok(config)
     }
@@ -144,7 +144,7 @@ pub(crate) fn unknown_settings(
     names: impl Iterator<Item = String>,
 ) -> Vec<(String, Option<&'static str>)> {
     names
-        .filter(|name| name.starts_with(PREFIX))
+        .filter(|name| name.starts_with(PREFIX) && name != CONFIG_VARIABLE)
         .filter(|name| SETTINGS.iter().all(|setting| setting.name != name))
         .map(|name| {
             let nearest = SETTINGS
@@ -156,6 +156,13 @@ pub(crate) fn unknown_settings(
             (name, nearest)
         })
         .collect()
+}
+
+/// Reads a list, whose items are separated by commas or white space.
+fn names(text: Option<String>) -> Vec<String> {
+    let separator = |c: char| c == ',' || c.is_whitespace();
+    let text = text.unwrap_or_default();
+    text.split(separator).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn read<T: FromStr>(
@@ -218,6 +225,12 @@ mod tests {
                 "IDENTSPHERE_SIGNING_ALGORITHM is \"HS256\": it must be ES256, EdDSA or RS256",
             ),
             (
+                "IDENTSPHERE_TRUSTED_PROXIES",
+                "10.0.0.1/8",
+                "IDENTSPHERE_TRUSTED_PROXIES is \"10.0.0.1/8\": an IP network is an address, or \
+                 the first address of a network and the length of its prefix, such as 10.0.0.0/8",
+            ),
+            (
                 "IDENTSPHERE_REGISTRATION",
                 "yes",
                 "IDENTSPHERE_REGISTRATION is \"yes\": it must be on or off",
@@ -259,7 +272,13 @@ mod tests {
 
     #[test]
     fn a_misspelt_name_gets_the_nearest_right_one() {
-        let names = ["PATH", "IDENTSPHERE_ISSUER", "IDENTSPHERE_AUDIENCE", "IDENTSPHERE_THE_MOON"];
+        let names = [
+            "PATH",
+            "IDENTSPHERE_ISSUER",
+            "IDENTSPHERE_CONFIG",
+            "IDENTSPHERE_AUDIENCE",
+            "IDENTSPHERE_THE_MOON",
+        ];
         let unknown = unknown_settings(names.iter().map(|name| (*name).to_owned()));
         assert_eq!(
             unknown,

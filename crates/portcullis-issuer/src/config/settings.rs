@@ -1,6 +1,12 @@
 //! The table of settings.
 
-/// One environment variable that the issuer reads.
+/// What the names of all variables begin with.
+pub(super) const PREFIX: &str = "IDENTSPHERE_";
+
+/// The variable that names the settings file. It is not a setting: a file cannot name another.
+pub const CONFIG_VARIABLE: &str = "IDENTSPHERE_CONFIG";
+
+/// One setting of the issuer: an environment variable, and a key of a settings file.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// The variable.
@@ -11,13 +17,21 @@ pub struct Setting {
     pub meaning: &'static str,
 }
 
-/// Every environment variable that the issuer reads.
+/// Every setting of the issuer. The keys of a settings file follow from the names
+/// ([`Setting::key`]).
 pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_ISSUER",
         default: "http://127.0.0.1:8080",
         meaning: "The issuer's own URL, scheme and host only: the `iss` of every token. https, \
                   except on a loopback host",
+    },
+    Setting {
+        name: "IDENTSPHERE_DANGEROUS_HTTP_HOST",
+        default: "",
+        meaning: "The one host, besides loopback hosts, that IDENTSPHERE_ISSUER may have with http, \
+                  such as a container's name. Everyone on that network can read passwords and \
+                  tokens, and browsers do not keep the cookies",
     },
     Setting {
         name: "IDENTSPHERE_LISTEN",
@@ -29,6 +43,20 @@ pub const SETTINGS: &[Setting] = &[
         default: "",
         meaning: "IP address and port to serve Prometheus metrics on, at /metrics; nowhere when it \
                   is not set",
+    },
+    Setting {
+        name: "IDENTSPHERE_HEALTH_LISTEN",
+        default: "",
+        meaning: "IP address and port to answer /healthz and /readyz on, besides \
+                  IDENTSPHERE_LISTEN: a probe there does not compete with clients for connections",
+    },
+    Setting {
+        name: "IDENTSPHERE_CONNECTIONS_PER_ADDRESS",
+        default: "256",
+        meaning: "Open connections of an IPv4 address or an IPv6 network (/64), 1 to 896 (the \
+                  limit of all clients together). Proxies are exempt: those of \
+                  IDENTSPHERE_TRUSTED_PROXIES, and every connection if \
+                  IDENTSPHERE_CLIENT_ADDRESS_HEADER is set without them",
     },
     Setting {
         name: "IDENTSPHERE_SHUTDOWN_DELAY_SECS",
@@ -54,6 +82,14 @@ pub const SETTINGS: &[Setting] = &[
                   itself is always one",
     },
     Setting {
+        name: "IDENTSPHERE_NARROW_TOKENS",
+        default: "off",
+        meaning: "on issues users' tokens for the issuer alone, unless a login or a refresh names \
+                  other resources (RFC 8707); off issues them for the issuer and all of \
+                  IDENTSPHERE_AUDIENCES, so that each of these APIs can use its users' tokens at \
+                  the others and at the issuer",
+    },
+    Setting {
         name: "IDENTSPHERE_ACCESS_EXPIRY_SECS",
         default: "900",
         meaning: "Lifetime of an access token, 1 to 86400: how long a revoked session still works \
@@ -75,6 +111,12 @@ pub const SETTINGS: &[Setting] = &[
         default: "10",
         meaning: "How long a client that never got the answer to a refresh may ask again with the \
                   same token, while nobody has used its successor; 0 to 60, and 0 is not at all",
+    },
+    Setting {
+        name: "IDENTSPHERE_REFRESHES_PER_SESSION",
+        default: "300",
+        meaning: "How many refreshes a session has in 5 minutes, after which it is told to come \
+                  back later; 0 is any number",
     },
     Setting {
         name: "IDENTSPHERE_STATUS_LIST_TTL_SECS",
@@ -132,9 +174,17 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
         default: "",
         meaning: "The header field in which a proxy in front of the issuer writes the client's \
-                  address, such as X-Forwarded-For (the last address in it counts). Set it only \
-                  if every request comes through that proxy: otherwise clients choose their \
-                  address. When it is not set, it is the connection's",
+                  address, with or without a port, such as X-Forwarded-For. Of a list the last \
+                  address counts that is not in IDENTSPHERE_TRUSTED_PROXIES. Without a usable \
+                  value, and when this is not set, the connection's address counts",
+    },
+    Setting {
+        name: "IDENTSPHERE_TRUSTED_PROXIES",
+        default: "",
+        meaning: "The addresses and networks (10.0.0.0/8) of the proxies in front of the issuer, \
+                  separated by commas or spaces: on connections from elsewhere the header above \
+                  does not count. When it is not set, every connection must come through the \
+                  proxy: otherwise clients choose their address",
     },
     Setting {
         name: "IDENTSPHERE_PASSWORD_MEMORY_KIB",
@@ -146,6 +196,13 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_PASSWORD_ITERATIONS",
         default: "2",
         meaning: "How many times it goes over that memory; both together at least 35840",
+    },
+    Setting {
+        name: "IDENTSPHERE_SECOND_FACTOR",
+        default: "optional",
+        meaning: "When a login asks for the second factor: off (a step-up alone does), optional (of \
+                  each user who has one), or required (a session without one gets tokens for the \
+                  issuer alone, without roles and scopes, until the user has set one up)",
     },
     Setting {
         name: "IDENTSPHERE_AUDIT_DAYS",
@@ -170,5 +227,24 @@ pub const SETTINGS: &[Setting] = &[
         default: "off",
         meaning: "on lets anybody make a user (without roles and scopes) at POST \
                   /v1/auth/register",
+    },
+    Setting {
+        name: "IDENTSPHERE_ADDRESS_VERIFICATION",
+        default: "off",
+        meaning: "on makes the name of a registration an address: the user can log in once a token \
+                  that was sent there has come back, and no answer tells whether a name is taken. \
+                  Needs IDENTSPHERE_NOTIFIER",
+    },
+    Setting {
+        name: "IDENTSPHERE_NOTIFIER",
+        default: "",
+        meaning: "What delivers messages to users (password reset, invitation, address \
+                  verification): an https URL that they are posted to as JSON, exec: and a program \
+                  that reads them on standard input, or log, for development; none when it is not set",
+    },
+    Setting {
+        name: "IDENTSPHERE_NOTIFIER_SECRET",
+        default: "",
+        meaning: "Sent to that URL as a bearer token",
     },
 ];

@@ -1,19 +1,23 @@
-//! The audit log: who may read it, and when it is forgotten.
+//! The audit log.
 
+mod actor;
+mod cap;
 mod event;
 mod store;
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use portcullis::clock::Clock;
 
+pub(crate) use self::actor::Actor;
+use self::cap::Cap;
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
 pub(crate) use self::store::AuditStore;
-use crate::clock::{now_secs, secs};
+use crate::clock::now_secs;
 use crate::domain::peer::Peer;
 use crate::error::Error;
+use crate::metrics;
 
 /// The scope of those who may read it over HTTP.
 pub(crate) const AUDIT_SCOPE: &str = "identsphere:audit";
@@ -21,24 +25,17 @@ pub(crate) const AUDIT_SCOPE: &str = "identsphere:audit";
 /// The most events that are read at once.
 pub(crate) const PAGE: u16 = 1000;
 
-/// How often old events are looked for.
-const TIDY: Duration = Duration::from_secs(60 * 60);
-
 /// The audit log of one issuer.
 #[derive(Debug)]
 pub(crate) struct Audit {
     store: Arc<dyn AuditStore>,
     clock: Arc<dyn Clock>,
-    retention: Duration,
+    client_tokens: Cap,
 }
 
 impl Audit {
-    pub(crate) fn new(
-        store: Arc<dyn AuditStore>,
-        clock: Arc<dyn Clock>,
-        retention: Duration,
-    ) -> Self {
-        Self { store, clock, retention }
+    pub(crate) fn new(store: Arc<dyn AuditStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, client_tokens: Cap::default() }
     }
 
     /// Creates an event of this moment and this peer. The store records it with the change, or
@@ -52,23 +49,18 @@ impl Audit {
         Ok(self.store.record(event).await?)
     }
 
+    /// Records that a client was given a token, so many times an hour.
+    pub(crate) async fn record_client_token(&self, event: &NewEvent) -> Result<(), Error> {
+        let client_id = event.client_id.as_deref().unwrap_or_default();
+        if self.client_tokens.take(client_id, event.at) {
+            return self.record(event).await;
+        }
+        metrics::event(event.kind.as_str());
+        Ok(())
+    }
+
     /// Returns up to `limit` events, 1000 at most, after this serial number.
     pub(crate) async fn events(&self, after: i64, limit: u16) -> Result<Vec<Event>, Error> {
         Ok(self.store.events(after, i64::from(limit.min(PAGE))).await?)
-    }
-
-    /// Deletes events older than the retention, once an hour, until the log is dropped.
-    pub(crate) async fn keep_tidy(audit: Weak<Self>) {
-        while let Some(audit) = audit.upgrade() {
-            let before = now_secs(&*audit.clock).saturating_sub(secs(audit.retention));
-            if audit.store.leads()
-                && let Err(error) = audit.store.forget_events(before).await
-            {
-                let error = &error as &(dyn std::error::Error + 'static);
-                tracing::warn!(error, "cannot forget old events; trying again later");
-            }
-            drop(audit);
-            tokio::time::sleep(TIDY).await;
-        }
     }
 }

@@ -1,4 +1,6 @@
-//! What a token is worth right now (RFC 7662), and how it is made worth nothing (RFC 7009).
+//! Introspection (RFC 7662) and revocation (RFC 7009) of tokens.
+
+mod exchange;
 
 use std::sync::Arc;
 
@@ -6,12 +8,13 @@ use portcullis::{Algorithm, clock::Clock, signature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use self::exchange::Exchanged;
 use crate::clock::{now_secs, secs};
 use crate::domain::audit::NewEvent;
-use crate::domain::clients::Clients;
+use crate::domain::clients::{ClientRight, Clients, RegisteredClient};
 use crate::domain::keys::KeyRing;
 use crate::domain::sessions::{Session, Sessions};
-use crate::domain::tokens::{FIRST_PARTY, Tokens, name_of};
+use crate::domain::tokens::{FIRST_PARTY, TWO_FACTORS, Tokens, name_of};
 use crate::domain::users::User;
 use crate::error::Error;
 
@@ -29,13 +32,33 @@ struct Issued {
     sid: Option<String>,
     auth_time: Option<i64>,
     acr: Option<String>,
+    act: Option<serde::de::IgnoredAny>,
+    status: Option<Status>,
 }
 
-/// What is known of a token (RFC 7662 section 2.2). Of one that is worth nothing only that: what made
-/// it so is nobody's business.
+impl Issued {
+    fn is_of_two_factors(&self) -> bool {
+        let (acr, _) = TWO_FACTORS;
+        self.acr.as_deref() == Some(acr)
+    }
+}
+
+/// The place in a status list (draft-ietf-oauth-status-list section 6.2).
+#[derive(Debug, Deserialize)]
+struct Status {
+    status_list: Listed,
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    idx: i64,
+    uri: String,
+}
+
+/// The state of a token (RFC 7662 section 2.2). Of an inactive one only that, without the reason.
 #[derive(Debug, Default, Serialize, PartialEq, Eq, ToSchema)]
 pub(crate) struct Introspected {
-    /// Whether it is worth anything right now.
+    /// Whether it is active, and the client may see it.
     active: bool,
     /// `Bearer`, of an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,10 +105,10 @@ pub(crate) struct Introspected {
     acr: Option<String>,
 }
 
-/// What became of a request to revoke a token.
+/// The result of a revocation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Revoked {
-    /// It is good no more, or never was.
+    /// It is inactive, or never was active.
     Done,
     /// It is another client's.
     NotYours,
@@ -102,12 +125,20 @@ pub(crate) struct Introspection {
 }
 
 impl Introspection {
-    /// Whether a token of this issuer's is good now, and what it says. Unlike an API that validates
-    /// locally it asks the store: whether its session goes on, its client is there and enabled, and
-    /// nobody has revoked it.
-    pub(crate) async fn introspect(&self, token: &str) -> Result<Introspected, Error> {
+    /// Returns whether a token of this issuer is active, and its claims, for a client that may see
+    /// them. Unlike an API that validates locally, it reads the store: whether the session goes on,
+    /// the client is there and enabled, and the token was not revoked.
+    ///
+    /// A token that the client may not see is inactive (RFC 7662 section 2.2).
+    pub(crate) async fn introspect(
+        &self,
+        token: &str,
+        client: &RegisteredClient,
+    ) -> Result<Introspected, Error> {
         let active = if token.contains('.') {
-            self.active_access_token(token).await?
+            self.active_access_token(token, client).await?
+        } else if !client.has(ClientRight::ContinueSessions) {
+            None
         } else {
             let session = self.sessions.of_refresh_token(token).await?;
             session.map(|(session, user)| self.refresh_token_of(session, user))
@@ -115,19 +146,33 @@ impl Introspection {
         Ok(active.unwrap_or_default())
     }
 
-    async fn active_access_token(&self, token: &str) -> Result<Option<Introspected>, Error> {
+    async fn active_access_token(
+        &self,
+        token: &str,
+        client: &RegisteredClient,
+    ) -> Result<Option<Introspected>, Error> {
         let Some(issued) = self.issued(token).await? else { return Ok(None) };
+        let is_for_it = issued.aud.iter().any(|aud| client.resource_servers.contains(aud));
+        if !is_for_it && !client.has(ClientRight::IntrospectAll) {
+            return Ok(None);
+        }
         if self.tokens.is_spent(&name_of(&issued.iss, &issued.jti)).await? {
             return Ok(None);
         }
         let username = match &issued.sid {
-            Some(sid) => match self.sessions.live(sid).await? {
-                Some((_, user)) if user.id == issued.sub => Some(user.name),
-                _ => return Ok(None),
+            Some(_) => match self.session_of(&issued).await? {
+                Some((_, user)) => Some(user.name),
+                None => return Ok(None),
             },
             None => match self.clients.of(&issued.client_id).await? {
-                // One of the same name that was there before is another client.
-                Some(client) if client.disabled_at.is_none() && client.created_at <= issued.iat => {
+                Some(client) if client.disabled_at.is_none() => {
+                    // A removed client with the same id had another place.
+                    let Some(Status { status_list: Listed { idx, uri } }) = &issued.status else {
+                        return Ok(None);
+                    };
+                    if !self.tokens.has_place(&client.place_owner, uri, *idx).await? {
+                        return Ok(None);
+                    }
                     None
                 }
                 _ => return Ok(None),
@@ -152,13 +197,14 @@ impl Introspection {
     }
 
     fn refresh_token_of(&self, session: Session, user: User) -> Introspected {
+        let scope = self.tokens.scope_of(&session.subject(&user));
         Introspected {
             active: true,
             iss: Some(self.tokens.settings().issuer.clone()),
             sub: Some(user.id),
             username: Some(user.name),
             client_id: Some(FIRST_PARTY.to_owned()),
-            scope: (!user.scopes.is_empty()).then(|| user.scopes.join(" ")),
+            scope: (!scope.is_empty()).then_some(scope),
             exp: Some(session.expires_at),
             iat: Some(session.last_used_at),
             sid: Some(session.id),
@@ -166,12 +212,11 @@ impl Introspection {
         }
     }
 
-    /// Makes a token worth nothing, as far as that can be done: with a token of a session goes the
-    /// session, and another one is remembered, and is inactive to whoever introspects it. An API
-    /// that validates locally accepts an access token until it expires, whichever it is.
+    /// Revokes a token: of a session the session, of a client the token, which is inactive from
+    /// then on. An API that validates locally accepts an access token until it expires.
     ///
-    /// `event` is recorded if it was worth something. A session's refresh token is anybody's who
-    /// has it, as for [`refresh`](Sessions::refresh).
+    /// `event` is recorded if the token was active. The refresh token of a session is its own proof,
+    /// whichever client presents it.
     pub(crate) async fn revoke(
         &self,
         token: &str,
@@ -186,7 +231,8 @@ impl Introspection {
         if issued.client_id != client_id {
             return Ok(Revoked::NotYours);
         }
-        match &issued.sid {
+        // A client that acts for a user ends its own token, and not the user's session.
+        match issued.sid.as_ref().filter(|_| issued.act.is_none()) {
             Some(sid) => {
                 self.sessions.end(&issued.sub, sid, event).await?;
             }
@@ -194,15 +240,15 @@ impl Introspection {
                 let name = name_of(&issued.iss, &issued.jti);
                 // Another process, whose clock is behind this one's, takes it for so much longer.
                 let until = issued.exp.saturating_add(secs(self.tokens.settings().clock_skew));
-                self.tokens.spend(&name, until, self.now(), Some(&event)).await?;
+                self.tokens.spend(&name, until, Some(&event)).await?;
             }
         }
         Ok(Revoked::Done)
     }
 
-    /// What an access token says, if this issuer signed it with a key that is still published, and
-    /// it has not expired. What these keys sign besides, a status list, is no client's and for
-    /// nobody: it lacks most of what is read here.
+    /// Returns the claims of an access token, if this issuer signed it with a key that is still
+    /// published, and it has not expired. A status list, which these keys sign too, lacks most of
+    /// these claims.
     async fn issued(&self, token: &str) -> Result<Option<Issued>, Error> {
         let keys = self.keys.current().await?;
         let verified = signature::verify(token, &keys.verification, Algorithm::ALL).ok();

@@ -23,6 +23,7 @@
 
 mod custody;
 mod jwks;
+mod restored;
 mod schedule;
 mod sealed;
 mod signer;
@@ -48,11 +49,12 @@ pub(crate) use self::snapshot::Snapshot;
 use self::snapshot::{active_of, load};
 pub use self::store::KeyState;
 pub(crate) use self::store::{KeyStore, KeyTable, NewKey, Promises, StoredKey};
-use crate::clock::now_secs;
+use crate::clock::{is_ahead, now_secs};
 use crate::error::Error;
 
-/// How long a signer that made no key is left alone, in seconds.
-const SIGNER_PAUSE: i64 = 30;
+/// How long nothing is done that is due after a signer made no key, or under a doubtful clock, in
+/// seconds.
+const PAUSE: i64 = 30;
 
 /// How often the ring is turned when nobody asks for it: not later than what is due next, and
 /// often enough to see what another process has made due meanwhile.
@@ -73,8 +75,15 @@ pub(crate) struct KeyRing {
     loading: tokio::sync::Mutex<()>,
     /// What is due is done by one task at a time; the others go on without it.
     turning: tokio::sync::Mutex<()>,
-    /// Until then nothing is done that is due: the signer has just failed to make a key.
+    /// Until then nothing is done that is due, for a [`PAUSE`].
     paused_until: AtomicI64,
+}
+
+/// The ring for a change of the store.
+pub(crate) struct KeysForChange {
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// The version that the change must find in the store; `None` if it is known to be current.
+    pub(crate) version: Option<i64>,
 }
 
 /// How to open a [`KeyRing`].
@@ -123,7 +132,7 @@ impl KeyRing {
         let snapshot = self.current.load_full();
         let now = now_secs(&*self.clock);
         if snapshot.next_change.is_some_and(|due| due <= now)
-            && self.paused_until.load(Ordering::Relaxed) <= now
+            && !self.is_paused(now)
             && self.store.leads()
             && let Ok(_one_at_a_time) = self.turning.try_lock()
         {
@@ -137,8 +146,37 @@ impl KeyRing {
         self.reload(Some(version)).await
     }
 
+    /// Returns the ring for a change that compares its version with the store's: without a
+    /// query of its own if the store does not push versions.
+    pub(crate) async fn for_change(&self) -> Result<KeysForChange, Error> {
+        let snapshot = self.current.load_full();
+        let is_due = snapshot.next_change.is_some_and(|due| due <= now_secs(&*self.clock));
+        let known = self.store.told_key_version();
+        if is_due || known.is_some_and(|known| known != snapshot.version) {
+            return Ok(KeysForChange { snapshot: self.current().await?, version: None });
+        }
+        let version = known.is_none().then_some(snapshot.version);
+        Ok(KeysForChange { snapshot, version })
+    }
+
+    /// Not for longer than a pause if the clock was corrected meanwhile.
+    fn is_paused(&self, now: i64) -> bool {
+        let until = self.paused_until.load(Ordering::Relaxed);
+        (until.saturating_sub(PAUSE)..until).contains(&now)
+    }
+
     /// Does what is due, as the store has it now: another process may have done it already.
     async fn turn(&self, now: i64) -> Result<(), Error> {
+        if let Some(last) = self.store.heartbeat().await?.filter(|last| is_ahead(*last, now)) {
+            tracing::error!(
+                now,
+                last_run = last,
+                "the clock is more than 7 days ahead of the last run of housekeeping; no key is \
+                 rotated. Correct the clock, or run `portcullis-issuer clock accept`"
+            );
+            self.paused_until.store(now + PAUSE, Ordering::Relaxed);
+            return Ok(());
+        }
         self.store.withdraw_due_keys(now).await?;
         let keys = self.store.keys().await?.keys;
         let next = keys.iter().find(|key| key.state == KeyState::Next);
@@ -156,7 +194,7 @@ impl KeyRing {
                     Err(Error::Signer(error)) => {
                         let error = &*error as &(dyn std::error::Error + 'static);
                         tracing::error!(error, "the signer makes no next key; trying again");
-                        self.paused_until.store(now + SIGNER_PAUSE, Ordering::Relaxed);
+                        self.paused_until.store(now + PAUSE, Ordering::Relaxed);
                     }
                     published => published?,
                 }

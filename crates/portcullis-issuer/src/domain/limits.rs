@@ -1,26 +1,37 @@
-//! How often passwords and codes may be tried, for each account and each address.
+//! Rate limits for passwords, codes and client credentials, per account and per network.
 //!
-//! An attempt costs one of so many; it is given back if it succeeds, and the rest come back evenly
-//! over [`WINDOW`]. So whoever knows their password is never held up by their own logins, and many
-//! attempts at once pay before any of them is known to have failed. Each process counts for itself.
+//! An attempt takes one of a budget before the check. A success returns it; failed ones come back
+//! evenly over [`WINDOW`]. So a user's own logins never exceed the limit, and concurrent attempts
+//! are counted before any of them has failed. Each process counts for itself.
+//!
+//! | attempt | account | network |
+//! |---|---|---|
+//! | a password without a session | the name | logins of the network |
+//! | a token that a message delivered | none: it cannot be guessed | logins of the network |
+//! | a password or a code within a session | the user | none: the session is proof |
+//! | a client's credential that is right | none | none |
+//! | a client's credential that is wrong | the client, after the check | clients of the network |
+//!
+//! Callers that prove themselves therefore cannot be locked out by wrong attempts of others from the
+//! same address, such as a proxy's.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use portcullis::clock::Clock;
 
 use crate::clock::now_millis;
 use crate::domain::audit::{Audit, EventKind};
+use crate::domain::network::Network;
 use crate::domain::peer::Peer;
 use crate::error::Error;
 
-/// What a limit's number is a number in.
+/// The period of a budget, in milliseconds.
 const WINDOW: u64 = 5 * 60 * 1000;
 
 /// The number of accounts, and of networks, that are counted one by one. An entry goes only when all
-/// its attempts have come back: a flood of names must not reset anybody's count.
+/// its attempts have come back: a flood of names must not reset a count.
 const COUNTED: usize = 100_000;
 
 /// The number of counts that all others share, by a seeded hash, while that many are counted.
@@ -31,8 +42,10 @@ const SHARED: usize = 4096;
 pub(crate) struct Limits {
     /// Keyed by name or id.
     accounts: Attempts,
-    /// Keyed by the peer's network.
+    /// Logins, keyed by the peer's network.
     networks: Attempts,
+    /// Failed authentications of machine clients, keyed by the peer's network.
+    client_networks: Attempts,
     audit: Arc<Audit>,
 }
 
@@ -45,21 +58,19 @@ impl Limits {
         audit: Arc<Audit>,
     ) -> Self {
         let attempts = |limit| Attempts::new(limit, Arc::clone(clock));
-        Self { accounts: attempts(per_account), networks: attempts(per_network), audit }
+        Self {
+            accounts: attempts(per_account),
+            networks: attempts(per_network),
+            client_networks: attempts(per_network),
+            audit,
+        }
     }
 
-    /// Takes an attempt at a password or a code from both limits, before the check. Records the
-    /// first rejected attempt.
+    /// Takes an attempt at a password from both limits, before the check. Records the first
+    /// rejected attempt.
     pub(crate) async fn take(&self, account: &str, peer: &Peer) -> Result<(), Error> {
-        let by_network = self.take_of_network(peer);
-        let Err(limited) = by_network.and_then(|()| self.take_of_account(account)) else {
-            return Ok(());
-        };
-        // Once: the log must not grow with whatever somebody sends who is not let in.
-        if limited.first {
-            self.audit.record(&self.audit.event(EventKind::LoginLimited, peer)).await?;
-        }
-        Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
+        self.admit(self.take_of_network(peer).and_then(|()| self.accounts.take(account)), peer)
+            .await
     }
 
     /// Returns the attempt after a success.
@@ -68,18 +79,48 @@ impl Limits {
         self.give_back_of_network(peer);
     }
 
-    pub(crate) fn take_of_account(&self, account: &str) -> Result<(), Limited> {
-        self.accounts.take(account)
-    }
-
+    /// Takes an attempt at what needs no name, such as a token that a message delivered.
     pub(crate) fn take_of_network(&self, peer: &Peer) -> Result<(), Limited> {
-        peer.address.map_or(Ok(()), |address| self.networks.take(&network_of(address)))
+        network_of(peer).map_or(Ok(()), |network| self.networks.take(&network))
     }
 
+    /// Returns the attempt after a success.
     pub(crate) fn give_back_of_network(&self, peer: &Peer) {
-        if let Some(address) = peer.address {
-            self.networks.give_back(&network_of(address));
+        if let Some(network) = network_of(peer) {
+            self.networks.give_back(&network);
         }
+    }
+
+    /// Takes an attempt of an authenticated user at a password or a code. `account` must not be
+    /// one of [`take`](Self::take): wrong logins in the user's name must not count here.
+    pub(crate) async fn take_of_session(&self, account: &str, peer: &Peer) -> Result<(), Error> {
+        self.admit(self.accounts.take(account), peer).await
+    }
+
+    /// Returns the attempt after a success.
+    pub(crate) fn give_back_of_session(&self, account: &str) {
+        self.accounts.give_back(account);
+    }
+
+    /// Counts a failed authentication of a machine client, whose id is known if there is one.
+    pub(crate) fn take_of_failed_client(
+        &self,
+        client_id: Option<&str>,
+        peer: &Peer,
+    ) -> Result<(), Limited> {
+        if let Some(network) = network_of(peer) {
+            self.client_networks.take(&network)?;
+        }
+        client_id.map_or(Ok(()), |id| self.accounts.take(&format!("client {id}")))
+    }
+
+    async fn admit(&self, taken: Result<(), Limited>, peer: &Peer) -> Result<(), Error> {
+        let Err(limited) = taken else { return Ok(()) };
+        // Once: the log must not grow with each request of a rejected client.
+        if limited.first {
+            self.audit.record(&self.audit.event(EventKind::LoginLimited, peer)).await?;
+        }
+        Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }
 }
 
@@ -170,16 +211,8 @@ impl Attempts {
     }
 }
 
-/// Whose attempts are counted together: of IPv6 one has as many addresses as one likes, within the
-/// network that one was given.
-fn network_of(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
+fn network_of(peer: &Peer) -> Option<String> {
+    peer.address.map(|address| Network::of_client(address).to_string())
 }
 
 #[cfg(test)]
@@ -237,15 +270,6 @@ mod tests {
         for _ in 0..10_000 {
             attempts.take("alice").unwrap();
         }
-    }
-
-    #[test]
-    fn an_ipv6_network_is_one_client() {
-        let network = |text: &str| network_of(text.parse().unwrap());
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
     }
 
     /// With moka instead of the table, the count of `alice` was lost.

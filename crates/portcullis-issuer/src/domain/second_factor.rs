@@ -1,6 +1,8 @@
-//! The second factor: codes from an authenticator app (TOTP, RFC 6238), for the operations for
-//! which a password of this morning is not enough.
+//! The second factor: codes from an authenticator app (TOTP, RFC 6238), at a login and for the
+//! operations that need a fresh one.
 
+mod mode;
+mod recovery;
 mod store;
 
 use std::fmt;
@@ -10,20 +12,28 @@ use portcullis::clock::Clock;
 use totp_rs::{Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
-pub(crate) use self::store::SecondFactorStore;
+pub use self::mode::{SecondFactorMode, UnknownSecondFactorMode};
+pub(crate) use self::recovery::RecoveryCodes;
+use self::recovery::{hash_of_code, is_recovery_code};
+pub(crate) use self::store::{SecondFactorStore, StoredFactor};
 use crate::clock::now_secs;
 use crate::domain::audit::{Audit, EventKind, NewEvent};
+use crate::domain::hash::TokenHash;
 use crate::domain::keys::{KeyEncryptionKey, KeyRing};
 use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
 use crate::domain::sessions::Session;
-use crate::domain::tokens::Tokens;
-use crate::domain::users::{PasswordCheck, User, Users};
+use crate::domain::tokens::{Audience, Tokens};
+use crate::domain::users::{FoldedName, PasswordCheck, User, Users};
 use crate::error::Error;
 
 /// The name that the family had when the first secret was sealed. Another label derives another key,
 /// which opens none of the secrets that are in the databases.
 const LABEL: &str = "tollgate-issuer: secrets of second factors";
+
+/// After so many wrong codes in a row, on all processes, only an operator admits another attempt: of
+/// a million codes three count at any time, so that 100 attempts guess one with 0.03 %.
+const MOST_FAILURES: i64 = 100;
 
 /// Seals the secrets that codes are made from.
 pub(crate) struct Sealing(KeyEncryptionKey);
@@ -32,6 +42,11 @@ impl Sealing {
     pub(crate) fn new(key: &KeyEncryptionKey) -> Result<Self, Error> {
         key.derive(LABEL).map(Self)
     }
+
+    /// For what is sealed again under another key-encryption key.
+    pub(crate) fn key(&self) -> &KeyEncryptionKey {
+        &self.0
+    }
 }
 
 /// What an authenticator app needs to know. Shown once.
@@ -39,13 +54,34 @@ pub(crate) struct Enrolment {
     pub(crate) secret: Zeroizing<String>,
     /// <https://github.com/google/google-authenticator/wiki/Key-Uri-Format>, for a QR code.
     pub(crate) url: Zeroizing<String>,
+    pub(crate) recovery_codes: RecoveryCodes,
 }
 
-/// What became of an attempt to show the second factor.
+/// The result of an attempt to show the second factor in a session.
 pub(crate) enum SteppedUp {
     /// The session's access token from now on.
     Token(String),
     WrongCode,
+    /// After too many wrong codes.
+    Locked,
+    NotEnrolled,
+}
+
+/// A code that is right as far as it shows. It counts once [`SecondFactors::accept`] has it.
+pub(crate) enum Candidate {
+    /// Of an app: the secret that it was made from, and the time step.
+    Totp {
+        sealed: Vec<u8>,
+        step: i64,
+    },
+    Recovery(TokenHash),
+}
+
+/// The result of a look at a code.
+pub(crate) enum Looked {
+    Right(Candidate),
+    Wrong,
+    Locked,
     NotEnrolled,
 }
 
@@ -63,74 +99,169 @@ pub(crate) struct SecondFactors {
 }
 
 impl SecondFactors {
-    /// Makes a secret for the user's app. It counts from the first right code on. `None` if the
-    /// password is wrong: a stolen access token is not enough.
+    /// Makes a secret for the user's app, and recovery codes. They count from the first right code
+    /// on. `None` if the password is wrong: a stolen access token is not enough.
     pub(crate) async fn enrol(
         &self,
         user: &User,
         password: Zeroizing<String>,
         peer: &Peer,
     ) -> Result<Option<Enrolment>, Error> {
-        let account = user.name.to_ascii_lowercase();
-        self.limits.take(&account, peer).await?;
-        let checked = self.users.check_password(&user.name, password).await?;
-        if let PasswordCheck::Wrong { .. } = checked {
-            let failed = self.event_of(EventKind::StepUpFailed, user, peer);
-            self.audit.record(&failed).await?;
+        if !self.knows_password(user, password, peer).await? {
             return Ok(None);
         }
-        self.limits.give_back(&account, peer);
         let mut bytes = Zeroizing::new([0; 20]);
         crate::random::fill(bytes.as_mut_slice())?;
         let sealed = self.sealing.0.seal(&user.id, bytes.as_slice())?;
         let totp = totp(bytes.as_slice(), user, self.issuer())?;
-        if !self.store.enrol_second_factor(&user.id, &sealed).await? {
+        let recovery_codes = RecoveryCodes::new(&user.id)?;
+        if !self.store.enrol_second_factor(&user.id, &sealed, &recovery_codes.hashes).await? {
             return Err(Error::SecondFactorExists);
         }
         let url = totp.to_url().map_err(|_| Error::Crypto("writing an otpauth URL"))?;
         let secret = Zeroizing::new(totp.secret().to_base32());
-        Ok(Some(Enrolment { secret, url: Zeroizing::new(url) }))
+        Ok(Some(Enrolment { secret, url: Zeroizing::new(url), recovery_codes }))
     }
 
-    /// Checks a code, which is good for one time (RFC 6238 section 5.2), and raises the session.
+    /// Checks the password of a user who has a session, within the account's rate limit.
+    pub(crate) async fn knows_password(
+        &self,
+        user: &User,
+        password: Zeroizing<String>,
+        peer: &Peer,
+    ) -> Result<bool, Error> {
+        let account = format!("password of user {}", user.id);
+        self.limits.take_of_session(&account, peer).await?;
+        let name = FoldedName::of(&user.name);
+        if let PasswordCheck::Wrong { .. } =
+            self.users.check_password(name.as_ref(), password).await?
+        {
+            let failed = self.event_of(EventKind::StepUpFailed, user, peer);
+            self.audit.record(&failed).await?;
+            return Ok(false);
+        }
+        self.limits.give_back_of_session(&account);
+        Ok(true)
+    }
+
+    /// Checks a code, which counts once (RFC 6238 section 5.2), and raises the session.
     pub(crate) async fn step_up(
         &self,
         user: &User,
         session: &Session,
         code: &str,
+        audience: &Audience,
         peer: &Peer,
     ) -> Result<SteppedUp, Error> {
         // A million codes and some minutes are not many.
         let account = format!("second factor of {}", user.id);
-        self.limits.take(&account, peer).await?;
-        let Some(sealed) = self.store.second_factor(&user.id).await? else {
-            self.limits.give_back(&account, peer);
-            return Ok(SteppedUp::NotEnrolled);
+        self.limits.take_of_session(&account, peer).await?;
+        let event = self.event_of(EventKind::StepUp, user, peer).session(&session.id);
+        let looked = self.look(user, code, &event).await?;
+        let candidate = match looked {
+            Looked::Right(candidate) => candidate,
+            Looked::Wrong => return Ok(SteppedUp::WrongCode),
+            Looked::Locked => return Ok(SteppedUp::Locked),
+            Looked::NotEnrolled => {
+                self.limits.give_back_of_session(&account);
+                return Ok(SteppedUp::NotEnrolled);
+            }
         };
+        // First what may fail: no code counts twice.
+        let keys = self.keys.current().await?;
+        let now = now_secs(&*self.clock);
+        let place = self.tokens.take_place(&session.id, now).await?;
+        let session = Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
+        let token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
+        if self.accept(&candidate, &event).await? {
+            self.limits.give_back_of_session(&account);
+            return Ok(SteppedUp::Token(token));
+        }
+        Ok(SteppedUp::WrongCode)
+    }
+
+    /// Looks at a code, and counts the attempt. Records a wrong one, and the first that is locked.
+    pub(crate) async fn look(
+        &self,
+        user: &User,
+        code: &str,
+        event: &NewEvent,
+    ) -> Result<Looked, Error> {
+        let Some(factor) = self.store.second_factor(&user.id).await? else {
+            return Ok(Looked::NotEnrolled);
+        };
+        let Some(attempts) = self.store.begin_code(&user.id, MOST_FAILURES).await? else {
+            return Ok(Looked::Locked);
+        };
+        let candidate = if is_recovery_code(code) {
+            factor.confirmed.then(|| Candidate::Recovery(hash_of_code(&user.id, code)))
+        } else {
+            self.step_of(user, &factor, code)?
+                .map(|step| Candidate::Totp { sealed: factor.sealed, step })
+        };
+        if let Some(candidate) = candidate {
+            return Ok(Looked::Right(candidate));
+        }
+        self.reject(event, attempts == MOST_FAILURES).await?;
+        Ok(Looked::Wrong)
+    }
+
+    /// Has a code count, in the session of `event`; `false` if it has before.
+    pub(crate) async fn accept(
+        &self,
+        candidate: &Candidate,
+        event: &NewEvent,
+    ) -> Result<bool, Error> {
+        let accepted = match candidate {
+            Candidate::Totp { sealed, step } => self.store.step_up(sealed, *step, event).await?,
+            Candidate::Recovery(code) => {
+                let event = NewEvent { kind: EventKind::RecoveryCodeUsed, ..event.clone() };
+                self.store.use_recovery_code(code, &event).await?
+            }
+        };
+        if !accepted {
+            self.reject(event, false).await?;
+        }
+        Ok(accepted)
+    }
+
+    async fn reject(&self, event: &NewEvent, locks: bool) -> Result<(), Error> {
+        let failed = NewEvent { kind: EventKind::StepUpFailed, ..event.clone() };
+        self.audit.record(&failed).await?;
+        if locks {
+            let locked = NewEvent { kind: EventKind::SecondFactorLocked, ..failed };
+            self.audit.record(&locked).await?;
+        }
+        Ok(())
+    }
+
+    /// The time step of a right code of the app.
+    fn step_of(
+        &self,
+        user: &User,
+        factor: &StoredFactor,
+        code: &str,
+    ) -> Result<Option<i64>, Error> {
         let secret = self
             .sealing
             .0
-            .open(&user.id, &sealed)
+            .open(&user.id, &factor.sealed)
             .ok_or(Error::Crypto("opening a second factor"))?;
-        let keys = self.keys.current().await?;
-        let now = now_secs(&*self.clock);
-        let time = u64::try_from(now).unwrap_or_default();
+        let time = u64::try_from(now_secs(&*self.clock)).unwrap_or_default();
         let step = totp(&secret, user, self.issuer())?.check(code, time);
-        let event = self.event_of(EventKind::StepUp, user, peer).session(&session.id);
-        if let Some(step) = step.and_then(|step| i64::try_from(step).ok()) {
-            // First what may fail: no code is good twice.
-            let place = self.tokens.take_place(&session.id, now).await?;
-            let session =
-                Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
-            let token = self.tokens.issue(&keys, &session.subject(user), now).await?;
-            if self.store.step_up(&sealed, step, &event).await? {
-                self.limits.give_back(&account, peer);
-                return Ok(SteppedUp::Token(token));
-            }
-        }
-        let failed = NewEvent { kind: EventKind::StepUpFailed, ..event };
-        self.audit.record(&failed).await?;
-        Ok(SteppedUp::WrongCode)
+        Ok(step.and_then(|step| i64::try_from(step).ok()))
+    }
+
+    /// Makes other recovery codes; `None` if there is no second factor that counts.
+    pub(crate) async fn new_recovery_codes(
+        &self,
+        user: &User,
+        peer: &Peer,
+    ) -> Result<Option<RecoveryCodes>, Error> {
+        let codes = RecoveryCodes::new(&user.id)?;
+        let event = self.event_of(EventKind::RecoveryCodesMade, user, peer);
+        let replaced = self.store.replace_recovery_codes(&codes.hashes, &event).await?;
+        Ok(replaced.then_some(codes))
     }
 
     /// Forgets the second factor; `false` if there is none.

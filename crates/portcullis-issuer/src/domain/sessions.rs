@@ -1,28 +1,28 @@
-//! Sessions: begun by a login, kept by refresh tokens that are good for one use, ended at once.
+//! Sessions: started by a login, continued by refresh tokens that are valid once, ended at once.
 
+mod refresh;
 mod refresh_token;
+mod rotation;
 mod store;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use portcullis::clock::Clock;
 use zeroize::Zeroizing;
 
-pub(crate) use self::refresh_token::RefreshTokens;
-pub(crate) use self::store::{Refreshed, Rotation, Session, SessionStore};
-use crate::clock::{now_secs, secs};
+use self::refresh_token::Presented;
+pub(crate) use self::refresh_token::{MacKey, RefreshTokens};
+pub(crate) use self::rotation::{Budget, Former, Judgement, Kept, Rotation, Rules};
+pub(crate) use self::store::{Refreshed, Session, SessionStore};
+use crate::clock::now_secs;
 use crate::domain::audit::{Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
 use crate::domain::keys::KeyRing;
-use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
-use crate::domain::tokens::{Subject, Tokens};
-use crate::domain::users::{PasswordCheck, User, Users};
+use crate::domain::tokens::{Audience, Subject, Tokens};
+use crate::domain::users::User;
 use crate::error::Error;
-use crate::metrics;
-use crate::random;
 
 /// What a login or a refresh hands out.
 pub(crate) struct Grant {
@@ -30,6 +30,8 @@ pub(crate) struct Grant {
     pub(crate) refresh_token: Zeroizing<String>,
     pub(crate) scope: String,
     pub(crate) session_id: String,
+    /// Whether the issuer's own routes accept the access token.
+    pub(crate) for_issuer: bool,
 }
 
 /// A live session, as far as it is an operator's business.
@@ -40,7 +42,7 @@ pub struct SessionInfo {
     pub id: String,
     /// When its user logged in, in seconds since 1970.
     pub created_at: i64,
-    /// When it was refreshed last, in seconds since 1970.
+    /// When it was refreshed last, in seconds since 1970; up to 5 minutes earlier than that.
     pub last_used_at: i64,
     /// When it ends if it is not used, in seconds since 1970.
     pub expires_at: i64,
@@ -48,126 +50,60 @@ pub struct SessionInfo {
     pub user_agent: Option<String>,
 }
 
-/// How long a session lives.
+/// What a user has proven at a login.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lifetimes {
-    /// Without being used.
-    pub(crate) unused: Duration,
-    /// However much it is used.
-    pub(crate) longest: Duration,
-    /// How long a spent refresh token may be sent again.
-    pub(crate) grace: Duration,
+pub(crate) struct Proof {
+    /// The count of the credentials that the password was checked under.
+    pub(crate) credentials: i64,
+    /// When the second factor was shown.
+    pub(crate) stepped_up_at: Option<i64>,
 }
-
 /// The sessions of all users.
 pub(crate) struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
-    pub(crate) users: Arc<Users>,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) tokens: Arc<Tokens>,
-    pub(crate) limits: Arc<Limits>,
     pub(crate) audit: Arc<Audit>,
     pub(crate) refresh_tokens: RefreshTokens,
-    pub(crate) lifetimes: Lifetimes,
+    pub(crate) rules: Rules,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Sessions {
-    /// Begins a session; `None` if name or password is wrong, without saying which.
-    pub(crate) async fn login(
+    /// Begins a session; `None` if the user may not log in any more with what was proven.
+    pub(crate) async fn begin(
         &self,
-        name: &str,
-        password: Zeroizing<String>,
+        id: String,
+        user: &User,
+        proof: Proof,
+        audience: &Audience,
         peer: &Peer,
     ) -> Result<Option<Grant>, Error> {
-        // Longer names are nobody's, and need not be remembered.
-        let account: String = name.chars().take(128).collect::<String>().to_ascii_lowercase();
-        self.limits.take(&account, peer).await?;
-        let (user, outdated) = match self.users.check_password(name, password).await? {
-            PasswordCheck::Right { user, outdated } => (user, outdated),
-            // The name of nobody is not recorded: it may well be somebody's password.
-            PasswordCheck::Wrong { user } => {
-                let failed = self.audit.event(EventKind::LoginFailed, peer);
-                let failed = match &user {
-                    Some(user) => failed.user(&user.id),
-                    None => failed,
-                };
-                self.audit.record(&failed).await?;
-                return Ok(None);
-            }
-        };
-        self.limits.give_back(&account, peer);
         let keys = self.keys.current().await?;
         let now = self.now();
-        if let Some(outdated) = &outdated {
-            self.users.replace_hash(&user, outdated, now).await?;
-        }
         let session = Session {
-            id: random::hex_id()?,
+            id,
             user_id: user.id.clone(),
             created_at: now,
             last_used_at: now,
-            expires_at: now.saturating_add(secs(self.lifetimes.unused)),
+            expires_at: now.saturating_add(self.rules.idle_secs),
             user_agent: peer.user_agent.clone(),
-            stepped_up_at: None,
+            stepped_up_at: proof.stepped_up_at,
             place: None,
         };
         // Before anything is recorded: the token names it, and signing may fail.
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { place: Some(place), ..session };
-        let access_token = self.tokens.issue(&keys, &session.subject(&user), now).await?;
-        let refresh_token = random::secret()?;
+        let access_token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
+        let refresh_token = self.refresh_tokens.make(&session.id, 1)?;
         let begun = self.audit.event(EventKind::Login, peer).user(&user.id).session(&session.id);
-        self.store.start_session(&session, &hash_of(&refresh_token), &begun).await?;
-        Ok(Some(grant(access_token, refresh_token, &user, session)))
+        let token = hash_of(&refresh_token);
+        let started = self.store.start_session(&session, proof.credentials, &token, &begun).await?;
+        Ok(started.then(|| self.grant(access_token, refresh_token, audience, user, session)))
     }
 
-    /// Continues a session; `None` if the token is unknown, spent or of a session that is over.
-    /// A spent one ends its session: one of the two who hold it is a thief (RFC 9700 4.14.2),
-    /// unless it was spent a moment ago and nobody has used what it was exchanged for.
-    pub(crate) async fn refresh(&self, token: &str, peer: &Peer) -> Result<Option<Grant>, Error> {
-        // First what may fail: a rotation cannot be taken back. A signer elsewhere may, too.
-        let keys = self.keys.current().await?;
-        let now = self.now();
-        let presented = hash_of(token);
-        let mut signed = None;
-        if keys.active.is_elsewhere()
-            && let Some((mut session, user)) = self.store.session_of(&presented, now).await?
-        {
-            session.place = Some(self.tokens.take_place(&session.id, now).await?);
-            signed = Some(self.tokens.issue(&keys, &session.subject(&user), now).await?);
-        }
-        let successor = self.refresh_tokens.successor_of(token);
-        let rotation = Rotation {
-            presented,
-            successor: hash_of(&successor),
-            now,
-            until: self.tokens.settings().until(now),
-            idle_secs: secs(self.lifetimes.unused),
-            max_secs: secs(self.lifetimes.longest),
-            grace_secs: secs(self.lifetimes.grace),
-            address: peer.shown_address(),
-        };
-        let refreshed = self.store.rotate_refresh(&rotation).await?;
-        metrics::refreshed(refreshed.as_str());
-        match refreshed {
-            Refreshed::Rotated(session, user) | Refreshed::Repeated(session, user) => {
-                let access_token = match signed {
-                    Some(token) => token,
-                    None => self.tokens.issue(&keys, &session.subject(&user), now).await?,
-                };
-                Ok(Some(grant(access_token, successor, &user, session)))
-            }
-            Refreshed::Reused { session_id } => {
-                tracing::warn!(session_id, "a spent refresh token was presented; session ended");
-                Ok(None)
-            }
-            Refreshed::Refused => Ok(None),
-        }
-    }
-
-    /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and
-    /// nobody is told (RFC 7009 section 2.2).
+    /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and the
+    /// response is the same (RFC 7009 section 2.2).
     pub(crate) async fn logout(&self, token: &str, peer: &Peer) -> Result<(), Error> {
         self.end_of_refresh_token(token, &self.audit.event(EventKind::Logout, peer)).await
     }
@@ -178,13 +114,30 @@ impl Sessions {
         token: &str,
         event: &NewEvent,
     ) -> Result<(), Error> {
-        Ok(self.store.end_session_of(&hash_of(token), event).await?)
+        match self.session_of(token).await? {
+            Some(session_id) => Ok(self.store.log_out(&session_id, event).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the id of the session that a refresh token, spent or not, was made for.
+    async fn session_of(&self, token: &str) -> Result<Option<String>, Error> {
+        match self.refresh_tokens.read(token) {
+            None => Ok(None),
+            Some(Presented::Numbered { session_id, .. }) => Ok(Some(session_id)),
+            Some(Presented::Former) => Ok(self.store.session_of_former(&hash_of(token)).await?),
+        }
     }
 
     /// Ends all sessions of a user, and says how many those were.
     pub(crate) async fn logout_everywhere(&self, user: &User, peer: &Peer) -> Result<u64, Error> {
-        let event = self.audit.event(EventKind::LogoutEverywhere, peer).user(&user.id);
-        Ok(self.store.end_all_sessions(&user.id, &event).await?)
+        self.end_all(&user.id, self.audit.event(EventKind::LogoutEverywhere, peer)).await
+    }
+
+    /// Does the same, and records this event.
+    pub(crate) async fn end_all(&self, user_id: &str, event: NewEvent) -> Result<u64, Error> {
+        let event = event.user(user_id);
+        Ok(self.store.end_all_sessions(user_id, &event).await?)
     }
 
     /// Ends one of a user's own live sessions; `false` if there is no such session.
@@ -218,12 +171,37 @@ impl Sessions {
         &self,
         token: &str,
     ) -> Result<Option<(Session, User)>, Error> {
-        Ok(self.store.session_of(&hash_of(token), self.now()).await?)
+        match self.session_of(token).await? {
+            Some(session_id) => self.of_token(&session_id, token).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn of_token(
+        &self,
+        session_id: &str,
+        token: &str,
+    ) -> Result<Option<(Session, User)>, Error> {
+        Ok(self.store.session_with(session_id, &hash_of(token), self.now()).await?)
     }
 
     /// Returns a user's live sessions, the latest first.
     pub(crate) async fn live_of(&self, user: &User) -> Result<Vec<Session>, Error> {
         Ok(self.store.live_sessions(&user.id, self.now()).await?)
+    }
+
+    fn grant(
+        &self,
+        access_token: String,
+        refresh_token: Zeroizing<String>,
+        audience: &Audience,
+        user: &User,
+        session: Session,
+    ) -> Grant {
+        let subject = session.subject(user);
+        let scope = self.tokens.scope_of(&subject);
+        let for_issuer = self.tokens.is_for_issuer(&subject, audience);
+        Grant { access_token, refresh_token, scope, session_id: session.id, for_issuer }
     }
 
     fn now(&self) -> i64 {
@@ -260,16 +238,6 @@ impl From<Session> for SessionInfo {
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("lifetimes", &self.lifetimes).finish_non_exhaustive()
+        f.debug_struct("Sessions").field("rules", &self.rules).finish_non_exhaustive()
     }
-}
-
-fn grant(
-    access_token: String,
-    refresh_token: Zeroizing<String>,
-    user: &User,
-    session: Session,
-) -> Grant {
-    let scope = user.scopes.join(" ");
-    Grant { access_token, refresh_token, scope, session_id: session.id }
 }

@@ -1,118 +1,29 @@
-//! Users: who may be added, and under what names.
+//! Users: who may be added, under what names and with which passwords.
 
+mod costs;
+mod name;
+mod new_user;
 mod password;
 mod password_cost;
+mod password_rules;
 mod store;
 
-use std::fmt;
 use std::sync::Arc;
 
 use portcullis::clock::Clock;
 use zeroize::Zeroizing;
 
+pub(crate) use self::name::FoldedName;
+pub use self::new_user::NewUser;
+pub(crate) use self::new_user::{check_address, check_names};
+pub(crate) use self::password::Share;
 use self::password::{Passwords, Verdict};
 pub use self::password_cost::PasswordCost;
 pub use self::store::User;
-pub(crate) use self::store::UserStore;
+pub(crate) use self::store::{Account, Awaits, StoredUser, UserStore};
 use crate::clock::now_secs;
-use crate::domain::scope::is_scope_token;
+use crate::domain::audit::NewEvent;
 use crate::error::Error;
-
-/// A cookie has 4096 bytes (RFC 6265 section 6.1), and base64url makes four of three.
-const MAX_NAMES_BYTES: usize = 2048;
-
-/// A user to be added.
-///
-/// A name has 1 to 128 visible ASCII characters and no spaces; capitals make no difference. All
-/// roles and scopes together have at most 2 KiB, since they stand in every token.
-///
-/// ```
-/// use portcullis_issuer::NewUser;
-///
-/// let user = NewUser::new("alice", "correct horse battery staple")
-///     .roles(["admin"])
-///     .scopes(["orders:read", "orders:write"]);
-/// assert!(!format!("{user:?}").contains("horse"));
-/// ```
-#[derive(Clone)]
-pub struct NewUser {
-    name: String,
-    password: Zeroizing<String>,
-    roles: Vec<String>,
-    scopes: Vec<String>,
-}
-
-impl NewUser {
-    /// A user without roles and scopes.
-    #[must_use]
-    pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            password: Zeroizing::new(password.into()),
-            roles: Vec::new(),
-            scopes: Vec::new(),
-        }
-    }
-
-    /// The same with a password of 256 random bits, which is returned to be handed over.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Crypto`] if there is no randomness.
-    pub fn with_random_password(name: impl Into<String>) -> Result<(Self, String), Error> {
-        let password = crate::random::secret()?.to_string();
-        Ok((Self::new(name, password.clone()), password))
-    }
-
-    /// The `roles` of their tokens.
-    #[must_use]
-    pub fn roles(mut self, roles: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.roles = roles.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The `scope` of their tokens.
-    #[must_use]
-    pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.scopes = scopes.into_iter().map(Into::into).collect();
-        self
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let visible = |text: &str| {
-            !text.is_empty() && text.trim() == text && !text.contains(char::is_control)
-        };
-        // Only ASCII, as nobody can tell apart all of Unicode: there are letters that look alike,
-        // letters that cannot be seen, and two ways to write an umlaut.
-        let is_ascii = self.name.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_ascii || !(1..=128).contains(&self.name.len()) {
-            return Err(Error::InvalidUser(
-                "a user's name must have 1 to 128 visible ASCII characters and no spaces",
-            ));
-        }
-        // NIST SP 800-63B section 3.1.1: at least 8, and long ones must be possible.
-        if self.password.chars().count() < 8 || self.password.len() > 1024 {
-            return Err(Error::InvalidUser("a password must have 8 characters to 1024 bytes"));
-        }
-        if !self.roles.iter().all(|role| visible(role)) {
-            return Err(Error::InvalidUser("a role must not be empty"));
-        }
-        if !self.scopes.iter().all(|scope| is_scope_token(scope)) {
-            return Err(Error::InvalidUser(
-                "a scope must be of printable ASCII characters without space, quote and backslash",
-            ));
-        }
-        // Every name counts with what separates it from the next.
-        let names = self.roles.iter().chain(&self.scopes);
-        if names.map(|name| name.len() + 3).sum::<usize>() > MAX_NAMES_BYTES {
-            return Err(Error::InvalidUser(
-                "roles and scopes must have at most 2 KiB together: all of them stand in every \
-                 token, and a longer one does not fit into a cookie",
-            ));
-        }
-        Ok(())
-    }
-}
 
 /// Users and their passwords.
 #[derive(Debug)]
@@ -125,7 +36,7 @@ pub(crate) struct Users {
 /// The result of a password check.
 pub(crate) enum PasswordCheck {
     Right {
-        user: User,
+        stored: StoredUser,
         /// Set if the stored hash has other parameters than the configured ones.
         outdated: Option<Outdated>,
     },
@@ -139,18 +50,29 @@ pub(crate) struct Outdated {
     new: String,
 }
 
+/// How a user comes to be.
+pub(crate) struct Origin {
+    pub(crate) awaits: Option<Awaits>,
+    pub(crate) share: Share,
+    pub(crate) event: NewEvent,
+}
+
 impl Users {
     pub(crate) async fn new(
         store: Arc<dyn UserStore>,
         cost: PasswordCost,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        Ok(Self { store, passwords: Passwords::new(cost).await?, clock })
+        let stored = store.password_parameters().await?;
+        Ok(Self { passwords: Passwords::new(cost, &stored)?, store, clock })
     }
 
-    pub(crate) async fn add(&self, user: NewUser) -> Result<User, Error> {
+    /// Adds a user. The password is hashed before the name is looked up, so that a taken name takes
+    /// as long as a free one.
+    pub(crate) async fn add(&self, user: NewUser, origin: Origin) -> Result<User, Error> {
         user.check()?;
-        let hash = self.passwords.hash(user.password).await?;
+        let address = user.address.as_deref();
+        let hash = self.hash(origin.share, user.password, &user.name, address).await?;
         let added = User {
             id: crate::random::hex_id()?,
             name: user.name,
@@ -158,11 +80,32 @@ impl Users {
             scopes: user.scopes,
             created_at: now_secs(&*self.clock),
         };
-        if self.store.add_user(&added, &hash).await? {
+        let proven = address.is_some() && origin.awaits.is_none();
+        let account = Account {
+            user: &added,
+            password_hash: &hash,
+            address,
+            address_verified_at: proven.then_some(added.created_at),
+            awaits: origin.awaits,
+            replaces_awaiting: origin.awaits.is_some(),
+        };
+        let event = origin.event.user(&added.id);
+        if self.store.add_user(&account, &event).await? {
             Ok(added)
         } else {
             Err(Error::UserExists { name: added.name })
         }
+    }
+
+    /// Returns the hash of a new password, unless a rule rejects it.
+    pub(crate) async fn hash(
+        &self,
+        share: Share,
+        password: Zeroizing<String>,
+        name: &str,
+        address: Option<&str>,
+    ) -> Result<String, Error> {
+        self.passwords.hash_new(share, password, name, address).await
     }
 
     /// Returns all users, by name.
@@ -172,26 +115,41 @@ impl Users {
 
     /// Returns the user with this name, which is case-insensitive.
     pub(crate) async fn named(&self, name: &str) -> Result<Option<User>, Error> {
-        Ok(self.store.user_named(name).await?.map(|(user, _)| user))
+        let Some(name) = FoldedName::of(name) else { return Ok(None) };
+        Ok(self.store.user_named(&name).await?.map(|stored| stored.user))
     }
 
     /// Checks a password against the hash of the user with this name. Takes as long for an unknown
-    /// user.
+    /// user, and for what cannot be a name.
     pub(crate) async fn check_password(
         &self,
-        name: &str,
+        name: Option<&FoldedName>,
         password: Zeroizing<String>,
     ) -> Result<PasswordCheck, Error> {
-        let (user, hash) = self.store.user_named(name).await?.unzip();
-        let verdict = self.passwords.verify(password, hash.clone()).await?;
-        Ok(match (user, verdict) {
-            (user, Verdict::Wrong) => PasswordCheck::Wrong { user },
+        let stored = match name {
+            Some(name) => self.store.user_named(name).await?,
+            None => None,
+        };
+        let hash = stored.as_ref().map(|stored| stored.password_hash.clone());
+        let verdict = self.passwords.verify(Share::Users, password, hash.clone()).await?;
+        Ok(match (stored, verdict) {
             (None, _) => PasswordCheck::Wrong { user: None },
-            (Some(user), Verdict::Right) => PasswordCheck::Right { user, outdated: None },
-            (Some(user), Verdict::Rehashed(new)) => {
-                PasswordCheck::Right { user, outdated: hash.map(|old| Outdated { old, new }) }
+            (Some(stored), Verdict::Wrong) => PasswordCheck::Wrong { user: Some(stored.user) },
+            (Some(stored), Verdict::Right) => PasswordCheck::Right { stored, outdated: None },
+            (Some(stored), Verdict::Rehashed(new)) => {
+                PasswordCheck::Right { stored, outdated: hash.map(|old| Outdated { old, new }) }
             }
         })
+    }
+
+    /// Returns whether this is the password of a hash.
+    pub(crate) async fn is_password_of(
+        &self,
+        share: Share,
+        password: Zeroizing<String>,
+        hash: String,
+    ) -> Result<bool, Error> {
+        Ok(self.passwords.verify(share, password, Some(hash)).await? != Verdict::Wrong)
     }
 
     /// Replaces an outdated hash.
@@ -212,42 +170,5 @@ impl Users {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.passwords.is_closed()
-    }
-}
-
-impl fmt::Debug for NewUser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewUser")
-            .field("name", &self.name)
-            .field("roles", &self.roles)
-            .field("scopes", &self.scopes)
-            .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_does_not_fit_is_refused() {
-        let good = NewUser::new("alice", "correct horse").roles(["admin"]).scopes(["a:b"]);
-        good.check().unwrap();
-        for bad in [
-            NewUser { name: String::new(), ..good.clone() },
-            NewUser { name: " alice".to_owned(), ..good.clone() },
-            NewUser { name: "al\nice".to_owned(), ..good.clone() },
-            NewUser { name: "alice\u{200b}".to_owned(), ..good.clone() },
-            NewUser { name: "J\u{f6}rg".to_owned(), ..good.clone() },
-            NewUser { name: "a".repeat(129), ..good.clone() },
-            NewUser::new("alice", "1234567"),
-            NewUser::new("alice", "x".repeat(1025)),
-            good.clone().roles([""]),
-            good.clone().scopes(["two scopes"]),
-            good.clone().scopes(["quo\"te"]),
-            good.clone().scopes((0..100).map(|n| format!("resource-{n}:read-write"))),
-        ] {
-            assert!(matches!(bad.check(), Err(Error::InvalidUser(_))), "{bad:?}");
-        }
     }
 }

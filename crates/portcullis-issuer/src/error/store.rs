@@ -1,4 +1,6 @@
-//! That the store failed.
+//! A failure of the store.
+
+use std::sync::Arc;
 
 use super::causes::debug_with_causes;
 
@@ -15,6 +17,11 @@ debug_with_causes!(StoreError);
 impl StoreError {
     pub(crate) fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::because("the store failed", source)
+    }
+
+    /// For each of several callers whom one error concerns.
+    pub(crate) fn shared(error: &Arc<Self>) -> Self {
+        Self { problem: error.problem, source: Box::new(Arc::clone(error)) }
     }
 
     /// For a problem that an operator can do something about.

@@ -51,6 +51,10 @@ struct ShownEvent {
     client_id: Option<String>,
     /// Where the client is, if that is known.
     address: Option<String>,
+    /// What the client called itself, of a refresh token that was repeated or reused.
+    user_agent: Option<String>,
+    /// Who caused it, if it was not the user: `operator`, or an administrator's user id.
+    actor: Option<String>,
 }
 
 /// The audit log, for users with the scope `identsphere:audit`.
@@ -73,7 +77,18 @@ pub(super) async fn events(
 
 impl From<Event> for ShownEvent {
     fn from(event: Event) -> Self {
-        let Event { serial, at, kind, user_id, session_id, kid, client_id, address } = event;
-        Self { serial, at, kind, user_id, session_id, kid, client_id, address }
+        let Event {
+            serial,
+            at,
+            kind,
+            user_id,
+            session_id,
+            kid,
+            client_id,
+            address,
+            user_agent,
+            actor,
+        } = event;
+        Self { serial, at, kind, user_id, session_id, kid, client_id, address, user_agent, actor }
     }
 }

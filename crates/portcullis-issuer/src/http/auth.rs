@@ -1,11 +1,11 @@
-//! Login, refresh and logout.
+//! Login and refresh.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,16 +15,24 @@ use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::{cookies, cross_site};
+use crate::domain::login::Login;
 use crate::domain::peer::Peer;
 use crate::domain::sessions::Grant;
 use crate::error::Error;
 
-/// Who somebody says they are.
+/// A name, a password, and a code of a user who has a second factor.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Credentials {
-    /// In whatever capitals.
+    /// Case-insensitive.
     username: String,
     password: String,
+    /// What the authenticator app shows, or a recovery code.
+    code: Option<String>,
+    /// The APIs that the access token is for (RFC 8707), the issuer's URL among them if it is for
+    /// the issuer. Without it, those of the settings.
+    #[serde(default)]
+    #[schema(required = false)]
+    resource: Vec<String>,
 }
 
 /// Tokens, in the shape of RFC 6749 section 5.1.
@@ -36,7 +44,7 @@ pub(super) struct Tokens<'t> {
     token_type: &'static str,
     /// How many seconds the access token is good for.
     expires_in: u64,
-    /// Good for one refresh. Absent after a step-up, where the session keeps the one that it has,
+    /// Good for one refresh. Absent after a step-up, where the session keeps the current one,
     /// and where a browser keeps it in its cookie: for a page, and who came with the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -61,6 +69,9 @@ impl<'t> Tokens<'t> {
 }
 
 /// Begins a session, with a name and a password. The tokens are in the body and in cookies.
+///
+/// A user who has a second factor sends a code with them. Without one the answer is 401 with the
+/// problem `second-factor-needed`, and the client sends all three.
 #[utoipa::path(
     post,
     path = "/v1/auth/login",
@@ -72,14 +83,21 @@ pub(super) async fn login(
     State(api): State<Arc<Api>>,
     peer: Peer,
     headers: HeaderMap,
-    JsonBody(Credentials { username, password }): JsonBody<Credentials>,
+    JsonBody(Credentials { username, password, code, resource }): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
-    // Nobody's page logs the user of another one's in as somebody else.
+    // Another site's page must not log its visitor in as another user.
     cross_site::check(&headers, &api.config)?;
     let password = Zeroizing::new(password);
-    let grant = api.domain.sessions.login(&username, password, &peer).await?;
-    let grant = grant.ok_or(Problem::WrongCredentials)?;
-    hand_out(&api, &grant, Keeper::of(&headers))
+    let code = code.map(Zeroizing::new);
+    let code = code.as_ref().map(|code| code.as_str());
+    let audience = api.audience(&resource)?;
+    match api.domain.logins.login(&username, password, code, &audience, &peer).await? {
+        Login::Begun(grant) => hand_out(&api, &grant, Keeper::of(&headers)),
+        Login::Wrong => Err(Problem::WrongCredentials),
+        Login::CodeNeeded => Err(Problem::SecondFactorNeeded),
+        Login::WrongCode => Err(Problem::WrongCode),
+        Login::Locked => Err(Problem::SecondFactorLocked),
+    }
 }
 
 /// Exchanges a refresh token, from the body or else from its cookie, for new tokens.
@@ -94,47 +112,27 @@ pub(super) async fn login(
 pub(super) async fn refresh(
     State(api): State<Arc<Api>>,
     peer: Peer,
-    PresentedToken { token, keeper }: PresentedToken,
+    uri: Uri,
+    presented: Result<PresentedToken, Problem>,
 ) -> Result<Response, Problem> {
-    match (api.domain.sessions.refresh(&token, &peer).await?, keeper) {
+    let PresentedToken { token, resource, keeper } = match presented {
+        Ok(presented) => presented,
+        Err(problem) => return refused(&api, problem, uri.path()),
+    };
+    let audience = api.audience(&resource)?;
+    match (api.domain.sessions.refresh(&token, &audience, &peer).await?, keeper) {
         (Some(grant), _) => hand_out(&api, &grant, keeper),
         (None, Keeper::Browser) => without_cookies(&api, Problem::WrongRefreshToken),
         (None, Keeper::Client) => Err(Problem::WrongRefreshToken),
     }
 }
 
-/// Ends the session of a refresh token, and takes the cookies back.
-///
-/// Without a refresh token there is no session to be ended, but there may be an access cookie to
-/// be taken back.
-#[utoipa::path(
-    post,
-    path = "/v1/auth/logout",
-    tag = "sessions",
-    request_body = Option<RefreshToken>,
-    responses((status = 204, description = "There is no such session (any more)")),
-    security((), ("refresh_cookie" = [])),
-)]
-pub(super) async fn logout(
-    State(api): State<Arc<Api>>,
-    peer: Peer,
-    presented: Result<PresentedToken, Problem>,
-) -> Result<Response, Problem> {
-    match presented {
-        Ok(PresentedToken { token, .. }) => api.domain.sessions.logout(&token, &peer).await?,
-        Err(Problem::NoRefreshToken) => {}
-        Err(problem) => return Err(problem),
-    }
-    without_cookies(&api, StatusCode::NO_CONTENT)
-}
-
-/// Who keeps the refresh token.
+/// The party that keeps the refresh token.
 #[derive(Clone, Copy)]
 enum Keeper {
     /// The client itself.
     Client,
-    /// The browser, in a cookie that no page can read: what injected script can not read it can
-    /// not carry off.
+    /// The browser, in a cookie that no page, and so no injected script, can read.
     Browser,
 }
 
@@ -155,7 +153,23 @@ fn hand_out(api: &Api, grant: &Grant, keeper: Keeper) -> Result<Response, Proble
     let mut response = Json(body).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    cookies::set(headers, config, &grant.access_token, &grant.refresh_token).map_err(no_header)?;
+    // A cookie with a token for an API alone would be rejected by the issuer's own routes.
+    if grant.for_issuer {
+        cookies::set_access(headers, config, &grant.access_token).map_err(no_header)?;
+    }
+    let host_cookie = api.domain.host_cookies.value(&grant.session_id, &grant.refresh_token);
+    cookies::set_session(headers, config, &grant.refresh_token, &host_cookie).map_err(no_header)?;
+    Ok(response)
+}
+
+/// Returns a problem, and takes all cookies back if it is about them: a browser that keeps planted
+/// ones could not log in again.
+pub(super) fn refused(api: &Api, problem: Problem, path: &str) -> Result<Response, Problem> {
+    if !matches!(problem, Problem::AmbiguousCookie | Problem::UnmatchedCookie) {
+        return Err(problem);
+    }
+    let mut response = problem.into_response();
+    cookies::clear_planted(response.headers_mut(), &api.config, path).map_err(no_header)?;
     Ok(response)
 }
 
@@ -175,14 +189,35 @@ pub(super) fn no_header(_: axum::http::header::InvalidHeaderValue) -> Problem {
 /// A refresh token from the JSON body or else from the cookie.
 pub(super) struct PresentedToken {
     token: Zeroizing<String>,
+    resource: Vec<String>,
     keeper: Keeper,
 }
 
-/// What a session goes on with.
+/// A session's refresh token.
 #[derive(Deserialize, ToSchema)]
-struct RefreshToken {
-    /// That of the cookie when it is absent.
+pub(super) struct RefreshToken {
+    /// The cookie's if it is absent.
     refresh_token: Option<String>,
+    /// As for a login. It is for the new access token alone: the next one may be for others.
+    #[serde(default)]
+    #[schema(required = false)]
+    resource: Vec<String>,
+}
+
+impl RefreshToken {
+    /// Reads the token and the resources of the JSON body.
+    pub(super) async fn of_body(
+        request: Request,
+        api: &Arc<Api>,
+    ) -> Result<(Option<Zeroizing<String>>, Vec<String>), Problem> {
+        // Without a content type there is no body: the browser's case.
+        if !request.headers().contains_key(CONTENT_TYPE) {
+            return Ok((None, Vec::new()));
+        }
+        let JsonBody(body) = JsonBody::<Option<Self>>::from_request(request, api).await?;
+        let Some(Self { refresh_token, resource }) = body else { return Ok((None, Vec::new())) };
+        Ok((refresh_token.map(Zeroizing::new), resource))
+    }
 }
 
 impl FromRequest<Arc<Api>> for PresentedToken {
@@ -190,16 +225,13 @@ impl FromRequest<Arc<Api>> for PresentedToken {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
         let headers = request.headers().clone();
-        // Without a content type there is no body to speak of: the browser's case.
-        if headers.contains_key(CONTENT_TYPE) {
-            let body = JsonBody::<Option<RefreshToken>>::from_request(request, api).await?;
-            if let Some(token) = body.0.and_then(|body| body.refresh_token) {
-                return Ok(Self { token: Zeroizing::new(token), keeper: Keeper::Client });
-            }
+        let (token, resource) = RefreshToken::of_body(request, api).await?;
+        if let Some(token) = token {
+            return Ok(Self { token, resource, keeper: Keeper::Client });
         }
-        // Whoever has the token itself in hand may be anywhere; a cookie comes by itself.
+        // A client that sends the token itself may be anywhere; a browser adds the cookie.
         cross_site::check(&headers, &api.config)?;
         let token = cookies::refresh_token(&headers)?.ok_or(Problem::NoRefreshToken)?;
-        Ok(Self { token: Zeroizing::new(token.to_owned()), keeper: Keeper::Browser })
+        Ok(Self { token: Zeroizing::new(token.to_owned()), resource, keeper: Keeper::Browser })
     }
 }

@@ -1,25 +1,36 @@
-//! What clients and verifiers need to know of the issuer (RFC 8414 section 2).
+//! The issuer's metadata (RFC 8414 section 2).
 
 use portcullis::Algorithm;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What there is, and where (RFC 8414 section 2).
+use super::oauth::GRANT;
+
+/// The algorithms that a signing key may have. A set of keys may have several during a rotation.
+const SIGNING_ALGORITHMS: [&str; 3] = ["ES256", "EdDSA", "RS256"];
+
+/// The issuer's metadata (RFC 8414 section 2).
 #[derive(Serialize, ToSchema)]
 pub(super) struct Metadata<'m> {
     /// The `iss` of the tokens.
     issuer: &'m str,
-    /// Where the keys are.
+    /// The URL of the keys.
     jwks_uri: String,
-    /// Where clients get tokens.
+    /// The URL of the token endpoint.
     token_endpoint: String,
-    /// Where clients ask what a token is worth.
+    /// The URL of the introspection endpoint.
     introspection_endpoint: String,
-    /// Where clients make a token worth nothing.
+    /// The URL of the revocation endpoint.
     revocation_endpoint: String,
-    /// None: there is no authorization endpoint, though the RFC requires the member.
+    /// None, since there is no authorization endpoint. The RFC requires the member, and allows an
+    /// issuer without grants that use that endpoint to leave `authorization_endpoint` out.
     response_types_supported: [&'static str; 0],
-    grant_types_supported: [&'static str; 2],
+    grant_types_supported: [&'static str; 3],
+    /// Required by OpenID Connect Discovery section 3. All clients see the same `sub`.
+    subject_types_supported: [&'static str; 1],
+    /// Required by OpenID Connect Discovery section 3. The issuer issues no ID tokens; libraries
+    /// read from it which algorithms to accept.
+    id_token_signing_alg_values_supported: [&'static str; 3],
     token_endpoint_auth_methods_supported: [&'static str; 4],
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     introspection_endpoint_auth_methods_supported: [&'static str; 3],
@@ -46,7 +57,9 @@ impl<'m> Metadata<'m> {
             introspection_endpoint: format!("{issuer}/oauth/introspect"),
             revocation_endpoint: format!("{issuer}/oauth/revoke"),
             response_types_supported: [],
-            grant_types_supported: ["client_credentials", "refresh_token"],
+            grant_types_supported: ["client_credentials", "refresh_token", GRANT],
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
             token_endpoint_auth_methods_supported: with_public,
             token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
             introspection_endpoint_auth_methods_supported: [basic, post, keys],

@@ -23,7 +23,8 @@ use utoipa_axum::routes;
 
 use super::api::Api;
 use super::cookies;
-use super::problem::{Document, PROBLEM_JSON, Problem, urn};
+use super::problem::Problem;
+use super::problem_document::{Document, PROBLEM_JSON, urn};
 use crate::config::IssuerConfig;
 
 /// Names of the security schemes.
@@ -68,7 +69,7 @@ pub(super) fn publish(routes: OpenApiRouter<Arc<Api>>) -> Router<Arc<Api>> {
     let json = Published::default();
     let serve = routes!(serve).layer(Extension(json.clone()));
     let (routes, document) = routes.routes(serve).split_for_parts();
-    // Nothing in it can fail to be JSON, and nobody else sets it.
+    // Nothing in it can fail to be JSON, and it is set here only.
     let _ = json.0.set(document.to_json().unwrap_or_default());
     routes
 }
@@ -120,7 +121,7 @@ pub(super) const A_BODY: &[Refusal] = &[
 
 /// What may be wrong with the refresh token's cookie.
 pub(super) const A_REFRESH_COOKIE: &[Refusal] =
-    &[of(Problem::AmbiguousCookie), of(Problem::CrossSite)];
+    &[of(Problem::AmbiguousCookie), of(Problem::UnmatchedCookie), of(Problem::CrossSite)];
 
 /// What guessing comes to.
 pub(super) const AN_ATTEMPT: &[Refusal] = &[of(Problem::TooManyAttempts { retry_after_secs: 0 })];
@@ -133,6 +134,9 @@ const ACCESS: &[Refusal] = &[
     bare(StatusCode::BAD_REQUEST, "Malformed or repeated credentials"),
     bare(StatusCode::UNAUTHORIZED, "No access token, or one that is not accepted"),
     bare(StatusCode::FORBIDDEN, "A cookie from a foreign page, or too little for this"),
+    of(Problem::AmbiguousCookie),
+    of(Problem::UnmatchedCookie),
+    of(Problem::NotIssuersOwn),
     of(Problem::SessionOver),
 ];
 

@@ -1,19 +1,13 @@
 //! Every error answer: a problem document (RFC 9457) of constant text. What went wrong inside
 //! goes to the log.
 
-use axum::body::Body;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
+use super::problem_document::{Document, urn, with_document};
 use crate::error::Error;
 use crate::metrics;
-
-pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +19,18 @@ pub(super) enum Problem {
     TooLarge,
     TooSlow,
     NoRefreshToken,
+    NoSession,
     AmbiguousCookie,
+    UnmatchedCookie,
+    InvalidTarget,
+    NotIssuersOwn,
     WrongCredentials,
     WrongRefreshToken,
     WrongPassword,
     WrongCode,
+    WrongToken,
+    SecondFactorNeeded,
+    SecondFactorLocked,
     NoSecondFactor,
     SecondFactorExists,
     SessionOver,
@@ -37,8 +38,11 @@ pub(super) enum Problem {
     NoSuchPage,
     NoSuchMethod,
     NoSuchSession,
+    NoSuchUser,
+    NotAnAdministrator,
     NameTaken,
     InvalidUser(&'static str),
+    InvalidPassword(&'static str),
     TooManyAttempts { retry_after_secs: u64 },
     Unavailable,
     NotReady(&'static str),
@@ -85,11 +89,40 @@ impl Problem {
                 "No refresh token",
                 "Send the refresh token as refresh_token in a JSON body, or as its cookie.",
             ),
+            Self::NoSession => (
+                S::BAD_REQUEST,
+                "no-session",
+                "No session to end",
+                "Send the session's refresh token, or an access token that has not expired. No \
+                 session was ended.",
+            ),
             Self::AmbiguousCookie => (
                 S::BAD_REQUEST,
                 "ambiguous-cookie",
                 "Ambiguous cookie",
-                "The refresh cookie was sent more than once.",
+                "A cookie of the session was sent more than once, so another host of the domain may \
+                 have set one. All were taken back. Log in again.",
+            ),
+            Self::UnmatchedCookie => (
+                S::BAD_REQUEST,
+                "unmatched-cookie",
+                "Unmatched cookie",
+                "A cookie of the session does not match the issuer's __Host- cookie, so another \
+                 host of the domain may have set it. All were taken back. Log in again.",
+            ),
+            Self::InvalidTarget => (
+                S::BAD_REQUEST,
+                "invalid-target",
+                "Invalid target",
+                "A resource is neither the issuer nor one of the APIs that its tokens are for.",
+            ),
+            // 403 and not 401: the token is valid, and refreshing it would not help by itself.
+            Self::NotIssuersOwn => (
+                S::FORBIDDEN,
+                "not-issuers-own",
+                "Not the issuer's own",
+                "An API may have seen this token. Use the issuer's cookies, or a token for the \
+                 issuer alone: log in or refresh with the issuer as the only resource.",
             ),
             Self::WrongCredentials => (
                 S::UNAUTHORIZED,
@@ -110,6 +143,24 @@ impl Problem {
             Self::WrongCode => {
                 (S::FORBIDDEN, "wrong-code", "Wrong code", "The code is wrong, or was used before.")
             }
+            Self::WrongToken => (
+                S::FORBIDDEN,
+                "wrong-token",
+                "Wrong token",
+                "The token is wrong, was used before or has expired. Ask for another one.",
+            ),
+            Self::SecondFactorNeeded => (
+                S::UNAUTHORIZED,
+                "second-factor-needed",
+                "Second factor needed",
+                "Send name and password again, with a code of your app or a recovery code as code.",
+            ),
+            Self::SecondFactorLocked => (
+                S::FORBIDDEN,
+                "second-factor-locked",
+                "Second factor locked",
+                "There were too many wrong codes. An administrator can unlock your second factor.",
+            ),
             Self::NoSecondFactor => (
                 S::CONFLICT,
                 "no-second-factor",
@@ -149,11 +200,23 @@ impl Problem {
                 "No such session",
                 "You have no live session with this id.",
             ),
+            Self::NoSuchUser => {
+                (S::NOT_FOUND, "no-such-user", "No such user", "There is no user with this id.")
+            }
+            Self::NotAnAdministrator => (
+                S::FORBIDDEN,
+                "not-an-administrator",
+                "Not an administrator",
+                "This operation is for users with the scope identsphere:admin.",
+            ),
             Self::NameTaken => {
                 (S::CONFLICT, "name-taken", "Name taken", "There is already a user of that name.")
             }
             Self::InvalidUser(detail) => {
                 (S::UNPROCESSABLE_ENTITY, "invalid-user", "Invalid user", detail)
+            }
+            Self::InvalidPassword(detail) => {
+                (S::UNPROCESSABLE_ENTITY, "invalid-password", "Invalid password", detail)
             }
             Self::TooManyAttempts { .. } => (
                 S::TOO_MANY_REQUESTS,
@@ -192,7 +255,7 @@ impl IntoResponse for Problem {
                     "Bearer error=\"invalid_token\", error_description=\"The session has ended\"",
                 ),
             ),
-            Self::WrongCredentials | Self::WrongRefreshToken => {
+            Self::WrongCredentials | Self::SecondFactorNeeded | Self::WrongRefreshToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
             Self::TooManyAttempts { retry_after_secs } => {
@@ -212,6 +275,8 @@ impl From<Error> for Problem {
         match error {
             Error::UserExists { .. } => Self::NameTaken,
             Error::SecondFactorExists => Self::SecondFactorExists,
+            Error::NoSuchUser { .. } => Self::NoSuchUser,
+            Error::InvalidPassword(why) => Self::InvalidPassword(why),
             Error::InvalidUser(why) => Self::InvalidUser(why),
             Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },
             error => {
@@ -220,50 +285,6 @@ impl From<Error> for Problem {
             }
         }
     }
-}
-
-/// Gives an error that came without a body, such as a refusal of the middleware, a document.
-/// Status and challenge stay as they are.
-pub(super) fn fill(response: Response) -> Response {
-    let status = response.status();
-    let is_error = status.is_client_error() || status.is_server_error();
-    if !is_error || response.headers().contains_key(CONTENT_TYPE) {
-        return response;
-    }
-    // RFC 9457 section 4.2.1: no type of its own, so the title is that of the status.
-    let title = status.canonical_reason().unwrap_or("Error");
-    let document = Document { kind: None, title, status: status.as_u16(), detail: None };
-    with_document(response, &document)
-}
-
-/// A problem document (RFC 9457).
-#[derive(Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub(super) struct Document {
-    /// Which problem it is; absent if the status says all there is to say.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    /// The problem in a few words.
-    title: &'static str,
-    /// The status code of the answer.
-    status: u16,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'static str>,
-}
-
-/// The type of a problem.
-pub(super) fn urn(kind: &str) -> String {
-    format!("urn:portcullis:problem:{kind}")
-}
-
-fn with_document(response: Response, document: &Document) -> Response {
-    let (mut parts, _) = response.into_parts();
-    parts.headers.remove(CONTENT_LENGTH);
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-    parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Nothing in it can fail to be JSON.
-    Response::from_parts(parts, Body::from(serde_json::to_vec(document).unwrap_or_default()))
 }
 
 /// For a path that leads nowhere.

@@ -1,30 +1,33 @@
-//! The middleware that the issuer recommends to everyone, and one look at the session's row
-//! behind it: for its own routes, and for those of an app that has it inside. So a token whose
-//! session is over manages nothing, though it has not expired.
+//! The middleware of the issuer's own routes, and of those of an app around it: it validates the
+//! token, and reads the session's row. So a token whose session has ended is rejected, though it has
+//! not expired.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
-use axum::response::{IntoResponse, Response};
-use portcullis::{Authenticator, keys::SharedKeySet};
-use portcullis_axum::Claims;
-use serde::Deserialize;
+use axum::response::Response;
+use portcullis::{Authenticator, Policy, keys::SharedKeySet};
+use portcullis_axum::{Claims, RequireLayer};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::api::Api;
-use super::cookies;
-use super::problem::{self, Problem};
-use crate::config::IssuerConfig;
+use super::problem::Problem;
+use super::problem_document::fill;
+use super::{auth, cookies};
+use crate::config::{IssuerConfig, SecondFactorMode};
 use crate::domain::sessions::Session;
+use crate::domain::tokens::TWO_FACTORS;
 use crate::domain::users::User;
 use crate::error::ConfigError;
 
-/// Who calls, and in which session, as the store has them at this very request.
+/// The user and the session of a request, as the store has them now.
 ///
 /// A handler's argument on the routes behind [`Issuer::protect`](crate::Issuer::protect); on others it answers 500, and the
 /// log says why.
@@ -32,6 +35,9 @@ use crate::error::ConfigError;
 pub struct LiveSession {
     pub(super) session: Session,
     pub(super) user: User,
+    /// The `aud` of the request's token.
+    pub(super) audience: Vec<String>,
+    issuers_own: bool,
 }
 
 impl LiveSession {
@@ -79,15 +85,29 @@ pub(crate) async fn authenticator(
         .map_err(|error| ConfigError::new("IDENTSPHERE_ISSUER", &config.issuer, error.to_string()))
 }
 
-/// Puts routes behind the middleware and the session check.
+/// Puts an app's routes behind the middleware and the session check. Where a second factor is
+/// required, a session without one reaches the issuer's own routes alone.
 pub(crate) fn protect<S>(api: &Arc<Api>, routes: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    if api.config.second_factor == SecondFactorMode::Required {
+        let (two_factors, _) = TWO_FACTORS;
+        protect_any(api, routes.layer(RequireLayer::new(Policy::acr([two_factors]))))
+    } else {
+        protect_any(api, routes)
+    }
+}
+
+/// Puts routes behind the middleware and the session check.
+fn protect_any<S>(api: &Arc<Api>, routes: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     let routes = routes.layer(from_fn_with_state(api.clone(), require_live_session));
     portcullis_axum::protect(api.authenticator.clone(), routes)
         .into_router()
-        .layer(from_fn_with_state(api.clone(), know_the_keys))
+        .layer(from_fn_with_state(api.clone(), prepare))
 }
 
 /// The same for the issuer's own routes.
@@ -96,40 +116,134 @@ pub(super) fn protect_own(
     routes: OpenApiRouter<Arc<Api>>,
 ) -> OpenApiRouter<Arc<Api>> {
     let (routes, document) = routes.split_for_parts();
-    let routes = protect(api, routes)
+    let routes = protect_any(api, routes)
         // A path that leads nowhere is for the app to answer that this is merged into.
         .reset_fallback()
         .route_layer(map_response(finish));
     OpenApiRouter::with_openapi(document).merge(routes.into())
 }
 
-/// Says what a refusal of the middleware means, and keeps a user's own affairs out of caches.
+/// Adds a problem document to a refusal of the middleware, and forbids caching.
 async fn finish(response: Response) -> Response {
-    let mut response = problem::fill(response);
+    let mut response = fill(response);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// Another process may have rotated the keys; its tokens must be known here.
-async fn know_the_keys(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if let Err(error) = api.domain.keys.current().await {
-        return Problem::from(error).into_response();
+/// Loads the current keys, since another process may have rotated them, and rejects repeated access
+/// cookies with the way out that the authenticator does not have: it takes them back.
+async fn prepare(
+    State(api): State<Arc<Api>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let headers = request.headers();
+    if !headers.contains_key(AUTHORIZATION)
+        && let Err(problem) = cookies::value(headers, &cookies::access_name(&api.config))
+    {
+        return auth::refused(&api, problem, request.uri().path());
     }
-    next.run(request).await
+    api.domain.keys.current().await?;
+    Ok(next.run(request).await)
 }
 
+/// The claims of a session's token that decide where it is accepted.
 #[derive(Deserialize)]
-struct SessionClaim {
-    sid: String,
+pub(super) struct SessionClaims {
+    pub(super) sid: String,
+    aud: Vec<String>,
+    /// Whether it has the member `act`: a backend acts for the user (RFC 8693 section 4.1).
+    #[serde(rename = "act", default, deserialize_with = "is_present")]
+    has_actor: bool,
+}
+
+impl SessionClaims {
+    /// Returns whether every API that checks `aud` rejects the token, so that clients send it to the
+    /// issuer only.
+    fn is_for_alone(&self, issuer: &str) -> bool {
+        matches!(&*self.aud, [only] if only == issuer)
+    }
+}
+
+/// A member that is there counts, even `null`.
+fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+/// Requires a credential that no API has seen: for passwords, second factors, the audit log and
+/// administration. An API that receives its users' tokens must not be able to do these for them.
+///
+/// That is a token whose only audience is the issuer, or the issuer's cookies with the matching
+/// `__Host-` cookie, which no API receives; and never a token with `act`.
+pub(super) fn require_issuers_own(live: &LiveSession) -> Result<(), Problem> {
+    if live.issuers_own { Ok(()) } else { Err(Problem::NotIssuersOwn) }
+}
+
+/// The same as a layer, for routes behind [`protect_own`].
+pub(super) async fn issuers_own_only(
+    live: LiveSession,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    require_issuers_own(&live)?;
+    Ok(next.run(request).await)
+}
+
+/// Returns whether the request's access cookie was set by this host. A `__Host-` cookie always was;
+/// a `__Secure-` one needs the `__Host-` cookie of the same session.
+pub(super) fn is_cookie_matched(api: &Api, headers: &HeaderMap, session_id: &str) -> bool {
+    api.config.cookie_domain.is_none() || has_host_cookie(api, headers, session_id)
+}
+
+fn has_host_cookie(api: &Api, headers: &HeaderMap, session_id: &str) -> bool {
+    let host = cookies::value(headers, cookies::HOST).ok().flatten();
+    host.is_some_and(|value| api.domain.host_cookies.is_of_session(value, session_id))
 }
 
 async fn require_live_session(
     State(api): State<Arc<Api>>,
-    Claims(SessionClaim { sid }): Claims<SessionClaim>,
+    Claims(claims): Claims<SessionClaims>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    let headers = request.headers();
+    let by_cookie = !headers.contains_key(AUTHORIZATION);
+    if by_cookie && !is_cookie_matched(&api, headers, &claims.sid) {
+        return auth::refused(&api, Problem::UnmatchedCookie, request.uri().path());
+    }
+    let issuers_own = !claims.has_actor
+        && (claims.is_for_alone(&api.config.issuer)
+            || (by_cookie && has_host_cookie(&api, headers, &claims.sid)));
+    let SessionClaims { sid, aud, .. } = claims;
     let (session, user) = api.domain.sessions.live(&sid).await?.ok_or(Problem::SessionOver)?;
-    request.extensions_mut().insert(LiveSession { session, user });
+    request.extensions_mut().insert(LiveSession { session, user, audience: aud, issuers_own });
     Ok(next.run(request).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_a_token_for_the_issuer_alone_and_without_act_is_own() {
+        const ISSUER: &str = "https://auth.example.com";
+        const API: &str = "https://api.example.com";
+        for (claims, own) in [
+            (json!({ "sid": "s", "aud": [ISSUER] }), true),
+            (json!({ "sid": "s", "aud": [ISSUER, API] }), false),
+            (json!({ "sid": "s", "aud": [API] }), false),
+            (json!({ "sid": "s", "aud": [ISSUER, ISSUER] }), false),
+            (json!({ "sid": "s", "aud": [] }), false),
+            (json!({ "sid": "s", "aud": null }), false),
+            (json!({ "sid": "s" }), false),
+            (json!({ "sid": "s", "aud": [ISSUER], "act": { "sub": "backend" } }), false),
+            (json!({ "sid": "s", "aud": [ISSUER], "act": null }), false),
+        ] {
+            let read = serde_json::from_value::<SessionClaims>(claims.clone());
+            let is_own = read.is_ok_and(|read| read.is_for_alone(ISSUER) && !read.has_actor);
+            assert_eq!(is_own, own, "{claims}");
+        }
+    }
 }

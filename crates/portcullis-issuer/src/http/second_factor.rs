@@ -1,4 +1,4 @@
-//! Step-up: a second factor, and a fresh `auth_time` and higher `acr` for whoever shows it.
+//! The second factor: setting it up, and step-up to a fresh `auth_time` and a higher `acr`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +20,16 @@ use super::cookies;
 use super::problem::Problem;
 use super::protected::LiveSession;
 use crate::domain::peer::Peer;
-use crate::domain::second_factor::SteppedUp;
+use crate::domain::second_factor::{RecoveryCodes, SteppedUp};
 use crate::domain::tokens::TWO_FACTORS;
+
+/// How long a step-up counts as fresh.
+pub(super) const JUST_STEPPED_UP: Duration = Duration::from_secs(300);
 
 /// What switching the second factor off asks for.
 pub(super) fn just_stepped_up() -> Policy {
     let (acr, _) = TWO_FACTORS;
-    Policy::acr([acr]).and(Policy::max_auth_age(Duration::from_secs(300)))
+    Policy::acr([acr]).and(Policy::max_auth_age(JUST_STEPPED_UP))
 }
 
 /// The user's password once more: an access token alone is not enough.
@@ -42,6 +45,15 @@ pub(super) struct Secret<'s> {
     secret: &'s str,
     /// The same as a URL, for a QR code.
     otpauth_url: &'s str,
+    /// Each counts once, instead of a code of the app.
+    recovery_codes: Vec<&'s str>,
+}
+
+/// Codes for when the app is lost. Shown once.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Codes<'s> {
+    /// Each counts once, instead of a code of the app.
+    recovery_codes: Vec<&'s str>,
 }
 
 /// Makes a secret for an authenticator app, which counts from the first right code on.
@@ -62,7 +74,11 @@ pub(super) async fn enrol(
     let password = Zeroizing::new(password);
     let enrolment = api.domain.second_factors.enrol(&live.user, password, &peer).await?;
     let enrolment = enrolment.ok_or(Problem::WrongPassword)?;
-    let body = Secret { secret: &enrolment.secret, otpauth_url: &enrolment.url };
+    let body = Secret {
+        secret: &enrolment.secret,
+        otpauth_url: &enrolment.url,
+        recovery_codes: shown(&enrolment.recovery_codes),
+    };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
@@ -87,12 +103,15 @@ pub(super) async fn step_up(
     peer: Peer,
     JsonBody(Code { code }): JsonBody<Code>,
 ) -> Result<Response, Problem> {
-    let token =
-        match api.domain.second_factors.step_up(&live.user, &live.session, &code, &peer).await? {
-            SteppedUp::Token(token) => token,
-            SteppedUp::WrongCode => return Err(Problem::WrongCode),
-            SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
-        };
+    // For the same APIs as the token before.
+    let audience = api.audience(&live.audience)?;
+    let factors = &api.domain.second_factors;
+    let token = match factors.step_up(&live.user, &live.session, &code, &audience, &peer).await? {
+        SteppedUp::Token(token) => token,
+        SteppedUp::Locked => return Err(Problem::SecondFactorLocked),
+        SteppedUp::WrongCode => return Err(Problem::WrongCode),
+        SteppedUp::NotEnrolled => return Err(Problem::NoSecondFactor),
+    };
     let scope = live.user.scopes.join(" ");
     let body = Tokens::of_session(&api, &token, &scope, &live.session.id);
     let mut response = ([(CACHE_CONTROL, "no-store")], Json(body)).into_response();
@@ -118,4 +137,27 @@ pub(super) async fn remove(
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::NoSecondFactor),
     }
+}
+
+/// Makes other recovery codes, instead of all before; only within 5 minutes of a step-up.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/recovery-codes",
+    tag = "second factor",
+    operation_id = "make_recovery_codes",
+    responses((status = 201, description = "The codes", body = Codes<'_>)),
+)]
+pub(super) async fn new_recovery_codes(
+    State(api): State<Arc<Api>>,
+    Extension(live): Extension<LiveSession>,
+    peer: Peer,
+) -> Result<Response, Problem> {
+    let codes = api.domain.second_factors.new_recovery_codes(&live.user, &peer).await?;
+    let codes = codes.ok_or(Problem::NoSecondFactor)?;
+    let body = Codes { recovery_codes: shown(&codes) };
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}
+
+fn shown(codes: &RecoveryCodes) -> Vec<&str> {
+    codes.shown.iter().map(|code| code.as_str()).collect()
 }

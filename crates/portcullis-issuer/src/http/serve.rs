@@ -1,4 +1,4 @@
-//! Connections: how many, and how long a client may keep one waiting.
+//! Connections: their number, and how long a client may keep one waiting.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,39 +15,55 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Below the 1024 files that a process may usually open, and above what one issuer has to do.
-const MAX_CONNECTIONS: usize = 896;
+use super::connections::Connections;
+use crate::config::{IssuerConfig, MAX_CONNECTIONS};
+use crate::metrics;
+
+/// The number of connections of the listener for health probes.
+const MAX_PROBES: u32 = 32;
 
 /// How long the head of a request may take, and a connection be idle before it.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection is used: then it ends after the answer that is under way, so that a
-/// client that does not read its answers cannot stay.
+/// How long a connection is used. Then it ends after the response in progress, so that a client
+/// that does not read its responses cannot stay.
 const MAX_AGE: Duration = Duration::from_secs(120);
 
-/// How long the answer that is under way then may take.
+/// How long that response may take.
 const LAST_ANSWER: Duration = Duration::from_secs(10);
 
-/// How long all that is under way may take when the issuer stops.
+/// How long the requests in progress may take when the issuer stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves until `shutdown` is ready; then accepts no more and finishes what is under way.
+/// Serves until `shutdown` is ready; then accepts no more, and finishes the requests in progress.
 pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
-    serve_at_most(MAX_CONNECTIONS, listener, router, shutdown).await;
-    Ok(())
-}
-
-async fn serve_at_most(
-    connections: usize,
+    config: &IssuerConfig,
     listener: TcpListener,
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Semaphore::new(connections));
+    let per_address = Connections::new(config);
+    serve_at_most(MAX_CONNECTIONS, per_address, listener, router, shutdown).await;
+}
+
+/// The same for a listener that only probes reach.
+pub(crate) async fn serve_probes(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
+    let per_address = Connections::unlimited();
+    serve_at_most(MAX_PROBES, per_address, listener, router, shutdown).await;
+}
+
+async fn serve_at_most(
+    connections: u32,
+    per_address: Arc<Connections>,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(connections as usize));
     let (stop, stopping) = watch::channel(());
     // Dropping it ends all connections, should this future be dropped.
     let mut open = JoinSet::new();
@@ -56,10 +72,15 @@ async fn serve_at_most(
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             let (stream, peer) = accept(&listener).await;
             while open.try_join_next().is_some() {}
+            // Closed at once: an address with too many connections must not take those of others.
+            let Some(of_address) = per_address.admit(peer.ip()) else {
+                metrics::connection_rejected();
+                continue;
+            };
             let connection = converse(stream, peer, router.clone(), stopping.clone());
             open.spawn(async move {
                 connection.await;
-                drop(place);
+                drop((place, of_address));
             });
         }
     };
@@ -76,7 +97,7 @@ async fn serve_at_most(
     }
 }
 
-/// The next client. What goes wrong is the client's, or that there are too many open files, which
+/// Returns the next client. Errors are the client's, or say that too many files are open, which
 /// passes.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     use io::ErrorKind as Kind;
@@ -94,7 +115,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Serves one client to the end. How it ends is the client's affair.
+/// Serves one connection to its end, whichever way the client ends it.
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
@@ -109,7 +130,7 @@ async fn converse(
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => {}
-        // Nothing is ever sent: the sender goes when the issuer stops, and waits for us.
+        // No value is ever sent: the sender is dropped when the issuer stops.
         _ = stopping.changed() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
@@ -154,7 +175,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_keeps_the_issuer_waiting_makes_room_for_others() {
         let (listener, address) = listener().await;
-        let server = tokio::spawn(serve_at_most(2, listener, router(), pending()));
+        let server =
+            tokio::spawn(serve_at_most(2, Connections::unlimited(), listener, router(), pending()));
         let mut silent = TcpStream::connect(address).await.unwrap();
         let mut half = TcpStream::connect(address).await.unwrap();
         half.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
@@ -173,9 +195,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn half_open_requests_of_one_address_leave_connections_for_others() {
+        let (listener, address) = listener().await;
+        let mut config = IssuerConfig::new("http://127.0.0.1:8080", "identsphere.db");
+        config.connections_per_address = 3;
+        let server = tokio::spawn(async move {
+            serve(&config, listener, router(), pending()).await;
+        });
+        let mut attacker = Vec::new();
+        for _ in 0..1400 {
+            let mut half = TcpStream::connect(address).await.unwrap();
+            // Being cut off may come as an error.
+            let _ = half.write_all(b"GET / HTTP/1.1\r\nHost:").await;
+            attacker.push(half);
+        }
+        let start = Instant::now();
+        let other = tokio::net::TcpSocket::new_v4().unwrap();
+        other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut other = other.connect(address).await.unwrap();
+        let fine = answer(&mut other, "GET / HTTP/1.0\r\n\r\n").await;
+        assert!(fine.ends_with("fine"), "{fine}");
+        assert!(start.elapsed() < HEAD_TIMEOUT, "{:?}", start.elapsed());
+        server.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_connection_does_not_last_for_ever() {
         let (listener, address) = listener().await;
-        let server = tokio::spawn(serve_at_most(2, listener, router(), pending()));
+        let server =
+            tokio::spawn(serve_at_most(2, Connections::unlimited(), listener, router(), pending()));
         let mut client = TcpStream::connect(address).await.unwrap();
         let start = Instant::now();
         assert_eq!(answer(&mut client, "GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await, "");
@@ -188,7 +236,8 @@ mod tests {
         let (listener, address) = listener().await;
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { drop(stopped.await) };
-        let server = tokio::spawn(serve_at_most(2, listener, router(), shutdown));
+        let server =
+            tokio::spawn(serve_at_most(2, Connections::unlimited(), listener, router(), shutdown));
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         // Long enough for the request to be under way.

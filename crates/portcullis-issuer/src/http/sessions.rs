@@ -32,7 +32,7 @@ struct ShownSession {
     id: String,
     /// When its user logged in, in seconds since 1970.
     created_at: i64,
-    /// When it was refreshed last, in seconds since 1970.
+    /// When it was refreshed last, in seconds since 1970; up to 5 minutes earlier than that.
     last_used_at: i64,
     /// When it ends if it is not used, in seconds since 1970.
     expires_at: i64,

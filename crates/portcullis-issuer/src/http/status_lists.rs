@@ -14,20 +14,25 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use super::api::Api;
+use super::oauth::client_of;
 use super::problem::Problem;
+use crate::domain::peer::Peer;
+use crate::domain::tokens::Verifier;
+use crate::error::Error;
 use crate::etag;
 
 /// RFC 7240.
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// The longest that anybody waits, whatever they prefer.
+/// The longest wait, in seconds.
 const MAX_WAIT: u64 = 60;
 
 /// A status list (draft-ietf-oauth-status-list).
 ///
-/// With `If-None-Match` and `Prefer: wait=N`, the answer comes when the list is another one, or
-/// after N seconds.
+/// With `If-None-Match` and `Prefer: wait=N`, the response comes when the list has changed, or after
+/// N seconds. A machine client may authenticate (`client_secret_basic`): places are kept for those.
+/// Without a place the response comes at once and has no `Preference-Applied`.
 #[utoipa::path(
     get,
     path = "/v1/status-lists/{list}",
@@ -35,18 +40,19 @@ const MAX_WAIT: u64 = 60;
     operation_id = "status_list",
     params(
         ("list" = i64, Path, description = "As the tokens have it"),
-        ("If-None-Match" = Option<String>, Header, description = "The tag of the list at hand"),
+        ("If-None-Match" = Option<String>, Header, description = "The tag of the client's list"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`: seconds (RFC 7240)"),
     ),
     responses(
-        (status = 200, description = "The list, gzipped for whoever accepts that", body = String,
+        (status = 200, description = "The list, gzipped if the client accepts that", body = String,
          content_type = "application/statuslist+jwt", headers(("ETag" = String))),
-        (status = 304, description = "The list at hand is the current one",
+        (status = 304, description = "The client's list is the current one",
          headers(("ETag" = String))),
     ),
 )]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
+    peer: Peer,
     list: Result<Path<i64>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -58,8 +64,10 @@ pub(super) async fn list(
     };
     let gzip = takes_gzip(&headers);
     let preferred = preferred_wait(&headers);
-    // Whoever finds no place to wait at is answered at once, and told so by what is not said.
-    let place = preferred.and_then(|_| lists.wait());
+    let place = match preferred {
+        Some(_) => lists.wait(verifier(&api, &headers, &peer).await?),
+        None => None,
+    };
     let wait = preferred.filter(|_| place.is_some());
     let deadline = Instant::now() + Duration::from_secs(wait.unwrap_or_default());
     loop {
@@ -68,7 +76,7 @@ pub(super) async fn list(
         let etag = if gzip { gzip_tag(&published.etag) } else { published.etag.clone() };
         let known = known(&etag);
         let left = deadline.saturating_duration_since(Instant::now());
-        if known && !left.is_zero() {
+        if known && !left.is_zero() && !lists.is_stopped() {
             lists.until_changes(&published, left).await;
             continue;
         }
@@ -89,7 +97,7 @@ pub(super) async fn list(
         if let Ok(etag) = HeaderValue::try_from(etag) {
             headers.insert(ETAG, etag);
         }
-        // A cache that answered by itself would hide revocations from all that are behind it.
+        // A cache that answered by itself would hide revocations from the verifiers behind it.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding, prefer"));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -99,6 +107,16 @@ pub(super) async fn list(
             headers.insert(PREFERENCE_APPLIED, applied);
         }
         return Ok(answer);
+    }
+}
+
+/// Returns who waits. A credential that is not accepted counts as none: the list is public, and a
+/// verifier whose secret has expired must not lose it.
+async fn verifier(api: &Api, headers: &HeaderMap, peer: &Peer) -> Result<Verifier, Problem> {
+    match client_of(api, headers, peer).await {
+        Ok(Some(client)) => Ok(Verifier::Client(client)),
+        Ok(None) | Err(Error::Limited { .. }) => Ok(Verifier::anonymous(peer.address)),
+        Err(error) => Err(error.into()),
     }
 }
 

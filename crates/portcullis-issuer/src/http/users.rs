@@ -14,7 +14,7 @@ use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::domain::users::NewUser;
+use crate::domain::peer::Peer;
 use crate::domain::users::User;
 
 /// A user.
@@ -43,7 +43,7 @@ pub(super) async fn me(Extension(live): Extension<LiveSession>) -> Json<ShownUse
     Json(live.user.into())
 }
 
-/// Somebody new.
+/// A user's name and password.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Registration {
     /// Visible ASCII characters, no spaces.
@@ -64,11 +64,31 @@ pub(super) struct Registration {
 )]
 pub(super) async fn register(
     State(api): State<Arc<Api>>,
+    peer: Peer,
     JsonBody(Registration { username, password }): JsonBody<Registration>,
 ) -> Result<Response, Problem> {
-    let user = api.domain.users.add(NewUser::new(username, password)).await?;
+    let user = api.domain.registrations.register(&username, password, &peer).await?;
     let private = [(CACHE_CONTROL, "no-store")];
     Ok((StatusCode::CREATED, private, Json(ShownUser::from(user))).into_response())
+}
+
+/// Begins a registration: the user can log in once the token that is sent to the address has come
+/// back. The answer is the same if the name is taken.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/register",
+    tag = "users",
+    operation_id = "register",
+    request_body = Registration,
+    responses((status = 202, description = "If the name is free, a token is on its way")),
+)]
+pub(super) async fn register_address(
+    State(api): State<Arc<Api>>,
+    peer: Peer,
+    JsonBody(Registration { username, password }): JsonBody<Registration>,
+) -> Result<StatusCode, Problem> {
+    api.domain.registrations.register_address(&username, password, &peer).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 impl From<User> for ShownUser {

@@ -1,7 +1,9 @@
-//! What an operator does with machine clients.
+//! The operator's methods for machine clients.
+
+use std::time::Duration;
 
 use super::Issuer;
-use crate::domain::clients::{NewClient, RegisteredClient};
+use crate::domain::clients::{ClientUpdate, NewClient, RegisteredClient};
 use crate::error::Error;
 
 impl Issuer {
@@ -24,17 +26,43 @@ impl Issuer {
         self.domain().clients.all().await
     }
 
-    /// Gives a client a new secret in the place of the old one, or of its keys, which count no more
-    /// from now on. Tokens that it has stay good.
+    /// Replaces a client's secret, or its keys, by a new secret. The old ones are rejected from now
+    /// on; tokens that the client has stay valid.
     ///
     /// # Errors
     ///
     /// [`Error::NoSuchClient`] if there is none of that id.
     pub async fn rotate_client_secret(&self, id: &str) -> Result<String, Error> {
-        self.domain().clients.rotate_secret(id).await
+        self.domain().clients.rotate_secret(id, Duration::ZERO).await
     }
 
-    /// Gives a client these keys, a JWK Set, in the place of the old ones, or of its secret.
+    /// The same, and the old secret stays valid for `overlap`, 30 days at most, so that every
+    /// instance of the client can be given the new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidClient`] if `overlap` is too long, [`Error::NoSuchClient`] if there is none
+    /// of that id.
+    pub async fn rotate_client_secret_with_overlap(
+        &self,
+        id: &str,
+        overlap: Duration,
+    ) -> Result<String, Error> {
+        self.domain().clients.rotate_secret(id, overlap).await
+    }
+
+    /// Replaces scopes, audiences, resource servers or rights of a client. Tokens that it has keep
+    /// theirs until they expire.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidClient`] if a name does not fit, [`Error::NoSuchClient`] if there is none of
+    /// that id.
+    pub async fn update_client(&self, id: &str, update: ClientUpdate) -> Result<(), Error> {
+        self.domain().clients.update(id, update).await
+    }
+
+    /// Replaces a client's keys, or its secret, by these keys, a JWK Set.
     ///
     /// To change keys without a pause, first set both, and then the new one alone.
     ///
@@ -45,8 +73,8 @@ impl Issuer {
         self.domain().clients.set_keys(id, jwks).await
     }
 
-    /// Lets a client have no more tokens. Those that it has are inactive to whoever introspects
-    /// them, and accepted by APIs that validate locally until they expire.
+    /// Stops issuing tokens to a client. Those that it has are revoked in the status list and
+    /// inactive; APIs that validate by expiry alone accept them until then.
     ///
     /// # Errors
     ///
@@ -55,7 +83,8 @@ impl Issuer {
         self.domain().clients.disable(id).await
     }
 
-    /// Lets it have tokens again.
+    /// Issues tokens to a disabled client again. Tokens that it has are active again; those of a
+    /// removed client with the same id are not.
     ///
     /// # Errors
     ///
@@ -64,7 +93,8 @@ impl Issuer {
         self.domain().clients.enable(id).await
     }
 
-    /// Forgets a client, whose tokens then fare as those of a disabled one.
+    /// Removes a client. Its tokens are revoked like those of a disabled one, also if a client with
+    /// the same id is added later.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! What an operator does with the keys.
 
 use super::Issuer;
-use crate::domain::keys::KeyState;
+use crate::domain::keys::{KeyEncryptionKey, KeyState};
 use crate::error::Error;
 
 impl Issuer {
@@ -41,6 +41,20 @@ impl Issuer {
     /// [`Error::NoSuchKey`] if no such key is published, [`Error::Store`] if the store fails.
     pub async fn withdraw_key_now(&self, kid: &str) -> Result<(), Error> {
         self.domain().keys.withdraw_now(kid).await
+    }
+
+    /// Seals all that is sealed at rest (signing keys, secrets of second factors) under another
+    /// key-encryption key, in one transaction. Refresh tokens stay valid: the MAC key of the old
+    /// one is kept, sealed, until their sessions have ended.
+    ///
+    /// This issuer and every other process on the database have the old key, and answer 503 from
+    /// now on: close them, and open them with the new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails; nothing is changed then.
+    pub async fn rekey(&self, new: &KeyEncryptionKey) -> Result<(), Error> {
+        self.domain().rekeyer.rekey(new).await
     }
 
     /// All keys, the newest first.

@@ -3,17 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::clock::now_secs;
 use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Audit;
 use crate::domain::clients::Clients;
+use crate::domain::host_cookie::HostCookies;
+use crate::domain::housekeeping::Housekeeping;
 use crate::domain::introspection::Introspection;
 use crate::domain::keys::{
     Custody, KeyEncryptionKey, KeyRing, KeyRingOptions, KeyStore, default_key_file,
 };
 use crate::domain::limits::Limits;
+use crate::domain::login::Logins;
+use crate::domain::messages::Messages;
+use crate::domain::people::People;
+use crate::domain::registration::Registrations;
+use crate::domain::rekey::{RekeyStore, Rekeyer, open_mac_key};
 use crate::domain::second_factor::{Sealing, SecondFactors};
-use crate::domain::sessions::{RefreshTokens, Sessions};
+use crate::domain::sessions::{MacKey, RefreshTokens, Sessions};
 use crate::domain::tokens::{StatusLists, Tokens};
 use crate::domain::users::Users;
 use crate::error::Error;
@@ -23,17 +31,29 @@ use crate::store::Store;
 
 /// Creates the services on a store, and the state of the handlers.
 pub(super) async fn open(store: &Arc<dyn Store>, config: IssuerConfig) -> Result<Api, Error> {
+    metrics::publish_rejected_connections();
     metrics::leads(store.leads());
     let domain = domain(store, &config).await?;
     let authenticator = http::authenticator(&config, domain.keys.shared()).await?;
-    Ok(Api { config, domain, authenticator, stopping: AtomicBool::new(false) })
+    Ok(Api {
+        config,
+        domain,
+        authenticator,
+        stopping: AtomicBool::new(false),
+        unusable_address_logged: AtomicBool::new(false),
+    })
 }
 
 async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain, Error> {
     let clock = Arc::clone(&config.clock);
     let (key_encryption_key, origin) = key_encryption_key(config, &**store).await?;
-    let refresh_tokens = RefreshTokens::new(&key_encryption_key)?;
     let sealing = Sealing::new(&key_encryption_key)?;
+    let rekeyer = Rekeyer {
+        store: Arc::clone(store) as _,
+        key: key_encryption_key.clone(),
+        session_max: config.session_max,
+        clock: Arc::clone(&clock),
+    };
     let options = KeyRingOptions {
         custody: Custody { key_encryption_key, origin, signer: config.signer.clone() },
         algorithm: config.signing_algorithm,
@@ -41,12 +61,21 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     };
     let keys = KeyRing::open(Arc::clone(store) as _, Arc::clone(&clock), options).await?;
     let keys = Arc::new(keys);
+    // Only now: the ring has found that this is the right key-encryption key.
+    let (mac_key, earlier) = mac_keys(&**store, &rekeyer.key, now_secs(&*clock)).await?;
+    let refresh_tokens = RefreshTokens::new(&mac_key, &earlier, &rekeyer.key)?;
+    let host_cookies = HostCookies::new(&mac_key, &earlier)?;
     let users = Users::new(Arc::clone(store) as _, config.password_cost, Arc::clone(&clock));
     let users = Arc::new(users.await?);
 
-    let audit = Audit::new(Arc::clone(store) as _, Arc::clone(&clock), config.audit_retention);
-    let audit = Arc::new(audit);
-    drop(tokio::spawn(Audit::keep_tidy(Arc::downgrade(&audit))));
+    let audit = Arc::new(Audit::new(Arc::clone(store) as _, Arc::clone(&clock)));
+    let housekeeping = Arc::new(Housekeeping {
+        store: Arc::clone(store) as _,
+        clock: Arc::clone(&clock),
+        tokens: config.tokens(),
+        grace_secs: config.rules().grace_secs,
+        audit_retention: config.audit_retention,
+    });
     let (per_account, per_network) = (config.attempts_per_account, config.attempts_per_address);
     let limits = Limits::new(per_account, per_network, &clock, Arc::clone(&audit));
     let limits = Arc::new(limits);
@@ -59,13 +88,11 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     );
     let sessions = Arc::new(Sessions {
         store: Arc::clone(store) as _,
-        users: Arc::clone(&users),
         keys: Arc::clone(&keys),
         tokens: Arc::clone(&tokens),
-        limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
         refresh_tokens,
-        lifetimes: config.lifetimes(),
+        rules: config.rules(),
         clock: Arc::clone(&clock),
     });
     let clients = Arc::new(Clients {
@@ -76,15 +103,47 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
     });
-    let second_factors = SecondFactors {
+    let second_factors = Arc::new(SecondFactors {
         sealing,
         store: Arc::clone(store) as _,
         users: Arc::clone(&users),
         keys: Arc::clone(&keys),
         tokens: Arc::clone(&tokens),
-        limits,
+        limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
+    });
+    let logins = Logins {
+        users: Arc::clone(&users),
+        sessions: Arc::clone(&sessions),
+        second_factors: Arc::clone(&second_factors),
+        second_factor: config.second_factor,
+        limits: Arc::clone(&limits),
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&clock),
+    };
+    let people = Arc::new(People {
+        store: Arc::clone(store) as _,
+        users: Arc::clone(&users),
+        audit: Arc::clone(&audit),
+    });
+    let messages = config.notifier.as_ref().map(|notifier| {
+        Arc::new(Messages {
+            store: Arc::clone(store) as _,
+            users: Arc::clone(&users),
+            people: Arc::clone(&people),
+            limits: Arc::clone(&limits),
+            audit: Arc::clone(&audit),
+            notifier: Arc::clone(notifier),
+            clock: Arc::clone(&clock),
+            under_way: Messages::places(),
+        })
+    });
+    let registrations = Registrations {
+        users: Arc::clone(&users),
+        limits,
+        audit: Arc::clone(&audit),
+        messages: messages.clone(),
     };
     let introspection = Introspection {
         sessions: Arc::clone(&sessions),
@@ -96,14 +155,39 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     Ok(Domain {
         audit,
         clients,
+        host_cookies,
+        housekeeper: housekeeping.keep(),
+        housekeeping,
         introspection,
         keeper: keys.keep(),
         keys,
+        logins,
+        messages,
+        people,
+        registrations,
+        rekeyer,
         second_factors,
         sessions,
         status_lists: Arc::new(status_lists),
         users,
     })
+}
+
+/// The MAC keys of sessions: that of this key-encryption key, and those of earlier ones.
+async fn mac_keys(
+    store: &dyn RekeyStore,
+    key: &KeyEncryptionKey,
+    now: i64,
+) -> Result<(MacKey, Vec<MacKey>), Error> {
+    let earlier = store.earlier_mac_keys().await?;
+    let number = earlier.last().map_or(1, |last| last.number.saturating_add(1));
+    let number = u16::try_from(number).map_err(|_| Error::Crypto("numbering a MAC key"))?;
+    let opened = earlier
+        .iter()
+        .filter(|earlier| earlier.verify_until > now)
+        .map(|earlier| open_mac_key(key, earlier.number, &earlier.sealed))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((MacKey::of(key, number)?, opened))
 }
 
 /// The key-encryption key and where it came from. A key file is made only while there is nothing

@@ -24,11 +24,14 @@ impl Issuer {
             return Ok(None);
         };
         let issuer = self.clone();
+        let Some(audience) = self.domain().sessions.tokens.settings().audience(&[]) else {
+            return Ok(None);
+        };
         Ok(Some(move || {
             let (tokens, now) =
                 (&issuer.domain().sessions.tokens, now_secs(&*issuer.config().clock));
             let subject = session.subject(&user);
-            let token = tokens.issue(&keys, &subject, now);
+            let token = tokens.issue(&keys, &subject, &audience, now);
             match pin!(token).poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(token) => token.ok(),
                 Poll::Pending => None,

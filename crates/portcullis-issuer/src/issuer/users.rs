@@ -1,9 +1,9 @@
 //! What an operator does with users and their sessions.
 
 use super::Issuer;
-use crate::domain::peer::Peer;
+use crate::domain::audit::{Actor, EventKind};
 use crate::domain::sessions::SessionInfo;
-use crate::domain::users::{NewUser, User};
+use crate::domain::users::{NewUser, Origin, Share, User};
 use crate::error::Error;
 
 impl Issuer {
@@ -11,10 +11,13 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUser`] if name, password, a role or a scope does not fit,
-    /// [`Error::UserExists`] if the name is taken, whatever its capitals.
+    /// [`Error::InvalidUser`] if the name, address, a role or a scope does not fit,
+    /// [`Error::InvalidPassword`] if a rule rejects the password, [`Error::UserExists`] if the name
+    /// is taken, whatever its capitals.
     pub async fn add_user(&self, user: NewUser) -> Result<User, Error> {
-        self.domain().users.add(user).await
+        let event = self.domain().audit.event_by(EventKind::UserAdded, Actor::Operator);
+        let origin = Origin { awaits: None, share: Share::Users, event };
+        self.domain().users.add(user, origin).await
     }
 
     /// All users, by name.
@@ -38,15 +41,16 @@ impl Issuer {
         Ok(Some(sessions.into_iter().map(SessionInfo::from).collect()))
     }
 
-    /// Ends all sessions of the user of that name, and says how many those were; `None` if there
-    /// is no such user. Their access tokens are accepted by apps until they expire.
+    /// Ends all sessions of the user of that name, and returns how many those were; `None` if there
+    /// is no such user. Apps that validate by expiry alone accept the access tokens until they
+    /// expire.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] if the store fails.
     pub async fn end_sessions_of(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some(user) = self.domain().users.named(name).await? else { return Ok(None) };
-        let sessions = &self.domain().sessions;
-        Ok(Some(sessions.logout_everywhere(&user, &Peer::default()).await?))
+        let event = self.domain().audit.event_by(EventKind::LogoutEverywhere, Actor::Operator);
+        Ok(Some(self.domain().sessions.end_all(&user.id, event).await?))
     }
 }

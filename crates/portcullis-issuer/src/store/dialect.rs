@@ -1,17 +1,34 @@
 //! Statements that run on every database, and what differs between the databases.
 
+mod turn;
+
 use std::borrow::Cow;
 use std::fmt;
 
+use rusqlite::types::FromSql;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::{Arguments, Decode, Encode, Postgres, Sqlite, Type};
 
+pub(super) use self::turn::Turn;
+use crate::domain::sessions::{Refreshed, Rotation};
 use crate::error::StoreError;
 
 /// A database and its connections.
 pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
-    type Connection: Dialect;
+    type Connection: Dialect + sqlx::Connection;
+
+    /// Makes a change in a transaction, which it may share with others. Returns when the change is
+    /// durable.
+    fn change<C: Change>(
+        &self,
+        change: C,
+    ) -> impl Future<Output = Result<C::Outcome, StoreError>> + Send;
+    /// Exchanges a refresh token, with as few round trips as the database allows.
+    fn rotate(
+        &self,
+        rotation: Rotation,
+    ) -> impl Future<Output = Result<Refreshed, StoreError>> + Send;
 
     /// Starts a transaction that writes.
     fn begin(&self) -> impl Future<Output = Result<Transaction<Self>, sqlx::Error>> + Send;
@@ -19,7 +36,7 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     fn begin_snapshot(&self)
     -> impl Future<Output = Result<Transaction<Self>, sqlx::Error>> + Send;
     fn reader(&self) -> impl Future<Output = Result<Pooled<Self>, sqlx::Error>> + Send;
-    fn writer(&self) -> impl Future<Output = Result<Pooled<Self>, sqlx::Error>> + Send;
+    fn writer(&self) -> impl Future<Output = Result<Writer<Self>, sqlx::Error>> + Send;
     /// Returns the version of the keys if the database has pushed it recently.
     fn told_version(&self) -> Option<i64>;
     fn learn_version(&self, version: i64);
@@ -27,52 +44,84 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     fn close_all(&self) -> impl Future<Output = ()> + Send;
 }
 
-pub(super) type Transaction<D> = sqlx::Transaction<'static, Driver<D>>;
+/// A change of the store, with all that it needs. It may be applied again if a transaction failed
+/// as a whole, and must keep nothing from the time before.
+pub(super) trait Change: Send + 'static {
+    type Outcome: Send + 'static;
+
+    fn apply<C: Dialect>(
+        &mut self,
+        connection: &mut C,
+    ) -> impl Future<Output = Result<Self::Outcome, StoreError>> + Send;
+}
+
+pub(super) type Transaction<D> = Turn<sqlx::Transaction<'static, Driver<D>>>;
+pub(super) type Writer<D> = Turn<PoolConnection<Driver<D>>>;
 pub(super) type Pooled<D> = PoolConnection<Driver<D>>;
 type Driver<D> = <<D as Database>::Connection as sqlx::Connection>::Database;
 
 /// A connection, and the statements that differ between the databases.
-pub(super) trait Dialect: sqlx::Connection {
+pub(super) trait Dialect: Send {
     type Row: Row;
 
     const NEWEST_KEYS_FIRST: &'static str;
     const LOCK_KEYS: &'static str;
-    const LOCK_SESSION: &'static str;
-    const FORGET_SESSIONS: &'static str;
-    const FREE_PLACES: &'static str;
-    const FORGET_JWTS: &'static str;
+    /// The session, its user and its place, for a rotation; locked until the transaction ends.
+    const SESSION_TO_ROTATE: &'static str;
+    /// Statements that delete or erase what is due before `$1`, at most `$2` rows.
+    const HOUSEKEEPING: Housekeeping;
+    /// The user with a folded name. The database folds ASCII only, as the issuer does.
+    const USER_NAMED: &'static str;
+    const FORGET_AWAITING: &'static str;
+    /// Locks a user's row until the end of the transaction.
+    const LOCK_USER: &'static str;
+    /// Keeps a user's row from being changed until the end of the transaction, if the user may log
+    /// in with what was checked before.
+    const HOLD_USER: &'static str;
 
     /// Runs a statement, and returns the number of changed rows.
     fn execute(
         &mut self,
         statement: Statement<'_>,
-    ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
     fn rows(
         &mut self,
         statement: Statement<'_>,
-    ) -> impl Future<Output = Result<Vec<Self::Row>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
     fn row(
         &mut self,
         statement: Statement<'_>,
-    ) -> impl Future<Output = Result<Option<Self::Row>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Option<Self::Row>, StoreError>> + Send;
     /// Returns the first column of every row.
     fn scalars<T: Column>(
         &mut self,
         statement: Statement<'_>,
-    ) -> impl Future<Output = Result<Vec<T>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<T>, StoreError>> + Send;
     /// Returns the first column of the first row.
     fn scalar<T: Column>(
         &mut self,
         statement: Statement<'_>,
-    ) -> impl Future<Output = Result<Option<T>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send;
 }
 
-/// A type that both drivers can decode from a column.
+/// What housekeeping runs; each statement is bounded.
+pub(super) struct Housekeeping {
+    pub(super) erase_successors: &'static str,
+    pub(super) forget_former_tokens: &'static str,
+    pub(super) forget_sessions: &'static str,
+    pub(super) free_places: &'static str,
+    pub(super) forget_jwts: &'static str,
+    pub(super) forget_refresh_keys: &'static str,
+    pub(super) forget_events: &'static str,
+}
+
+/// A type that all drivers can decode from a column.
 pub(super) trait Column:
     for<'r> Decode<'r, Postgres>
     + for<'r> Decode<'r, Sqlite>
     + Type<Postgres>
     + Type<Sqlite>
+    + FromSql
     + Send
     + Unpin
 {
@@ -83,6 +132,7 @@ impl<T> Column for T where
         + for<'r> Decode<'r, Sqlite>
         + Type<Postgres>
         + Type<Sqlite>
+        + FromSql
         + Send
         + Unpin
 {
@@ -97,7 +147,7 @@ pub(super) trait Row: Send + Sync {
 #[must_use = "it has not run"]
 pub(super) struct Statement<'v> {
     pub(super) sql: &'static str,
-    values: Vec<Value<'v>>,
+    pub(super) values: Vec<Value<'v>>,
 }
 
 pub(super) fn query<'v>(sql: &'static str) -> Statement<'v> {
@@ -130,21 +180,21 @@ impl<'v> Statement<'v> {
     }
 
     pub(super) async fn execute(self, connection: &mut impl Dialect) -> Result<u64, StoreError> {
-        Ok(connection.execute(self).await?)
+        connection.execute(self).await
     }
 
     pub(super) async fn fetch_all<C: Dialect>(
         self,
         connection: &mut C,
     ) -> Result<Vec<C::Row>, StoreError> {
-        Ok(connection.rows(self).await?)
+        connection.rows(self).await
     }
 
     pub(super) async fn fetch_optional<C: Dialect>(
         self,
         connection: &mut C,
     ) -> Result<Option<C::Row>, StoreError> {
-        Ok(connection.row(self).await?)
+        connection.row(self).await
     }
 
     /// Returns the first column of every row.
@@ -152,7 +202,7 @@ impl<'v> Statement<'v> {
         self,
         connection: &mut impl Dialect,
     ) -> Result<Vec<T>, StoreError> {
-        Ok(connection.scalars(self).await?)
+        connection.scalars(self).await
     }
 
     /// Returns the first column of the first row.
@@ -160,7 +210,7 @@ impl<'v> Statement<'v> {
         self,
         connection: &mut impl Dialect,
     ) -> Result<Option<T>, StoreError> {
-        Ok(connection.scalar(self).await?)
+        connection.scalar(self).await
     }
 
     /// Returns the first column of the row, of a statement that always has one.

@@ -6,6 +6,7 @@
 
 mod open;
 mod problem;
+mod refresh;
 mod watch;
 
 use std::sync::Arc;
@@ -14,14 +15,22 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Postgres, Row as _};
 use tokio::task::AbortHandle;
 
+use self::refresh::Batches;
 use self::watch::Watch;
-use super::dialect::{Column, Database, Dialect, Pooled, Row, Statement, Transaction};
+use super::dialect::{
+    Change, Column, Database, Dialect, Housekeeping, Pooled, Row, Statement, Transaction, Turn,
+    Writer,
+};
+use super::sql::rows::session_to_rotate;
+use super::sql::sessions::refresh::RotateRefresh;
+use crate::domain::sessions::{Refreshed, Rotation};
 use crate::error::StoreError;
 
 /// Connections to one schema of a PostgreSQL database.
 #[derive(Debug)]
 pub(crate) struct PostgresStore {
     pool: PgPool,
+    refreshes: Batches,
     watch: Arc<Watch>,
     watcher: AbortHandle,
 }
@@ -29,21 +38,36 @@ pub(crate) struct PostgresStore {
 impl Database for PostgresStore {
     type Connection = PgConnection;
 
+    async fn change<C: Change>(&self, mut change: C) -> Result<C::Outcome, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let outcome = change.apply(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    async fn rotate(&self, rotation: Rotation) -> Result<Refreshed, StoreError> {
+        match self.refreshes.rotate(&rotation).await {
+            Some(rotated) => Ok(rotated),
+            None => self.change(RotateRefresh(rotation)).await,
+        }
+    }
+
     async fn begin(&self) -> Result<Transaction<Self>, sqlx::Error> {
-        self.pool.begin().await
+        Ok(Turn { inner: self.pool.begin().await?, turn: None })
     }
 
     /// Starts a transaction whose statements all see the same.
     async fn begin_snapshot(&self) -> Result<Transaction<Self>, sqlx::Error> {
-        self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+        let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        Ok(Turn { inner: self.pool.begin_with(snapshot).await?, turn: None })
     }
 
     async fn reader(&self) -> Result<Pooled<Self>, sqlx::Error> {
         self.pool.acquire().await
     }
 
-    async fn writer(&self) -> Result<Pooled<Self>, sqlx::Error> {
-        self.pool.acquire().await
+    async fn writer(&self) -> Result<Writer<Self>, sqlx::Error> {
+        Ok(Turn { inner: self.pool.acquire().await?, turn: None })
     }
 
     fn told_version(&self) -> Option<i64> {
@@ -59,6 +83,7 @@ impl Database for PostgresStore {
     }
 
     async fn close_all(&self) {
+        self.refreshes.close();
         self.watcher.abort();
         self.watch.close().await;
         self.pool.close().await;
@@ -71,45 +96,64 @@ impl Dialect for PgConnection {
     const NEWEST_KEYS_FIRST: &'static str =
         "SELECT * FROM signing_keys ORDER BY created_at DESC, serial DESC";
     const LOCK_KEYS: &'static str = "SELECT version FROM key_ring FOR UPDATE";
-    const LOCK_SESSION: &'static str = "SELECT id FROM sessions WHERE id = $1 FOR UPDATE";
-    /// Those that another process is forgetting are left to it.
-    const FORGET_SESSIONS: &'static str = "DELETE FROM sessions WHERE id IN \
-        (SELECT id FROM sessions WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
-    const FREE_PLACES: &'static str = "DELETE FROM status_places WHERE owner IN \
-        (SELECT owner FROM status_places WHERE taken_until <= $1 FOR UPDATE SKIP LOCKED)";
-    const FORGET_JWTS: &'static str = "DELETE FROM spent_jwts WHERE hash IN \
-        (SELECT hash FROM spent_jwts WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)";
+    const SESSION_TO_ROTATE: &'static str =
+        concat!(session_to_rotate!(), " FOR UPDATE OF sessions");
+    /// Rows that another process has locked are left to it.
+    const HOUSEKEEPING: Housekeeping = Housekeeping {
+        erase_successors: "UPDATE sessions SET sealed_successor = NULL WHERE id IN \
+            (SELECT id FROM sessions WHERE sealed_successor IS NOT NULL AND rotated_at < $1 \
+             LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_former_tokens: "DELETE FROM refresh_tokens WHERE hash IN \
+            (SELECT refresh_tokens.hash FROM sessions \
+             JOIN refresh_tokens ON refresh_tokens.session_id = sessions.id \
+             WHERE sessions.expires_at <= $1 LIMIT $2 FOR UPDATE OF refresh_tokens SKIP LOCKED)",
+        forget_sessions: "DELETE FROM sessions WHERE id IN \
+            (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        free_places: "DELETE FROM status_places WHERE owner IN \
+            (SELECT owner FROM status_places WHERE taken_until <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_jwts: "DELETE FROM spent_jwts WHERE hash IN \
+            (SELECT hash FROM spent_jwts WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_refresh_keys: "DELETE FROM refresh_keys WHERE number IN \
+            (SELECT number FROM refresh_keys WHERE verify_until <= $1 \
+             AND number < (SELECT max(number) FROM refresh_keys) LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_events: "DELETE FROM events WHERE serial IN \
+            (SELECT serial FROM events WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+    };
+    /// By the collation that folds ASCII and nothing else.
+    const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
+    const FORGET_AWAITING: &'static str =
+        "DELETE FROM users WHERE lower(name COLLATE \"C\") = $1 AND awaits = $2";
+    const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1 FOR UPDATE";
+    const HOLD_USER: &'static str = "SELECT id FROM users \
+        WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";
 
-    async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
+    async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;
         let done = sqlx::query_with(statement.sql, arguments).execute(self).await?;
         Ok(done.rows_affected())
     }
 
-    async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<Self::Row>, sqlx::Error> {
+    async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<Self::Row>, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;
-        sqlx::query_with(statement.sql, arguments).fetch_all(self).await
+        Ok(sqlx::query_with(statement.sql, arguments).fetch_all(self).await?)
     }
 
-    async fn row(&mut self, statement: Statement<'_>) -> Result<Option<Self::Row>, sqlx::Error> {
+    async fn row(&mut self, statement: Statement<'_>) -> Result<Option<Self::Row>, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;
-        sqlx::query_with(statement.sql, arguments).fetch_optional(self).await
+        Ok(sqlx::query_with(statement.sql, arguments).fetch_optional(self).await?)
     }
 
-    async fn scalars<T: Column>(
-        &mut self,
-        statement: Statement<'_>,
-    ) -> Result<Vec<T>, sqlx::Error> {
+    async fn scalars<T: Column>(&mut self, statement: Statement<'_>) -> Result<Vec<T>, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;
-        sqlx::query_scalar_with(statement.sql, arguments).fetch_all(self).await
+        Ok(sqlx::query_scalar_with(statement.sql, arguments).fetch_all(self).await?)
     }
 
     async fn scalar<T: Column>(
         &mut self,
         statement: Statement<'_>,
-    ) -> Result<Option<T>, sqlx::Error> {
+    ) -> Result<Option<T>, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;
-        sqlx::query_scalar_with(statement.sql, arguments).fetch_optional(self).await
+        Ok(sqlx::query_scalar_with(statement.sql, arguments).fetch_optional(self).await?)
     }
 }
 

@@ -1,14 +1,19 @@
-//! The parts of the store in SQL: the statements stand once, for both databases.
+//! The parts of the store in SQL, with the statements once for both databases.
 //!
-//! Each method is one transaction around statements.
+//! Each method is one transaction. A method that is a [`Change`](super::dialect::Change) may share
+//! its transaction with others.
 
 mod audit;
 mod clients;
+mod housekeeping;
 mod keys;
-mod rows;
+mod people;
+mod rekey;
+pub(super) mod rows;
 mod second_factor;
-mod sessions;
+pub(super) mod sessions;
 pub(super) mod tokens;
+mod user_tokens;
 mod users;
 
 use std::time::Instant;

@@ -1,81 +1,122 @@
 //! The embedded store: one SQLite file, in write-ahead mode.
 
+mod direct;
+mod group;
 mod open;
 mod problem;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-pub(super) use self::problem::is_locked;
-use super::dialect::{Column, Database, Dialect, Pooled, Row, Statement, Transaction};
+use self::group::GroupCommit;
+use self::problem::BUSY_TIMEOUT;
+pub(super) use self::problem::{LOCKED, is_locked};
+use super::dialect::{
+    Change, Column, Database, Dialect, Housekeeping, Pooled, Row, Statement, Transaction, Turn,
+    Writer,
+};
+use super::sql::rows::session_to_rotate;
+use super::sql::sessions::refresh::RotateRefresh;
+use crate::domain::sessions::{Refreshed, Rotation};
 use crate::error::StoreError;
 use crate::files::{self, FileId};
 
-/// Connections to one SQLite file: whoever reads never waits for whoever writes.
+/// Connections to one SQLite file. Readers do not wait for writers.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
-    path: PathBuf,
-    /// Which file it was when it was opened.
-    file: Option<FileId>,
+    file: OpenedFile,
     readers: SqlitePool,
+    /// For transactions of several steps; all other changes are [`GroupCommit`]'s.
     writer: SqlitePool,
+    group: GroupCommit,
+    /// One writer of this process at a time, in the order in which they came.
+    turn: Arc<Semaphore>,
+}
+
+/// The path and which file it led to when it was opened.
+#[derive(Debug, Clone)]
+struct OpenedFile {
+    path: PathBuf,
+    id: Option<FileId>,
 }
 
 impl Database for SqliteStore {
     type Connection = SqliteConnection;
 
+    async fn change<C: Change>(&self, change: C) -> Result<C::Outcome, StoreError> {
+        self.group.change(change).await
+    }
+
+    async fn rotate(&self, rotation: Rotation) -> Result<Refreshed, StoreError> {
+        self.group.change(RotateRefresh(rotation)).await
+    }
+
     /// Starts a transaction that holds the write lock from its first statement, so that what it
     /// reads is still true when it writes.
     async fn begin(&self) -> Result<Transaction<Self>, sqlx::Error> {
-        self.require_file()?;
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        let turn = Some(self.take_turn().await?);
+        self.file.require()?;
+        Ok(Turn { inner: self.writer.begin_with("BEGIN IMMEDIATE").await?, turn })
     }
 
     /// Starts a transaction whose statements all see the same.
     async fn begin_snapshot(&self) -> Result<Transaction<Self>, sqlx::Error> {
-        self.require_file()?;
-        self.readers.begin().await
+        self.file.require()?;
+        Ok(Turn { inner: self.readers.begin().await?, turn: None })
     }
 
     async fn reader(&self) -> Result<Pooled<Self>, sqlx::Error> {
-        self.require_file()?;
+        self.file.require()?;
         self.readers.acquire().await
     }
 
-    async fn writer(&self) -> Result<Pooled<Self>, sqlx::Error> {
-        self.require_file()?;
-        self.writer.acquire().await
+    async fn writer(&self) -> Result<Writer<Self>, sqlx::Error> {
+        let turn = Some(self.take_turn().await?);
+        self.file.require()?;
+        Ok(Turn { inner: self.writer.acquire().await?, turn })
     }
 
-    /// Nobody tells: the file is asked each time, which costs microseconds.
+    /// SQLite pushes nothing.
     fn told_version(&self) -> Option<i64> {
         None
     }
 
     fn learn_version(&self, _: i64) {}
 
-    /// Whoever holds the write lock, for as long as it takes.
+    /// The holder of the write lock leads, for as long as it has it.
     fn is_leader(&self) -> bool {
         true
     }
 
     async fn close_all(&self) {
+        self.group.close().await;
         self.readers.close().await;
-        // The last connection carries everything over into the main file.
+        // The last connection moves everything into the main file.
         self.writer.close().await;
     }
 }
 
 impl SqliteStore {
+    async fn take_turn(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
+        let turn = timeout(BUSY_TIMEOUT, Arc::clone(&self.turn).acquire_owned()).await;
+        // It is never closed.
+        turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)
+    }
+}
+
+impl OpenedFile {
     /// SQLite goes on writing to a file that was moved or deleted, and what it acknowledges is lost
     /// (<https://sqlite.org/howtocorrupt.html> 4.1); and a reader that is opened meanwhile joins
     /// another file with this one's write-ahead log. So neither is done unless the path still leads
     /// to the file that was opened.
-    fn require_file(&self) -> Result<(), sqlx::Error> {
-        if files::id_of(&self.path) == self.file {
+    fn require(&self) -> Result<(), sqlx::Error> {
+        if files::id_of(&self.path) == self.id {
             return Ok(());
         }
         let gone = "the database file was moved, replaced or deleted; put it back";
@@ -90,41 +131,62 @@ impl Dialect for SqliteConnection {
         "SELECT * FROM signing_keys ORDER BY created_at DESC, rowid DESC";
     /// A transaction that writes holds the whole file's lock already.
     const LOCK_KEYS: &'static str = "SELECT version FROM key_ring";
-    const LOCK_SESSION: &'static str = "SELECT id FROM sessions WHERE id = $1";
-    const FORGET_SESSIONS: &'static str = "DELETE FROM sessions WHERE expires_at <= $1";
-    const FREE_PLACES: &'static str = "DELETE FROM status_places WHERE taken_until <= $1";
-    const FORGET_JWTS: &'static str = "DELETE FROM spent_jwts WHERE expires_at <= $1";
+    const SESSION_TO_ROTATE: &'static str = session_to_rotate!();
+    const HOUSEKEEPING: Housekeeping = Housekeeping {
+        erase_successors: "UPDATE sessions SET sealed_successor = NULL WHERE id IN \
+            (SELECT id FROM sessions WHERE sealed_successor IS NOT NULL AND rotated_at < $1 \
+             LIMIT $2)",
+        forget_former_tokens: "DELETE FROM refresh_tokens WHERE hash IN \
+            (SELECT refresh_tokens.hash FROM sessions \
+             JOIN refresh_tokens ON refresh_tokens.session_id = sessions.id \
+             WHERE sessions.expires_at <= $1 LIMIT $2)",
+        forget_sessions: "DELETE FROM sessions WHERE id IN \
+            (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)",
+        free_places: "DELETE FROM status_places WHERE owner IN \
+            (SELECT owner FROM status_places WHERE taken_until <= $1 LIMIT $2)",
+        forget_jwts: "DELETE FROM spent_jwts WHERE hash IN \
+            (SELECT hash FROM spent_jwts WHERE expires_at <= $1 LIMIT $2)",
+        forget_refresh_keys: "DELETE FROM refresh_keys WHERE number IN \
+            (SELECT number FROM refresh_keys WHERE verify_until <= $1 \
+             AND number < (SELECT max(number) FROM refresh_keys) LIMIT $2)",
+        forget_events: "DELETE FROM events WHERE serial IN \
+            (SELECT serial FROM events WHERE at < $1 LIMIT $2)",
+    };
+    const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name) = $1";
+    const FORGET_AWAITING: &'static str =
+        "DELETE FROM users WHERE lower(name) = $1 AND awaits = $2";
+    /// A transaction that writes holds the whole file's lock already.
+    const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1";
+    const HOLD_USER: &'static str = "SELECT id FROM users \
+        WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL";
 
-    async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
+    async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;
         let done = sqlx::query_with(statement.sql, arguments).execute(self).await?;
         Ok(done.rows_affected())
     }
 
-    async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<Self::Row>, sqlx::Error> {
+    async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<Self::Row>, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;
-        sqlx::query_with(statement.sql, arguments).fetch_all(self).await
+        Ok(sqlx::query_with(statement.sql, arguments).fetch_all(self).await?)
     }
 
-    async fn row(&mut self, statement: Statement<'_>) -> Result<Option<Self::Row>, sqlx::Error> {
+    async fn row(&mut self, statement: Statement<'_>) -> Result<Option<Self::Row>, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;
-        sqlx::query_with(statement.sql, arguments).fetch_optional(self).await
+        Ok(sqlx::query_with(statement.sql, arguments).fetch_optional(self).await?)
     }
 
-    async fn scalars<T: Column>(
-        &mut self,
-        statement: Statement<'_>,
-    ) -> Result<Vec<T>, sqlx::Error> {
+    async fn scalars<T: Column>(&mut self, statement: Statement<'_>) -> Result<Vec<T>, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;
-        sqlx::query_scalar_with(statement.sql, arguments).fetch_all(self).await
+        Ok(sqlx::query_scalar_with(statement.sql, arguments).fetch_all(self).await?)
     }
 
     async fn scalar<T: Column>(
         &mut self,
         statement: Statement<'_>,
-    ) -> Result<Option<T>, sqlx::Error> {
+    ) -> Result<Option<T>, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;
-        sqlx::query_scalar_with(statement.sql, arguments).fetch_optional(self).await
+        Ok(sqlx::query_scalar_with(statement.sql, arguments).fetch_optional(self).await?)
     }
 }
 
@@ -135,11 +197,24 @@ impl Row for SqliteRow {
 }
 
 #[cfg(test)]
+struct Pragma(&'static str);
+
+#[cfg(test)]
+impl Change for Pragma {
+    type Outcome = i64;
+
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<i64, StoreError> {
+        super::dialect::query(self.0).scalar(connection).await
+    }
+}
+
+#[cfg(test)]
 impl SqliteStore {
-    /// Fills the disk, as far as this store can tell.
+    /// Limits the file of every connection that writes, as a full disk does.
     pub(crate) async fn let_the_file_have(&self, pages: i64) {
-        let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        let limit: &'static str = format!("PRAGMA max_page_count = {pages}").leak();
         sqlx::query(limit).execute(&self.writer).await.unwrap();
+        self.group.change(Pragma(limit)).await.unwrap();
     }
 }
 

@@ -1,5 +1,6 @@
 //! One suite of tests for both stores: each runs on SQLite, and on PostgreSQL where there is one.
 
+mod people;
 mod renaming;
 
 use std::sync::Arc;
@@ -12,12 +13,13 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use crate::config::DatabaseUrl;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::clients::{ClientRight, Credential, RegisteredClient};
 use crate::domain::hash::TokenHash;
+use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
-use crate::domain::sessions::{Refreshed, Rotation, Session};
-use crate::domain::tokens::{Until, client_owner};
-use crate::domain::users::User;
+use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, Session};
+use crate::domain::tokens::{Revoked, Until, client_owner};
+use crate::domain::users::{Account, FoldedName, User};
 
 /// A place for a database, on which any number of stores can be opened.
 enum Place {
@@ -60,7 +62,7 @@ macro_rules! on_both {
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $name() {
-                    super::$name(super::Place::sqlite()).await;
+                    super::$name($crate::store::tests::Place::sqlite()).await;
                 }
             )*
         }
@@ -69,12 +71,14 @@ macro_rules! on_both {
                 #[tokio::test(flavor = "multi_thread")]
                 #[ignore = "needs PostgreSQL: run cargo xtask test"]
                 async fn $name() {
-                    super::$name(super::Place::postgres().await).await;
+                    super::$name($crate::store::tests::Place::postgres().await).await;
                 }
             )*
         }
     };
 }
+
+use on_both;
 
 on_both!(
     a_lifetime_is_noted_on_the_key_that_signs,
@@ -83,6 +87,11 @@ on_both!(
     a_name_is_taken_whatever_its_capitals,
     a_refresh_token_has_one_successor_however_many_ask,
     a_lost_answer_may_be_asked_again_while_nobody_went_on,
+    late_repeats_in_three_generations_end_the_session,
+    a_session_has_a_budget_of_refreshes,
+    nothing_is_rotated_with_keys_that_have_changed,
+    last_use_is_coarse,
+    housekeeping_deletes_what_is_due_in_batches,
     what_happened_is_in_the_audit_log_in_its_order,
     stores_that_are_opened_at_once_are_one,
     sessions_end_one_by_one_and_all_together,
@@ -92,6 +101,7 @@ on_both!(
     a_place_says_that_its_session_has_ended_however_it_did,
     a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired,
     a_clients_place_says_whether_it_is_disabled_or_gone,
+    lists_of_before_a_restored_backup_are_revoked_as_a_whole,
 );
 
 fn promised(token_secs: i64) -> Promises {
@@ -120,6 +130,24 @@ fn user(name: &str) -> User {
     }
 }
 
+fn folded(name: &str) -> FoldedName {
+    FoldedName::of(name).unwrap()
+}
+
+async fn added(store: &dyn Store, name: &str) -> bool {
+    let user = user(name);
+    let account = Account {
+        user: &user,
+        password_hash: "hash",
+        address: None,
+        address_verified_at: None,
+        awaits: None,
+        replaces_awaiting: false,
+    };
+    let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
+    store.add_user(&account, &event).await.unwrap()
+}
+
 fn session(id: &str) -> Session {
     Session {
         id: id.to_owned(),
@@ -133,7 +161,7 @@ fn session(id: &str) -> Session {
     }
 }
 
-const UNTIL: Until = Until { expiry: 1900, free: 1000 };
+const UNTIL: Until = Until { expiry: 1900, extend_to: 1900, free: 1000 };
 
 fn login() -> NewEvent {
     NewEvent::new(EventKind::Login, 1000).user("id of alice").address(Some("192.0.2.1"))
@@ -143,23 +171,42 @@ const fn token(byte: u8) -> TokenHash {
     [byte; 32]
 }
 
-fn rotation(presented: u8, now: i64) -> Rotation {
+/// The rotation of a session's token: that of generation 1 is `token(first)`, and so on.
+fn rotation_of(session_id: &str, first: u8, generation: u8, now: i64) -> Rotation {
+    let presented = first + generation - 1;
     Rotation {
+        session_id: session_id.to_owned(),
         presented: token(presented),
+        generation: i64::from(generation),
         successor: token(presented + 1),
+        sealed: vec![presented + 1],
+        former_successor: None,
         now,
-        until: Until { expiry: now + 900, free: now },
-        idle_secs: 8000,
-        max_secs: 20_000,
-        grace_secs: 10,
-        address: None,
+        now_millis: now * 1000,
+        until: Until { expiry: now + 900, extend_to: now + 900, free: now },
+        rules: Rules { idle_secs: 8000, max_secs: 20_000, grace_secs: 10, budget: Budget::new(0) },
+        key_version: None,
+        address: Some("192.0.2.9".to_owned()),
+        user_agent: Some("thief/1".to_owned()),
     }
+}
+
+/// The same of the session `s`.
+fn rotation(generation: u8, now: i64) -> Rotation {
+    rotation_of("s", 1, generation, now)
+}
+
+/// With a place that need not be written again, as most refreshes find it.
+async fn start(store: &dyn Store, id: &str, first: u8) {
+    let long = Until { expiry: 100_000, extend_to: 100_000, free: 1000 };
+    store.take_place(id, long).await.unwrap();
+    store.start_session(&session(id), 0, &token(first), &login()).await.unwrap();
 }
 
 async fn with_alice(place: &Place) -> Arc<dyn Store> {
     let store = place.open().await;
-    assert!(store.add_user(&user("alice"), "hash").await.unwrap());
-    store.start_session(&session("s"), &token(1), &login()).await.unwrap();
+    assert!(added(&*store, "alice").await);
+    start(&*store, "s", 1).await;
     store
 }
 
@@ -227,71 +274,164 @@ async fn a_change_of_the_keys_is_told_to_the_others(place: Place) {
 
 async fn a_name_is_taken_whatever_its_capitals(place: Place) {
     let store = place.open().await;
-    assert!(store.add_user(&user("alice"), "hash").await.unwrap());
-    assert!(!store.add_user(&user("ALICE"), "hash").await.unwrap());
-    assert!(store.add_user(&user("Bob"), "hash").await.unwrap());
-    let (found, hash) = store.user_named("Alice").await.unwrap().unwrap();
-    assert_eq!((found, hash.as_str()), (user("alice"), "hash"));
-    assert!(store.user_named("alice2").await.unwrap().is_none());
+    assert!(added(&*store, "alice").await);
+    assert!(!added(&*store, "ALICE").await);
+    assert!(added(&*store, "Bob").await);
+    let found = store.user_named(&folded("Alice")).await.unwrap().unwrap();
+    assert_eq!((found.user, found.password_hash.as_str()), (user("alice"), "hash"));
+    assert!(found.may_log_in && !found.has_second_factor);
+    assert!(store.user_named(&folded("alice2")).await.unwrap().is_none());
     let names: Vec<_> = store.users().await.unwrap().into_iter().map(|user| user.name).collect();
     assert_eq!(names, ["alice", "Bob"]);
     assert_eq!(kinds(&*store).await, ["user_added", "user_added"]);
     store.rehash_password("id of alice", "another", "new", 1000).await.unwrap();
     store.rehash_password("id of alice", "hash", "new", 1000).await.unwrap();
     store.rehash_password("id of alice", "hash", "newer", 1000).await.unwrap();
-    assert_eq!(store.user_named("alice").await.unwrap().unwrap().1, "new");
+    assert_eq!(store.user_named(&folded("alice")).await.unwrap().unwrap().password_hash, "new");
     assert_eq!(kinds(&*store).await[2..], ["password_rehashed"]);
 }
 
-/// Each with a successor of its own, which no issuer would ask for: at most one may be kept.
+/// Each request brings a successor of its own; one of them is kept.
 async fn a_refresh_token_has_one_successor_however_many_ask(place: Place) {
     let first = with_alice(&place).await;
     let stores = [first, place.open().await];
     let mut all = tokio::task::JoinSet::new();
     for n in 0..16_u8 {
         let store = Arc::clone(&stores[usize::from(n % 2)]);
-        let rotation = Rotation { successor: token(100 + n), ..rotation(1, 2000) };
-        all.spawn(async move { (n, store.rotate_refresh(&rotation).await.unwrap()) });
+        let (successor, sealed) = (token(100 + n), vec![100 + n]);
+        let rotation = Rotation { successor, sealed, ..rotation(1, 2000) };
+        all.spawn(async move { (n, store.rotate_refresh(rotation).await.unwrap()) });
     }
-    let mut rotated = Vec::new();
+    let (mut rotated, mut repeated) = (Vec::new(), Vec::new());
     while let Some(done) = all.join_next().await {
         match done.unwrap() {
-            (n, Refreshed::Rotated(..)) => rotated.push(n),
-            (_, Refreshed::Reused { session_id }) => assert_eq!(session_id, "s"),
+            (n, Refreshed::Rotated(..)) => rotated.push(100 + n),
+            (_, Refreshed::Repeated { sealed, .. }) => repeated.extend(sealed.unwrap()),
             (n, other) => panic!("{n}: {other:?}"),
         }
     }
     assert_eq!(rotated.len(), 1, "{rotated:?}");
-    assert!(stores[0].live_session("s", 2000).await.unwrap().is_none(), "it was reused");
-    let kinds = kinds(&*stores[1]).await;
-    assert_eq!(kinds, ["user_added", "login", "refresh_reused"], "once, and no more");
+    assert_eq!(repeated, [rotated[0]; 15], "the others get the same one");
+    assert!(stores[0].live_session("s", 2000).await.unwrap().is_some());
+    assert_eq!(kinds(&*stores[1]).await, ["user_added", "login"], "which is routine");
 }
 
 async fn a_lost_answer_may_be_asked_again_while_nobody_went_on(place: Place) {
     let store = with_alice(&place).await;
-    let ask = async |rotation: Rotation| store.rotate_refresh(&rotation).await.unwrap();
+    let ask = async |rotation: Rotation| store.rotate_refresh(rotation).await.unwrap();
     assert!(matches!(ask(rotation(1, 2000)).await, Refreshed::Rotated(..)));
-    assert!(matches!(ask(rotation(1, 2010)).await, Refreshed::Repeated(..)));
+    let Refreshed::Repeated { sealed, .. } = ask(rotation(1, 2010)).await else {
+        panic!("not repeated")
+    };
+    assert_eq!(sealed, Some(vec![2]));
     // The successor is still the one current token, and is good for one.
     assert!(matches!(ask(rotation(2, 2010)).await, Refreshed::Rotated(..)));
-    // Now somebody went on with it.
-    let other_successor = Rotation { successor: token(9), ..rotation(1, 2010) };
-    for too_late in [rotation(1, 2010), other_successor] {
-        assert!(matches!(ask(too_late).await, Refreshed::Reused { .. }));
-    }
+    // Now it was used.
+    assert!(matches!(ask(rotation(1, 2010)).await, Refreshed::Reused));
     assert!(store.live_session("s", 2010).await.unwrap().is_none());
     assert!(matches!(ask(rotation(3, 2010)).await, Refreshed::Refused), "its session is over");
 
-    store.start_session(&session("t"), &token(51), &login()).await.unwrap();
-    assert!(matches!(ask(rotation(51, 2000)).await, Refreshed::Rotated(..)));
-    assert!(matches!(ask(rotation(51, 2011)).await, Refreshed::Reused { .. }), "too late");
-    store.start_session(&session("u"), &token(61), &login()).await.unwrap();
-    assert!(matches!(ask(rotation(61, 2000)).await, Refreshed::Rotated(..)));
-    let off = Rotation { grace_secs: 0, ..rotation(61, 2000) };
-    assert!(matches!(ask(off).await, Refreshed::Reused { .. }), "switched off");
+    let start = async |id: &str, first| {
+        start(&*store, id, first).await;
+        ask(rotation_of(id, first, 1, 2000)).await
+    };
+    assert!(matches!(start("t", 51).await, Refreshed::Rotated(..)));
+    assert!(matches!(ask(rotation_of("t", 51, 1, 2011)).await, Refreshed::Reused), "too late");
+    assert!(matches!(start("u", 61).await, Refreshed::Rotated(..)));
+    let newer = ask(rotation_of("u", 61, 3, 2001)).await;
+    assert!(matches!(newer, Refreshed::Diverged), "the store was restored");
+    assert!(store.live_session("u", 2001).await.unwrap().is_none());
     let kinds = kinds(&*store).await;
     let counted = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
-    assert_eq!((counted("refresh_repeated"), counted("refresh_reused")), (1, 3), "{kinds:?}");
+    let all = ["refresh_repeated", "refresh_reused", "refresh_diverged"].map(counted);
+    assert_eq!(all, [1, 2, 1], "{kinds:?}");
+    let events = store.events(0, 1000).await.unwrap();
+    let reused = events.iter().find(|event| event.kind == "refresh_reused").unwrap();
+    let told = (reused.address.as_deref(), reused.user_agent.as_deref());
+    assert_eq!(told, (Some("192.0.2.9"), Some("thief/1")));
+    assert_eq!(reused.user_id.as_deref(), Some("id of alice"));
+}
+
+async fn late_repeats_in_three_generations_end_the_session(place: Place) {
+    let store = with_alice(&place).await;
+    let ask = async |rotation: Rotation| store.rotate_refresh(rotation).await.unwrap();
+    for generation in 1..=2 {
+        let now = 2000 + i64::from(generation) * 60;
+        assert!(matches!(ask(rotation(generation, now)).await, Refreshed::Rotated(..)));
+        let late = ask(rotation(generation, now + 5)).await;
+        assert!(matches!(late, Refreshed::Repeated { .. }), "{generation}");
+    }
+    assert!(matches!(ask(rotation(3, 2180)).await, Refreshed::Rotated(..)));
+    assert!(matches!(ask(rotation(3, 2182)).await, Refreshed::Repeated { .. }), "at once");
+    assert!(matches!(ask(rotation(3, 2183)).await, Refreshed::Reused));
+    assert!(store.live_session("s", 2183).await.unwrap().is_none());
+}
+
+async fn a_session_has_a_budget_of_refreshes(place: Place) {
+    let store = with_alice(&place).await;
+    let ask = async |generation, now| {
+        let rules = Rules { budget: Budget::new(2), ..rotation(1, 0).rules };
+        let rotation = Rotation { rules, ..rotation(generation, now) };
+        store.rotate_refresh(rotation).await.unwrap()
+    };
+    assert!(matches!(ask(1, 2000).await, Refreshed::Rotated(..)));
+    assert!(matches!(ask(2, 2000).await, Refreshed::Rotated(..)));
+    for presented in [2, 3] {
+        let limited = ask(presented, 2000).await;
+        assert!(matches!(limited, Refreshed::Limited { retry_after_secs: 150 }), "{limited:?}");
+    }
+    assert!(matches!(ask(3, 2149).await, Refreshed::Limited { retry_after_secs: 1 }));
+    assert!(matches!(ask(3, 2150).await, Refreshed::Rotated(..)));
+}
+
+/// A caller with another version of the keys would sign with the wrong one.
+async fn nothing_is_rotated_with_keys_that_have_changed(place: Place) {
+    let store = with_alice(&place).await;
+    let version = store.key_version().await.unwrap();
+    let ask = async |version| {
+        let rotation = Rotation { key_version: Some(version), ..rotation(1, 2000) };
+        store.rotate_refresh(rotation).await.unwrap()
+    };
+    assert!(matches!(ask(version + 1).await, Refreshed::KeysChanged));
+    assert!(matches!(ask(version).await, Refreshed::Rotated(..)));
+}
+
+async fn last_use_is_coarse(place: Place) {
+    let store = with_alice(&place).await;
+    let last_used_at = async |generation, now| {
+        store.rotate_refresh(rotation(generation, now)).await.unwrap();
+        let session = store.live_session("s", now).await.unwrap().unwrap().0;
+        (session.last_used_at, session.expires_at)
+    };
+    // 300 s, of an idle time of 8000 s.
+    assert_eq!(last_used_at(1, 1299).await, (1000, 9000));
+    assert_eq!(last_used_at(2, 1300).await, (1300, 9300));
+    assert_eq!(last_used_at(3, 1599).await, (1300, 9300));
+    assert_eq!(last_used_at(4, 1700).await, (1700, 9700));
+}
+
+/// Of the sealed successors and of what has expired, in batches.
+async fn housekeeping_deletes_what_is_due_in_batches(place: Place) {
+    let store = with_alice(&place).await;
+    for (id, first) in [("t", 51), ("u", 61)] {
+        start(&*store, id, first).await;
+        store.rotate_refresh(rotation_of(id, first, 1, 2000)).await.unwrap();
+    }
+    let tidy = async |chore, before| store.tidy(chore, before, 2).await.unwrap();
+    assert_eq!(tidy(Chore::EraseSuccessors, 2000).await, 0);
+    assert_eq!(tidy(Chore::EraseSuccessors, 2001).await, 2);
+    assert_eq!(tidy(Chore::EraseSuccessors, 2001).await, 0);
+    let repeated = store.rotate_refresh(rotation_of("t", 51, 1, 2001)).await.unwrap();
+    assert!(matches!(repeated, Refreshed::Reused), "the successor is erased");
+    assert_eq!(tidy(Chore::ForgetFormerTokens, 20_000).await, 0);
+    assert_eq!(tidy(Chore::ForgetSessions, 8999).await, 0);
+    // The one that was refreshed lives longer, until 10,000.
+    assert_eq!(tidy(Chore::ForgetSessions, 9000).await, 1);
+    assert_eq!(tidy(Chore::ForgetSessions, 10_000).await, 2);
+    assert_eq!(store.heartbeat().await.unwrap(), None);
+    store.beat(2000).await.unwrap();
+    store.beat(3000).await.unwrap();
+    assert_eq!(store.heartbeat().await.unwrap(), Some(3000));
 }
 
 async fn what_happened_is_in_the_audit_log_in_its_order(place: Place) {
@@ -299,9 +439,9 @@ async fn what_happened_is_in_the_audit_log_in_its_order(place: Place) {
     let failed = NewEvent::new(EventKind::LoginFailed, 1500).address(Some("192.0.2.7"));
     store.record(&failed).await.unwrap();
     let logout = |at| NewEvent::new(EventKind::Logout, at).address(Some("192.0.2.1"));
-    store.end_session_of(&token(1), &logout(1600)).await.unwrap();
-    store.end_session_of(&token(1), &logout(1700)).await.unwrap();
-    store.end_session_of(&token(99), &logout(1700)).await.unwrap();
+    store.log_out("s", &logout(1600)).await.unwrap();
+    store.log_out("s", &logout(1700)).await.unwrap();
+    store.log_out("none", &logout(1700)).await.unwrap();
     let events = store.events(0, 1000).await.unwrap();
     let told: Vec<_> = events
         .iter()
@@ -320,7 +460,7 @@ async fn what_happened_is_in_the_audit_log_in_its_order(place: Place) {
     assert_eq!(events[3].session_id.as_deref(), Some("s"));
     assert_eq!(events[3].address.as_deref(), Some("192.0.2.1"));
     assert_eq!(store.events(events[1].serial, 1).await.unwrap(), events[2..3]);
-    store.forget_events(1500).await.unwrap();
+    assert_eq!(store.tidy(Chore::ForgetEvents, 1500, 200).await.unwrap(), 2);
     assert_eq!(store.events(0, 1000).await.unwrap(), events[2..]);
 }
 
@@ -359,7 +499,7 @@ async fn stores_that_are_opened_at_once_are_one(place: Place) {
 async fn sessions_end_one_by_one_and_all_together(place: Place) {
     let store = with_alice(&place).await;
     for (id, byte) in [("t", 21), ("u", 31)] {
-        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
+        store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
     let live = async |now| {
         let sessions = store.live_sessions("id of alice", now).await.unwrap();
@@ -374,35 +514,36 @@ async fn sessions_end_one_by_one_and_all_together(place: Place) {
     let everywhere = NewEvent::new(EventKind::LogoutEverywhere, 1200);
     assert_eq!(store.end_all_sessions("id of alice", &everywhere).await.unwrap(), 2);
     assert!(live(1200).await.is_empty());
-    // One that begins long after all of them have expired has them forgotten, with their tokens.
-    let late = Session { created_at: 9000, expires_at: 9900, ..session("v") };
-    store.start_session(&late, &token(41), &login()).await.unwrap();
-    assert_eq!(live(9000).await, ["v"]);
-    assert!(matches!(store.rotate_refresh(&rotation(1, 9000)).await, Ok(Refreshed::Refused)));
+    assert_eq!(store.tidy(Chore::ForgetSessions, 9000, 200).await.unwrap(), 3);
+    assert!(matches!(store.rotate_refresh(rotation(1, 9000)).await, Ok(Refreshed::Refused)));
 }
 
 async fn the_session_of_a_refresh_token_is_that_of_the_current_one(place: Place) {
     let store = with_alice(&place).await;
     let session_of = async |byte, now| {
-        let found = store.session_of(&token(byte), now).await.unwrap();
+        let found = store.session_with("s", &token(byte), now).await.unwrap();
         found.map(|(session, user)| (session.id, user.name))
     };
     let alices = Some(("s".to_owned(), "alice".to_owned()));
     assert_eq!(session_of(1, 8999).await, alices);
     assert_eq!(session_of(1, 9000).await, None, "it has expired");
     assert_eq!(session_of(2, 2000).await, None, "there is no such token yet");
-    store.rotate_refresh(&rotation(1, 2000)).await.unwrap();
+    store.rotate_refresh(rotation(1, 2000)).await.unwrap();
     assert_eq!(session_of(1, 2000).await, None, "it is spent");
     assert_eq!(session_of(2, 2000).await, alices);
     let logout = NewEvent::new(EventKind::Logout, 2000);
-    store.end_session_of(&token(1), &logout).await.unwrap();
+    store.log_out("s", &logout).await.unwrap();
     assert_eq!(session_of(2, 2000).await, None, "it has ended");
 }
 
 fn machine(id: &str, credential: Credential) -> RegisteredClient {
     RegisteredClient {
         id: id.to_owned(),
+        place_owner: client_owner(id, "1"),
         credential,
+        old_secret: None,
+        resource_servers: vec!["https://api.example".to_owned()],
+        rights: vec![ClientRight::IntrospectAll, ClientRight::ExchangeTokens],
         scopes: vec!["a:read".to_owned()],
         audiences: vec!["https://api.example".to_owned()],
         created_at: 900,
@@ -429,7 +570,7 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
 
     let other = Credential::Keys("{\"keys\":[]}".to_owned());
     let changed = about(EventKind::ClientCredentialChanged, "a");
-    assert!(store.set_credential(&other, &changed).await.unwrap());
+    assert!(store.set_credential(&other, None, &changed).await.unwrap());
     let disabled = about(EventKind::ClientDisabled, "a");
     assert!(store.set_disabled(true, &disabled).await.unwrap());
     let found = store.client("a").await.unwrap().unwrap();
@@ -441,7 +582,7 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
 
     // Nothing happens to a client that there is not, and nothing is told of it.
     let gone = about(EventKind::ClientRemoved, "a");
-    assert!(!store.set_credential(&other, &gone).await.unwrap());
+    assert!(!store.set_credential(&other, None, &gone).await.unwrap());
     assert!(!store.set_disabled(true, &gone).await.unwrap());
     assert!(!store.remove_client(&gone).await.unwrap());
     assert_eq!(store.clients().await.unwrap().len(), 1);
@@ -470,7 +611,7 @@ async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
         let store = Arc::clone(&stores[n % 2]);
         all.spawn(async move {
             let event = NewEvent::new(EventKind::TokenRevoked, 1000);
-            store.spend_jwt(&token(1), 1300, 1000, Some(&event)).await.unwrap()
+            store.spend_jwt(&token(1), 1300, Some(&event)).await.unwrap()
         });
     }
     let mut firsts = 0;
@@ -482,16 +623,24 @@ async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
     assert_eq!(kinds(&**store).await, ["token_revoked"], "once");
     assert!(store.is_spent(&token(1)).await.unwrap());
     assert!(!store.is_spent(&token(2)).await.unwrap());
-    assert!(store.spend_jwt(&token(2), 1400, 1299, None).await.unwrap());
+    assert!(store.spend_jwt(&token(2), 1400, None).await.unwrap());
+    assert_eq!(store.tidy(Chore::ForgetJwts, 1299, 200).await.unwrap(), 0);
     assert!(store.is_spent(&token(1)).await.unwrap(), "it has not expired");
-    assert!(store.spend_jwt(&token(3), 1400, 1300, None).await.unwrap());
+    assert_eq!(store.tidy(Chore::ForgetJwts, 1300, 200).await.unwrap(), 1);
     assert!(!store.is_spent(&token(1)).await.unwrap(), "forgotten");
     assert!(store.is_spent(&token(2)).await.unwrap());
 }
 
+async fn places_of(store: &dyn Store, epoch: i64) -> Vec<i64> {
+    match store.revoked_places(0, epoch).await.unwrap().unwrap() {
+        Revoked::Places(places) => places,
+        Revoked::All => panic!("all are revoked"),
+    }
+}
+
 /// The revoked ones among these places.
 async fn revoked(store: &dyn Store, places: &[crate::domain::tokens::Place]) -> Vec<usize> {
-    let list = store.revoked_places(0, 1000).await.unwrap().unwrap();
+    let list = places_of(store, 1000).await;
     assert!(list.is_sorted());
     places
         .iter()
@@ -506,7 +655,7 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     let mut places = Vec::new();
     for (id, byte) in [("a", 21), ("b", 31), ("c", 41), ("d", 51)] {
         places.push(store.take_place(id, UNTIL).await.unwrap());
-        store.start_session(&session(id), &token(byte), &login()).await.unwrap();
+        store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
     assert_eq!(places.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     assert!(revoked(&*store, &places).await.is_empty());
@@ -516,17 +665,18 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
         assert_eq!(version > before, now);
     };
     // A refresh ends nothing, and keeps the place.
-    let Refreshed::Rotated(refreshed, _) = store.rotate_refresh(&rotation(21, 1100)).await.unwrap()
+    let Refreshed::Rotated(refreshed, _) =
+        store.rotate_refresh(rotation_of("a", 21, 1, 1100)).await.unwrap()
     else {
         panic!("not rotated")
     };
     assert_eq!(refreshed.place, Some(places[0]));
     is_new(false).await;
-    store.end_session_of(&token(31), &NewEvent::new(EventKind::Logout, 1200)).await.unwrap();
+    store.log_out("b", &NewEvent::new(EventKind::Logout, 1200)).await.unwrap();
     assert_eq!(revoked(&*store, &places).await, [1]);
     is_new(true).await;
     // Its spent token comes again.
-    store.rotate_refresh(&rotation(21, 1300)).await.unwrap();
+    store.rotate_refresh(rotation_of("a", 21, 1, 1300)).await.unwrap();
     assert_eq!(revoked(&*store, &places).await, [0, 1]);
     is_new(true).await;
     let deleted = NewEvent::new(EventKind::SessionDeleted, 1400);
@@ -538,24 +688,25 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     assert_eq!(revoked(&*store, &places).await, [0, 1, 2, 3]);
     is_new(true).await;
     // When no token can name them any more, there is nothing to be said of them.
-    assert!(store.revoked_places(0, 2300).await.unwrap().unwrap().is_empty());
+    let later = places_of(&*store, 2300).await;
+    assert!(places.iter().all(|place| !later.contains(&place.index)), "{later:?}");
     assert!(store.revoked_places(1, 1000).await.unwrap().is_none(), "there is one list");
     assert!(store.revoked_places(-1, 1000).await.unwrap().is_none());
 }
 
 async fn a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired(place: Place) {
     let store = with_alice(&place).await;
-    let until = |free, expiry| Until { expiry, free };
+    let until = |free, expiry| Until { expiry, extend_to: expiry, free };
     let first = until(1000, 2000);
     let taken = store.take_place("one", first).await.unwrap();
     // A later token keeps it for longer, and an earlier one no less.
     let later = until(1500, 2500);
     assert_eq!(store.take_place("one", later).await.unwrap(), taken);
     assert_eq!(store.take_place("one", first).await.unwrap(), taken);
-    // Somebody who comes then gives back what is free, and not before.
-    store.take_place("two", until(2499, 3500)).await.unwrap();
+    // It is free then, and not before.
+    assert_eq!(store.tidy(Chore::FreePlaces, 2499, 200).await.unwrap(), 0);
     assert_eq!(store.take_place("one", until(2499, 2500)).await.unwrap(), taken);
-    store.take_place("three", until(2500, 3500)).await.unwrap();
+    assert_eq!(store.tidy(Chore::FreePlaces, 2500, 200).await.unwrap(), 1);
     let another = store.take_place("one", until(2500, 3500)).await.unwrap();
     assert_ne!(another, taken, "it was free, and chance has it that another is found");
 }
@@ -565,7 +716,7 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
     let client = machine("reports", Credential::Secret([7; 32]));
     let event = |kind| NewEvent::new(kind, 1000).client("reports");
     assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
-    let places = [store.take_place(&client_owner("reports"), UNTIL).await.unwrap()];
+    let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
     assert!(revoked(&*store, &places).await.is_empty());
     for (disabled, answer) in [(true, &[0][..]), (false, &[]), (true, &[0])] {
         let version = store.status_version().await.unwrap();
@@ -577,4 +728,24 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
     store.set_disabled(false, &event(EventKind::ClientEnabled)).await.unwrap();
     assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
     assert_eq!(revoked(&*store, &places).await, [0]);
+}
+
+async fn lists_of_before_a_restored_backup_are_revoked_as_a_whole(place: Place) {
+    let store = with_alice(&place).await;
+    let before = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
+    let version = store.status_version().await.unwrap();
+    let restored = NewEvent::new(EventKind::Restored, 1000);
+    store.start_new_lists(&restored).await.unwrap();
+    assert!(store.status_version().await.unwrap() > version + 1_000_000);
+    let after = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
+    assert!(after.list > before.list);
+    // A list that began after the backup is not known here, and is revoked, too.
+    for list in 0..after.list {
+        assert_eq!(store.revoked_places(list, 1000).await.unwrap(), Some(Revoked::All), "{list}");
+    }
+    let new = store.revoked_places(after.list, 1000).await.unwrap();
+    assert_eq!(new, Some(Revoked::Places(Vec::new())));
+    assert_eq!(store.revoked_places(after.list + 1, 1000).await.unwrap(), None);
+    store.start_new_lists(&restored).await.unwrap();
+    assert_eq!(store.revoked_places(after.list, 1000).await.unwrap(), Some(Revoked::All));
 }

@@ -99,8 +99,11 @@ async fn a_trusted_page_acts_with_the_cookies_and_no_other_page_does() {
     let access = entered.cookie("__Secure-portcullis-access").unwrap();
     let refresh = entered.cookie("__Secure-portcullis-refresh").unwrap();
     let session = entered.text("session_id");
-    let cookies =
-        format!("__Secure-portcullis-access={access}; __Secure-portcullis-refresh={refresh}");
+    let host = entered.cookie("__Host-portcullis-session").unwrap();
+    let cookies = format!(
+        "__Secure-portcullis-access={access}; __Secure-portcullis-refresh={refresh}; \
+         __Host-portcullis-session={host}"
+    );
 
     let mut with_cookies: Vec<(&str, &str)> = vec![("cookie", &cookies)];
     let end = format!("DELETE /v1/auth/sessions/{session}");
@@ -123,7 +126,6 @@ async fn a_trusted_page_acts_with_the_cookies_and_no_other_page_does() {
     with_cookies.extend(app);
     let read = call(&issuer, "GET /v1/auth/sessions", &with_cookies).await.expect(200);
     assert_eq!(read.header("access-control-allow-origin"), APP);
-    call(&issuer, "POST /v1/auth/refresh", &with_cookies).await.expect(200);
     call(&issuer, &end, &with_cookies).await.expect(204);
 }
 
@@ -136,7 +138,9 @@ async fn a_page_is_never_shown_the_refresh_token() {
         let entered = login_from(&issuer, &[("origin", origin)]).await.expect(200);
         assert!(entered.json.get("refresh_token").is_none(), "{entered:?}");
         let refresh = entered.cookie("__Secure-portcullis-refresh").unwrap();
-        let cookie = format!("__Secure-portcullis-refresh={refresh}");
+        let host = entered.cookie("__Host-portcullis-session").unwrap();
+        let cookie =
+            format!("__Secure-portcullis-refresh={refresh}; __Host-portcullis-session={host}");
         let headers = [("cookie", cookie.as_str()), ("origin", origin)];
         let again = call(&issuer, "POST /v1/auth/refresh", &headers).await.expect(200);
         assert!(again.json.get("refresh_token").is_none(), "{again:?}");

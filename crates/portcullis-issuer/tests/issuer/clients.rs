@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use portcullis::testing::TestKey;
 use portcullis::{Algorithm, Authenticator, Profile};
-use portcullis_issuer::{Issuer, NewClient};
+use portcullis_issuer::{ClientRight, Issuer, NewClient};
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -31,16 +31,16 @@ on_every_store!(
     what_clients_did_is_in_the_audit_log,
 );
 
-const TOKEN: &str = "/oauth/token";
-const INTROSPECT: &str = "/oauth/introspect";
+pub(crate) const TOKEN: &str = "/oauth/token";
+pub(crate) const INTROSPECT: &str = "/oauth/introspect";
 const REVOKE: &str = "/oauth/revoke";
 const OTHER_API: &str = "https://other.example.com";
 
-fn basic(id: &str, secret: &str) -> String {
+pub(crate) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
 
-async fn form(issuer: &Issuer, path: &str, authorization: &str, body: &str) -> Answer {
+pub(crate) async fn form(issuer: &Issuer, path: &str, authorization: &str, body: &str) -> Answer {
     let mut request =
         Request::post(path).header("content-type", "application/x-www-form-urlencoded");
     if !authorization.is_empty() {
@@ -51,7 +51,7 @@ async fn form(issuer: &Issuer, path: &str, authorization: &str, body: &str) -> A
 
 /// An answer that is no error, and is kept by nobody.
 #[track_caller]
-fn good(answer: Answer) -> Answer {
+pub(crate) fn good(answer: Answer) -> Answer {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("cache-control"), "no-store");
     answer
@@ -59,7 +59,7 @@ fn good(answer: Answer) -> Answer {
 
 /// An error as RFC 6749 section 5.2 has it.
 #[track_caller]
-fn refused(answer: &Answer, status: u16, error: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, error: &str) {
     assert_eq!(
         (answer.status.as_u16(), &answer.json["error"]),
         (status, &json!(error)),
@@ -83,7 +83,10 @@ async fn open(home: &Home) -> (Issuer, String, String) {
 async fn with_clients(issuer: &Issuer) -> (String, String) {
     let mut credentials = Vec::new();
     for id in ["billing", "shipping"] {
-        let client = NewClient::new(id).scopes(["a:read", "a:write"]).audiences([API, OTHER_API]);
+        let client = NewClient::new(id)
+            .scopes(["a:read", "a:write"])
+            .audiences([API, OTHER_API])
+            .rights([ClientRight::IntrospectAll, ClientRight::ContinueSessions]);
         let secret = issuer.add_client(client).await.unwrap().unwrap();
         credentials.push(basic(id, &secret));
     }
@@ -93,7 +96,7 @@ async fn with_clients(issuer: &Issuer) -> (String, String) {
 
 const CLIENT_CREDENTIALS: &str = "grant_type=client_credentials";
 
-async fn token(issuer: &Issuer, authorization: &str) -> String {
+pub(crate) async fn token(issuer: &Issuer, authorization: &str) -> String {
     good(form(issuer, TOKEN, authorization, CLIENT_CREDENTIALS).await).text("access_token")
 }
 
@@ -348,13 +351,14 @@ async fn a_session_goes_on_by_the_token_endpoint_as_by_the_other(home: Home) {
     // What is refused has not used the token.
     refused(&by_form("", &first, "").await, 401, "invalid_client");
     refused(&by_form(&basic("billing", "x"), &first, "").await, 401, "invalid_client");
-    refused(&by_form("", &first, &format!("{PUBLIC}&resource={API}")).await, 400, "invalid_target");
+    let elsewhere = format!("{PUBLIC}&resource=https%3A%2F%2Felsewhere.example");
+    refused(&by_form("", &first, &elsewhere).await, 400, "invalid_target");
     let second = good(by_form("", &first, PUBLIC).await);
     let claims = part(&second.text("access_token"), 1);
     assert_eq!(claims["sid"], grant.json["session_id"]);
     assert_eq!(claims["client_id"], "identsphere-first-party");
     assert_eq!(second.json["scope"], "a:read a:write");
-    // A client that has proved who it is may hold a session, too; and a lost answer is given again.
+    // A client with the right to continue sessions; and a lost answer is given again.
     let third = good(by_form(&billing, &second.text("refresh_token"), "scope=a:admin").await);
     assert_eq!(third.json["scope"], "a:read a:write", "no more than the user's");
     let again = good(by_form("", &second.text("refresh_token"), PUBLIC).await);
@@ -368,7 +372,7 @@ async fn a_session_goes_on_by_the_token_endpoint_as_by_the_other(home: Home) {
     refused(&form(&issuer, TOKEN, "", &missing).await, 400, "invalid_request");
 }
 
-async fn active(issuer: &Issuer, authorization: &str, token: &str) -> Value {
+pub(crate) async fn active(issuer: &Issuer, authorization: &str, token: &str) -> Value {
     good(form(issuer, INTROSPECT, authorization, &format!("token={token}")).await).json
 }
 
@@ -561,12 +565,12 @@ async fn failed_attempts_are_limited_and_lock_nobody_out(home: Home) {
     for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
         good(attempt(&billing, address).await);
     }
-    // But an address is by what came from it: four failed from there.
+    // Four failed from this address.
     for _ in 0..2 {
         refused(&attempt(&basic("nobody", "x"), "192.0.2.1").await, 401, "invalid_client");
     }
-    refused(&attempt(&billing, "192.0.2.1").await, 429, "temporarily_unavailable");
-    home.advance(100);
+    let limited = attempt(&basic("nobody", "x"), "192.0.2.1").await;
+    refused(&limited, 429, "temporarily_unavailable");
     good(attempt(&billing, "192.0.2.1").await);
     let kinds: Vec<_> =
         issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind).collect();
@@ -683,6 +687,8 @@ async fn a_client_that_cannot_be_is_not_added() {
         good.clone().scopes(["two scopes"]),
         good.clone().audiences([""]),
         good.clone().audiences(["https://a.example https://b.example"]),
+        good.clone().resource_servers(["https://a.example https://b.example"]),
+        good.clone().resource_servers([ISSUER]),
         good.clone().scopes((0..100).map(|n| format!("resource-{n}:read-write"))),
     ] {
         let error = issuer.add_client(bad.clone()).await.unwrap_err();
@@ -764,7 +770,16 @@ fn clients_are_looked_after_on_the_command_line() {
     assert!(done && added.starts_with("added billing to "), "{added}");
     let secret = |told: &str| told.split_once("secret: ").unwrap().1.trim().to_owned();
     let first = secret(&added);
+    let (_, rotated, _) = command(&["rotate-secret", "billing", "--overlap-secs", "60"]);
+    assert!(rotated.contains("the old one is valid for 60 s more"), "{rotated}");
     let (_, rotated, _) = command(&["rotate-secret", "billing"]);
+    let (done, updated, complaint) = command(&["update", "billing", "--no-audiences"]);
+    assert!(done && updated.starts_with("updated billing"), "{updated}{complaint}");
+    let (done, _, complaint) =
+        command(&["update", "billing", "--audience", API, "--right", "introspect-all"]);
+    assert!(done, "{complaint}");
+    let (done, _, complaint) = command(&["update", "billing", "--right", "everything"]);
+    assert!(!done && complaint.contains("a client's right is introspect-all"), "{complaint}");
     assert_ne!(first, secret(&rotated));
     let keys = home.path().join("keys.json");
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -777,7 +792,11 @@ fn clients_are_looked_after_on_the_command_line() {
     let lines: Vec<_> = list.lines().collect();
     assert!(lines[0].starts_with("billing\tdisabled at 20"), "{list}");
     assert!(
-        lines[0].ends_with("client_secret_basic\taudiences=https://api.example.com\tscope=a:read")
+        lines[0].ends_with(
+            "client_secret_basic\taudiences=https://api.example.com\tscope=a:read\t\
+             rights=introspect-all"
+        ),
+        "{list}"
     );
     assert!(
         lines[1].ends_with("private_key_jwt\taudiences=IDENTSPHERE_AUDIENCES\tscope="),

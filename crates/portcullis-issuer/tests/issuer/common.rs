@@ -269,6 +269,12 @@ pub(crate) async fn login(issuer: &Issuer) -> Answer {
     post(issuer, "/v1/auth/login", &json!({ "username": "alice", "password": PASSWORD })).await
 }
 
+/// A login for the issuer alone, whose token no API ever sees.
+pub(crate) async fn login_own(issuer: &Issuer) -> Answer {
+    let body = json!({ "username": "alice", "password": PASSWORD, "resource": [ISSUER] });
+    post(issuer, "/v1/auth/login", &body).await
+}
+
 pub(crate) async fn refresh(issuer: &Issuer, token: &str) -> Answer {
     post(issuer, "/v1/auth/refresh", &json!({ "refresh_token": token })).await
 }

@@ -170,9 +170,9 @@ async fn a_server_that_is_locked_or_full() {
         [
             "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$",
-            "CREATE TRIGGER full_disk BEFORE INSERT ON refresh_tokens \
+            "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON sessions \
              FOR EACH ROW EXECUTE FUNCTION full_disk()",
-            "DROP TRIGGER full_disk ON refresh_tokens",
+            "DROP TRIGGER full_disk ON sessions",
         ],
     ] {
         let [first, second, last] = statements.map(AssertSqlSafe);

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Home, PASSWORD};
+use crate::common::{API, Home, PASSWORD};
 use crate::process::{HttpClient, Server};
 
 /// Where schemathesis's settings and hooks are.
@@ -12,8 +12,13 @@ const FOLDER: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop/third_party/schemathesis");
 
 /// Where the hooks' attempts are not limited, and those of one address soon are.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("IDENTSPHERE_REGISTRATION", "on"),
+    ("IDENTSPHERE_NOTIFIER", "exec:/bin/true"),
+    // Tokens for the issuer alone, which the administrator's operations accept.
+    ("IDENTSPHERE_AUDIENCES", ""),
+    // No code is good twice, and the hooks log in more often than there are codes.
+    ("IDENTSPHERE_SECOND_FACTOR", "off"),
     ("IDENTSPHERE_CLIENT_ADDRESS_HEADER", "X-Forwarded-For"),
     ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT", "0"),
     ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS", "1"),
@@ -26,8 +31,24 @@ const SETTINGS: [(&str, &str); 6] = [
 fn issuer(home: &Home) -> (Server, String) {
     let mut server = Server::new(home, None, &SETTINGS);
     let alice = ["users", "add", "alice", "--password-stdin", "--scope", "identsphere:audit"];
+    let alice = [&alice[..], &["--scope", "identsphere:admin"]].concat();
     server.command(&alice, &format!("{PASSWORD}\n"));
-    let client = server.command(&["clients", "add", "fuzz", "--scope", "orders:read"], "");
+    let client = server.command(
+        &[
+            "clients",
+            "add",
+            "fuzz",
+            "--scope",
+            "orders:read",
+            "--audience",
+            API,
+            "--right",
+            "introspect-all",
+            "--right",
+            "continue-sessions",
+        ],
+        "",
+    );
     let secret = client.split("secret: ").nth(1).unwrap().trim().to_owned();
     server.start();
     (server, secret)
@@ -87,6 +108,11 @@ fn nothing_undocumented_is_answered(home: &Home) {
         "GET /v1/users/me 200",
         "GET /v1/users/me 401",
         "GET /v1/audit 200",
+        "GET /v1/admin/users 200",
+        "DELETE /v1/admin/sessions 200",
+        "POST /v1/admin/users/{id}/disable 404",
+        "POST /v1/auth/password-reset 202",
+        "POST /v1/auth/set-password 403",
         "POST /oauth/token 200",
         "POST /oauth/token 401",
         "POST /oauth/introspect 200",

@@ -2,9 +2,19 @@
 
 // `cfg(test)` is always true here; it tells clippy that the helpers are tests, too.
 #[cfg(test)]
+mod audiences;
+#[cfg(test)]
 mod browsers;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
+mod client_rights;
+#[cfg(test)]
 mod clients;
+#[cfg(test)]
+mod clock;
+#[cfg(test)]
+mod commands;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
@@ -18,19 +28,37 @@ mod keys;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod leaked_password;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod planted_cookies;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod rekey;
+#[cfg(test)]
 mod renaming;
+#[cfg(test)]
+mod restoring;
+#[cfg(test)]
+mod runbooks;
 #[cfg(test)]
 mod second_factor;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod settings_file;
 #[cfg(test)]
 mod signer;
 #[cfg(test)]

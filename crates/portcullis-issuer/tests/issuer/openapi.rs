@@ -28,6 +28,7 @@ async fn what_is_documented_exists_and_is_in_the_table_too() {
     let home = Home::new();
     let mut config = home.config();
     config.registration = true;
+    config.notifier = Some(std::sync::Arc::new(crate::messages::Mailbox::default()));
     let issuer = Issuer::open(config).await.unwrap();
     let document = document(&issuer).await;
     let documented = operations(&document);

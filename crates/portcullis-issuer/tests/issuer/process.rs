@@ -121,7 +121,7 @@ impl Server {
 
 /// An address that stays ours while nobody listens there: between a kill and the next start, any
 /// other program could be given the port.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     static NUMBER: AtomicU8 = AtomicU8::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let [_, _, high, low] = std::process::id().to_be_bytes();

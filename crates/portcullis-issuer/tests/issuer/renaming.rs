@@ -3,12 +3,13 @@
 use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portcullis_issuer::{Issuer, KeyEncryptionKey, KeyState};
+use portcullis_issuer::{Issuer, KeyEncryptionKey, KeyState, SecondFactorMode};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
+use crate::clients::{active as active_token, basic};
 use crate::common::{
-    Answer, Home, KEY, call, login, on_every_store, part, refresh, send, with_token,
+    Answer, Home, KEY, call, login, login_own, on_every_store, part, refresh, send, with_token,
 };
 
 on_every_store!(database_made_before_the_renaming_opens_and_serves);
@@ -56,6 +57,8 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     home.restore(dump, known("at").parse::<u64>().unwrap() + 2).await;
     let mut config = home.config();
     config.key_encryption_key = KeyEncryptionKey::from_base64(KEY);
+    // As before: the logins below are by password alone.
+    config.second_factor = SecondFactorMode::Off;
     let issuer = Issuer::open(config).await.unwrap();
 
     // Signing keys: both decrypt, and the active one signs.
@@ -76,13 +79,34 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     assert_eq!(again.text("refresh_token"), known("successor_of_repeated"));
     let on = refresh(&issuer, known("refresh_token")).await.expect(200);
     accepted_kid(&issuer, &on.text("access_token")).await;
+    let moved = on.text("refresh_token");
+    assert_eq!((known("refresh_token").len(), moved.len()), (43, 116), "the formats");
+    let again = refresh(&issuer, known("refresh_token")).await.expect(200);
+    assert_eq!(again.text("refresh_token"), moved, "a lost response");
+    let following = refresh(&issuer, &moved).await.expect(200).text("refresh_token");
+    // Spent, of the former format: its session ends, which is in the new one.
+    refresh(&issuer, known("refresh_token")).await.expect(401);
+    refresh(&issuer, &following).await.expect(401);
+    // Of the former format, and the successor of one that was repeated.
+    let moved = refresh(&issuer, known("successor_of_repeated")).await.expect(200);
+    assert_eq!(moved.text("refresh_token").len(), 116);
+    refresh(&issuer, known("repeated_token")).await.expect(401);
+    refresh(&issuer, &moved.text("refresh_token")).await.expect(401);
     refresh(&issuer, known("revoked_refresh_token")).await.expect(401);
     with_token(&issuer, "GET /v1/users/me", known("revoked_access_token")).await.expect(401);
 
     // The second factor, and the machine client.
-    step_up(&issuer, &token, known("totp_secret"), home.now()).await.expect(200);
+    let own = login_own(&issuer).await.expect(200).text("access_token");
+    step_up(&issuer, &own, known("totp_secret"), home.now()).await.expect(200);
     let machine = client_token(&issuer, "billing", known("client_secret")).await.expect(200);
     assert_eq!(part(&machine.text("access_token"), 0)["kid"], active);
+    // It may introspect all tokens, as every client could then.
+    let billing = basic("billing", known("client_secret"));
+    assert_eq!(active_token(&issuer, &billing, &token).await["active"], true);
+    let own = machine.text("access_token");
+    assert_eq!(active_token(&issuer, &billing, &own).await["active"], true);
+    let refresh_token = login(&issuer).await.expect(200).text("refresh_token");
+    assert_eq!(active_token(&issuer, &billing, &refresh_token).await["active"], true);
 
     home.advance(400);
     issuer.rotate_keys().await.unwrap();

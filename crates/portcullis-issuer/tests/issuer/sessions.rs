@@ -5,14 +5,19 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::common::{
-    Home, PASSWORD, call, execute, login, on_every_store, post, refresh, send, stranger, with_token,
+    Home, ISSUER, PASSWORD, call, execute, login, login_own, on_every_store, post, refresh, send,
+    stranger, with_token,
 };
 use portcullis_issuer::{Issuer, NewUser};
 
 on_every_store!(
     from_login_to_the_end_of_the_session,
     a_spent_token_ends_its_session_however_late,
-    logout_without_a_refresh_token_takes_the_cookies_back,
+    a_copied_token_that_follows_every_rotation_ends_the_session,
+    three_tabs_that_race_at_every_refresh_survive,
+    refreshes_of_a_session_are_limited,
+    logout_by_an_access_token_ends_its_session,
+    logout_without_a_proof_of_the_session_is_400_and_says_so,
     logout_ends_the_session_at_once_and_takes_the_cookies_back,
     a_user_sees_and_ends_their_own_sessions_only,
     one_refresh_token_presented_many_times_at_once_has_one_successor,
@@ -95,10 +100,82 @@ async fn a_session_ends_however_much_it_is_used_and_is_forgotten_with_its_tokens
     refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
 
     login(&issuer).await.expect(200);
-    for table in ["SELECT count(*) FROM sessions", "SELECT count(*) FROM refresh_tokens"] {
-        let rows: i64 =
-            sqlx::query_scalar(table).fetch_one(&mut stranger(&home).await).await.unwrap();
-        assert_eq!(rows, 1, "{table}");
+    issuer.tidy().await.unwrap();
+    assert_eq!(home.count("SELECT count(*) FROM sessions").await, 1);
+}
+
+/// A copied token, presented a few seconds after each rotation.
+async fn a_copied_token_that_follows_every_rotation_ends_the_session(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let mut token = login(&issuer).await.expect(200).text("refresh_token");
+    for _ in 0..2 {
+        let next = refresh(&issuer, &token).await.expect(200).text("refresh_token");
+        home.advance(3);
+        let thief = refresh(&issuer, &token).await.expect(200).text("refresh_token");
+        assert_eq!(thief, next);
+        token = next;
+    }
+    let next = refresh(&issuer, &token).await.expect(200).text("refresh_token");
+    home.advance(3);
+    refresh(&issuer, &token).await.expect(401);
+    refresh(&issuer, &next).await.expect(401);
+}
+
+/// The tabs of a browser share a cookie, and refresh when the access token expires.
+async fn three_tabs_that_race_at_every_refresh_survive(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let mut token = login(&issuer).await.expect(200).text("refresh_token");
+    for round in 0..10 {
+        let (first, second, third) = tokio::join!(
+            refresh(&issuer, &token),
+            refresh(&issuer, &token),
+            refresh(&issuer, &token),
+        );
+        let next = first.expect(200).text("refresh_token");
+        assert_eq!(second.expect(200).text("refresh_token"), next, "round {round}");
+        assert_eq!(third.expect(200).text("refresh_token"), next, "round {round}");
+        home.advance(60);
+        token = next;
+    }
+    let events = issuer.events(0, 1000).await.unwrap();
+    assert!(events.iter().all(|event| !event.kind.starts_with("refresh")), "{events:?}");
+}
+
+async fn refreshes_of_a_session_are_limited(home: Home) {
+    drop(home.open_with_alice().await);
+    let mut config = home.config();
+    config.refreshes_per_session = 3;
+    let issuer = Issuer::open(config).await.unwrap();
+    let mut token = login(&issuer).await.expect(200).text("refresh_token");
+    for _ in 0..3 {
+        token = refresh(&issuer, &token).await.expect(200).text("refresh_token");
+    }
+    let limited = refresh(&issuer, &token).await.expect(429);
+    assert_eq!(limited.header("retry-after"), "100");
+    home.advance(100);
+    refresh(&issuer, &token).await.expect(200);
+    // Another session has its own.
+    let other = login(&issuer).await.expect(200).text("refresh_token");
+    refresh(&issuer, &other).await.expect(200);
+}
+
+/// Nothing at rest has a refresh token or opens the sealed one: the store has neither the current
+/// token nor its predecessor.
+#[tokio::test]
+async fn no_refresh_token_is_at_rest() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let first = login(&issuer).await.expect(200).text("refresh_token");
+    let second = refresh(&issuer, &first).await.expect(200).text("refresh_token");
+    issuer.close().await;
+    let file = std::fs::read(home.database()).unwrap();
+    for token in [&first, &second] {
+        let raw = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, token);
+        // The random bits and the MAC.
+        let raw = &raw.unwrap()[23..];
+        assert!(!file.windows(32).any(|window| window == &raw[..32]), "the random bits");
+        assert!(!file.windows(32).any(|window| window == &raw[32..]), "the MAC");
+        assert!(!file.windows(40).any(|window| window == &token.as_bytes()[..40]));
     }
 }
 
@@ -128,15 +205,42 @@ async fn what_needs_no_writing_does_not_wait_for_a_lock() {
     writer.await.unwrap().expect(200);
 }
 
-async fn logout_without_a_refresh_token_takes_the_cookies_back(home: Home) {
+async fn logout_by_an_access_token_ends_its_session(home: Home) {
     let issuer = home.open_with_alice().await;
-    let token = login(&issuer).await.expect(200).text("access_token");
+    let cookie = |token: &str| format!("__Host-portcullis-access={token}");
+    for by_cookie in [true, false] {
+        let grant = login(&issuer).await.expect(200);
+        let token = grant.text("access_token");
+        let bye = if by_cookie {
+            let headers = [("cookie", &*cookie(&token)), ("sec-fetch-site", "same-origin")];
+            call(&issuer, "POST /v1/auth/logout", &headers).await
+        } else {
+            with_token(&issuer, "POST /v1/auth/logout", &token).await
+        };
+        assert_eq!(bye.expect(204).cookie("__Host-portcullis-access").unwrap(), "");
+        with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
+        refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
+    }
+    let kinds = issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind);
+    assert_eq!(kinds.filter(|kind| kind == "logout").count(), 2);
+}
+
+async fn logout_without_a_proof_of_the_session_is_400_and_says_so(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let grant = login(&issuer).await.expect(200);
+    let token = grant.text("access_token");
     let cookie = format!("__Host-portcullis-access={token}");
-    let bye = call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(204);
-    assert_eq!(bye.cookie("__Host-portcullis-access").unwrap(), "");
     let elsewhere = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
     let refused = call(&issuer, "POST /v1/auth/logout", &elsewhere).await.expect(403);
     assert!(refused.cookie("__Host-portcullis-access").is_none(), "{refused:?}");
+
+    let nothing = call(&issuer, "POST /v1/auth/logout", &[]).await.expect(400);
+    assert_eq!(nothing.json["type"], "urn:portcullis:problem:no-session");
+    assert_eq!(nothing.cookie("__Host-portcullis-access").unwrap(), "", "a way out for browsers");
+    home.advance(1000);
+    with_token(&issuer, "POST /v1/auth/logout", &token).await.expect(400);
+    call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(400);
+    refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
 }
 
 async fn logout_ends_the_session_at_once_and_takes_the_cookies_back(home: Home) {
@@ -259,8 +363,10 @@ async fn a_wrong_password_and_an_unknown_user_get_the_same_answer(home: Home) {
 
 async fn the_refresh_cookie_is_taken_from_this_site_only(home: Home) {
     let issuer = home.open_with_alice().await;
-    let token = login(&issuer).await.expect(200).text("refresh_token");
-    let cookie = format!("__Secure-portcullis-refresh={token}");
+    let grant = login(&issuer).await.expect(200);
+    let (token, host) =
+        (grant.text("refresh_token"), grant.cookie("__Host-portcullis-session").unwrap());
+    let cookie = format!("__Secure-portcullis-refresh={token}; __Host-portcullis-session={host}");
     for path in ["POST /v1/auth/refresh", "POST /v1/auth/logout"] {
         for (name, value) in
             [("sec-fetch-site", "same-site"), ("origin", "https://evil.example.com")]
@@ -433,10 +539,10 @@ async fn the_audit_log_is_for_those_who_may_read_it(home: Home) {
     let issuer = home.open_with_alice().await;
     let auditor = NewUser::new("auditor", PASSWORD).scopes(["identsphere:audit"]);
     issuer.add_user(auditor).await.unwrap();
-    let alice = login(&issuer).await.expect(200);
+    let alice = login_own(&issuer).await.expect(200);
     let refused = with_token(&issuer, "GET /v1/audit", &alice.text("access_token")).await;
     assert!(refused.expect(403).header("www-authenticate").contains("identsphere:audit"));
-    let body = json!({ "username": "auditor", "password": PASSWORD });
+    let body = json!({ "username": "auditor", "password": PASSWORD, "resource": [ISSUER] });
     let auditor = post(&issuer, "/v1/auth/login", &body).await.expect(200).text("access_token");
     let all = with_token(&issuer, "GET /v1/audit", &auditor).await.expect(200);
     let events = all.json["events"].as_array().unwrap();

@@ -434,6 +434,55 @@ fn a_program_told_to_stop_while_it_starts_closes_what_it_opened() {
     assert!(!home.path().join("identsphere.db-wal").exists(), "it was not closed");
 }
 
+/// A verifier that waits for a status list does not hold up a stop, and probes have a listener of
+/// their own, which says so.
+#[cfg(unix)]
+#[test]
+fn waiting_verifier_is_answered_when_the_program_is_told_to_stop() {
+    let home = Home::new();
+    let [address, health] = [(); 2]
+        .map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string());
+    let settings = [
+        ("IDENTSPHERE_LISTEN", address.as_str()),
+        ("IDENTSPHERE_HEALTH_LISTEN", health.as_str()),
+        ("IDENTSPHERE_ISSUER", ISSUER),
+        ("IDENTSPHERE_TRUSTED_ORIGINS", "https://app.example.org"),
+    ];
+    let mut running = Running(program(home.path(), &settings, &[]).spawn().unwrap());
+    wait_for(&address);
+    for path in ["healthz", "readyz"] {
+        let fine = request(&health, &format!("GET /{path} HTTP/1.0\r\n\r\n")).unwrap();
+        assert!(fine.starts_with("HTTP/1.0 200"), "{fine}");
+    }
+    let none = request(&health, "GET /.well-known/jwks.json HTTP/1.0\r\n\r\n").unwrap();
+    assert!(none.starts_with("HTTP/1.0 404"), "{none}");
+
+    let list = "GET /v1/status-lists/0 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+    let first = request(&address, &format!("{list}\r\n")).unwrap();
+    let etag = first.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    let wait = format!("{list}If-None-Match: {etag}\r\nPrefer: wait=60\r\n\r\n");
+    let mut waiting = TcpStream::connect(&address).unwrap();
+    waiting.write_all(wait.as_bytes()).unwrap();
+    // Another one's answer shows that the first one was read.
+    request(&address, "GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+    let start = Instant::now();
+    terminate(&running);
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 304"), "{answer}");
+    let status = running.0.wait().unwrap();
+    assert!(status.success(), "{status:?}");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    let mut told = String::new();
+    running.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    for warning in [
+        "IDENTSPHERE_CLIENT_ADDRESS_HEADER is not set",
+        "IDENTSPHERE_TRUSTED_ORIGINS has https://app.example.org, which is another site",
+    ] {
+        assert!(told.contains(warning), "no {warning} in {told}");
+    }
+}
+
 #[cfg(unix)]
 fn terminate(running: &Running) {
     let sent = Command::new("sh")

@@ -44,9 +44,16 @@ async fn text(issuer: &Issuer, path: &str) -> String {
 }
 
 /// Whether the list says of the token that it is revoked.
-async fn revoked(issuer: &Issuer, token: &str) -> bool {
-    let (path, index) = place(token);
-    let list = text(issuer, &path).await;
+pub(crate) async fn revoked(issuer: &Issuer, token: &str) -> bool {
+    let (path, _) = place(token);
+    bit(issuer, &path, token).await
+}
+
+/// The token's bit in the list at `path`.
+pub(crate) async fn bit(issuer: &Issuer, path: &str, token: &str) -> bool {
+    let index = part(token, 1)["status"]["status_list"]["idx"].as_u64().unwrap();
+    let index = usize::try_from(index).unwrap();
+    let list = text(issuer, path).await;
     let packed = part(&list, 1)["status_list"]["lst"].as_str().unwrap().to_owned();
     let packed = URL_SAFE_NO_PAD.decode(packed).unwrap();
     let mut bytes = Vec::new();
@@ -187,7 +194,7 @@ async fn another_process_says_the_same(home: Home) {
 }
 
 /// An issuer with alice on a real socket and in real time, where it is, and the task that serves.
-async fn serving(home: &Home) -> (Issuer, String, JoinHandle<std::io::Result<()>>) {
+pub(crate) async fn serving(home: &Home) -> (Issuer, String, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut config = home.config();
     config.issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -200,7 +207,7 @@ async fn serving(home: &Home) -> (Issuer, String, JoinHandle<std::io::Result<()>
     (issuer, url, server)
 }
 
-fn bearer(session: &Answer) -> HeaderMap {
+pub(crate) fn bearer(session: &Answer) -> HeaderMap {
     let mut request = HeaderMap::new();
     let bearer = format!("Bearer {}", session.text("access_token"));
     request.insert("authorization", HeaderValue::try_from(bearer).unwrap());
@@ -214,7 +221,7 @@ async fn log_out(issuer: &Issuer, session: &Answer) {
 
 async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(home: Home) {
     let (issuer, url, server) = serving(&home).await;
-    let secret = issuer.add_client(NewClient::new("api~1").audiences([API])).await.unwrap();
+    let secret = issuer.add_client(NewClient::new("api~1").resource_servers([API])).await.unwrap();
     let secret_file = home.path().join("secret");
     std::fs::write(&secret_file, secret.unwrap()).unwrap();
     let introspecting = |file: &Path| {
@@ -281,7 +288,7 @@ async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Hom
     server.abort();
 }
 
-async fn ask(gate: &Gate, request: &HeaderMap) -> &'static str {
+pub(crate) async fn ask(gate: &Gate, request: &HeaderMap) -> &'static str {
     verdict(gate, request).await.map_or_else(|refusal| refusal.rule(), |_| "passes")
 }
 

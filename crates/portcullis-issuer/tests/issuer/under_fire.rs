@@ -16,7 +16,8 @@ use crate::process::{HttpClient, Server, how_many};
 
 /// A key set may be cached for 2 s and clocks may be 1 s apart: a key signs 3 s after it was
 /// published, and tokens live for 4.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
+    ("IDENTSPHERE_REFRESHES_PER_SESSION", "0"),
     ("IDENTSPHERE_JWKS_MAX_AGE_SECS", "2"),
     ("IDENTSPHERE_CLOCK_SKEW_SECS", "1"),
     ("IDENTSPHERE_ACCESS_EXPIRY_SECS", "4"),

@@ -7,11 +7,13 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::Request;
 use metrics_util::debugging::DebuggingRecorder;
 use serde_json::json;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::common::{Home, PASSWORD, call, login, post, refresh, with_token};
+use crate::common::{Home, PASSWORD, call, login, post, refresh, send, with_token};
 use crate::process::{HttpClient, Running, program, request, run, wait_for};
 
 const DOCUMENTATION: &str = include_str!("../../src/lib.rs");
@@ -34,6 +36,10 @@ fn recorded() -> BTreeSet<String> {
                 refresh(&issuer, &token).await.expect(status);
             }
             refresh(&issuer, "made up").await.expect(401);
+            let request = Request::post("/oauth/token")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(Body::from("client_id=made-up&client_secret=hunter2"));
+            assert_eq!(send(&issuer, request.unwrap()).await.status, 401);
             with_token(&issuer, "GET /v1/users/me", &grant.text("access_token")).await.expect(401);
         });
     });
@@ -63,6 +69,7 @@ fn the_metrics_are_those_of_the_documentation_and_name_no_user() {
         "portcullis_issuer_tokens_issued_total{algorithm=ES256}",
         "portcullis_issuer_refusals_total{problem=wrong-credentials}",
         "portcullis_issuer_refusals_total{problem=session-over}",
+        "portcullis_issuer_refusals_total{problem=invalid_client}",
         "portcullis_issuer_keys{state=active}",
         "portcullis_issuer_store_seconds{operation=rotate_refresh,outcome=ok}",
     ] {

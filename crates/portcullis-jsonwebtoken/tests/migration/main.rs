@@ -1,4 +1,5 @@
-//! An app on jsonwebtoken, and after each of the two steps: which tokens are validated differently.
+//! Compares an app that uses jsonwebtoken with the same app after each of the two migration steps,
+//! and lists the tokens that the three validate differently.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[expect(clippy::disallowed_methods, unreachable_pub, reason = "the app that is migrated")]
@@ -104,9 +105,10 @@ async fn migration_steps_accept_the_same_tokens_except_the_listed_ones() {
     let differing = [
         // Step 1 finds a key that was published after the start.
         ("a key that was published later", new.token(&claims(json!({}))), [false, true, true]),
-        // `DecodingKeySource::decode` in step 1 also accepts it: two keys match.
+        // In step 1, `DecodingKeySource::decode` would also accept this token: two keys match it.
         ("without kid", headed(json!({"alg": "ES256"})), [false, false, true]),
-        // Step 2 checks everything that a token states.
+        // Step 2 also checks claims and header members that jsonwebtoken ignores or does not
+        // require.
         ("without aud", of(json!({"aud": null})), [true, true, false]),
         ("without iss", of(json!({"iss": null})), [true, true, false]),
         ("iss in an array", of(json!({"iss": [ISSUER]})), [true, true, false]),
@@ -121,7 +123,7 @@ async fn migration_steps_accept_the_same_tokens_except_the_listed_ones() {
     for (name, token, expected) in &differing {
         assert_eq!(judged(token).await, *expected, "{name}");
     }
-    // The page lists these tokens.
+    // The migration page lists these tokens.
     let page = include_str!("../../../../docs/migrating/from-jsonwebtoken.md");
     for (name, _, [before, step_1, step_2]) in differing {
         let said = |accepted: bool| if accepted { "accepted" } else { "refused" };
@@ -130,7 +132,7 @@ async fn migration_steps_accept_the_same_tokens_except_the_listed_ones() {
     }
 }
 
-/// The authenticator enforces what `issuer_settings` reads.
+/// The authenticator enforces the settings that `issuer_settings` returns.
 #[tokio::test]
 async fn required_claims_algorithms_and_audiences_of_a_validation_are_enforced() {
     let key = key("k");
@@ -194,7 +196,8 @@ async fn unknown_kids_spend_a_budget_and_differ_from_an_outage() {
     assert!(matches!(error, DecodingKeyError::NoPublicKey { .. }), "{error}");
     assert_eq!(fetch.requests().len(), 4);
 
-    // Stale keys are used while the issuer is unreachable; then the error is about the keys.
+    // While the issuer is unreachable, stale keys are used. After `max_stale`, the error is about
+    // the keys.
     fetch.set(JWKS, Answer::Fails);
     let token = known.token(&claims(json!({})));
     assert!(keys.decode::<Claims>(&token, &validation()).await.is_ok_and(|data| read(data.claims)));

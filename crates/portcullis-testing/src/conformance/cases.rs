@@ -57,7 +57,7 @@ impl fmt::Display for Case {
 
 #[derive(Debug, Clone, Copy)]
 enum Outcome {
-    /// The handler's response: the caller it sees.
+    /// The handler's response, with the caller that the handler receives.
     Handler(&'static str),
     /// Status, gRPC status, detail, and the challenge's parameters after the realm, if there is a
     /// challenge.
@@ -101,8 +101,8 @@ impl Case {
         Some(answer)
     }
 
-    /// Returns the token, if the strict gate decides this case only by a bearer token in the
-    /// `Authorization` header.
+    /// Returns the bearer token in the `Authorization` header, if the case has no other header and
+    /// is a POST to the strict gate's route `/`.
     pub(super) fn bare_token(&self) -> Option<&str> {
         let [("authorization", value)] = self.headers.as_slice() else { return None };
         let token = std::str::from_utf8(value).ok()?.strip_prefix("Bearer ")?;

@@ -18,7 +18,7 @@ use super::exchange::Answer;
 use super::protocol::Protocol;
 use super::service::grpc_name;
 
-/// Far longer than any response takes, on any machine.
+/// The timeout of a response, far longer than any response takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An empty gRPC message: uncompressed, of length 0.
@@ -58,7 +58,8 @@ impl Client {
                 http2::handshake(TokioExecutor::new(), io).await.unwrap();
             let connection = tokio::spawn(connection);
             if self.protocol == Protocol::ExtendedConnect {
-                // The server announces its support in its first frames.
+                // The server announces its support for extended CONNECT in its first frames, so an
+                // ordinary request is sent first.
                 let mut first = Request::new(Full::default());
                 *first.uri_mut() = format!("http://{}/health", self.address).parse().unwrap();
                 sender.send_request(first).await.unwrap();
@@ -102,7 +103,8 @@ impl Client {
         }
         for (name, value) in &case.headers {
             let name = HeaderName::from_static(name);
-            // The case does not know the address of the service.
+            // The placeholder stands for the address of the service, which is unknown when the
+            // cases are created.
             let value = match std::str::from_utf8(value) {
                 Ok(text) => text.replace("{authority}", &authority).into_bytes(),
                 Err(_) => value.clone(),

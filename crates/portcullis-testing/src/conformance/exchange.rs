@@ -26,7 +26,7 @@ impl Answer {
         answer
     }
 
-    /// Converts a response, as a server would send it.
+    /// Converts a response into the form in which a server would send it.
     pub(super) fn of(response: Response<Bytes>) -> Self {
         let (parts, body) = response.into_parts();
         let mut answer = Self::new(parts.status.as_u16(), &[], &String::from_utf8_lossy(&body));

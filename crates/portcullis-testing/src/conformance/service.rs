@@ -44,7 +44,7 @@ pub fn grpc_name(path: &str) -> Option<&'static str> {
     })
 }
 
-/// Claims that no token of the suite has. A handler of `/unfit` deserializes them, by any means.
+/// Claims that no token of the suite has. The handler of `/unfit` deserializes them, in any way.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 pub struct Unfit {
     /// A number, which no token has.

@@ -36,11 +36,11 @@ use super::service::{ABSENT_ISSUER, BUSY_ISSUER, LATE_ISSUER};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Suite {
-    /// For routes that require a token.
+    /// The gate for routes that require a token.
     pub strict: Gate,
-    /// For routes with an optional token.
+    /// The gate for routes with an optional token.
     pub optional: Gate,
-    /// For routes that may receive credentials other than tokens.
+    /// The gate for routes that may receive credentials other than tokens.
     pub foreign: Gate,
     grpc: bool,
     cases: Vec<Case>,
@@ -52,8 +52,8 @@ impl Suite {
         Self::new(|builder| builder, false).await
     }
 
-    /// Creates a suite for refusals with bodies, and metadata, for adapters whose framework creates
-    /// bodies from bytes.
+    /// Creates a suite for refusals with bodies and for metadata. It is for adapters whose
+    /// framework creates bodies from bytes.
     pub async fn with_bodies() -> Self {
         let change = |builder: AuthenticatorBuilder| {
             builder.problem_json().protected_resource("https://api.example/v1")
@@ -93,7 +93,7 @@ impl Suite {
         }
     }
 
-    /// Declares the gates gRPC, regardless of the protocol of the service behind them.
+    /// Declares the gates as gRPC, regardless of the protocol of the service behind them.
     #[must_use]
     pub fn grpc(self) -> Self {
         let (strict, optional) = (self.strict.grpc(), self.optional.grpc());

@@ -6,17 +6,18 @@ use serde::forward_to_deserialize_any;
 
 use crate::json::Raw;
 
-/// Returns serde's message without the value that it quotes: of "invalid type: string "…", expected
-/// u64 at line 1 column 7", it keeps the text after the value. Only messages that quote no value
-/// are kept whole. The position where the parser stopped identifies the claim, which is named if
-/// `C` has a field of that name.
+/// Returns serde's message without the value that it quotes. For example, of "invalid type: string
+/// "…", expected u64 at line 1 column 7", only the text after the value is kept. Only messages that
+/// quote no value are kept whole. The position where the parser stopped identifies the claim. The
+/// claim is named if `C` has a field with its name.
 pub(super) fn problem<C: DeserializeOwned>(error: &serde_json::Error, payload: &str) -> String {
     let text = error.to_string();
     let place = || format!("at line {} column {}", error.line(), error.column());
     if text.starts_with("missing field `") {
         return text;
     }
-    // Serde's own messages. A custom `Deserialize` may quote anything anywhere.
+    // The list has the messages of serde itself. A custom `Deserialize` may quote a value anywhere
+    // in its message, so no text of its message is kept.
     if !["invalid type: ", "invalid value: ", "invalid length "]
         .iter()
         .any(|own| text.starts_with(own))
@@ -36,16 +37,16 @@ fn field_at<C: DeserializeOwned>(error: &serde_json::Error, payload: &str) -> Op
     fields::<C>().iter().copied().find(|&field| field == claim)
 }
 
-/// The fields of a struct that derives `Deserialize`. Empty for other types, and for a struct with
-/// `flatten`.
+/// The fields of a struct that derives `Deserialize`. The list is empty for other types, and for a
+/// struct with `flatten`.
 fn fields<C: DeserializeOwned>() -> &'static [&'static str] {
     let mut fields: &'static [&'static str] = &[];
-    // Always fails, because there is no input.
+    // Deserialization always fails, because there is no input.
     let _ = C::deserialize(Fields(&mut fields));
     fields
 }
 
-/// Records the fields that the type requests.
+/// A deserializer without input that records the names of the fields that the type requests.
 struct Fields<'f>(&'f mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Fields<'_> {

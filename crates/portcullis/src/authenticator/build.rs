@@ -31,7 +31,8 @@ use crate::revocation::{Introspections, StatusLists};
 use crate::settings::{self, Setting};
 use crate::token_cache::{self, TokenCache};
 
-/// A leeway above the token's maximum lifetime divided by this logs a warning.
+/// The divisor for the warning about a large leeway: a warning is logged if the leeway exceeds the
+/// maximum lifetime of tokens divided by this number.
 const LARGE_LEEWAY: u32 = 10;
 
 impl AuthenticatorBuilder {
@@ -39,14 +40,15 @@ impl AuthenticatorBuilder {
     ///
     /// # Errors
     ///
-    /// When a setting is invalid: the error has its name, its value and what was expected. When the
-    /// keys of no issuer can be fetched and no keys of an [earlier run](Self::kept_keys_file) are
-    /// usable, unless [`start_without_keys`](Self::start_without_keys) is set. With several
-    /// issuers, an unreachable one does not stop the start, but an invalid response does.
+    /// An error if a setting is invalid, with its name, its value and what was expected. Unless
+    /// [`start_without_keys`](Self::start_without_keys) is set, also an error if the keys of no
+    /// issuer can be fetched and no keys of an [earlier run](Self::kept_keys_file) are usable. With
+    /// several issuers, an unreachable issuer does not stop the start, but an invalid response
+    /// does.
     ///
     /// # Panics
     ///
-    /// On a tokio runtime without timers or I/O, which fetches need.
+    /// Panics on a tokio runtime without timers or I/O: fetches need both.
     pub async fn build(mut self) -> Result<Authenticator, ConfigError> {
         self.check()?;
         let has_cookie = self.credentials.cookie.is_some();
@@ -92,7 +94,7 @@ impl AuthenticatorBuilder {
                 cache_control = issuer.keys.obey_no_cache().map(cache_control),
                 withdrawal_bound = bound(|keys| keys.withdrawal_bound),
                 withdrawal_bound_in_outage = bound(|keys| keys.withdrawal_bound_in_outage),
-                "tokens are validated locally",
+                "issuer configured",
             );
             rules.warn_of_audiences();
             trusted.push(Arc::new(issuer));
@@ -102,7 +104,7 @@ impl AuthenticatorBuilder {
         if let Some(keeper) = &keeper {
             keeper.retain(&names);
         }
-        // Fetches need timers, so a runtime that has fetched has them.
+        // Fetches need timers, so a runtime on which keys were fetched has timers.
         let are_fetched = trusted.iter().any(|issuer| issuer.keys.are_fetched());
         let runtime = Handle::try_current().ok();
         let space = ProtectionSpace {
@@ -237,7 +239,9 @@ impl IssuerSettings {
         client: Option<Client>,
     ) -> Result<Option<(String, Client)>, ConfigError> {
         let Some(client) = client else { return Ok(None) };
-        let client = Client { max_body: MAX_TOKEN_BYTES, max_body_setting: None, ..client };
+        let credential = self.introspection.credential_for_status_lists()?;
+        let client =
+            Client { max_body: MAX_TOKEN_BYTES, max_body_setting: None, credential, ..client };
         let prefix = match &self.status_lists {
             Some(prefix) => secure_url(settings::STATUS_LISTS, prefix, &client.urls)?.to_string(),
             None => format!("{}/", self.issuer.trim_end_matches('/')),
@@ -261,7 +265,7 @@ impl IssuerSettings {
         self.check_times()
     }
 
-    /// Either some audiences are named, or any is accepted: never both, never neither.
+    /// Checks that the settings either name audiences or accept any audience, but not both.
     fn check_any_audience(&self) -> Result<(), ConfigError> {
         if !self.any_audience {
             return if self.audiences.is_empty() {
@@ -334,7 +338,8 @@ impl IssuerSettings {
         Ok(())
     }
 
-    /// The leeway counts twice in the revocation bound of tokens that are limited to `max`.
+    /// Checks that the leeway is small in comparison with `max`, the maximum lifetime or age of
+    /// tokens. The revocation bound is `max` plus twice the leeway.
     fn check_leeway(&self, setting: &'static Setting, max: Duration) -> Result<(), ConfigError> {
         let leeway = self.leeway;
         if leeway >= max {
@@ -359,7 +364,7 @@ impl IssuerSettings {
 
 #[cfg(test)]
 impl TrustedIssuer {
-    /// For tests of the code that runs after authentication.
+    /// Creates an issuer for tests of the code that runs after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
         let settings = IssuerSettings::new("https://auth.example", "https://api.example");
         let keys = crate::key_source::SharedKeySet::new(crate::key::KeySet::default());

@@ -115,8 +115,8 @@ impl AuthenticatorBuilder {
         Self { issuer: Some(issuer), ..Self::without_issuer() }
     }
 
-    /// Changes a setting of the first issuer. `setting` is its name, for the error if there is
-    /// none.
+    /// Changes a setting of the first issuer. `setting` is its name, for the error if there is no
+    /// first issuer.
     fn of_issuer(
         mut self,
         setting: &'static str,
@@ -194,8 +194,9 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Gives refusals a problem document (RFC 9457) as their body, with the status and fixed texts,
-    /// if the adapter can make a body from bytes. No body by default. The headers do not change.
+    /// Gives refusals a problem document (RFC 9457) as their body, with the status and fixed texts.
+    /// The setting has an effect only if the adapter can make a body from bytes. By default,
+    /// refusals have no body. The headers do not change.
     ///
     /// `PORTCULLIS_PROBLEM_JSON`
     pub fn problem_json(self) -> Self {
@@ -251,7 +252,7 @@ impl AuthenticatorBuilder {
     /// Requests that may change state, including WebSocket handshakes, are refused with 403 unless
     /// they come from a page of this origin or of a [trusted origin](Self::also_trusted_origin).
     /// Browsers send a cookie named `__Host-…` or `__Secure-…` over https only. With such a name, a
-    /// page of this host over plain http is not of this origin.
+    /// page that this host serves over plain http does not count as a page of this origin.
     ///
     /// `PORTCULLIS_COOKIE`
     pub fn cookie(mut self, name: impl Into<String>) -> Self {
@@ -290,21 +291,22 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Stores the last good key set of each issuer, with its time and source, in this file, for a
-    /// start while an issuer is unreachable.
+    /// Stores the last good key set of each issuer in this file, with its time and source, so that
+    /// the service can start while an issuer is unreachable.
     ///
     /// By default, nothing is stored, and such a start fails. The directory must exist, and only
     /// this process should be able to write to it.
     ///
     /// At start, each issuer is tried first. If it is unreachable, the stored keys are used until
     /// they are [`jwks_ttl`](Self::jwks_ttl) plus [`max_stale`](Self::max_stale) old, counted from
-    /// their fetch. The log and [`status`](crate::Authenticator::status) say so. Keys are ignored,
-    /// with a reason in the log, if the file is damaged or writable by others than its owner, or if
-    /// the keys are too old or from another source than the configured one.
+    /// their fetch. The log and [`status`](crate::Authenticator::status) report the use of stored
+    /// keys. Stored keys are ignored, with a reason in the log, if they are too old or from another
+    /// source than the configured one. They are also ignored if the file is damaged or if others
+    /// than its owner can write to it.
     ///
     /// The file is written after each successful fetch: atomically, with mode 0600. It contains no
-    /// secret, but anyone who can write it chooses the keys that the service trusts at such a
-    /// start.
+    /// secret, but anyone who can write to it chooses the keys that the service trusts when it
+    /// starts while an issuer is unreachable.
     ///
     /// `PORTCULLIS_KEPT_KEYS_FILE`
     pub fn kept_keys_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -318,7 +320,7 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Sets the clock. By default, the system's.
+    /// Sets the clock: the system clock by default.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

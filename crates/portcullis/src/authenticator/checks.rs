@@ -12,7 +12,8 @@ pub(super) fn not_empty(setting: &'static Setting, value: &str) -> Result<(), Co
     if value.is_empty() { Err(ConfigError::Missing { setting }) } else { Ok(()) }
 }
 
-/// Quotes become part of a value: for example, Docker's `--env-file` keeps them.
+/// Rejects a value in quotes. Docker's `--env-file`, for example, keeps quotes as part of the
+/// value.
 pub(super) fn not_quoted(setting: &'static Setting, value: &str) -> Result<(), ConfigError> {
     const QUOTES: [char; 7] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
     if !value.starts_with(QUOTES) && !value.ends_with(QUOTES) {
@@ -22,7 +23,7 @@ pub(super) fn not_quoted(setting: &'static Setting, value: &str) -> Result<(), C
     Err(ConfigError::invalid(setting, without_password(value), expected))
 }
 
-/// The text before an `@` may be a password.
+/// Returns the value without the text before an `@`, which may contain a password.
 pub(super) fn without_password(value: &str) -> String {
     value.rsplit_once('@').map_or(value.to_owned(), |(_, rest)| format!("…@{rest}"))
 }
@@ -41,7 +42,7 @@ pub(super) fn within(
     Err(ConfigError::invalid(setting, seconds(value).to_string(), expected))
 }
 
-/// RFC 6265 §4.1.1: a cookie name is a token.
+/// Checks that the name of a cookie is a token, as RFC 6265 §4.1.1 requires.
 pub(super) fn check_cookie_name(name: &str) -> Result<(), ConfigError> {
     if http::HeaderName::from_bytes(name.as_bytes()).is_ok() {
         return Ok(());
@@ -71,7 +72,7 @@ pub(crate) fn check_places(
     Ok(places)
 }
 
-/// RFC 6454 §6.2: scheme, host and port in the form that browsers send.
+/// Checks that the origin has the form that browsers send: scheme, host and port (RFC 6454 §6.2).
 pub(super) fn check_origin(origin: &str) -> Result<(), ConfigError> {
     let is_origin = Url::parse(origin)
         .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == origin);

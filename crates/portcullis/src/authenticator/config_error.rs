@@ -49,11 +49,11 @@ pub enum ConfigError {
     #[error("{first} and {second} contradict each other: {why}")]
     #[non_exhaustive]
     Contradiction {
-        /// One of the two.
+        /// One of the two settings.
         first: &'static Setting,
-        /// The other one.
+        /// The other setting.
         second: &'static Setting,
-        /// Why they do, and what was expected.
+        /// Why they contradict each other, and what was expected.
         why: String,
     },
     /// The issuer's keys could not be fetched at start.

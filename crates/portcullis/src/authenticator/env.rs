@@ -21,8 +21,8 @@ const PREFIX: &str = "PORTCULLIS_";
 /// The former prefix, from before the product was renamed.
 const FORMER_PREFIX: &str = "TOLLGATE_";
 
-/// Former variables for one token place each, without their prefix, and the current name of the
-/// place.
+/// Former variables, each for one token place: the variable without its prefix, and the current
+/// name of the place.
 const FORMER_PLACES: [(&str, &str); 2] =
     [("TOKEN_HEADER", "header"), ("WEBSOCKET_PROTOCOL", "websocket")];
 
@@ -35,8 +35,8 @@ impl AuthenticatorBuilder {
     ///
     /// # Errors
     ///
-    /// When a required setting is missing, a value is invalid, or a variable has a name that is no
-    /// longer read.
+    /// An error if a required setting is missing, a value is invalid, or a variable has a name that
+    /// is no longer read.
     pub fn from_env() -> Result<Self, ConfigError> {
         let names = || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         check_former(names())?;
@@ -67,7 +67,7 @@ impl AuthenticatorBuilder {
     ///
     /// # Errors
     ///
-    /// When a required setting is missing or a value is invalid.
+    /// An error if a required setting is missing or a value is invalid.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Lookup(lookup);
         env.check_quotes()?;
@@ -177,7 +177,8 @@ impl AuthenticatorBuilder {
 struct Lookup<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Lookup<F> {
-    /// The value. An empty one counts as unset, which is how deployments unset variables.
+    /// Returns the value. An empty value counts as unset, because deployments often unset a
+    /// variable by leaving it empty.
     fn text(&self, setting: &'static Setting) -> Option<String> {
         self.variable(setting.variable)
     }
@@ -196,7 +197,7 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
         Ok(())
     }
 
-    /// A replaced variable would otherwise be ignored silently.
+    /// Rejects replaced variables, which would otherwise be ignored silently.
     fn check_replaced(&self) -> Result<(), ConfigError> {
         for prefix in [PREFIX, FORMER_PREFIX] {
             for (name, place) in FORMER_PLACES {
@@ -262,7 +263,7 @@ fn read_path(setting: &'static Setting, text: &str) -> Result<Vec<String>, Confi
     Ok(path)
 }
 
-/// Like [`read_path`], or an array of paths.
+/// Reads one path, like [`read_path`], or a JSON array of paths.
 fn read_paths(setting: &'static Setting, text: &str) -> Result<Vec<Vec<String>>, ConfigError> {
     match serde_json::from_str::<Vec<Vec<String>>>(text) {
         Ok(paths) if !paths.is_empty() && paths.iter().all(|path| !path.is_empty()) => Ok(paths),
@@ -291,7 +292,8 @@ fn list(value: &str) -> Vec<String> {
         .collect()
 }
 
-/// A limit under its former name would otherwise be ignored silently.
+/// Rejects settings with the former prefix. A limit, for example, would otherwise be ignored
+/// silently.
 fn check_former(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
     for variable in names {
         if let Some(rest) = variable.strip_prefix(FORMER_PREFIX) {
@@ -304,7 +306,7 @@ fn check_former(names: impl Iterator<Item = String>) -> Result<(), ConfigError> 
     Ok(())
 }
 
-/// A setting with a misspelt name would otherwise be ignored silently.
+/// Warns of unknown variables. A setting with a misspelt name would otherwise be ignored silently.
 fn warn_of_unknown(names: impl Iterator<Item = String>) {
     for (name, nearest) in unknown(names) {
         tracing::warn!(
@@ -352,7 +354,7 @@ mod tests {
             let error = check(&["PATH", &former]).unwrap_err().to_string();
             assert!(error.contains(&former) && error.contains(setting.variable), "{error}");
         }
-        // A variable of other software that has this name.
+        // Other software may use the former prefix for its own variables.
         check(&[&format!("{FORMER_PREFIX}HOME"), "PORTCULLIS_ISSUER"]).unwrap();
     }
 

@@ -12,8 +12,8 @@ use crate::request::{Erased, RequestView};
 use crate::revocation::Means;
 
 impl Authenticator {
-    /// Like [`decide`](Self::decide), unless the credential is foreign. Then nothing is fetched,
-    /// and no key is looked up.
+    /// Like [`decide`](Self::decide), unless the credential is foreign. For a foreign credential,
+    /// nothing is fetched and no key is looked up.
     ///
     /// Malformed requests are still refused: those with tokens in two places, or with characters
     /// after `Bearer` that no token has.
@@ -34,8 +34,8 @@ impl Authenticator {
         }
     }
 
-    /// The same for a credential without a request. It may be foreign with any characters, and no
-    /// form of it is refused.
+    /// Like [`decide_unless_foreign`](Self::decide_unless_foreign), for a credential without a
+    /// request. Such a credential may contain any characters, so it is never refused as malformed.
     pub(crate) fn decide_token_unless_foreign(
         &self,
         token: &BearerToken<'_>,
@@ -68,7 +68,8 @@ impl Authenticator {
 }
 
 impl Inner {
-    /// The reason why `text` is no token of a trusted issuer. `None` if it is or may be one.
+    /// The reason why `text` is no token of a trusted issuer. `None` if it is or may be such a
+    /// token.
     fn why_foreign(&self, text: &str) -> Option<TokenError> {
         let claimed = |payload: &[u8]| self.issuers.why_foreign(payload);
         match CompactJws::parse_knowing(text, self.max_token_bytes, &self.headers) {
@@ -81,16 +82,17 @@ impl Inner {
         }
     }
 
-    /// Whether an Authorization header with another scheme may be passed on: it contains none of our
-    /// tokens.
+    /// Whether an Authorization header with another scheme may be passed on, because it contains
+    /// none of our tokens.
     fn is_foreign_scheme(&self, line: Option<&[u8]>) -> bool {
         let line = line.and_then(|line| std::str::from_utf8(line).ok());
         line.is_some_and(|line| !self.holds_token(line))
     }
 
-    /// Whether a text that does not have the form of a token contains one of our tokens: after a
-    /// scheme, with white space or quotes, with an additional part, in base64 instead of base64url, or
-    /// as JSON (RFC 7515 §7.2). A more lenient parser in the code behind the gate may find it there.
+    /// Whether a text that does not have the form of a token contains one of our tokens. A more
+    /// lenient parser in the code behind the gate may find a token after a scheme, with white space
+    /// or quotes, or with an additional part. It may also find one in base64 instead of base64url,
+    /// or as JSON (RFC 7515 §7.2).
     fn holds_token(&self, text: &str) -> bool {
         let readable = text.chars().filter(|character| !character.is_whitespace());
         let as_base64url = |character| match character {

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::checks::not_empty;
 use super::config_error::ConfigError;
 use super::key_origin::secure_url;
 use crate::clock::Clock;
-use crate::fetch::Client;
+use crate::fetch::{Client, ClientCredential, Credential, NO_SECRET, OriginCredential};
 use crate::metrics;
-use crate::remote::introspection::{AskingClient, Introspector, MAX_ANSWER_BYTES, NO_SECRET};
+use crate::remote::introspection::{Introspector, MAX_ANSWER_BYTES};
 use crate::settings::{self, Setting};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl IntrospectionSettings {
             client: Client {
                 max_body: MAX_ANSWER_BYTES,
                 max_body_setting: None,
-                token: None,
+                credential: None,
                 ..client.clone()
             },
             fetch_timeout,
@@ -57,8 +58,20 @@ impl IntrospectionSettings {
         }))
     }
 
-    /// The client and its secret: both or neither.
-    fn asking_client(&self) -> Result<Option<AskingClient>, ConfigError> {
+    /// The credential for status lists: that of the introspection client, sent only to the origin of
+    /// the introspection endpoint. An issuer may reserve long polls for clients that authenticate.
+    pub(super) fn credential_for_status_lists(
+        &self,
+    ) -> Result<Option<OriginCredential>, ConfigError> {
+        let url = self.url.as_deref().and_then(|url| Url::parse(url).ok());
+        let (Some(url), Some(client)) = (url, self.asking_client()?) else { return Ok(None) };
+        let credential = Credential::Client(client);
+        Ok(Some(OriginCredential { origin: url.origin(), credential }))
+    }
+
+    /// The client ID and the secret file, or `None` if neither is set. One without the other is an
+    /// error.
+    fn asking_client(&self) -> Result<Option<ClientCredential>, ConfigError> {
         let (id, secret_file) =
             (settings::INTROSPECTION_CLIENT_ID, settings::INTROSPECTION_SECRET_FILE);
         match (&self.client_id, &self.secret_file) {
@@ -68,13 +81,14 @@ impl IntrospectionSettings {
             (Some(client_id), Some(path)) => {
                 not_empty(id, client_id)?;
                 check_secret(path)?;
-                Ok(Some(AskingClient { id: client_id.clone(), secret_file: path.clone() }))
+                Ok(Some(ClientCredential { id: client_id.clone(), secret_file: path.clone() }))
             }
         }
     }
 }
 
-/// The file is read for each request, but a problem is better reported at start.
+/// Checks the secret file, so that a problem is reported at start. The file is read again for each
+/// request.
 fn check_secret(path: &Path) -> Result<(), ConfigError> {
     let secret = std::fs::read_to_string(path).map(Zeroizing::new);
     let problem = match &secret {

@@ -88,7 +88,8 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets the URL of the JWK Set: https, or http on this machine. Discovered by default.
+    /// Sets the URL of the JWK Set: https, or http on this machine. By default, the URL is
+    /// discovered.
     ///
     /// `PORTCULLIS_JWKS_URL`
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
@@ -96,8 +97,8 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets the URL of the issuer's metadata, if it is not below the issuer's own URL: for an
-    /// issuer that this service reaches under another name.
+    /// Sets the URL of the issuer's metadata, if the metadata is not below the issuer's own URL.
+    /// This is useful if the service reaches the issuer under another name.
     ///
     /// The metadata must still contain the issuer's name.
     ///
@@ -133,12 +134,12 @@ impl IssuerSettings {
     /// Allows fetches from a host whose address is not public. `host` is a name or an address. Call
     /// it once for each host.
     ///
-    /// It applies to the settings that an [`IssuerResolver`](crate::config::IssuerResolver)
-    /// returns, where tenants may choose URLs: there, loopback, private, link-local and metadata
-    /// addresses are refused unless their host is named here. Name a host only if its responses are
-    /// of no use to a tenant. The issuers that the authenticator is built with are not restricted.
-    /// Over plain http, a host other than this machine also needs
-    /// [`allow_http_host`](Self::allow_http_host).
+    /// This method is for the settings that an [`IssuerResolver`](crate::config::IssuerResolver)
+    /// returns, because tenants may choose URLs there. In these settings, loopback, private,
+    /// link-local and metadata addresses are refused unless their host is named with this method.
+    /// Name a host only if its responses are of no use to a tenant. The issuers that the
+    /// authenticator is built with are not restricted. Over plain http, a host other than this
+    /// machine also needs [`allow_http_host`](Self::allow_http_host).
     pub fn allow_private_host(mut self, host: impl Into<String>) -> Self {
         self.origin.private_hosts.push(host.into());
         self
@@ -147,8 +148,9 @@ impl IssuerSettings {
     /// Trusts the certificates in a PEM file, in addition to the default ones, when documents are
     /// fetched.
     ///
-    /// The file is read again at each fetch. In Kubernetes:
-    /// `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`. Only for the default HTTP client.
+    /// The file is read again at each fetch. In Kubernetes, it is
+    /// `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`. Only the default HTTP client uses
+    /// it.
     ///
     /// `PORTCULLIS_CA_FILE`
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -159,8 +161,8 @@ impl IssuerSettings {
     /// Sets the URL prefix of the issuer's status lists, for routes that use
     /// [`Revocation::status_list`](crate::Revocation::status_list).
     ///
-    /// By default, everything below the issuer's own URL. A list with another prefix is not
-    /// fetched, even if a token names it.
+    /// By default, the prefix is the issuer's own URL. A list with another prefix is not fetched,
+    /// even if a token names it.
     ///
     /// `PORTCULLIS_STATUS_LISTS`
     pub fn status_lists(mut self, prefix: impl Into<String>) -> Self {
@@ -173,9 +175,9 @@ impl IssuerSettings {
     ///
     /// If the issuer authenticates the client, as most do, also set
     /// [`introspection_client_id`](Self::introspection_client_id) and
-    /// [`introspection_secret_file`](Self::introspection_secret_file). Unset by default: a
-    /// [gate](crate::Gate::revocation) with live revocation then fails at start, and a single live
-    /// route answers 500.
+    /// [`introspection_secret_file`](Self::introspection_secret_file). By default, no endpoint is
+    /// set: a [gate](crate::Gate::revocation) with live revocation fails at start, and a single
+    /// live route answers 500.
     ///
     /// The endpoint is never discovered. The secret is sent to this URL only.
     ///
@@ -190,7 +192,7 @@ impl IssuerSettings {
 
     /// Sets the client ID for introspection requests.
     ///
-    /// They use HTTP Basic authentication ([RFC 6749 §2.3.1]): the ID and the secret are
+    /// The requests use HTTP Basic authentication ([RFC 6749 §2.3.1]): the ID and the secret are
     /// percent-encoded, so the ID may be a URL. Without an ID the requests are not authenticated,
     /// which only an endpoint on a closed network should allow, such as Hydra's admin port.
     ///
@@ -213,7 +215,7 @@ impl IssuerSettings {
 
     /// Sets a file with a bearer token for key fetches.
     ///
-    /// It is read again at each fetch. In Kubernetes:
+    /// The file is read again at each fetch. In Kubernetes, it is
     /// `/var/run/secrets/kubernetes.io/serviceaccount/token`. The token is sent only to the
     /// configured origin: that of the discovery URL, the JWKS URL or the issuer.
     ///
@@ -226,8 +228,8 @@ impl IssuerSettings {
     /// Sets how long a fetched key set is used before it is fetched again: 5 minutes by default.
     ///
     /// A key that the issuer withdraws is rejected after this time plus one fetch, with one retry
-    /// if the fetch fails. It does **not** make the revocation of sessions faster: the expiry of
-    /// the tokens bounds that.
+    /// if the fetch fails. A shorter TTL does **not** make the revocation of sessions faster: the
+    /// tokens of a revoked session are accepted until they expire.
     ///
     /// `PORTCULLIS_JWKS_TTL_SECS`
     pub fn jwks_ttl(mut self, ttl: Duration) -> Self {
@@ -262,8 +264,8 @@ impl IssuerSettings {
     /// By default, a task on the tokio runtime refreshes them, even without requests. The task ends
     /// when the last clone of the authenticator is dropped.
     ///
-    /// For runtimes that freeze between requests. The first request after the TTL then waits for
-    /// the fetch.
+    /// Use this setting on runtimes that freeze between requests. The first request after the TTL
+    /// then waits for the fetch.
     ///
     /// `PORTCULLIS_JWKS_BACKGROUND_REFRESH`
     pub fn without_background_refresh(mut self) -> Self {
@@ -277,8 +279,8 @@ impl IssuerSettings {
     /// [`min_ttl`](Self::min_ttl). After `no-cache`, `no-store` and `must-revalidate`, no stale
     /// keys are used in an outage ([RFC 9111 §5.2.2]).
     ///
-    /// By default they are ignored, because most issuers send them with every response:
-    /// [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) then apply, and only a
+    /// By default, these headers are ignored, because most issuers send them with every response.
+    /// Then [`jwks_ttl`](Self::jwks_ttl) and [`max_stale`](Self::max_stale) apply, and only a
     /// positive `max-age` or an `Expires` in the future shortens the TTL.
     ///
     /// `PORTCULLIS_JWKS_OBEY_NO_CACHE`
@@ -330,7 +332,7 @@ impl IssuerSettings {
     }
 
     /// Sets the deadline of a whole fetch, discovery included: 5 seconds by default. No request
-    /// waits longer for keys. At most [`min_ttl`](Self::min_ttl), if that is set.
+    /// waits longer for keys. It must be at most [`min_ttl`](Self::min_ttl), if that is set.
     ///
     /// `PORTCULLIS_FETCH_TIMEOUT_SECS`
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
@@ -363,8 +365,8 @@ impl IssuerSettings {
     /// Rejects tokens that were issued longer ago than `max`, regardless of their `exp`.
     ///
     /// The revocation lag is then at most `max` plus twice the leeway, even if the issuer's tokens
-    /// last a day. Tokens without `iat` are rejected. Clients must refresh their tokens that often.
-    /// No limit by default.
+    /// last a day. Tokens without `iat` are rejected. Clients must get a new token before the old
+    /// one reaches this age. No limit by default.
     ///
     /// `PORTCULLIS_MAX_TOKEN_AGE_SECS`
     pub fn max_token_age(mut self, max: Duration) -> Self {
@@ -373,7 +375,8 @@ impl IssuerSettings {
     }
 
     /// Sets the claims that a token must have besides `iss`, `aud`, `exp` and those of the
-    /// [profile](Self::profile). A `null` counts as absent. None by default.
+    /// [profile](Self::profile). A `null` counts as absent. By default, no other claims are
+    /// required.
     ///
     /// `PORTCULLIS_REQUIRED_CLAIMS`
     pub fn required_claims<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
@@ -406,9 +409,10 @@ impl IssuerSettings {
         self
     }
 
-    /// Takes keys from `source` instead of fetching them for this issuer: keys that the process has
-    /// ([`SharedKeySet`](crate::keys::SharedKeySet)), a set that several issuers share
-    /// ([`RemoteKeySet`](crate::keys::RemoteKeySet)), or a source of your own.
+    /// Takes keys from `source` instead of fetching them for this issuer. The source holds keys
+    /// that the process already has ([`SharedKeySet`](crate::keys::SharedKeySet)), fetches a set
+    /// that several issuers share ([`RemoteKeySet`](crate::keys::RemoteKeySet)), or is your own
+    /// implementation.
     ///
     /// The fetch settings of this issuer, such as [`jwks_ttl`](Self::jwks_ttl), then do not apply:
     /// the source has its own. Status lists and introspection use the HTTP client of a

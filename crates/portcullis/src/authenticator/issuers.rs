@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use serde::de::MapAccess;
 
-use super::Authenticator;
 use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
 use crate::issuer::TrustedIssuer;
@@ -61,10 +60,10 @@ impl Issuers {
         self.resolved.as_ref()?.note_accepted(rule_set, issuer)
     }
 
-    /// The issuer that the token claims to be from. A single configured issuer needs no look at
-    /// `iss`: the signature and the claims check cover it. Otherwise, the unverified `iss` selects
-    /// the issuer, and the claims check compares the verified `iss` with that issuer later. For
-    /// resolved issuers, `request` takes part in the selection.
+    /// The issuer that the token claims to be from. A single configured issuer is returned without
+    /// reading `iss`: the signature and the claims check cover the claim. Otherwise, the unverified
+    /// `iss` selects the issuer, and the claims check compares the verified `iss` with that issuer
+    /// later. For resolved issuers, `request` takes part in the selection.
     pub(super) fn of(
         &self,
         jws: &CompactJws<'_>,
@@ -76,8 +75,8 @@ impl Issuers {
         jws.peek(|payload| self.claimed_in(payload, request))?
     }
 
-    /// Rejects a token that claims another issuer than the only one. An unreadable payload claims
-    /// none.
+    /// Rejects a token that names another issuer, if only one issuer is accepted. A token with an
+    /// unreadable payload is not rejected here.
     pub(super) fn check_claimed(
         &self,
         jws: &CompactJws<'_>,
@@ -158,6 +157,13 @@ impl Issuers {
         })
     }
 
+    /// Forgets the resolver's answer for `rule_set`.
+    pub(super) fn forget(&self, rule_set: &str) {
+        if let Some(resolved) = &self.resolved {
+            resolved.forget(rule_set);
+        }
+    }
+
     /// Applies `says` to the rule set of `issuer`. `true` for a configured issuer, which has no
     /// rule set and never changes.
     fn in_resolved(
@@ -167,21 +173,6 @@ impl Issuers {
     ) -> bool {
         let Some(rule_set) = &issuer.rule_set else { return true };
         self.resolved.as_ref().is_some_and(|resolved| says(resolved, rule_set))
-    }
-}
-
-impl Authenticator {
-    /// Forgets the [`IssuerResolver`]'s answer for `rule_set`.
-    ///
-    /// Its next token causes another call of the resolver, even if the token is cached. Call it
-    /// when a tenant is offboarded or its settings change.
-    ///
-    /// `rule_set` is the name from [`IssuerResolver::select`]: by default the issuer. It has no
-    /// effect on the issuers that the authenticator was built with.
-    pub fn forget(&self, rule_set: &str) {
-        if let Some(resolved) = &self.0.issuers.resolved {
-            resolved.forget(rule_set);
-        }
     }
 }
 

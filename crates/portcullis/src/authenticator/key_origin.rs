@@ -13,7 +13,7 @@ use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::fetch::url::{UrlPolicy, parse_host};
-use crate::fetch::{Client, Fetch, OriginToken, Reach};
+use crate::fetch::{Client, Credential, Fetch, OriginCredential, Reach};
 use crate::issuer::IssuerKeys;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
@@ -37,7 +37,7 @@ pub(super) struct KeyOrigin {
     pub(super) token_file: Option<PathBuf>,
     pub(super) key_source: Option<GivenKeys>,
     pub(super) fetch: Option<Arc<dyn Fetch>>,
-    /// The budget of key fetches. `None` for a budget of its own.
+    /// The budget of key fetches. With `None`, the key set gets a separate budget.
     pub(super) budget: Option<Budget>,
     /// Stores the keys for the next start.
     pub(super) keeper: Option<Keeper>,
@@ -147,14 +147,15 @@ impl KeyOrigin {
         if matches!(location, Location::File(_)) {
             limits.shorten_ttl(FILE_TTL);
         }
-        let token = self.token_file.as_ref().and_then(|file| {
-            Some(OriginToken { origin: location.configured_url()?.origin(), file: file.clone() })
+        let credential = self.token_file.as_ref().and_then(|file| {
+            let credential = Credential::Token(file.clone());
+            Some(OriginCredential { origin: location.configured_url()?.origin(), credential })
         });
         Ok(RemoteKeySet::new(remote::Config {
             allowed: algorithms.to_vec(),
             limits,
             max_keys: settings.max_keys,
-            client: Client { urls, token, ..client.clone() },
+            client: Client { urls, credential, ..client.clone() },
             clock: clock.clone(),
             // The file itself is available at the next start, so its keys need not be stored.
             keeper: self.keeper.clone().filter(|_| !matches!(location, Location::File(_))).map(
@@ -170,8 +171,9 @@ impl KeyOrigin {
     }
 
     /// The HTTP client for all fetches of the issuer. `None` if nothing is fetched: the keys come
-    /// from a `key_source` that is not a shared set, no `fetch` is set, and `lists` is `false`.
-    /// With a shared set, it is that set's client, unless another one is set.
+    /// from a `key_source` that is not a shared set, no `fetch` is set, and `lists` is `false`. An
+    /// issuer with a shared set uses the client of the set, unless the settings have another
+    /// client.
     pub(super) fn client(
         &self,
         max_body: usize,
@@ -183,8 +185,8 @@ impl KeyOrigin {
         let http_host = self.allowed_host()?;
         let is_own = self.fetch.is_some() || self.ca_file.is_some();
         let (fetch, http_host) = match &self.key_source {
-            // A tenant may have chosen the other URLs, which then need a client that is limited to
-            // `reach`.
+            // If tenants may choose URLs, the set's client is not used: the issuer's other URLs
+            // need a client that is limited to `reach`.
             Some(GivenKeys::Shared(keys)) if !is_own && reach == Reach::Anywhere => {
                 let client = keys.client();
                 (client.fetch.clone(), http_host.or_else(|| client.urls.http_host.clone()))
@@ -193,10 +195,10 @@ impl KeyOrigin {
             _ => (self.http_client(&reach)?, http_host),
         };
         let urls = UrlPolicy { http_host, key_hosts: None, reach };
-        Ok(Some(Client { fetch, max_body, max_body_setting, urls, token: None }))
+        Ok(Some(Client { fetch, max_body, max_body_setting, urls, credential: None }))
     }
 
-    /// Keys must come from one place.
+    /// Checks that the settings name only one source of keys.
     fn check_alternatives(&self) -> Result<(), ConfigError> {
         let file = self.jwks_file.as_ref().map(|path| path.display().to_string());
         let places = [
@@ -257,7 +259,7 @@ impl KeyOrigin {
         Ok(Location::Discovered { issuer: issuer.to_owned(), metadata })
     }
 
-    /// The host that may be fetched from over plain http.
+    /// The host that documents may be fetched from over plain http.
     fn allowed_host(&self) -> Result<Option<Host>, ConfigError> {
         let Some(text) = &self.http_host else { return Ok(None) };
         parse_host(text).map(Some).ok_or_else(|| {

@@ -14,25 +14,31 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeySettings {
-    /// 5 minutes: few need a shorter bound for a withdrawn key, and it costs 288 fetches a day.
+    /// The TTL of a key set: 5 minutes by default, which costs 288 fetches a day. Few services must
+    /// reject a withdrawn key sooner.
     pub(super) ttl: Duration,
-    /// 10 seconds, or the TTL: a server that sends `max-age=1` must not cause a fetch at every
-    /// request.
+    /// The minimum TTL: by default 10 seconds, or the TTL if it is shorter. A server that sends
+    /// `max-age=1` must not cause a fetch at every request.
     pub(super) min_ttl: Option<Duration>,
-    /// A tenth of the TTL, at most 30 seconds: time for several attempts before a request must
-    /// wait.
+    /// The time between a refresh and the end of the TTL: by default a tenth of the TTL, at most 30
+    /// seconds. It allows several attempts before a request must wait.
     pub(super) refresh_ahead: Option<Duration>,
     pub(super) background_refresh: bool,
-    /// An hour: longer than most outages, shorter than a compromised key may stay in use.
+    /// The maximum time after the TTL that stale keys are used: an hour by default. Most outages
+    /// are shorter, and a compromised key must not stay in use for longer.
     pub(super) max_stale: Duration,
     pub(super) obey_no_cache: bool,
-    /// 30 seconds: two fetches a minute are no load for an issuer, whatever clients send.
+    /// The time after which unknown `kid`s may cause one more fetch: 30 seconds by default. Two
+    /// fetches a minute are no load for an issuer, whatever clients send.
     pub(super) cooldown: Duration,
-    /// 5 seconds: longer than any healthy fetch, and the longest time that a request waits.
+    /// The deadline of a fetch, and the longest time that a request waits: 5 seconds by default. A
+    /// healthy fetch is faster.
     pub(super) fetch_timeout: Duration,
-    /// 512 KiB: ten times the largest known key set.
+    /// The maximum size of a document, in bytes: by default 512 KiB, ten times the largest known
+    /// key set.
     pub(super) max_body: usize,
-    /// 200: the largest issuers publish a few dozen.
+    /// The maximum number of keys in a set: 200 by default. The largest issuers publish a few
+    /// dozen.
     pub(super) max_keys: usize,
 }
 

@@ -1,8 +1,8 @@
 //! Delegates methods of [`IssuerSettings`](super::IssuerSettings) to the settings that a builder
 //! holds.
 
-/// Implements methods that change the settings through `self.of_issuer`. `$what` ends their
-/// rustdoc.
+/// Implements methods that change the settings through `self.of_issuer`. `$what` is the end of the
+/// rustdoc of each method.
 macro_rules! of_issuer {
     (
         $for:ty, $what:literal;

@@ -27,7 +27,7 @@ use crate::settings;
 #[derive(Clone)]
 #[must_use = "nothing is checked or fetched before `build`"]
 pub struct RemoteKeySetBuilder {
-    /// Only its key settings are used.
+    /// The settings of the set. Only the key settings are used.
     issuer: IssuerSettings,
     is_discovered: bool,
     pub(super) clock: Arc<dyn Clock>,
@@ -106,8 +106,8 @@ impl RemoteKeySetBuilder {
         self
     }
 
-    /// Discovers as for an issuer of this profile, which may determine the URL of the metadata and
-    /// the hosts of the keys.
+    /// Discovers the keys as for an issuer with this profile. The profile may determine the URL of
+    /// the metadata and the hosts of the keys.
     ///
     /// [`IssuerSettings`](crate::IssuerSettings) with such a profile reject a set that was
     /// discovered without it.
@@ -123,7 +123,7 @@ impl RemoteKeySetBuilder {
         self
     }
 
-    /// Stores the key set in a file, as
+    /// Stores the key set in a file, like
     /// [`AuthenticatorBuilder::kept_keys_file`](crate::AuthenticatorBuilder::kept_keys_file).
     ///
     /// Use a separate file for this set.
@@ -148,13 +148,13 @@ impl RemoteKeySetBuilder {
     ///
     /// # Errors
     ///
-    /// When a setting is invalid: the error has its name, its value and what was expected. When the
-    /// keys cannot be fetched and no keys of an earlier run are usable, unless
-    /// [`start_without_keys`](Self::start_without_keys) is set.
+    /// An error if a setting is invalid, with its name, its value and what was expected. Unless
+    /// [`start_without_keys`](Self::start_without_keys) is set, also an error if the keys cannot be
+    /// fetched and no keys of an earlier run are usable.
     ///
     /// # Panics
     ///
-    /// On a tokio runtime without timers or I/O, which fetches need.
+    /// Panics on a tokio runtime without timers or I/O: fetches need both.
     pub async fn build(self) -> Result<RemoteKeySet, ConfigError> {
         let Self { issuer: mut of_keys, is_discovered, clock, kept_keys } = self;
         if is_discovered {

@@ -9,12 +9,12 @@ use super::Span;
 use super::scope::has_names;
 use crate::json::{Member, Raw, Text};
 
-/// Signs that a token is not an access token.
+/// The signs that a token is not an access token.
 #[derive(Default)]
 pub(crate) struct Marks {
     /// `cnf` (RFC 7800): the token is usable only together with a proof of possession.
     pub(crate) sender_constrained: bool,
-    /// A claim of another kind of token that is not for APIs.
+    /// A claim that occurs only in another kind of token, which is not for APIs.
     pub(crate) foreign: Option<&'static str>,
     /// A claim that occurs only in ID tokens, whatever else the token states about its kind.
     pub(crate) identity: Option<&'static str>,
@@ -29,10 +29,11 @@ pub(crate) struct Marks {
     pub(crate) has_azp: bool,
     /// Whether `auth_time` is present, readable or not.
     pub(crate) has_auth_time: bool,
-    /// Whether `scope` occurs once, is readable as a whole and has a name; and the same for `scp`.
+    /// Whether `scope` occurs once, is readable as a whole and has a name. The next field is the
+    /// same for `scp`.
     pub(crate) has_scope: bool,
     pub(crate) has_scp: bool,
-    /// Which of the claims that the profile's mark names are present.
+    /// The claims that are present, among those that the profile's mark names.
     pub(crate) of_profile: MarkClaims,
 }
 
@@ -65,7 +66,7 @@ impl Marks {
     }
 
     /// Records a duplicate of a claim that may be duplicated and that helps recognize ID tokens.
-    /// The claim then counts as in an ID token.
+    /// The claim then counts as it does in an ID token: `auth_time` as present, a scope as absent.
     pub(super) fn repeated(&mut self, name: &str) {
         match name {
             "auth_time" => self.has_auth_time = true,

@@ -29,8 +29,8 @@ impl NumericDate {
 }
 
 impl From<SystemTime> for NumericDate {
-    /// A time before 1970 means that the clock was never set. It becomes the latest date, at which
-    /// every token has expired.
+    /// A time before 1970 means that the clock was never set. Such a time becomes the latest date,
+    /// at which every token has expired.
     fn from(time: SystemTime) -> Self {
         let latest = Duration::from_secs(LATEST_SECS);
         Self(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(latest).min(latest))

@@ -13,7 +13,7 @@ pub(super) struct Texts {
     payload: usize,
 }
 
-/// A range in [`Texts`]. Valid only for the `Texts` that created it.
+/// A range in [`Texts`]. A range is valid only for the `Texts` that created it.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
     start: u32,

@@ -8,8 +8,8 @@ use crate::request::{NoRequest, RequestView};
 /// [`Gate::authenticate_token`](crate::Gate::authenticate_token).
 ///
 /// Converts from `&str`, `&String` and any other reference to text. The request matters if an
-/// [`IssuerResolver`](crate::config::IssuerResolver) selects a rule set by it. The log has its
-/// method and route. No token is read from it.
+/// [`IssuerResolver`](crate::config::IssuerResolver) selects a rule set by it. The log has the
+/// request's method and route. No token is read from the request.
 ///
 /// ```
 /// use http::Request;

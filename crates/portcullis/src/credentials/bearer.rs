@@ -50,11 +50,12 @@ impl<'a> BearerToken<'a> {
             return Err(CredentialsError::Grammar);
         }
         let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
-        // Its characters are checked when it is parsed. A cached token has valid ones.
+        // The token's characters are checked when it is parsed. A cached token has only valid
+        // characters.
         Ok(Some(Self(Cow::Borrowed(rest.get(spaces..).unwrap_or_default()))))
     }
 
-    /// The bytes, not checked.
+    /// The unchecked bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -64,7 +65,7 @@ impl<'a> BearerToken<'a> {
         let bytes = self.bytes();
         let unpadded = bytes.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
         let (body, _padding) = bytes.split_at(unpadded);
-        // Without branches, so that the compiler vectorizes the loop: tokens are long.
+        // The test has no branches, so that the compiler vectorizes the loop: tokens are long.
         let foreign = |byte: u8| {
             let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
             let dash_to_nine = byte.wrapping_sub(b'-') < 13;
@@ -142,7 +143,8 @@ mod tests {
             BearerToken::decode(encoded.as_bytes()).map(|token| token.text().unwrap().to_owned())
         };
         assert_eq!(decode("YS5iLmM"), Ok("a.b.c".to_owned()));
-        // Empty, padded, with non-zero trailing bits, in the other alphabet, no token, no text.
+        // The inputs are empty, padded, with non-zero trailing bits, in the standard alphabet, with
+        // a space, not UTF-8, and of an impossible length.
         for encoded in ["", "YQ==", "YR", "Pz8/", "YSBi", "_w", "Y"] {
             assert_eq!(decode(encoded), Err(CredentialsError::Grammar), "{encoded}");
         }

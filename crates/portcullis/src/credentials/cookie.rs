@@ -29,7 +29,7 @@ pub(super) fn find<'r>(
             if cookie != name.as_bytes() || value.is_empty() {
                 continue;
             }
-            // A second one may have been planted, for example by a sibling host.
+            // A second cookie may have been planted, for example by a sibling host.
             if found.is_some() {
                 return Err(CredentialsError::Repeated);
             }

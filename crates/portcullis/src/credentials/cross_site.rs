@@ -43,14 +43,15 @@ fn is_from_own_page(
         (Some(b"same-origin" | b"none"), ..) => true,
         // `same-site` is another host of the same domain, which may not be trusted.
         (Some(_), ..) => false,
-        // An older browser, or another client. A request from a page has an `Origin`.
+        // The client is an older browser or no browser. An older browser sends an `Origin` with a
+        // request from a page.
         (None, Some(origin), Some(authority)) => is_own(origin, authority, is_secure(cookie)),
         (None, ..) => false,
     })
 }
 
-/// A WebSocket handshake is a GET, but the messages after it are unsafe, and no preflight protects
-/// it.
+/// Whether the request is a WebSocket handshake. A handshake is a GET, but the messages after it
+/// are unsafe, and no preflight protects the handshake.
 fn is_upgrade(request: &(impl RequestView + ?Sized)) -> bool {
     try_each_line(request, &CONNECTION, |line| {
         let mut options = line.split(|&byte| byte == b',');

@@ -39,7 +39,7 @@ const BEARER: &str = "Bearer";
 #[must_use = "a place has no effect until it is added to `token_places`"]
 pub struct TokenPlace {
     pub(crate) text: String,
-    /// The place, or what was expected of its name.
+    /// The place, or a description of a valid name if the name is invalid.
     pub(crate) place: Result<Place, &'static str>,
 }
 
@@ -109,7 +109,7 @@ impl TokenPlace {
     /// Reads the WebSocket subprotocol that begins with `prefix`; the rest is the token in
     /// base64url, without padding.
     ///
-    /// Kubernetes clients do so, with `base64url.bearer.authorization.k8s.io.`.
+    /// Kubernetes clients use the prefix `base64url.bearer.authorization.k8s.io.`.
     ///
     /// The service must select another subprotocol.
     ///
@@ -120,7 +120,7 @@ impl TokenPlace {
 
     fn websocket(kind: &str, form: Form, marker: String) -> Self {
         let text = format!("{kind}:{marker}");
-        // RFC 6455 §4.1: a subprotocol's name is a token, like a header's.
+        // RFC 6455 §4.1: a subprotocol's name is a token, like the name of a header.
         let place = if is_token(&marker) {
             Ok(Place::Websocket { form, marker })
         } else {
@@ -129,11 +129,12 @@ impl TokenPlace {
         Self { text, place }
     }
 
-    /// For [`dangerous::token_in_query`](crate::dangerous::token_in_query).
+    /// Reads a query parameter, for
+    /// [`dangerous::token_in_query`](crate::dangerous::token_in_query).
     pub(crate) fn query(parameter: String) -> Self {
         let text = format!("query:{parameter}");
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        // The query is not percent-decoded.
+        // The query is not percent-decoded, so the name must not need encoding.
         let place = if !parameter.is_empty() && parameter.bytes().all(is_plain) {
             Ok(Place::Query(parameter))
         } else {
@@ -165,7 +166,7 @@ impl fmt::Display for TokenPlace {
     }
 }
 
-/// Any header except those with another meaning.
+/// A place in any header, except a header with another meaning.
 fn header(name: &str, scheme: Option<&str>) -> Result<Place, &'static str> {
     const EXPECTED: &str = "it must be a header name, such as `X-Access-Token`, other than Cookie, Host, \
                             Origin and Sec-WebSocket-Protocol; Authorization requires a scheme";
@@ -185,7 +186,7 @@ fn header(name: &str, scheme: Option<&str>) -> Result<Place, &'static str> {
     }
 }
 
-/// RFC 9110 §5.6.2.
+/// Whether the text is a token in the sense of RFC 9110 §5.6.2.
 fn is_token(text: &str) -> bool {
     HeaderName::from_bytes(text.as_bytes()).is_ok()
 }

@@ -5,8 +5,8 @@
 use super::{BearerToken, CredentialsError};
 use crate::request::RequestView;
 
-/// The token in the parameter `name`. It is not percent-decoded: the characters of a JWT need no
-/// encoding, and an encoded one is malformed.
+/// The token in the parameter `name`. The token is not percent-decoded: the characters of a JWT
+/// need no encoding, and an encoded token is rejected as malformed.
 pub(super) fn find<'r>(
     request: &'r (impl RequestView + ?Sized),
     name: &str,

@@ -1,5 +1,5 @@
-//! A token in a WebSocket handshake ([RFC 6455 §4.1]). A page can set no header there except the
-//! list of subprotocols, so one of them carries the token:
+//! A token in a WebSocket handshake ([RFC 6455 §4.1]). The list of subprotocols is the only header
+//! of the handshake that a page can set, so one of the subprotocols carries the token:
 //! `new WebSocket(url, ["chat", "bearer." + token])`.
 //!
 //! [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
@@ -12,11 +12,11 @@ use crate::request::{RequestView, try_each_line};
 /// How the list of subprotocols contains the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// After the marker, in the same item.
+    /// The token is after the marker, in the same item.
     Prefix,
-    /// The same, in base64url.
+    /// Like `Prefix`, with the token in base64url.
     Base64url,
-    /// In the item right after the marker.
+    /// The token is the item right after the marker.
     Pair,
 }
 

@@ -18,7 +18,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Builds the text of `names`, found instead of one of `expected`.
+    /// Builds the text of `names`, which the token has instead of one of `expected`.
     pub(crate) fn new<'n>(names: impl Iterator<Item = &'n str>, expected: &[String]) -> Self {
         let (mut shown, mut more, mut differs_by_a_slash) = (Vec::new(), 0, false);
         for name in names {
@@ -38,7 +38,8 @@ impl Found {
         Self { text: Some(shown.join(", ").into()), differs_by_a_slash }
     }
 
-    /// Removes the names: those of a claim that replaces `aud` identify a client or a site.
+    /// Removes the names. The names in a claim that replaces `aud` are not shown, because they
+    /// identify a client or a site.
     pub(crate) fn unshown(self) -> Self {
         Self { text: None, ..self }
     }

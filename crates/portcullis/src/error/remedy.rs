@@ -1,5 +1,5 @@
-//! What an operator can do if valid tokens are rejected. Each text holds for every issuer that has
-//! a [profile](crate::Profile), or is more general.
+//! What an operator can do if valid tokens are rejected. Each text is correct at least for every
+//! issuer that has a [profile](crate::Profile).
 
 use super::TokenError;
 
@@ -117,7 +117,7 @@ impl TokenError {
     }
 }
 
-/// Signs of an ID token that some issuers also put into access tokens.
+/// The texts for signs of an ID token that some issuers also put into access tokens.
 pub(crate) const NONCE: &str = "`nonce` occurs only in ID tokens";
 pub(crate) const AT_HASH: &str = "`at_hash` occurs only in ID tokens";
 

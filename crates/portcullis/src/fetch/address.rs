@@ -1,5 +1,5 @@
-//! Classifies addresses as public or not. The others lead to this machine, into its network, or
-//! nowhere.
+//! Classifies addresses as public or not. Addresses that are not public lead to this machine, into
+//! its network, or nowhere.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

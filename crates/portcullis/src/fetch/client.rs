@@ -2,15 +2,15 @@
 //! response.
 
 use std::error::Error;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::url::{Origin, Url};
+use ::url::Url;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::credential::OriginCredential;
 use super::url::UrlPolicy;
 use super::{BodyTooLong, Fetch, FetchError, FetchRequest, Fetched, RefusedAddress, decoded};
 use crate::causes::with_causes;
@@ -24,32 +24,7 @@ pub(crate) struct Client {
     /// The setting for the limit, if there is one.
     pub(crate) max_body_setting: Option<&'static Setting>,
     pub(crate) urls: UrlPolicy,
-    pub(crate) token: Option<OriginToken>,
-}
-
-/// A bearer token for fetches, limited to one origin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OriginToken {
-    pub(crate) origin: Origin,
-    pub(crate) file: PathBuf,
-}
-
-impl OriginToken {
-    /// Returns the header if `url` has the token's origin. The file is read each time, since tokens
-    /// in files rotate.
-    async fn authorization(&self, url: &Url) -> Result<Option<HeaderValue>, FetchError> {
-        if url.origin() != self.origin {
-            return Ok(None);
-        }
-        let unreadable = |reason| FetchError::File { path: self.file.clone(), reason };
-        let text = tokio::fs::read_to_string(&self.file)
-            .await
-            .map_err(|error| unreadable(error.to_string()))?;
-        let mut header = HeaderValue::try_from(format!("Bearer {}", text.trim()))
-            .map_err(|_| unreadable("it contains no token".to_owned()))?;
-        header.set_sensitive(true);
-        Ok(Some(header))
-    }
+    pub(crate) credential: Option<OriginCredential>,
 }
 
 /// The kind of a document, which determines `Accept`. Some servers respond with 406 unless the
@@ -98,8 +73,8 @@ impl Client {
         headers.insert(ACCEPT, kind.accept());
         // RFC 9111 §5.2.1.4: an intermediate cache would extend every bound by its own TTL.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        if let Some(token) = &self.token
-            && let Some(authorization) = token.authorization(url).await?
+        if let Some(credential) = &self.credential
+            && let Some(authorization) = credential.authorization(url).await?
         {
             headers.insert(AUTHORIZATION, authorization);
         }
@@ -131,7 +106,8 @@ impl Client {
         }
     }
 
-    /// Rejects hosts that this client must not reach. Called for every URL, whatever its source.
+    /// Rejects hosts that this client must not reach. This method is called for every URL, whatever
+    /// its source.
     fn check_reach(&self, url: &Url) -> Result<(), FetchError> {
         self.urls.reach.check(url).map_err(|refused| not_fetched(url, refused))
     }
@@ -195,7 +171,7 @@ fn reason(url: &Url, error: &(dyn Error + 'static)) -> String {
 }
 
 impl Document {
-    /// Returns the status as an error; `setting` determines the URL.
+    /// Returns the status as an error. `setting` is the setting that determines the URL.
     pub(crate) fn refused(
         &self,
         url: &Url,

@@ -26,7 +26,8 @@ enum Undecodable {
     Damaged { coding: &'static str, reason: String },
 }
 
-/// The maximum number of members of a gzip body. Servers send one, and each costs a decoder.
+/// The maximum number of members of a gzip body. Servers send one member, and each member costs a
+/// decoder.
 const MAX_MEMBERS: usize = 8;
 
 /// The supported codings.
@@ -39,8 +40,8 @@ enum Coding {
 /// Returns the response with its body decoded, and without the headers that no longer describe it.
 /// A body without a coding stays as it is.
 ///
-/// Use it in a [`Fetch`](super::Fetch) implementation that wraps another one and reads bodies.
-/// Other implementations return the body as received; the caller decodes it.
+/// Use this function in a [`Fetch`](super::Fetch) implementation that wraps another one and reads
+/// bodies. Other implementations return the body as received; the caller decodes it.
 ///
 /// # Errors
 ///

@@ -86,7 +86,8 @@ pub enum FetchError {
         /// The setting for the limit, if there is one.
         setting: Option<&'static Setting>,
     },
-    /// The coding of the body is not supported, or is not the one in its header.
+    /// The coding of the body is not supported, or the body does not match the coding in its
+    /// header.
     #[error("{url}: the response cannot be decoded: {problem}")]
     #[non_exhaustive]
     ContentEncoding {

@@ -28,8 +28,8 @@ impl Reach {
         }
     }
 
-    /// Rejects a URL whose host is not public, if that shows without a lookup. HTTP clients resolve
-    /// only names, so a literal address in a URL is checked only here.
+    /// Rejects a URL whose host is not public, if no lookup is needed to know that. HTTP clients
+    /// resolve only names, so a literal address in a URL is checked only here.
     pub(crate) fn check(&self, url: &Url) -> Result<(), RefusedAddress> {
         if self.is_unlimited(url) {
             return Ok(());
@@ -37,7 +37,7 @@ impl Reach {
         match url.host() {
             Some(Host::Ipv4(address)) => check_literal(address.into()),
             Some(Host::Ipv6(address)) => check_literal(address.into()),
-            // RFC 6761 §6.3: regardless of what a DNS server says.
+            // RFC 6761 §6.3: `localhost` is the loopback interface, regardless of any DNS server.
             Some(Host::Domain(name)) if is_localhost(name) => {
                 let (host, address) = (name.to_owned(), None);
                 Err(RefusedAddress { host, address, kind: Kind::Loopback })
@@ -72,8 +72,8 @@ pub(super) fn check_resolved(
     refused.map_or(Ok(()), Err)
 }
 
-/// The error that a [`Fetch`](super::Fetch) returns, directly or as a cause, if a host has an
-/// address that is not public but must be: see
+/// The error that a [`Fetch`](super::Fetch) returns, directly or as a cause, if a host must have a
+/// public address and does not have one: see
 /// [`ReqwestFetch::public_addresses_only`](super::ReqwestFetch::public_addresses_only).
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

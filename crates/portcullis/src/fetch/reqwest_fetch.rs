@@ -24,10 +24,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Fetches with reqwest and rustls, with the operating system's trusted certificates.
 ///
-/// Does not follow redirects. Keeps no idle connection for periodic fetches, since a pooled
-/// connection may belong to a runtime that has shut down; connections for introspection are kept
-/// for a few seconds. Never sends requests for the loopback interface through a proxy. Connects to
-/// any address, unless it is limited to [public ones](Self::public_addresses_only).
+/// It does not follow redirects. It keeps no idle connection for periodic fetches, since a pooled
+/// connection may belong to a runtime that has shut down. Connections for introspection are kept
+/// for a few seconds. Requests for the loopback interface never go through a proxy. The client
+/// connects to any address, unless it is limited to [public ones](Self::public_addresses_only).
 #[derive(Debug, Clone)]
 pub struct ReqwestFetch {
     clients: Clients,
@@ -70,11 +70,11 @@ impl ReqwestFetch {
 
     /// Creates a client that connects only to public addresses, for URLs that tenants choose.
     ///
-    /// Loopback, private, shared, link-local and metadata addresses, and all others that are not
-    /// public, are rejected, also when embedded in IPv6 addresses: both in a URL, and at every
-    /// connection after the name was resolved. A name is rejected if any of its addresses is. The
-    /// error is a [`RefusedAddress`](super::RefusedAddress) or is caused by one. No proxy is used,
-    /// because a proxy would resolve the names itself.
+    /// The client rejects all addresses that are not public, also when they are embedded in IPv6
+    /// addresses: loopback, private, shared, link-local, metadata and other addresses. It checks
+    /// the URL and, after the name was resolved, every connection. A name is rejected if any of its
+    /// addresses is. The error is a [`RefusedAddress`](super::RefusedAddress) or is caused by one.
+    /// No proxy is used, because a proxy would resolve the names itself.
     ///
     /// Issuers of an [`IssuerResolver`](crate::config::IssuerResolver) are fetched with this client
     /// by default.

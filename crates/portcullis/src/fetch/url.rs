@@ -52,7 +52,7 @@ pub(crate) fn parse_host(text: &str) -> Option<Host> {
     if let Ok(address) = text.parse::<Ipv6Addr>() {
         return Some(Host::Ipv6(address));
     }
-    // Parsed as part of a URL, so that it compares equal to the host of a URL.
+    // The host is parsed as part of a URL, so that it compares equal to the host of a URL.
     let url = Url::parse(&format!("http://{text}/")).ok()?;
     let is_bare = url.username().is_empty()
         && url.password().is_none()

@@ -18,9 +18,9 @@ pub struct Exit {
 impl Exit {
     /// Returns what to append to the `Vary` header of the response.
     ///
-    /// Not for a refusal by the code behind the gate, which is never cached. `None` if only
-    /// Authorization is read, because shared caches do not store such responses ([RFC 9111 §3.5]),
-    /// or if no header is read.
+    /// Do not append it to a refusal by the code behind the gate, because a refusal is never
+    /// cached. `None` if only Authorization is read, because shared caches do not store such
+    /// responses ([RFC 9111 §3.5]), or if no header is read.
     ///
     /// [RFC 9111 §3.5]: https://www.rfc-editor.org/rfc/rfc9111#section-3.5
     #[must_use]
@@ -28,13 +28,13 @@ impl Exit {
         self.vary.clone()
     }
 
-    /// Returns the refusal to answer with instead of `refusal`, which comes from the code behind
-    /// the gate: its gRPC form, if the gate is for gRPC and `refusal` is not.
+    /// Returns the gRPC form of `refusal`, if the gate is for gRPC and `refusal` is not. Answer
+    /// with the gRPC form instead of `refusal`, which comes from the code behind the gate.
     ///
     /// `None` if the response can stay as it is.
     ///
-    /// For adapters whose responses are not [`http::Response`]s. [`Bodies::passed`] does it for the
-    /// others.
+    /// This method is for adapters whose responses are not [`http::Response`]s. For
+    /// [`http::Response`]s, use [`Bodies::passed`].
     #[must_use]
     pub fn instead_of(&self, refusal: &Refusal) -> Option<Refusal> {
         let is_in_other_words =
@@ -64,7 +64,7 @@ impl Exit {
 }
 
 /// How the gate makes the response bodies of a service, for adapters whose services have responses
-/// of any type. Implemented by [`NoBodies`] and [`FromBytes`].
+/// of any type. [`NoBodies`] and [`FromBytes`] implement the trait.
 #[diagnostic::on_unimplemented(
     message = "the gate cannot make a response body `{B}`",
     label = "`{B}` is not `Default`, or not `From<bytes::Bytes>`",
@@ -88,15 +88,16 @@ pub trait Sealed {}
 impl Sealed for NoBodies {}
 impl Sealed for FromBytes {}
 
-/// Refusals have headers and no body. For any body type that is `Default`.
+/// Makes refusals with headers and no body, for any body type that is `Default`.
 #[derive(Debug, Clone, Copy)]
 pub struct NoBodies(());
 
-/// Refusals have the configured bodies, and the metadata is served.
+/// Makes refusals with the configured bodies, and serves the metadata.
 #[derive(Debug, Clone, Copy)]
 pub struct FromBytes(());
 
-// So that the compiler names the body and the remedy, instead of a bound of this implementation.
+// This attribute makes the compiler name the body and the remedy, instead of a bound of this
+// implementation.
 #[diagnostic::do_not_recommend]
 impl<B: Default> Bodies<B> for NoBodies {
     fn metadata(gate: &Gate, _: &(impl RequestView + ?Sized)) -> Option<Response<B>> {

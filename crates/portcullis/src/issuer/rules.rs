@@ -59,7 +59,7 @@ impl ClaimsRules {
     }
 
     /// The maximum time that a token is accepted after its session was revoked, whatever the issuer
-    /// does. `None` if nothing bounds it here.
+    /// does. `None` if no setting bounds this time.
     ///
     /// The leeway counts twice: an issuer whose clock is ahead dates a token into the future, and
     /// the token is then accepted beyond its expiry.
@@ -68,7 +68,7 @@ impl ClaimsRules {
         Some(max.saturating_add(self.leeway.saturating_mul(2)))
     }
 
-    /// RFC 7519 §4.1.1: compared byte for byte, never normalised.
+    /// RFC 7519 §4.1.1: `iss` is compared byte for byte and never normalized.
     fn check_issuer(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         let issuer = claims.text(claims.iss).ok_or(TokenError::MissingClaim { name: "iss" })?;
         if issuer == self.issuer {
@@ -80,9 +80,9 @@ impl ClaimsRules {
         }
     }
 
-    /// RFC 7519 §4.1.3: "MUST be rejected" unless one of the audiences is ours. A token whose `aud`
-    /// is neither a string nor an array of strings never gets here: it is rejected when it is
-    /// parsed, because policies read the claim, too.
+    /// RFC 7519 §4.1.3: a token "MUST be rejected" unless one of its audiences is ours. A token
+    /// whose `aud` is neither a string nor an array of strings never gets here: it is rejected when
+    /// it is parsed, because policies read the claim, too.
     fn check_audience(&self, claims: &RegisteredClaims) -> Result<(), TokenError> {
         let Audiences::Named(audiences) = &self.audiences else { return Ok(()) };
         if claims.aud.is_none() {
@@ -108,7 +108,8 @@ impl ClaimsRules {
                 _ => false,
             };
             if !present {
-                // Claims that no rule reads are parsed leniently. This rule reads one.
+                // The claim was parsed leniently, so it may be present and unreadable. This code
+                // finds the reason.
                 return Err(match claims.raw().find(name) {
                     Ok(None) => TokenError::MissingClaim { name },
                     Ok(Some(_)) => TokenError::WrongType { name },
@@ -131,8 +132,8 @@ impl ClaimsRules {
         Ok(())
     }
 
-    /// RFC 7519 §4.1.4 to §4.1.6, each with the leeway in the token's favour. Only these rules can
-    /// reject a token that was accepted before.
+    /// Checks `exp`, `nbf` and `iat` (RFC 7519 §4.1.4 to §4.1.6), each with the leeway in the
+    /// token's favour. Only these rules can reject a token that was accepted before.
     pub(crate) fn check_time(
         &self,
         claims: &RegisteredClaims,
@@ -168,7 +169,7 @@ impl ClaimsRules {
         if let Some(max) = self.max_token_age {
             let iat = claims.iat.ok_or(TokenError::MissingClaim { name: "iat" })?;
             let age = now.saturating_sub(iat.as_duration());
-            // Exclusive, as for `exp`: a token of exactly this age is not accepted.
+            // The limit is exclusive, as for `exp`: a token of exactly this age is not accepted.
             if age >= max.saturating_add(self.leeway) {
                 return Err(TokenError::TooOld { age, max });
             }
@@ -296,7 +297,7 @@ mod tests {
         let rules = ClaimsRules { max_token_lifetime: Some(Duration::from_secs(900)), ..rules() };
         assert_eq!(verdict(&rules, &[]), Ok(()));
         assert_eq!(verdict(&rules, &[("exp", "1800000901")]).unwrap_err().rule(), "lifetime");
-        // Its lifetime is too long, even near its end.
+        // A token's lifetime is too long even near its end.
         let near_end = [("iat", "1799900000"), ("exp", "1800000001")];
         assert_eq!(verdict(&rules, &near_end).unwrap_err().rule(), "lifetime");
         let no_iat = [("iat", "")];
@@ -381,7 +382,7 @@ mod tests {
         }
     }
 
-    /// The marks that nothing overrides, and the two that an explicit token type does.
+    /// The marks that nothing overrides, and the two that an explicit token type overrides.
     #[test]
     fn token_of_another_kind_is_rejected_by_its_marks() {
         let typed = |name: &str, value: &str, token_type, type_claim: &str| {
@@ -438,7 +439,7 @@ mod tests {
         }
     }
 
-    /// Spring's ID token: the code flow does not require a `nonce`.
+    /// Spring's ID token may have no `nonce`, because the code flow does not require one.
     #[test]
     fn untyped_token_that_looks_like_an_id_token_is_rejected() {
         let like = [("azp", r#""https://api.example""#), ("auth_time", "1")];

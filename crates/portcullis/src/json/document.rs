@@ -1,4 +1,5 @@
-//! Documents from a server: read like any other object, and described if they are not one.
+//! Documents from a server. They are read like any other object, and an error describes a document
+//! that is not an object.
 
 use std::collections::HashSet;
 

@@ -25,7 +25,7 @@ pub(super) fn exact(text: &str) -> Option<Number> {
     (Decimal::read(&format!("{float:e}"))? == decimal).then(|| Number::from_f64(float))?
 }
 
-/// As [`exact`], for a number that serde_json parsed. `None` if parsing may have rounded it.
+/// Like [`exact`], for a number that serde_json parsed. `None` if parsing may have rounded it.
 pub(super) fn unrounded(number: &Number) -> Option<Number> {
     if number.as_u64().is_some() || number.as_i64().is_some() {
         return exact(&number.to_string());
@@ -61,7 +61,8 @@ impl Decimal {
         Some(Self { negative, digits: digits.to_owned(), exponent })
     }
 
-    /// Returns the digits of a whole number, with zeros up to one more digit than any integer has.
+    /// Returns the digits of a whole number. At most 20 zeros are added: with them, the number is
+    /// already longer than any 64-bit integer.
     fn whole(&self) -> Option<String> {
         (self.exponent >= 0).then(|| {
             let zeros = usize::try_from(self.exponent).map_or(20, |zeros| zeros.min(20));

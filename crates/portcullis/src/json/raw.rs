@@ -1,4 +1,4 @@
-//! Payload values that are read only when a rule, a profile or a policy needs them, and then
+//! Payload values that are read only when a rule, a profile or a policy needs them. They are read
 //! strictly: neither the value nor any member in it, at any depth, may be duplicated, and each
 //! number must be represented exactly.
 
@@ -81,15 +81,15 @@ impl<'a> Raw<'a> {
     }
 
     /// Returns the members of an object, without reading their values. Values of other types have
-    /// none.
+    /// no members.
     pub(crate) fn members(self) -> Result<Members<'a>, Unreadable> {
         let mut repeated = false;
         let members = self.collect(|_| repeated = true)?;
         if repeated { Err(Unreadable::DuplicateMember) } else { Ok(members) }
     }
 
-    /// As [`members`](Self::members), for an object with members that nothing reads: duplicates are
-    /// an error only for a member that is looked up.
+    /// Like [`members`](Self::members), for an object with members that nothing reads: duplicates
+    /// are an error only for a member that is looked up.
     pub(crate) fn lenient_members(self) -> Result<LenientMembers<'a>, Unreadable> {
         let mut repeated = SmallVec::new();
         let members = self.collect(|name| repeated.push(name))?;

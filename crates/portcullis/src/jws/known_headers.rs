@@ -5,7 +5,8 @@ use super::JoseHeader;
 use crate::error::TokenError;
 use crate::token_cache::{HasToken, Recalled, TokenCache};
 
-/// Room for several hundred headers; issuers have only a few.
+/// The size of the cache, in bytes. It has room for several hundred headers; issuers have only a
+/// few.
 const BYTES: usize = 64 * 1024;
 
 /// Parsed headers of accepted tokens. Other headers are not cached, so invalid tokens cannot evict

@@ -81,7 +81,8 @@ fn in_background<T: Send + 'static>(
 }
 
 fn read(path: &Path, user: Option<u32>) -> Result<Option<Bytes>, Box<dyn Error + Send + Sync>> {
-    // Checked before opening: opening a pipe would block, and a link may point elsewhere.
+    // The kind of file is checked before opening: opening a pipe would block, and a link may point
+    // elsewhere.
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return Err("it is not a file".into()),

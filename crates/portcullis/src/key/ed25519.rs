@@ -1,6 +1,6 @@
 //! Rejects Ed25519 public keys that must not be used ([RFC 8032 §5.1.3]). aws-lc accepts any 32
 //! bytes and decodes them during verification: bytes that are not a point of the curve verify
-//! nothing, but for a point of small order anyone can sign.
+//! nothing, but anyone can sign for a point of small order.
 //!
 //! [RFC 8032 §5.1.3]: https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3
 

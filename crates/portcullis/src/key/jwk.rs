@@ -39,9 +39,9 @@ pub(super) struct Jwk {
 impl<'de> FromMembers<'de> for Jwk {
     /// Never fails on a member's value, since the next key in the set must still be read.
     ///
-    /// A `null` member counts as absent, and so does an optional one that is blank or an empty
-    /// array: .NET writes every member of a JWK, most of them like this. `kid` is kept literally,
-    /// since tokens repeat it, and an empty secret is still a secret.
+    /// A `null` member counts as absent, and so does an optional member that is blank or an empty
+    /// array. .NET writes every member of a JWK, and most of them have such a value. `kid` is kept
+    /// literally, since tokens repeat it, and an empty secret is still a secret.
     fn take<A: MapAccess<'de>>(
         &mut self,
         name: &str,

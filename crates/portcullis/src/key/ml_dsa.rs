@@ -2,8 +2,8 @@
 //! right length.
 //!
 //! A verifier recomputes the signer's commitment as A·z - c·t1·2^13, modulo q (§6.3). If t1·2^13 is
-//! short, its high bits hardly depend on the challenge c, so that anyone can choose z first and
-//! compute a matching challenge.
+//! short, the high bits of the commitment hardly depend on the challenge c. Anyone can then choose
+//! z first and compute a matching challenge.
 //!
 //! [FIPS 204]: https://nvlpubs.nist.gov/nistpubs/FIPS/NIST.FIPS.204.pdf
 
@@ -18,7 +18,7 @@ const SHORT: u64 = 16;
 
 /// Rejects a key if most of its coefficients are short.
 pub(super) fn check(public: &[u8]) -> Result<(), KeyError> {
-    // §7.1: ten bits each, four in five bytes.
+    // §7.1: a coefficient has ten bits, so five bytes hold four coefficients.
     let groups = public.get(RHO..).unwrap_or_default().chunks_exact(5);
     let coefficients = 4 * groups.len();
     let short: usize = groups
@@ -30,8 +30,8 @@ pub(super) fn check(public: &[u8]) -> Result<(), KeyError> {
     if 2 * short > coefficients { Err(KeyError::ShortKey) } else { Ok(()) }
 }
 
-/// Returns whether a coefficient is short. 1024 · 2^13 is 2^13 - 1 modulo q, so 1023 is as short as
-/// 0.
+/// Returns whether a coefficient is short. 1023 · 2^13 is -1 modulo q, so the coefficient 1023 is
+/// as short as 0.
 fn is_short(coefficient: u64) -> bool {
     !(SHORT..1024 - SHORT).contains(&coefficient)
 }

@@ -53,7 +53,7 @@ fn hash_in(mut outer: Der<'_>) -> Result<&[u8], KeyError> {
     let mut hash = outer.sequence()?;
     outer.end()?;
     let name = hash.take(OID)?;
-    // §2.1: NULL or absent.
+    // §2.1: the parameters are NULL or absent.
     hash.take_if(NULL)?;
     hash.end()?;
     Ok(name)

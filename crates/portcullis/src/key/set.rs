@@ -21,7 +21,7 @@ use crate::settings::{self, Setting};
 /// few dozen.
 pub(crate) const MAX_KEYS: usize = 200;
 
-/// The maximum that this limit can be set to.
+/// The maximum value of the setting for this limit.
 pub(crate) const MAX_MAX_KEYS: usize = 10_000;
 
 /// The public keys of one issuer.
@@ -69,7 +69,7 @@ pub enum KeySetError {
     #[error("{problem}")]
     #[non_exhaustive]
     NotAKeySet {
-        /// What the document is instead, or what is wrong with `keys`.
+        /// A description of the document, or of the error in `keys`.
         problem: String,
     },
     /// PEM that contains a private key, which a service that only verifies must not hold.
@@ -270,7 +270,8 @@ impl KeySet {
         }
     }
 
-    /// Returns whether `key` is a candidate for a token; `None` if only a newer set may have one.
+    /// Returns whether `key` is a candidate for a token; `None` if only a newer set may have a
+    /// candidate.
     pub(crate) fn has(
         &self,
         wanted: &KeyRequest<'_>,
@@ -357,8 +358,8 @@ impl<'de> Deserialize<'de> for Entries {
 
             fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Entries, S::Error> {
                 let mut entries = Vec::new();
-                // One more than the maximum limit is enough to detect the excess and bounds the
-                // memory.
+                // One entry more than the maximum limit is enough to detect the excess. The bound
+                // also limits the memory.
                 while entries.len() <= MAX_MAX_KEYS {
                     match items.next_element()? {
                         Some(entry) => entries.push(entry),

@@ -45,11 +45,11 @@ impl From<Jwk> for Found {
     }
 }
 
-/// Parses any of the encodings. Their first elements tell them apart.
+/// Parses any of the encodings, which differ in their first elements.
 pub(super) fn read(der: &[u8]) -> Result<Found, KeyError> {
     let mut outer = Der::whole(der, SEQUENCE)?;
     match outer.peek() {
-        // A version number first: a private key in PKCS #1, PKCS #8 or SEC 1.
+        // A private key in PKCS #1, PKCS #8 or SEC 1 begins with a version number.
         Some(INTEGER) => {
             let mut inner = outer;
             inner.next()?;

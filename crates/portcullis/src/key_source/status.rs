@@ -15,7 +15,8 @@ pub struct KeySetStatus {
     pub freshness: Freshness,
     /// Time since the start of the fetch that returned or confirmed the keys.
     pub age: Option<Duration>,
-    /// The age at which the keys must be renewed: the setting, or less if the server says so.
+    /// The age at which the keys must be renewed: the setting, or less if the server's caching
+    /// headers shorten it.
     pub ttl: Option<Duration>,
     /// The error of the last fetch, if it failed.
     pub last_error: Option<FetchError>,
@@ -30,8 +31,8 @@ pub struct KeySetStatus {
     pub keys: usize,
     /// The keys that cannot be used, each with the reason.
     pub skipped: Vec<SkippedKey>,
-    /// How long a withdrawn key may still be accepted while the issuer is reachable: the TTL, one
-    /// fetch, and one more after a failure.
+    /// How long a withdrawn key may still be accepted while the issuer is reachable: the TTL plus
+    /// one fetch, and one more fetch if the first one fails.
     pub withdrawal_bound: Duration,
     /// How long a withdrawn key may still be accepted while the issuer is unreachable.
     pub withdrawal_bound_in_outage: Duration,
@@ -41,13 +42,13 @@ pub struct KeySetStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Freshness {
-    /// Used immediately.
+    /// The keys are used immediately.
     Fresh,
-    /// Used immediately, and refreshed in the background.
+    /// The keys are used immediately, and refreshed in the background.
     Ageing,
-    /// Past its TTL: refreshed before use, or used while the refresh fails.
+    /// The keys are past their TTL: they are refreshed before use, or used while the refresh fails.
     Stale,
-    /// Not used: there is no set, or the refresh has failed for too long.
+    /// The keys are not used: there is no key set, or the refresh has failed for too long.
     Unavailable,
 }
 

@@ -8,8 +8,8 @@ use crate::json::{Unreadable, may_be_rounded};
 ///
 /// # Errors
 ///
-/// If equality is unknown: the types differ somewhere, or a number in `wanted` may have been
-/// rounded, and no other part differs.
+/// Returns an error if equality is unknown: no part is known to differ, but the types differ
+/// somewhere, or a number in `wanted` may have been rounded.
 pub(super) fn is_equal(wanted: &Value, claim: &Value) -> Result<bool, Unreadable> {
     match (wanted, claim) {
         (Value::Null, _) | (_, Value::Null) => Ok(wanted == claim),
@@ -37,7 +37,8 @@ pub(super) fn is_equal(wanted: &Value, claim: &Value) -> Result<bool, Unreadable
     }
 }
 
-/// One pair that differs decides, even if another pair is unknown.
+/// Returns whether all pairs are equal. One pair that differs decides, even if another pair is
+/// unknown.
 fn all<'v>(pairs: impl IntoIterator<Item = (&'v Value, &'v Value)>) -> Result<bool, Unreadable> {
     let mut unknown = None;
     for (wanted, claim) in pairs {

@@ -54,8 +54,9 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// Evaluates the rule for `who`. Three-valued: a denial that [is unknown](Denial::is_unknown)
-    /// means that the rule is unknown, any other denial that it is not met.
+    /// Evaluates the rule for `who`. The result is three-valued: a denial that [is
+    /// unknown](Denial::is_unknown) means that the rule is unknown, and any other denial means that
+    /// the rule is not met.
     pub(super) fn check(&self, who: &Authenticated) -> Result<(), Unmet<'_>> {
         let claims = who.registered();
         let scope = |name: &String| claims.scope().contains(name);

@@ -40,7 +40,8 @@ fn scope_policy_is_met_by_granted_scopes() {
     assert_eq!(verdict(&Policy::any_scope(["c", "b"])), Ok(()));
     assert_eq!(verdict(&Policy::any_scope(["c", "d"])), scope_denial("c d"));
     assert_eq!(verdict(&Policy::any_scope([""; 0])), scope_denial(""));
-    // An unset variable or an unsplit list must not be met by accident.
+    // A rule with the value of an unset variable or with an unsplit list must not be met by
+    // accident.
     for name in ["", " ", "a b", "a "] {
         assert!(verdict(&Policy::scopes([name])).is_err(), "{name:?}");
         assert!(verdict(&Policy::any_scope([name])).is_err(), "{name:?}");

@@ -4,8 +4,8 @@ use crate::authenticated::Authenticated;
 use crate::profile::Lack;
 use crate::refusal::Denial;
 
-/// A denial without the hint where else the token has the missing names. The lookup is done only
-/// for the denial that rejects the request.
+/// A denial without the hint that another claim of the token has the missing names. The lookup is
+/// done only for the denial that rejects the request.
 pub(super) struct Unmet<'r> {
     pub(super) denial: Denial,
     /// The missing names, all of one claim.
@@ -28,8 +28,8 @@ impl Unmet<'_> {
         denial
     }
 
-    /// Combines the denials of two alternatives: an unknown one takes precedence, otherwise the
-    /// first.
+    /// Combines the denials of two alternatives: an unknown denial takes precedence; otherwise, the
+    /// first one is returned.
     pub(super) fn or(self, other: Self) -> Self {
         match (&self.denial, &other.denial) {
             (Denial::UnboundCheck { .. }, _) => self,
@@ -39,14 +39,14 @@ impl Unmet<'_> {
         }
     }
 
-    /// Combines the denials of two conjuncts: everything that the client must change at once, or
-    /// that it can change nothing.
+    /// Combines the denials of two conjuncts. The result names everything that the client must
+    /// change at once, or it states that no change by the client can help.
     pub(super) fn and(self, other: Self) -> Self {
         let (mut lacks, other_lacks) = (self.lacks, other.lacks);
         match (self.denial, other.denial) {
             (unbound @ Denial::UnboundCheck { .. }, _)
             | (_, unbound @ Denial::UnboundCheck { .. }) => unbound.into(),
-            // Not met, regardless of the unknown part.
+            // The rule is not met, regardless of the unknown part.
             (Denial::UnreadableClaim(_), known) if !known.is_unknown() => {
                 Self { denial: known, lacks: other_lacks }
             }
@@ -54,7 +54,7 @@ impl Unmet<'_> {
             (Denial::Scope { needed, .. }, Denial::Scope { needed: also, .. }) => {
                 let new = also.iter().filter(|name| !needed.contains(name));
                 let needed = needed.iter().chain(new).collect();
-                // Only a place that has all of the names is worth reading.
+                // Only a claim that has all of the names is a useful hint.
                 lacks.extend(other_lacks);
                 Self { denial: Denial::Scope { needed, unread: None }, lacks }
             }

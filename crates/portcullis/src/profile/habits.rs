@@ -24,10 +24,11 @@ pub(super) struct Habits {
     pub(super) refuses: &'static [(&'static str, &'static str, &'static str)],
     /// What distinguishes the issuer's access tokens from its ID tokens.
     pub(super) mark: AccessTokenMark,
-    /// Which of `nonce` and `at_hash`, usually signs of an ID token, its access tokens also carry.
+    /// The claims among `nonce` and `at_hash` that the issuer's access tokens also carry. They are
+    /// usually signs of an ID token.
     pub(super) carries: &'static [&'static str],
-    /// The metadata location of issuers whose URL starts with the first prefix, which the second
-    /// replaces.
+    /// Two URL prefixes. If the issuer's URL starts with the first prefix, the location of the
+    /// metadata is that URL with the second prefix instead.
     pub(super) metadata_in: Option<(&'static str, &'static str)>,
     /// The hosts that serve the issuer's keys, besides the metadata's host. `None`: any host that
     /// the metadata names.
@@ -62,7 +63,7 @@ impl Profile {
         if self.habits == Habits::NONE && self.roles_at.is_empty() && self.scopes_at.is_none() {
             return Ok(());
         }
-        // A copy, because the values are appended to the claims' text.
+        // The payload is copied, because the values are appended to the claims' text.
         let payload = claims.payload().to_owned();
         let members =
             Raw::new(&payload).lenient_members().map_err(|why| unreadable("payload", why))?;
@@ -171,7 +172,7 @@ pub(super) fn strings<'a>(
     members.get(first)?.map_or(Ok(None), |value| strings_in(value, inner))
 }
 
-/// As [`strings`], for a path that starts in `value`.
+/// Like [`strings`], for a path that starts in `value`.
 pub(super) fn strings_in<'a>(
     mut value: Raw<'a>,
     path: &[&str],

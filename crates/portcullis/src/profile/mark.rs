@@ -21,9 +21,9 @@ pub enum AccessTokenMark {
     /// [RFC 9068 §2.1]: https://www.rfc-editor.org/rfc/rfc9068#section-2.1
     Header,
     /// The token must have none of the signs of an ID token: `nonce`, `at_hash`, `c_hash`,
-    /// `s_hash`; or, if it does not state its kind, an `azp` in `aud` together with `auth_time` and
-    /// no scope. An unreadable `azp` or `auth_time` counts as present, an unreadable scope as
-    /// absent.
+    /// `s_hash`. For a token that does not state its kind, an `azp` in `aud` together with
+    /// `auth_time` and no scope is also such a sign. An unreadable `azp` or `auth_time` counts as
+    /// present, an unreadable scope as absent.
     NoMarkOfIdTokens,
     /// Every access token has one of these claims.
     OneOf(&'static [&'static str]),
@@ -36,8 +36,8 @@ pub enum AccessTokenMark {
     /// The issuer signs no other tokens for this audience, or the claims that the profile requires
     /// identify access tokens.
     Required(&'static [&'static str]),
-    /// Nothing distinguishes them: every token without `at+jwt` in its header is rejected, unless
-    /// [`dangerous`](crate::dangerous) also accepts ID tokens.
+    /// Nothing distinguishes access tokens from ID tokens: every token without `at+jwt` in its
+    /// header is rejected, unless [`dangerous`](crate::dangerous) also accepts ID tokens.
     Nothing,
     /// The credentials are ID tokens by design.
     IdTokens,

@@ -69,7 +69,7 @@ fn auth0_access_token_is_accepted_and_near_misses_are_rejected() {
     let no_slash = ("https://tenant.eu.auth0.com", who.1);
     assert_eq!(rule(judge(&profile, no_slash, &token)), "iss");
     assert_eq!(rule(judge(&profile, who, &with(&token, "nonce", json!("n")))), "access_token");
-    // What identifies its access tokens, in either token profile.
+    // Each of these claims identifies access tokens in one of Auth0's two token profiles.
     let unmarked = with(&token, "azp", Value::Null);
     let claims = &["azp", "client_id"];
     let expected = TokenError::NoAccessMark { profile: "auth0", claims };
@@ -176,7 +176,7 @@ fn keycloak_access_token_is_accepted_and_near_misses_are_rejected() {
     assert_eq!(rule(judge(&profile, who, &no_mapper)), "missing_claim");
     let fresh_realm = with(&token, "aud", json!("account"));
     assert_eq!(rule(judge(&profile, who, &fresh_realm)), "aud");
-    // Before version 25, and later with a mapper.
+    // Access tokens have `nonce` before Keycloak 25, and in later versions with a mapper.
     assert_eq!(rule(judge(&profile, who, &with(&token, "nonce", json!("n")))), "accepted");
     assert_eq!(rule(judge(&profile, who, &with(&token, "c_hash", json!("n")))), "access_token");
     // Roles of another shape are ignored.
@@ -239,7 +239,8 @@ fn profile_determines_metadata_url_and_key_hosts() {
     assert_eq!(v1.key_hosts(), Some(&["login.microsoftonline.com"][..]));
     assert_eq!(Profile::google_identity().key_hosts(), Some(&["www.googleapis.com"][..]));
     assert_eq!(Profile::auth0().key_hosts(), Some(&[][..]));
-    // Any key host: the API server's external address, or a split hostname.
+    // These profiles allow any key host, such as the API server's external address or a split
+    // hostname.
     for profile in [Profile::jwt(), Profile::rfc9068(), Profile::kubernetes(), Profile::keycloak()]
     {
         assert_eq!((profile.key_hosts(), profile.metadata_of("https://a.example")), (None, None));
@@ -309,7 +310,7 @@ fn entra_b2c_access_token_is_accepted_and_near_misses_are_rejected() {
     assert_eq!(rule(judge(&Profile::jwt(), who, &token)), "access_token");
 }
 
-/// What a Spring Authorization Server issues to one client by default.
+/// The tokens that a Spring Authorization Server issues to one client by default.
 #[test]
 fn spring_access_token_is_accepted_and_near_misses_are_rejected() {
     let who = ("https://auth.example", "web");
@@ -504,7 +505,7 @@ fn scopes_are_read_from_one_claim() {
         (&nested, r#"{"ext":{"a.b":["c d"]}}"#, "", Some("ext.a.b")),
         (&nested, r#"{"ext":7}"#, "", Some("ext.a.b")),
         (&nested, r#"{"ext":{"a.b":"c","a.b":"d"}}"#, "", Some("ext.a.b")),
-        // Claims elsewhere are not read, and not unknown either.
+        // Claims that the profile does not read are not reported as unreadable.
         (&Profile::okta(), r#"{"scope":7}"#, "", None),
         (&Profile::okta(), r#"{"scope":"a","scope":"b","scp":"c"}"#, "c", None),
     ] {

@@ -1,4 +1,4 @@
-//! Finds where else a token has the names that a caller lacks, for the operator.
+//! Finds another claim of a token with the names that a caller lacks, for the operator.
 
 use super::Profile;
 use super::habits::{strings, strings_in};
@@ -28,8 +28,8 @@ impl Lack<'_> {
 
 impl Profile {
     /// Returns the first place that has all names in `lacks` and that this profile does not read.
-    /// All `lacks` are of one claim. Each value of the payload is read once, regardless of how many
-    /// there are.
+    /// All `lacks` are of one claim. Each value of the payload is read once, regardless of the
+    /// number of `lacks`.
     pub(crate) fn unread_place(
         &self,
         lacks: &[Lack<'_>],

@@ -92,8 +92,9 @@ impl Refusal {
 /// Adds the configured body to the response of a [`Refusal`]. Other responses are returned
 /// unchanged.
 ///
-/// For adapters that can make a body from bytes: a layer, extractor or handler that refuses need
-/// not know the configured body. A response that has a `Content-Type` keeps its body.
+/// Use it in adapters that can make a body from bytes: a layer, extractor or handler that refuses a
+/// request then need not know the configured body. A response that has a `Content-Type` keeps its
+/// body.
 #[must_use]
 pub fn with_body<B: From<Bytes>>(mut response: Response<B>) -> Response<B> {
     let Some(refusal) = response.extensions().get::<Refusal>() else { return response };

@@ -18,7 +18,7 @@ pub enum Denial {
     Scope {
         /// The scope that the policy requires.
         needed: Scope,
-        /// A claim that grants it and that the profile does not read.
+        /// A claim that grants the scope and that the profile does not read.
         unread: Option<&'static str>,
     },
     /// The user must authenticate again or more strongly (RFC 9470). The client learns how.
@@ -43,7 +43,7 @@ pub enum Denial {
     Forbidden {
         /// The part of the policy that is not met.
         rule: String,
-        /// A claim that grants it and that the profile does not read.
+        /// A claim that grants the permission and that the profile does not read.
         unread: Option<&'static str>,
     },
     /// The policy cannot be evaluated: a claim is unreadable, or has another type than the policy
@@ -69,7 +69,8 @@ fn granted_in(unread: Option<&str>) -> String {
 }
 
 fn step_up(acr_values: &[String], max_age: Option<Duration>) -> String {
-    // Without either, the policy has an empty list, which no token meets.
+    // A policy without values of `acr` and without a maximum age has an empty list, which no token
+    // meets.
     let acr = (!acr_values.is_empty() || max_age.is_none())
         .then(|| format!("`acr` one of {acr_values:?}"));
     let age = max_age.map(|age| format!("`auth_time` at most {} ago", InSeconds(age)));

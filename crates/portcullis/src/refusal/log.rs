@@ -17,7 +17,8 @@ impl Refusal {
         let issuer = self.0.issuer.as_deref();
         let (method, route) = (site.method, site.route.as_deref());
         if kind == RefusalKind::Misconfigured {
-            // A fault of the service, and every such request fails, so it is logged as an error.
+            // This is a fault of the service, and every such request fails, so it is logged as an
+            // error.
             tracing::error!(
                 target: "portcullis::refusal",
                 kind = kind.as_str(), rule, issuer, method, route, setting, %reason, remedy,

@@ -126,7 +126,7 @@ impl Refusal {
                 headers.insert("grpc-message", HeaderValue::from_static(self.detail()));
             }
         }
-        // For outer layers, which may count or log the refusal, or add a body.
+        // The refusal is stored for outer layers, which may count it, log it or add a body.
         response.extensions_mut().insert(self);
         response
     }

@@ -1,4 +1,4 @@
-//! What all requests to one service have in common.
+//! The state that all requests to one service share.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) struct ProtectionSpace {
 
 #[cfg(test)]
 impl ProtectionSpace {
-    /// For tests of the code that runs after authentication.
+    /// Creates a protection space for tests of the code that runs after authentication.
     pub(crate) fn for_test() -> Arc<Self> {
         let clock: Arc<dyn Clock> = Arc::new(crate::testing::ManualClock::at(crate::testing::NOW));
         let (realm, tally) = ("api".to_owned(), Tally::new(clock.clone(), None));

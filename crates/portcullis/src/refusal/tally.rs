@@ -16,17 +16,18 @@ use crate::settings::Setting;
 /// The time that one line covers.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The maximum number of lines per minute. Beyond it, lines are distinguished by their rule only.
+/// The maximum number of lines per minute. Above this number, lines are distinguished by their rule
+/// only.
 const MAX_LINES: usize = 1024;
 
-/// The refusals of a service that were counted and not yet logged. The first of each key is logged
-/// at once. Those of the minute after it are logged as one line at its end, and so on until a
-/// minute has none.
+/// The refusals of a service that were counted and not yet logged. The first refusal of each key is
+/// logged at once. The refusals of the following minute are logged as one line at the end of that
+/// minute, and so on until a minute has no refusal.
 pub(crate) struct Tally {
     counted: Mutex<Counted>,
     clock: Arc<dyn Clock>,
-    /// A runtime with timers, such as fetching needs. Without one, a line is written when a later
-    /// request is refused.
+    /// A runtime with timers, which fetches also need. Without a runtime, a line is written when a
+    /// later request is refused.
     runtime: Option<Handle>,
 }
 
@@ -36,7 +37,7 @@ struct Counted {
     sweeping: bool,
 }
 
-/// What the refusals of one line have in common.
+/// The values that all refusals of one line share.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     rule: &'static str,
@@ -47,7 +48,7 @@ struct Key {
 struct Window {
     /// The start of the window, by the service's monotonic clock.
     begun: Duration,
-    /// The number of refusals since then.
+    /// The number of refusals since the start of the window.
     count: u64,
     line: Line,
 }
@@ -89,7 +90,7 @@ impl Tally {
 }
 
 impl Counted {
-    /// Counts a refusal. Returns the line if it is the first of its key.
+    /// Counts a refusal. Returns the counts if the refusal is the first of its key.
     fn count(&mut self, refusal: &Refusal, site: &Site, now: Duration) -> Option<Counts> {
         let (rule, issuer) = (refusal.rule(), refusal.issuer().cloned());
         let mut key = Key { rule, issuer, route: site.route.clone() };
@@ -170,7 +171,7 @@ async fn sweep(mut sweeper: Sweeper) {
     }
 }
 
-/// When a runtime shuts down, the task ends. This lets a later refusal start a new one.
+/// Lets a later refusal start a new task if this one ends because its runtime shuts down.
 impl Drop for Sweeper {
     fn drop(&mut self) {
         if let Some(tally) = self.0.upgrade() {

@@ -67,8 +67,8 @@ impl Budget {
     }
 }
 
-/// The budgets of issuers that are known only at run time: a fixed number of buckets, selected by a
-/// seeded hash of the rule set's name, and a cap on their sum.
+/// The budgets of issuers that are known only at run time. A seeded hash of the rule set's name
+/// selects one of a fixed number of buckets, and a cap limits the sum of all buckets.
 pub(crate) struct IssuerBudgets {
     buckets: Vec<Arc<Bucket>>,
     cap: Arc<Bucket>,
@@ -93,7 +93,7 @@ impl IssuerBudgets {
 /// A token bucket in one number: the generic cell rate algorithm (GCRA).
 #[derive(Debug)]
 struct Bucket {
-    /// When the bucket is full again, in nanoseconds of the monotonic clock.
+    /// The time when the bucket is full again, in nanoseconds of the monotonic clock.
     full_at: AtomicU64,
     burst: u32,
 }
@@ -120,7 +120,7 @@ impl Bucket {
         self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent).is_ok()
     }
 
-    /// Returns what [`try_spend`](Self::try_spend) took.
+    /// Gives back the fetch that [`try_spend`](Self::try_spend) took.
     fn refund(&self, interval: Duration) {
         self.full_at.fetch_sub(nanos(interval), Ordering::Relaxed);
     }
@@ -149,7 +149,7 @@ mod tests {
             assert!(!budget.try_spend(now, COOLDOWN));
         }
         assert_eq!(spent, [100, 100, 100, 130, 160, 190, 220, 250, 280, 310, 340, 370]);
-        // Unused for a while, it is full again, and holds no more than the burst.
+        // A bucket that was not used for a while is full again, and holds no more than the burst.
         let later = Duration::from_secs(10_000);
         for _ in 0..BURST {
             assert!(budget.try_spend(later, COOLDOWN));
@@ -169,7 +169,7 @@ mod tests {
         // A fetch that the cap rejects costs the bucket nothing.
         let fresh = budgets.buckets.iter().find(|bucket| bucket.wait(now, COOLDOWN).is_zero());
         let budget = Budget { bucket: fresh.unwrap().clone(), cap: Some(budgets.cap.clone()) };
-        // An unused bucket counts from now on.
+        // The first attempt moves the time of an unused bucket to `now`.
         assert!(!budget.try_spend(now, COOLDOWN));
         let before = budget.bucket.full_at.load(Ordering::Relaxed);
         assert!(!budget.try_spend(now, COOLDOWN));

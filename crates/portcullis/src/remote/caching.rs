@@ -70,8 +70,8 @@ impl Headers {
 }
 
 impl Headers {
-    /// Returns whether the response must not be stored on disk (§5.2.2.5), if the operator obeys
-    /// that.
+    /// Returns whether the response must not be stored on disk (§5.2.2.5). Always false unless the
+    /// operator obeys such headers.
     pub(super) fn forbids_storage(&self, limits: &Limits) -> bool {
         limits.obey_no_cache
             && directives(&self.received).iter().any(|(name, _)| name == "no-store")

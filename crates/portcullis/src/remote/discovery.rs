@@ -126,8 +126,9 @@ fn late(url: &Url, deadline: Duration) -> FetchError {
 fn metadata_urls(issuer: &str) -> Option<Vec<Url>> {
     let issuer = Url::parse(issuer).ok()?;
     let path = issuer.path().strip_suffix('/').unwrap_or(issuer.path()).to_owned();
-    // OpenID Connect Discovery §4.1 appends, RFC 8414 §3.1 inserts. RFC 8414 §5 allows the OpenID
-    // name in the inserted position, which is the same URL for an issuer without a path.
+    // OpenID Connect Discovery §4.1 appends the well-known name to the issuer's path, and RFC 8414
+    // §3.1 inserts it before the path. RFC 8414 §5 also allows the OpenID name before the path. For
+    // an issuer without a path, both positions are the same URL.
     let mut paths = vec![
         format!("{path}/.well-known/openid-configuration"),
         format!("/.well-known/oauth-authorization-server{path}"),
@@ -156,8 +157,8 @@ async fn read_metadata(
         return Err(answer.refused(url, settings::DISCOVERY_URL, now));
     }
     let metadata: Metadata = json::from_document(&answer.body).map_err(unreadable)?;
-    // RFC 8414 §3.3: "MUST be identical"; otherwise "the data contained in the response MUST NOT
-    // be used".
+    // RFC 8414 §3.3: the issuers "MUST be identical"; otherwise "the data contained in the response
+    // MUST NOT be used".
     let found = metadata.issuer.ok_or_else(|| not_metadata("`issuer` is absent"))?;
     if found != issuer {
         let expected = issuer.to_owned();

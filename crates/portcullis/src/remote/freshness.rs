@@ -5,14 +5,14 @@ use std::time::Duration;
 /// The operator's limits on the lifetime of fetched keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// A set is used without a fetch up to this age; the server may shorten it.
+    /// The age up to which a set is used without a fetch. The server may shorten it.
     pub(crate) ttl: Duration,
     /// The lower limit for a lifetime set by the server.
     pub(crate) min_ttl: Duration,
     /// The minimum time before the TTL at which a set is refreshed. Zero disables both the early
     /// refresh and the background task.
     pub(crate) refresh_ahead: Duration,
-    /// How long past its TTL a set is used while it cannot be refreshed.
+    /// The maximum time past its TTL that a set is used while it cannot be refreshed.
     pub(crate) max_stale: Duration,
     /// Whether the server's headers may forbid stale use and caching.
     pub(crate) obey_no_cache: bool,
@@ -35,8 +35,8 @@ impl Limits {
         !self.refresh_ahead.is_zero()
     }
 
-    /// Returns how long a withdrawn key may still be accepted while the issuer is reachable: the
-    /// last fetch with the key began up to a TTL ago, and the next one takes time and may fail
+    /// Returns how long a withdrawn key may still be accepted while the issuer is reachable. The
+    /// last fetch with the key began up to a TTL ago, and the next fetch takes time and may fail
     /// once.
     pub(crate) fn withdrawal_bound(&self) -> Duration {
         let retry = BACK_OFF.0.mul_f64(1.0 + JITTER).saturating_add(self.fetch_timeout);
@@ -52,10 +52,10 @@ impl Limits {
 /// The maximum age of revocation information, as set for the route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ages {
-    /// While the issuer is reachable. With zero, only a response to a request sent after this
-    /// request arrived is used.
+    /// The maximum age while the issuer is reachable. With zero, the issuer's response is used only
+    /// if it was requested after the client's request arrived.
     pub(crate) usual: Duration,
-    /// While the issuer is unreachable.
+    /// The maximum age while the issuer is unreachable.
     pub(crate) in_outage: Duration,
 }
 
@@ -71,9 +71,10 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// `spread`, from 0 to 1, distributes the refreshes of services that were started together:
-    /// each refreshes its keys between one and two times `refresh_ahead` before the TTL, but at
-    /// most two thirds of the TTL before it, since the server may set a short TTL.
+    /// `spread`, from 0 to 1, distributes the refreshes of services that were started together.
+    /// Each refreshes its keys between one and two times `refresh_ahead` before the end of the TTL.
+    /// The server may set a short TTL, so a refresh begins at most two thirds of the TTL before its
+    /// end.
     pub(crate) fn new(ttl: Duration, max_stale: Duration, limits: &Limits, spread: f64) -> Self {
         let ahead = limits.refresh_ahead.min(ttl / 3);
         let ageing = ttl.saturating_sub(ahead + ahead.mul_f64(spread.clamp(0.0, 1.0)));
@@ -101,7 +102,7 @@ pub(crate) struct History {
     pub(crate) in_flight: bool,
 }
 
-/// When the last fetch failed, and when the next attempt is due.
+/// The times of the last failed fetch and of the next attempt, relative to now.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Failure {
     /// Time since the failure.
@@ -116,7 +117,8 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Returns the time until the next attempt if a request would wait for it. It is always short.
+    /// Returns the time until the next attempt if a request would wait for it. The attempt begins
+    /// at most [`MAX_DEMAND`] after the failure.
     pub(crate) fn retry_on_demand(&self) -> Duration {
         self.retry_in.min(MAX_DEMAND.saturating_sub(self.ago))
     }
@@ -140,11 +142,11 @@ pub(crate) enum Decision {
 /// The reason for a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// There is no usable set. Spends the budget of a resolved issuer.
+    /// There is no usable set. The fetch spends the budget of a resolved issuer.
     First,
     /// The set is past its TTL, or the last fetch failed.
     Due,
-    /// The set is fresh and lacks the key. Spends the budget.
+    /// The set is fresh and lacks the key. The fetch spends the budget.
     UnknownKey,
 }
 
@@ -177,7 +179,7 @@ pub(crate) fn decide(
             }
         }
         (Lookup::Hit, Some(failure)) if !failure.back_off_in.is_zero() => Decision::Use,
-        // Serve stale only briefly after back-off: the issuer may have recovered.
+        // Stale keys are used only briefly after the back-off: the issuer may have recovered.
         (Lookup::Hit, Some(failure))
             if history.in_flight || failure.overdue < limits.fetch_timeout =>
         {
@@ -208,7 +210,7 @@ pub(crate) const JITTER: f64 = 0.1;
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// The maximum `Retry-After` that is respected. A longer value may be a mistake, and the cached
-/// keys expire.
+/// keys would expire in the meantime.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// Returns the wait after this number of consecutive failures: 1 s, doubling, at most 30 s.
@@ -248,13 +250,13 @@ mod tests {
         Good,
         /// The last fetch succeeded, and the budget is spent for this long.
         Spent(u64),
-        /// As `Spent`, with a budget that covers first fetches.
+        /// Like `Spent`, with a budget that covers first fetches.
         FirstSpent(u64),
         /// A fetch failed this long ago, and back-off lasts this much longer.
         Failed(u64, u64),
         /// Back-off ended this long ago.
         Overdue(u64),
-        /// As `Overdue`, and the server's `Retry-After` lasts this much longer.
+        /// Like `Overdue`, and the server's `Retry-After` lasts this much longer.
         Asked(u64, u64),
     }
 
@@ -296,8 +298,8 @@ mod tests {
         let limited = |secs| Decision::Limited { retry_after: Duration::from_secs(secs) };
         let unavailable = |secs| Decision::Unavailable { retry_after: Duration::from_secs(secs) };
         for (lookup, age, past, expected) in [
-            // No set, or none that is still usable. A request waits: the next attempt begins at
-            // most 5 s after the last failure.
+            // There is no usable set. A request waits: the next attempt begins at most 5 s after
+            // the last failure.
             (Miss, None, Good, FIRST),
             (Miss, None, Spent(9), FIRST),
             (Miss, None, FirstSpent(9), limited(9)),
@@ -310,10 +312,10 @@ mod tests {
             (Hit, Some(3900), Failed(1, 29), unavailable(4)),
             (Miss, Some(3900), Failed(1, 29), unavailable(4)),
             (Hit, Some(3900), Failed(5, 25), FIRST),
-            // A known key, fresh set.
+            // The key is known, and the set is fresh.
             (Hit, Some(0), Good, Use),
             (Hit, Some(269), Failed(0, 7), Use),
-            // Ageing: refreshed in the background, unless failures back off.
+            // The set is ageing: it is refreshed in the background, unless failures back off.
             (Hit, Some(270), Good, UseAndRefresh),
             (Hit, Some(299), Overdue(0), UseAndRefresh),
             (Hit, Some(299), Failed(9, 20), Use),
@@ -330,10 +332,10 @@ mod tests {
             (Hit, Some(299), Asked(0, 300), Use),
             (Hit, Some(300), Asked(0, 300), UseAndRefresh),
             (Hit, Some(300), Asked(5, 300), DUE),
-            // An unknown key, fresh set: within the budget.
+            // The key is unknown, and the set is fresh: a fetch needs the budget.
             (Miss, Some(0), Good, UNKNOWN),
             (Miss, Some(299), Spent(1), limited(1)),
-            // Fetches fail: a retry spends no budget, and the next one is at most 5 s away.
+            // Fetches fail: a retry spends no budget, and the next retry is at most 5 s away.
             (Miss, Some(0), Failed(0, 1), limited(1)),
             (Miss, Some(0), Failed(1, 29), limited(4)),
             (Miss, Some(0), Failed(5, 25), DUE),

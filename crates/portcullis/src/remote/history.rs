@@ -11,11 +11,11 @@ use crate::fetch::FetchError;
 
 #[derive(Default)]
 pub(crate) struct Record {
-    /// When the last fetch failed; absent if it succeeded.
+    /// The time when the last fetch failed; absent if it succeeded.
     failed_at: Moment,
-    /// When the back-off or the server's `Retry-After` ends.
+    /// The time when the back-off or the server's `Retry-After` ends.
     retry_at: Moment,
-    /// When our own back-off ends.
+    /// The time when our own back-off ends.
     back_off_until: Moment,
     pub(super) in_flight: AtomicBool,
     progress: Mutex<Progress>,
@@ -82,7 +82,7 @@ impl Record {
     }
 
     pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
-        // No holder of the lock can leave it inconsistent.
+        // No holder of the lock can leave the data inconsistent.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

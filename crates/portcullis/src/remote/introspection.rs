@@ -4,23 +4,20 @@
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::de::MapAccess;
 use url::Url;
-use url::form_urlencoded::{Serializer, byte_serialize};
+use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
-use crate::fetch::{Client, FetchError};
+use crate::fetch::{Client, ClientCredential, FetchError};
 use crate::json::{self, FromMembers, Member};
 use crate::key_source::ResolveError;
 use crate::remote::single_flight::Deadline;
@@ -28,8 +25,6 @@ use crate::settings;
 
 /// The maximum length of a response, in bytes: an issuer may include all claims.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
-
-pub(crate) const NO_SECRET: &str = "it contains no secret";
 
 /// The maximum age of a newly issued token.
 const MOMENTS: Duration = Duration::from_secs(60);
@@ -40,7 +35,7 @@ pub(crate) struct Introspector {
     pub(crate) issuer: String,
     pub(crate) url: Url,
     /// `None` if the endpoint requires no client authentication.
-    pub(crate) asking_as: Option<AskingClient>,
+    pub(crate) asking_as: Option<ClientCredential>,
     pub(crate) client: Client,
     pub(crate) fetch_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
@@ -52,7 +47,7 @@ impl Introspector {
         Deadline { url: self.url.as_str().into(), after: self.fetch_timeout }
     }
 
-    /// Introspects `token`. `life` has its own issue time and expiry.
+    /// Introspects `token`. `life` has the issue time and expiry from the token's own claims.
     pub(crate) async fn ask(
         &self,
         token: &AskedToken,
@@ -83,35 +78,6 @@ impl Introspector {
 
     fn no_answer(&self, problem: impl Into<String>) -> FetchError {
         FetchError::NotAnIntrospection { url: self.url.to_string(), problem: problem.into() }
-    }
-}
-
-/// The client that introspects tokens.
-pub(crate) struct AskingClient {
-    pub(crate) id: String,
-    pub(crate) secret_file: PathBuf,
-}
-
-impl AskingClient {
-    /// Builds the header for `client_secret_basic` ([RFC 6749 §2.3.1]). The file is read each time,
-    /// since secrets rotate.
-    ///
-    /// [RFC 6749 §2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
-    async fn authorization(&self) -> Result<HeaderValue, FetchError> {
-        let unreadable = |reason| FetchError::File { path: self.secret_file.clone(), reason };
-        let secret = tokio::fs::read_to_string(&self.secret_file).await.map(Zeroizing::new);
-        let secret = secret.map_err(|error| unreadable(error.to_string()))?;
-        if secret.trim().is_empty() {
-            return Err(unreadable(NO_SECRET.to_owned()));
-        }
-        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = format!("{}:{}", encoded(&self.id), encoded(secret.trim()));
-        let pair = format!("Basic {}", STANDARD.encode(Zeroizing::new(pair).as_bytes()));
-        // Base64 is always a valid header value.
-        let mut header = HeaderValue::try_from(pair)
-            .map_err(|_| unreadable("it cannot be sent in a header".to_owned()))?;
-        header.set_sensitive(true);
-        Ok(header)
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Keeper(Arc<Shared>);
 struct Shared {
     store: Arc<dyn KeptKeys>,
     kept: Mutex<BTreeMap<String, Arc<Record>>>,
-    /// Held while the store is written, so that the newest content is written last.
+    /// A lock that is held while the store is written, so that the newest content is written last.
     writing: tokio::sync::Mutex<()>,
 }
 
@@ -45,10 +45,10 @@ pub(crate) struct Record {
     pub(super) metadata: Option<String>,
     /// The URL of the keys.
     pub(super) jwks_url: Option<String>,
-    /// When the fetch began, in seconds since the epoch.
+    /// The time when the fetch began, in seconds since the epoch.
     fetched_at: u64,
-    /// How long the keys may be used from then on, in seconds, from the server's headers and the
-    /// settings.
+    /// The time that the keys may be used after the beginning of the fetch, in seconds. It follows
+    /// from the server's headers and the settings.
     usable_for: u64,
     /// The document as fetched.
     pub(super) jwks: String,
@@ -135,7 +135,7 @@ impl Keeper {
             let shared = &keeper.0;
             let _writing = shared.writing.lock().await;
             let text = {
-                // The newest content at this point.
+                // The content is read under the lock, so it is the newest.
                 let kept = shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 let issuers = kept.iter().map(|(issuer, record)| (issuer.clone(), &**record));
                 serde_json::to_vec(&Document { version: VERSION, issuers: issuers.collect() })

@@ -62,7 +62,7 @@ impl Location {
         }
     }
 
-    /// Returns the URL from the settings. Metadata there may point elsewhere.
+    /// Returns the URL from the settings. Metadata at this URL may point to keys at another URL.
     pub(crate) fn configured_url(&self) -> Option<Url> {
         match self {
             Self::Discovered { metadata: Some(url), .. } | Self::Fixed(url) => Some(url.clone()),
@@ -95,8 +95,8 @@ pub(crate) struct Config {
 ///
 /// It has its own HTTP client, clock, budget and [`status`](Self::status), and its metrics have
 /// their own `location`, regardless of the number of authenticators that use it. An authenticator
-/// with a shared set starts, fails to start and becomes ready as with its own keys; a set that
-/// already has keys is not fetched again.
+/// with a shared set starts, fails to start and becomes ready under the same conditions as with its
+/// own keys. A set that already has keys is not fetched again.
 ///
 /// ```
 /// use portcullis::keys::RemoteKeySet;
@@ -174,7 +174,7 @@ impl RemoteKeySet {
         let ([here, there], none) = ([&self.0, &other.0], None::<Arc<Snapshot<KeySet>>>);
         let settings = |remote: &Remote<Keys>| {
             let Keys { location, allowed, max_keys, .. } = &remote.document;
-            let client = (remote.client.urls.clone(), remote.client.token.clone());
+            let client = (remote.client.urls.clone(), remote.client.credential.clone());
             (location.clone(), allowed.clone(), *max_keys, remote.limits, client)
         };
         if settings(here) == settings(there) {
@@ -252,8 +252,8 @@ impl KeySource for RemoteKeySet {
         }
     }
 
-    /// Uses the same table as [`resolve`](Self::resolve), so that cached tokens keep the set fresh
-    /// and are rejected together with it.
+    /// Uses the same table as [`resolve`](Self::resolve), so that requests with cached tokens also
+    /// refresh the set, and are rejected when it is no longer usable.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
         self.is_current_at(wanted, key, Timestamp::now(&*self.0.clock))
     }
@@ -321,7 +321,8 @@ impl Document for Keys {
         let faulty = skipped.iter().filter(|key| key.reason.is_fault()).count();
         let unused = metrics::Skipped { faulty, for_other_uses: skipped.len() - faulty };
         metrics::keys_kept(&location, snapshot.kept.len(), unused, now);
-        // Logged once for each set, not for each fetch. Encryption keys need no warning.
+        // Skipped keys are logged once for each set, not for each fetch. Encryption keys need no
+        // warning.
         for SkippedKey { id, reason } in skipped.iter().filter(|_| modified) {
             let (kid, is_fault) = (id.as_deref(), reason.is_fault());
             let reason = tracing::field::display(reason);

@@ -71,7 +71,7 @@ impl<T> Default for Line<T> {
 
 impl<T> Line<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Flights<T>> {
-        // No holder of the lock can leave it inconsistent.
+        // No holder of the lock can leave the data inconsistent.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,9 +82,9 @@ impl<T> Line<T> {
         is_free.then(|| Place { started: self.lock().started, _waiter: waiter })
     }
 
-    /// Ends flight `number` and returns the lock, so that the result is recorded under it. `None`
-    /// if the flight was abandoned: its result must be dropped, since a later flight may have ended
-    /// before it.
+    /// Ends flight `number` and returns the lock, so that the result is recorded under the lock.
+    /// `None` if the flight was abandoned: its result must be dropped, since a later flight may
+    /// have ended before it.
     pub(crate) fn land(&self, number: u64) -> Option<MutexGuard<'_, Flights<T>>> {
         let mut flights = self.lock();
         flights.flight.take_if(|flight| flight.number == number)?;
@@ -93,7 +93,8 @@ impl<T> Line<T> {
 }
 
 impl<T: Clone> Flights<T> {
-    /// Returns the flight that may still succeed; `Abandoned` once for a flight that cannot.
+    /// Returns the flight that may still succeed. For a flight that cannot succeed, returns the
+    /// error `Abandoned` once.
     pub(crate) fn under_way(&mut self, now: Duration) -> Result<Option<Flight<T>>, FetchError> {
         match self.flight.take_if(|flight| !flight.is_under_way(now)) {
             Some(_) => Err(FetchError::Abandoned),
@@ -147,7 +148,8 @@ pub(crate) struct Flight<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Returns whether the flight may still succeed: its runtime may stop or be idle.
+    /// Returns whether the flight may still succeed. It cannot if its runtime has stopped or is
+    /// idle for too long.
     fn is_under_way(&self, now: Duration) -> bool {
         self.landed.borrow().is_none()
             && self.landed.has_changed().is_ok()
@@ -157,7 +159,7 @@ impl<T: Clone> Flight<T> {
     /// Waits for the result, for a bounded time.
     pub(crate) async fn landed(mut self) -> Result<T, FetchError> {
         let landed = self.landed.wait_for(Option::is_some);
-        // Closed: the task has ended.
+        // A closed channel means that the task has ended.
         let closed = || Err(FetchError::Abandoned);
         waited(&self.deadline, async {
             landed.await.map_or_else(|_| closed(), |it| it.clone().unwrap_or_else(closed))

@@ -38,7 +38,7 @@ use crate::settings;
 use token::List;
 pub(crate) use token::MAX_TOKEN_BYTES;
 
-/// RFC 7240.
+/// The header in which a client asks a server to wait (RFC 7240).
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -46,10 +46,10 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 /// fetched ten times a second, not once per revocation.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// The minimum time between two requests to a server that does not wait.
+/// The minimum time between two requests to a server that answers without long polling.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long an unused list is refreshed.
+/// How long a list is refreshed after its last use.
 pub(crate) const IDLE: Duration = Duration::from_secs(900);
 
 /// How often the last use is recorded.
@@ -88,7 +88,7 @@ pub(crate) struct StatusList {
     /// The latest `iat` seen, in seconds. A list slightly older than the cached one is accepted,
     /// but must not make an even older one acceptable.
     newest: AtomicU64,
-    /// When the list was last used, with a resolution of [`NOTED_EVERY`].
+    /// The time of the last use of the list, with a resolution of [`NOTED_EVERY`].
     asked_at: Moment,
 }
 
@@ -97,7 +97,7 @@ impl RemoteStatusList {
         let limits = Limits {
             ttl: Duration::MAX,
             min_ttl: Duration::ZERO,
-            // Refreshed by its own task.
+            // The list is refreshed by its own task.
             refresh_ahead: BREATH,
             max_stale: Duration::ZERO,
             obey_no_cache: false,
@@ -128,9 +128,9 @@ impl RemoteStatusList {
         remote.standing(index, ages)
     }
 
-    /// Returns whether the token is valid without further checks: the list is too young to be due
-    /// for a refresh and was signed with the token's own key, which the caller has just verified as
-    /// current. Other cases need [`standing`](Self::standing).
+    /// Returns whether the token is valid without further checks. The list must be too young to be
+    /// due for a refresh. It must also be signed with the token's own key, which the caller has
+    /// just verified as current. Other cases need [`standing`](Self::standing).
     pub(crate) fn plainly_stands(
         &self,
         index: u64,
@@ -181,7 +181,7 @@ impl RemoteStatusList {
     }
 }
 
-/// The status of a status list.
+/// The state of the service's copy of a status list.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StatusListStatus {
@@ -225,7 +225,7 @@ impl StatusList {
         }
     }
 
-    /// Returns whether the recorded ages cover these.
+    /// Returns whether the recorded ages already cover `ages`.
     fn knows(&self, ages: Ages) -> bool {
         self.shortest.load(Ordering::Relaxed) <= nanos(ages.usual)
             && nanos(ages.in_outage) <= self.longest.load(Ordering::Relaxed)
@@ -251,8 +251,8 @@ impl StatusList {
         Duration::from_secs((self.shortest() / 3).min(longest).as_secs().max(1))
     }
 
-    /// Returns the polling interval for a server that does not wait. The next response arrives
-    /// before a request has to wait for it, and the list's own `ttl` is respected.
+    /// Returns the polling interval for a server that answers without long polling. The next
+    /// response arrives before a request has to wait for it, and the list's own `ttl` is respected.
     fn interval(&self, list: &List) -> Duration {
         let spread = 1.0 - jitter::fraction() / 10.0;
         let half = (self.shortest() / 2).min(list.ttl.unwrap_or(Duration::MAX));
@@ -276,7 +276,8 @@ impl Document for StatusList {
         let document = &remote.document;
         let url = &document.url;
         let now = NumericDate::from(remote.clock.now());
-        // Only a list that expires: a server may keep a validator although the list has changed.
+        // The request is conditional only for a list that expires: a server may keep a validator
+        // although the list has changed.
         let held = at_hand
             .as_ref()
             .filter(|set| set.kept.expires_at.is_some() && set.kept.holds(document, now));
@@ -375,7 +376,7 @@ impl Document for StatusList {
     }
 }
 
-/// Saturates at about five centuries.
+/// Returns the age in nanoseconds, which saturates at about five centuries.
 fn nanos(age: Duration) -> u64 {
     u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)
 }

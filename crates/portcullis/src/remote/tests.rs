@@ -41,7 +41,7 @@ fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
             max_body: MAX_BODY,
             max_body_setting: None,
             urls: crate::fetch::url::UrlPolicy::default(),
-            token: None,
+            credential: None,
         },
         clock: Arc::new(clock),
         budget: Budget::default(),
@@ -243,7 +243,7 @@ async fn stale_keys_are_used_in_an_outage_up_to_max_stale() {
     for _ in 0..389 {
         world.advance(10);
         assert_eq!(world.ask("a").await, "key");
-        // A retry in the background.
+        // The fetch is retried in the background.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
     }
@@ -345,7 +345,7 @@ async fn ttl_and_max_stale_hold_despite_no_cache_headers() {
         world.advance(1);
         assert_eq!(world.ask("a").await, "key");
         assert_eq!(world.fetches(), 2, "{control}");
-        // An outage takes effect exactly at the end of both.
+        // An outage takes effect exactly at the end of the TTL plus `max_stale`.
         world.fetch.set(JWKS, Answer::Fails);
         for _ in 0..389 {
             world.advance(10);
@@ -386,7 +386,7 @@ async fn retry_after_is_obeyed() {
     world.fetch.set(JWKS, Answer::status(429, "").with("retry-after", "60"));
     world.advance(200);
     world.keys.refresh().await.unwrap_err();
-    // While the set is fresh, and while it is ageing.
+    // `Retry-After` is obeyed while the set is fresh and while it is ageing.
     world.advance(59);
     assert_eq!(world.ask("a").await, "key");
     assert_eq!(world.fetches(), 2);
@@ -482,7 +482,7 @@ async fn outage_keeps_valid_tokens_accepted_until_the_bound_and_rejects_them_aft
     assert_eq!(bound, Duration::from_secs(3900));
     assert!(last_accepted < bound && last_accepted > bound - Duration::from_secs(1));
 
-    // Recovery within one back-off step, without requests.
+    // The keys recover within one back-off step, without requests.
     fetch.set(JWKS, Answer::ok(TestKey::jwks(&[TestKey::generate("a", Algorithm::Es256)])));
     tokio::time::sleep(Duration::from_secs(34)).await;
     assert_eq!(keys.0.status().freshness, crate::key_source::Freshness::Fresh);

@@ -39,8 +39,8 @@ pub(super) enum Step<T> {
 }
 
 impl<D: Document> Remote<D> {
-    /// Looks at the snapshot, without waiting. `conclusive`: a fetch that began after the request
-    /// arrived has just succeeded, so the snapshot is as new as possible.
+    /// Looks at the snapshot, without waiting. `conclusive` means that a fetch that began after the
+    /// request arrived has just succeeded, so the snapshot is as new as possible.
     pub(super) fn look<Q: Question<D>>(
         self: &Arc<Self>,
         question: &Q,

@@ -8,7 +8,7 @@ use http::uri::Scheme;
 
 /// The connection of a request: peer address, scheme and client certificate.
 ///
-/// The code that accepts connections creates it. It puts one into the extensions of each request
+/// The code that accepts connections creates it, and puts it into the extensions of each request
 /// (`http`), or into those of the connection (`HttpServer::on_connect` of actix-web).
 /// [`RequestView::connection`](crate::RequestView::connection) finds it there. Never fill it from a
 /// header that a client could have sent, such as `X-Forwarded-For`, `X-Forwarded-Proto` or

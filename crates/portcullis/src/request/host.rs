@@ -11,7 +11,8 @@ pub(super) fn of(request: &(impl RequestView + ?Sized)) -> Option<Cow<'_, str>> 
     let line = single(request, &HOST).ok()?;
     let Some(target) = request.target_authority() else { return normalised(line?) };
     let host = normalised(target)?;
-    // Code that reads the other one would use another host than the one returned here.
+    // If the target and `Host` differ, code that reads `Host` would use another host than the one
+    // returned here.
     match line {
         Some(line) if normalised(line)? != host => None,
         _ => Some(host),
@@ -32,7 +33,7 @@ fn normalised(authority: &[u8]) -> Option<Cow<'_, str>> {
         }
         None => {
             let (name, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
-            // A trailing dot, for the root, is the same host.
+            // A name with a trailing dot, for the root, is the same host.
             let name = name.strip_suffix('.').unwrap_or(name);
             let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
             if name.is_empty() || name.starts_with('.') || !name.bytes().all(of_name) {

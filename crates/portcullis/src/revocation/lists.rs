@@ -1,4 +1,4 @@
-//! The status lists of one issuer. Its tokens name them, within bounds.
+//! The status lists of one issuer. The issuer's tokens name the lists, within bounds.
 
 use std::fmt;
 use std::sync::Arc;

@@ -24,11 +24,12 @@ use crate::remote::wait::{CROWDED, crowded};
 /// The maximum number of tokens with cached introspection responses.
 const MAX_TOKENS: u64 = 10_000;
 
-/// How long an unused response is cached. Bounds the outage that it can cover.
+/// How long an unused response is cached. This time bounds the outage that the response can cover.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// The maximum number of concurrent introspection requests. Without it, an unresponsive issuer
-/// would make every request of a service wait, and would receive all of them when it recovers.
+/// The maximum number of concurrent introspection requests. Without this limit, an unresponsive
+/// issuer would make every request of a service wait, and would receive an introspection request
+/// for each of them when it recovers.
 const MAX_AT_ONCE: usize = 256;
 
 /// The maximum back-off after failures, per token.
@@ -196,9 +197,9 @@ impl Request {
         answer
     }
 
-    /// The result if too many requests wait, with this token or `by_others`. Overload alone does
-    /// not count as an outage, since any client can cause it; only a failed introspection request
-    /// does.
+    /// The result if too many requests wait: with other tokens if `by_others`, otherwise with this
+    /// one. Overload alone does not count as an outage, since any client can cause it; only a
+    /// failed introspection request does.
     fn crowded_out(&self, by_others: bool, now: Timestamp) -> Standing {
         let source = self.known.record.last_error();
         if by_others && self.live.is_failing.load(Ordering::Relaxed) {

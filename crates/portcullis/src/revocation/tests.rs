@@ -48,7 +48,7 @@ async fn unused_status_list_is_not_refreshed_until_requested() {
     let request = bearer(&key.token(&claims));
     let gate = Gate::new(auth).revocation(Revocation::status_list(20 * SEC)).unwrap();
     let passes = async || verdict(&gate, &request).await.is_ok();
-    // A token in the cache uses the list throughout.
+    // Requests with a cached token also count as uses of the list.
     for _ in 0..2000 {
         assert!(passes().await);
         tokio::time::sleep(SEC).await;

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 /// A clock that moves only when advanced. Clones share the same time.
 ///
 /// Pass a clone to [`AuthenticatorBuilder::clock`](crate::AuthenticatorBuilder::clock), and advance
-/// the other.
+/// the original.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     start: SystemTime,

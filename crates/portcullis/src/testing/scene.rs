@@ -61,7 +61,7 @@ impl Scene {
         Self::with(|builder| builder).await
     }
 
-    /// As [`new`](Self::new), with further settings.
+    /// Like [`new`](Self::new), with further settings.
     ///
     /// # Panics
     ///
@@ -79,7 +79,7 @@ impl Scene {
         Self::unpublished_with(|builder| builder).await
     }
 
-    /// As [`unpublished`](Self::unpublished), with further settings.
+    /// Like [`unpublished`](Self::unpublished), with further settings.
     ///
     /// # Panics
     ///
@@ -94,15 +94,15 @@ impl Scene {
         Self::build(key, SharedKeySet::new(KeySet::default()), change).await
     }
 
-    /// As [`unpublished`](Self::unpublished), with the key published: the first token waits for the
-    /// fetch.
+    /// Like [`unpublished`](Self::unpublished), with the key published: the first token waits for
+    /// the fetch.
     pub async fn published() -> Self {
         let scene = Self::unpublished().await;
         scene.publish([&*scene.key]);
         scene
     }
 
-    /// As [`published`](Self::published), with the key fetched: no token waits.
+    /// Like [`published`](Self::published), with the key fetched: no token waits.
     pub async fn warm() -> Self {
         let scene = Self::published().await;
         scene.auth.refresh().await.expect("the published keys cannot be fetched");

@@ -57,7 +57,7 @@ pub async fn rule(auth: &Authenticator, request: &(impl RequestView + ?Sized)) -
     word(&auth.authenticate(request).await)
 }
 
-/// As [`rule`], for a token without a request.
+/// Like [`rule`], for a token without a request.
 pub async fn token_rule(gate: &Gate, token: &str) -> &'static str {
     word(&gate.authenticate_token(token).await)
 }

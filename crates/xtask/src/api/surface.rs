@@ -192,7 +192,7 @@ impl<'ast> Visit<'ast> for Paths {
         }
     }
 
-    // Parts that are not public.
+    // These parts of an item are not public, so they are not visited.
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
     fn visit_block(&mut self, _: &'ast Block) {}
     fn visit_expr(&mut self, _: &'ast Expr) {}

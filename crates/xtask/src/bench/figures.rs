@@ -18,7 +18,7 @@ pub(crate) struct Case {
     pub(crate) rounds: Vec<f64>,
 }
 
-/// The median of the rounds, and the interval with 8 of 10.
+/// The median of the rounds, and the interval that contains 8 of 10 rounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,

@@ -151,7 +151,6 @@ fn layers(
     }
 }
 
-/// Returns the fastest peer.
 fn best_peer<'f>(figures: &'f Figures, group: &'f str) -> Option<&'f str> {
     let ours = ["without", "no layer", "portcullis", "warm", "cold"];
     let peers = figures.of(group).filter(|case| !ours.iter().any(|own| case.name.starts_with(own)));

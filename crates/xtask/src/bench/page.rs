@@ -26,7 +26,6 @@ compare the other places. Rust inlines across crates, so a place is where the co
 
 ";
 
-/// Renders the page.
 pub(crate) fn page(figures: &Figures) -> String {
     let mut text = format!("# Results\n\n{INTRODUCTION}\n");
     let rounds = figures.cases.iter().map(|case| case.rounds.len()).max().unwrap_or_default();

@@ -23,7 +23,7 @@ pub(crate) fn table(figures: &Figures) -> String {
         };
         let (Some(half), Some(most)) = (added(HALF), added(MOST)) else { continue };
         let lag = match figures.case(LAG, &case.name).and_then(|lag| lag.quantile(100)) {
-            // Rejected at the first request after the acknowledgement.
+            // The first request after the acknowledgement of the logout was rejected.
             Some(lag) if lag < 1e6 => "no request".to_owned(),
             Some(lag) => format!("at most {}", shown(lag)),
             None => "920 s: 900 s tokens, twice 10 s leeway".to_owned(),

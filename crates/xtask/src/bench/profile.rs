@@ -7,13 +7,15 @@ use super::results_command;
 use crate::install;
 use crate::run::{Failure, output, program, target_dir};
 
-/// The two numbers of counted runs. Their difference excludes start and warm-up.
+/// The numbers of runs of the two counts. The difference of the counts excludes start and warm-up.
 const RUNS: [usize; 2] = [500, 3_000];
 
-/// The counted cases. HS256, since a shared secret is cheap to generate and costs the same each time.
+/// The counted cases and their algorithms. HS256 is used because generating a shared secret takes
+/// few instructions, and always the same number.
 pub(super) const PROFILED: [(&str, &str); 2] = [("cold", "HS256"), ("warm", "HS256")];
 
-/// Places by a part of the file path or function name. The first match applies.
+/// The places in the code, each with a part of its file path or function name. The first match
+/// applies.
 const PLACES: [(&str, &str); 12] = [
     ("aws_lc", "the signature check and constant-time comparison (aws-lc)"),
     ("aws-lc", "the signature check and constant-time comparison (aws-lc)"),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::figures::{Case, Figures};
 use super::page::shown;
 
-/// The groups of the figures.
+/// The groups under which the benchmarks report the figures.
 const KNOWN: &str = "revocation, until known";
 const WARM: &str = "revocation, warm RS256";
 

@@ -1,7 +1,8 @@
 //! The checks of the core that prevent an invalid token from reaching a handler.
 //!
-//! One check is missing: the comparison of a cached token with all bytes of the request's. Only two tokens with the
-//! same seeded hash would detect its removal; the core's own test `hash_collision_is_a_cache_miss` makes them.
+//! One check is missing: the comparison of a cached token with all bytes of the request's token.
+//! Its removal can be detected only with two tokens that have the same seeded hash. The core's own
+//! test `hash_collision_is_a_cache_miss` generates such tokens.
 
 use super::Break;
 

@@ -9,11 +9,11 @@ use super::scan::{Module, ModulePath, Modules};
 #[derive(Debug)]
 pub(super) struct Cycle {
     parent: ModulePath,
-    /// The dependency between two siblings: its first place, and the number of places.
+    /// Each dependency between two siblings: its first place in the code, and the number of places.
     edges: BTreeMap<Edge, (String, usize)>,
 }
 
-/// From one sibling to another.
+/// The names of a sibling and of the sibling that it depends on.
 type Edge = (String, String);
 
 impl Cycle {

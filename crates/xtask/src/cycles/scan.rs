@@ -101,7 +101,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// `mod name;` or `mod name { … }`.
+    /// Scans `mod name;` or `mod name { … }`.
     fn module(&mut self, tokens: &[TokenTree], at: usize) -> Result<usize, String> {
         let Some(TokenTree::Ident(name)) = tokens.get(at + 1) else { return Ok(at + 1) };
         let name = name.to_string();
@@ -135,7 +135,7 @@ impl Scanner<'_> {
         Ok(at + 3)
     }
 
-    /// `use tree;`
+    /// Scans `use tree;`.
     fn import(&mut self, tokens: &[TokenTree], at: usize) -> Result<usize, String> {
         let end = tokens.iter().skip(at).position(|token| is_punct(Some(token), ';'));
         // `use<…>` in a type is not an import.

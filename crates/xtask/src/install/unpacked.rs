@@ -8,7 +8,8 @@ use std::process::Stdio;
 use super::{step, update_package_lists};
 use crate::run::{Failure, program, run, tools_dir};
 
-/// Returns the installed program, or unpacks the program at this path of the Debian package of this name.
+/// Returns the installed program, or unpacks it from the Debian package `name`, in which its path
+/// is `place`.
 pub(super) fn program_of(
     name: &str,
     place: &str,
@@ -33,7 +34,7 @@ pub(super) fn program_of(
     step(name, &format!("missing; unpacking Debian's into target/tools, {purpose}"));
     update_package_lists(name)?;
     let io = |error: std::io::Error| Failure::new(format!("{}: {error}", folder.display()));
-    // Remains of a failed attempt.
+    // The folder may contain the remains of a failed attempt.
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(io)?;
     }

@@ -13,8 +13,9 @@ type Rust = (u32, u32);
 /// The `rust-version` by the name and the version of a package.
 type Versions = HashMap<(String, String), Option<Rust>>;
 
-/// Fails if a dependency of a published package needs a newer Rust than the package's `rust-version`, with any
-/// features and on any platform, or if the `rust-version` of one of `libraries` is not `oldest`.
+/// Fails if a dependency of a published package needs a newer Rust than the package's
+/// `rust-version`, with any features and on any platform. Also fails if the `rust-version` of one
+/// of `libraries` is not `oldest`.
 pub(crate) fn check(libraries: &[&str], oldest: &str) -> Result<(), Failure> {
     let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
     let ours = versions(&metadata)?;
@@ -60,7 +61,7 @@ fn tree(package: &str) -> Result<String, Failure> {
     ]))
 }
 
-/// Returns the packages of a tree with a `rust-version`, each once, highest version first.
+/// Returns each package of a tree that has a `rust-version`, highest `rust-version` first.
 fn demands<'t>(tree: &'t str, all: &Versions) -> Vec<(&'t str, &'t str, Rust)> {
     let demand = |line: &'t str| {
         let mut words = line.split_whitespace();

@@ -1,5 +1,5 @@
-//! Finds syntax that is newer than Rust 1.88: what was stabilized up to 1.95 and this code might use. No lint of a
-//! newer compiler reports it.
+//! Finds syntax that is newer than Rust 1.88: syntax that was stabilized up to Rust 1.95 and that
+//! this code might use. No lint of a newer compiler reports such syntax.
 
 use std::fs;
 use std::path::{Path, PathBuf};

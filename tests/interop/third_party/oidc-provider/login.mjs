@@ -3,7 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Gives the token endpoint's answer: `id_token` and `access_token`. */
+/** Returns the token endpoint's response: `id_token` and `access_token`. */
 export async function logIn(issuer, client) {
   const [redirectUri] = client.redirect_uris;
   const verifier = randomBytes(32).toString('base64url');

@@ -1,6 +1,6 @@
-// A certified OpenID provider (the npm package `oidc-provider`) on the loopback port in `PORT`, or one of
-// that the system chooses, as the issuer of the tests in `tests/interop/third_party_issuer` and
-// `tests/real_issuers`.
+// A certified OpenID provider (the npm package `oidc-provider`), which is the issuer of the tests
+// in `tests/interop/third_party_issuer` and `tests/real_issuers`. It listens on the loopback port
+// in `PORT`, or on a port that the system chooses.
 //
 // It prints one line of JSON once it serves, `{"issuer":"http://127.0.0.1:PORT"}`, and ends when
 // its standard input closes, so that it never outlives the test that started it.
@@ -31,7 +31,7 @@ const MACHINES = {
   brief: { alg: 'ES256', ttl: 2 },
 };
 
-/** A client whose id is the API's audience: in its ID tokens `aud` says what an access token's would. */
+/** A client whose id is the API's audience: its ID tokens have the `aud` of an access token. */
 const WEB_APP = {
   client_id: API,
   client_secret: SECRET,

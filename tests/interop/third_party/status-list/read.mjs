@@ -1,5 +1,6 @@
-// Each line of the input is a token: prints its status from the list that it references, after jose
-// has verified the list's signature with the keys that the issuer publishes.
+// Each line of the input is a token. For each token, prints its status from the list that the token
+// references. Before that, jose verifies the list's signature with the keys that the issuer
+// publishes.
 import { createInterface } from "node:readline";
 import { getListFromStatusListJWT, getStatusListFromJWT } from "@sd-jwt/jwt-status-list";
 import { createRemoteJWKSet, jwtVerify } from "jose";

@@ -24,7 +24,8 @@ pages.set("/keys", ["application/jwk-set+json", JSON.stringify({ keys: [key] })]
 const tokens = [];
 for (const bits of [1, 2, 4, 8]) {
   const uri = `${issuer}/lists/${bits}`;
-  // Every possible status, twice and across bytes, padded to whole bytes.
+  // The list has every possible status at least twice, across byte boundaries, and is padded to
+  // whole bytes.
   const statuses = Array.from({ length: 2 * 2 ** bits + 8 }, (_, place) => (place * 3) % 2 ** bits);
   const list = new StatusList(statuses, bits);
   const claims = { sub: uri, iat: now, exp: now + 3600, ttl: 60 };

@@ -52,7 +52,7 @@ impl Issuer for Dex {
         token("id_token").await
     }
 
-    /// Dex does so by itself.
+    /// Does nothing, because Dex rotates its key by itself.
     async fn rotate(&self) -> Outcome<()> {
         Ok(())
     }

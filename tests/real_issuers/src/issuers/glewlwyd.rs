@@ -17,7 +17,7 @@ use crate::process::Script;
 const SERVER: &str = "http://127.0.0.1:4593/api";
 const CALLBACK: &str = "http://127.0.0.1:4594/callback";
 
-/// Runs the key generator that its page unpacks.
+/// glewlwyd, and the folder with the key generator that its page unpacks.
 #[derive(Debug, Clone)]
 pub(crate) struct Glewlwyd {
     pub(crate) folder: PathBuf,
@@ -41,12 +41,12 @@ impl Issuer for Glewlwyd {
                 "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
                 "EdDSA",
             ],
-            about_algorithms: " (EC keys were generated again until their coordinates had full length)",
+            about_algorithms: " (EC keys with shortened coordinates were discarded and generated again)",
             rotates_within: Duration::from_secs(5),
         }
     }
 
-    /// A client whose id is the API's audience, with a user, for ID tokens.
+    /// Creates a client whose id is the API's audience, with a user, for ID tokens.
     async fn set_up(&self) -> Outcome<()> {
         let client = json!({
             "client_id": API, "name": "Web", "enabled": true, "confidential": true,
@@ -89,7 +89,7 @@ impl Issuer for Glewlwyd {
             ("scope", "openid"),
             ("state", "some-state"),
             ("nonce", "some-nonce"),
-            // The parameter that its own login page appends.
+            // glewlwyd's own login page appends this parameter.
             ("g_continue", ""),
         ]);
         match browser.get(&Url::parse(&format!("{SERVER}/oidc/auth?{query}"))?).await? {
@@ -155,7 +155,8 @@ impl Glewlwyd {
 }
 
 /// Whether the key's coordinates have their full length, as RFC 7518 section 6.2.1.2 requires. The
-/// generator omits leading zeros: of P-521 in three keys of four, of P-256 in one of 128.
+/// generator omits leading zeros, which occur in three of four P-521 keys and in one of 128 P-256
+/// keys.
 fn has_whole_coordinates(set: &Value) -> bool {
     let text = |name| set.pointer(&format!("/keys/0/{name}")).and_then(Value::as_str);
     let length = match text("crv") {

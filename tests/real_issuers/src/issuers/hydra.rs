@@ -29,7 +29,7 @@ impl Issuer for Hydra {
             profile: "hydra",
             indistinct: false,
             issuer: PUBLIC,
-            // The first request for its keys creates them.
+            // The first request for Hydra's keys creates the keys.
             ready: "http://127.0.0.1:4444/.well-known/jwks.json",
             ready_within: Duration::from_secs(60),
             start: Start::Page(&[]),
@@ -133,7 +133,7 @@ async fn token(fields: &[(&str, &str)], member: &str) -> Outcome<String> {
     http::string(post_form(&http::client()?, &url, fields), member).await
 }
 
-/// The newest key of the set signs.
+/// Creates a key. The newest key of the set signs.
 async fn new_key(algorithm: &str) -> Outcome<()> {
     let key = json!({"alg": algorithm, "use": "sig", "kid": format!("k{}", next_number())});
     admin(Method::POST, "/keys/hydra.jwt.access-token", &key).await.map(drop)
@@ -144,7 +144,7 @@ async fn admin(method: Method, path: &str, body: &Value) -> Outcome<Value> {
     http::json(with_json(&http::client()?, method, &url, None, body)).await
 }
 
-/// The login or consent app accepts; returns the next URL of the browser.
+/// Accepts a request as a login or consent app does, and returns the next URL of the browser.
 async fn accept(what: &str, challenge: &str, body: &Value) -> Outcome<Url> {
     let query = http::form(&[(&*format!("{what}_challenge"), challenge)]);
     let path = format!("/oauth2/auth/requests/{what}/accept?{query}");

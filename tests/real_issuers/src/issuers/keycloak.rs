@@ -44,7 +44,7 @@ impl Issuer for Keycloak {
         }
     }
 
-    /// A client whose id is the API's audience, with a user, for ID tokens.
+    /// Creates a client whose id is the API's audience, with a user, for ID tokens.
     async fn set_up(&self) -> Outcome<()> {
         let client = json!({
             "clientId": API, "secret": SECRET, "directAccessGrantsEnabled": true,
@@ -81,7 +81,7 @@ impl Issuer for Keycloak {
         user_token("id_token").await
     }
 
-    /// A key of a higher priority; the previous key stays published.
+    /// Creates a key of a higher priority; the previous key stays published.
     async fn rotate(&self) -> Outcome<()> {
         let priority = next_number();
         let key = json!({
@@ -130,7 +130,7 @@ async fn end_session(refresh: &str) -> Outcome<()> {
     http::text(post_form(&http::client()?, &url, &fields)).await.map(drop)
 }
 
-/// A request to the realm's administration API.
+/// Sends a request to the realm's administration API.
 async fn admin(method: Method, path: &str, body: &Value) -> Outcome<String> {
     let fields = [
         ("grant_type", "password"),

@@ -11,7 +11,7 @@ use crate::instances::API;
 
 const SERVER: &str = "http://127.0.0.1:4901";
 
-/// The client chooses the algorithm.
+/// `oidc-provider`, and the client that requests tokens: the client determines their algorithm.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OidcProvider {
     client: std::sync::Arc<std::sync::Mutex<String>>,

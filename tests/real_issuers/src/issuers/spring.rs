@@ -15,7 +15,7 @@ const SERVER: &str = "http://127.0.0.1:9300";
 const CONTROL: &str = "http://127.0.0.1:9301";
 const CALLBACK: &str = "http://127.0.0.1:9302/callback";
 
-/// Spring requires a different one for each client.
+/// The secret of the web client. Spring requires a different secret for each client.
 const WEB_SECRET: &str = "only-for-tests-of-the-web";
 
 #[derive(Debug, Clone)]
@@ -63,8 +63,8 @@ impl Issuer for Spring {
         control(&format!("/sign?{algorithm}")).await
     }
 
-    /// The authorization code flow without a `nonce`, in which an ID token is most similar to an
-    /// access token.
+    /// Uses the authorization code flow without a `nonce`: its ID tokens are the most similar to
+    /// access tokens.
     async fn id_token(&self) -> Outcome<String> {
         let query = http::form(&[
             ("response_type", "code"),

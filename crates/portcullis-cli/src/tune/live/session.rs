@@ -20,7 +20,7 @@ pub(super) enum What {
     Login,
     /// A burst begins or ends.
     Switch,
-    /// The client's timer.
+    /// The client's refresh timer fires.
     Due,
     /// A request of that burst.
     Request {

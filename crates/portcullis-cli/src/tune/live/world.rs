@@ -51,19 +51,22 @@ struct Refresh<'a> {
 impl World {
     pub(super) async fn start(scenario: &Scenario) -> Result<Self, Failure> {
         let clock = EventClock::default();
-        let folder = tempfile::tempdir().map_err(|error| failed("a folder", error))?;
+        let folder = tempfile::tempdir().map_err(|error| failed("creating a folder", error))?;
         let listener = TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.map_err(|error| failed("a socket", error))?;
-        let address = listener.local_addr().map_err(|error| failed("a socket", error))?;
+        let listener = listener.map_err(|error| failed("binding a socket", error))?;
+        let address = listener.local_addr().map_err(|error| failed("binding a socket", error))?;
         let url = format!("http://{address}");
 
         let mut config = IssuerConfig::new(&url, folder.path().join("identsphere.db"));
         config.audiences = vec![AUDIENCE.to_owned()];
         config.access_expiry = Duration::from_secs(scenario.access_expiry as u64);
+        // Sessions refresh as the scenario says.
+        config.refreshes_per_session = 0;
         config.clock = std::sync::Arc::new(clock.clone());
-        let issuer = Issuer::open(config).await.map_err(|error| failed("the issuer", error))?;
+        let issuer =
+            Issuer::open(config).await.map_err(|error| failed("opening the issuer", error))?;
         let user = NewUser::new(USER.0, USER.1);
-        issuer.add_user(user).await.map_err(|error| failed("the issuer", error))?;
+        issuer.add_user(user).await.map_err(|error| failed("adding a user", error))?;
         let served = issuer.clone();
         tokio::spawn(async move { served.serve(listener, pending()).await });
 
@@ -76,7 +79,8 @@ impl World {
                 // A background task would sleep by another clock: a request after the TTL fetches instead.
                 .without_background_refresh()
                 .clock(clock.clone());
-            let instance = instance.build().await.map_err(|error| failed("an instance", error))?;
+            let instance =
+                instance.build().await.map_err(|error| failed("building an instance", error))?;
             instances.push(instance);
         }
         let http = reqwest::Client::new();
@@ -105,7 +109,7 @@ impl World {
     /// Whether this instance, modulo the number of instances, accepts the token.
     pub(super) async fn accepts(&self, instance: u64, token: &str) -> Result<bool, Failure> {
         let value = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|error| failed("a token", error))?;
+            .map_err(|error| failed("sending a token", error))?;
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
         match self.instances.get(instance as usize % self.instances.len()) {
             Some(instance) => Ok(instance.authenticate(&headers).await.is_ok()),
@@ -114,7 +118,7 @@ impl World {
     }
 
     pub(super) async fn rotate(&self) -> Result<(), Failure> {
-        self.issuer.rotate_keys().await.map(drop).map_err(|error| failed("a rotation", error))
+        self.issuer.rotate_keys().await.map(drop).map_err(|error| failed("key rotation", error))
     }
 
     pub(super) async fn close(&self) {
@@ -134,5 +138,5 @@ impl World {
 }
 
 fn failed(what: &str, error: impl std::error::Error) -> Failure {
-    Failure::wrong(format!("--live: {what}: {error}"))
+    Failure::wrong(format!("--live: {what} failed: {error}"))
 }

@@ -12,11 +12,11 @@ const WITHDRAWALS: usize = 100;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct KeyLags {
-    /// Of each instance, within the window.
+    /// The fetches of each instance, within the window.
     pub(crate) fetches: Counts,
-    /// Of each instance and withdrawal.
+    /// The lags of each instance at each withdrawal.
     pub(crate) each: Histogram,
-    /// Of the last instance of each withdrawal.
+    /// The lag of the last instance at each withdrawal.
     pub(crate) last: Histogram,
 }
 

@@ -47,7 +47,8 @@ struct Session<'a> {
     switch_at: f64,
     /// Issue time of its token.
     issued_at: f64,
-    /// When the token is due, or the next refresh; infinite while it is inactive with a due token.
+    /// When the token is due, or the next refresh; infinite while the session is inactive and its token is
+    /// due.
     next_at: f64,
     /// Start of the current burst with this token, and the active time before it.
     active_since: f64,
@@ -109,12 +110,12 @@ impl<'a> Session<'a> {
         };
     }
 
-    /// Runs all events until then.
+    /// Runs all events up to the time `until`.
     fn advance(&mut self, until: f64, chance: &mut Chance, tally: &mut Tally) {
         while self.step(until, chance, tally) {}
     }
 
-    /// Runs the next event, if it is not later than that.
+    /// Runs the next event, if it is not later than `until`.
     fn step(&mut self, until: f64, chance: &mut Chance, tally: &mut Tally) -> bool {
         let switches = self.switch_at <= self.next_at;
         let now = if switches { self.switch_at } else { self.next_at };

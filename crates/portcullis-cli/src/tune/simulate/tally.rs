@@ -13,7 +13,7 @@ pub(crate) struct Tally {
     /// Sessions whose token was accepted when they were revoked.
     pub(crate) accepted: Share,
     /// Of the sessions that are active at the end of the outage: those with an expired token, those whose
-    /// request reaches an instance without keys, either of both, and those that request a token.
+    /// request reaches an instance without keys, those with either problem, and those that request a token.
     pub(crate) tokens_ended: Share,
     pub(crate) keys_ended: Share,
     pub(crate) locked_out: Share,
@@ -21,18 +21,18 @@ pub(crate) struct Tally {
     /// Of these, the logins.
     pub(crate) logging_in: Share,
     pub(crate) skewed: Share,
-    /// Of each session, within the window.
+    /// The refreshes of each session, within the window.
     pub(crate) refreshes: Counts,
     /// Refreshes in each second of the window.
     by_second: Vec<u64>,
-    /// Of the tokens that are replaced within the window.
+    /// The cache misses of the tokens that are replaced within the window.
     pub(crate) misses: Misses,
     window: f64,
     instances: f64,
     validation_every: f64,
     /// Validations of a request that a client repeats with a new token: one by each service.
     repeated: f64,
-    /// Of the current session.
+    /// The refreshes of the current session.
     refreshed: u64,
 }
 

@@ -147,7 +147,7 @@ fn repeated_request_of_a_lazy_client_is_a_cache_miss_of_age_zero() {
     // A token: one repeated request, and 6.2 others until it is rejected.
     let misses = 1.0 + 9.0 * (1.0 - (-6.2_f64 / 10.0).exp());
     assert!((of.cache_hits.model - (1.0 - misses / 7.2)).abs() < 1e-9, "{:?}", of.cache_hits);
-    // By hand: 1.5 % of the others, and a quarter of those of age 0.
+    // By hand: 1.5 % of the other requests, and a quarter of the repeated ones, whose token has age 0.
     assert!((of.refused_by_skew.model - 0.049_023).abs() < 1e-6, "{:?}", of.refused_by_skew);
     for figure in [of.cache_hits, of.refused_by_skew] {
         let off = (figure.model - figure.simulated).abs();

@@ -24,6 +24,11 @@ pub struct Event {
     pub client_id: Option<String>,
     /// Where the client is, if that is known.
     pub address: Option<String>,
+    /// What the client called itself, of a refresh token that was repeated or reused.
+    pub user_agent: Option<String>,
+    /// Who caused it, if it was not the user: `operator` at the command line, or an
+    /// administrator's user id.
+    pub actor: Option<String>,
 }
 
 /// An event that is about to be recorded.
@@ -36,6 +41,8 @@ pub(crate) struct NewEvent {
     pub(crate) kid: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) address: Option<String>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) actor: Option<String>,
 }
 
 impl NewEvent {
@@ -48,6 +55,8 @@ impl NewEvent {
             kid: None,
             client_id: None,
             address: None,
+            user_agent: None,
+            actor: None,
         }
     }
 
@@ -71,14 +80,24 @@ impl NewEvent {
         self
     }
 
+    pub(crate) fn by(mut self, actor: &str) -> Self {
+        self.actor = Some(actor.to_owned());
+        self
+    }
+
     pub(crate) fn address(mut self, address: Option<&str>) -> Self {
         self.address = address.map(str::to_owned);
         self
     }
+
+    pub(crate) fn user_agent(mut self, user_agent: Option<&str>) -> Self {
+        self.user_agent = user_agent.map(str::to_owned);
+        self
+    }
 }
 
-/// The kinds of events. A refresh is none: it is the session's `last_used_at`. Nor is an
-/// introspection, which changes nothing and comes with every request of some API.
+/// The kinds of events. A refresh is none, nor its repetition within 2 s. Nor is an introspection,
+/// which changes nothing and comes with every request of some API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -92,10 +111,14 @@ pub enum EventKind {
     LoginLimited,
     /// `password_rehashed`: under the parameters that are configured now.
     PasswordRehashed,
-    /// `refresh_repeated`: a spent refresh token came again in time, and got the same successor.
+    /// `refresh_repeated`: a spent refresh token was presented again more than 2 s after its
+    /// rotation and within the grace period, and got the same successor.
     RefreshRepeated,
-    /// `refresh_reused`: a spent refresh token came again; its session was ended.
+    /// `refresh_reused`: a spent refresh token was presented again; its session was ended.
     RefreshReused,
+    /// `refresh_diverged`: a refresh token of the issuer's that the store does not know, as after a
+    /// restored backup; its session was ended.
+    RefreshDiverged,
     /// `logout`
     Logout,
     /// `logout_everywhere`: all sessions of the user.
@@ -112,6 +135,8 @@ pub enum EventKind {
     StepUpFailed,
     /// `client_added`: a machine client.
     ClientAdded,
+    /// `client_updated`: its scopes, audiences, resource servers or rights were replaced.
+    ClientUpdated,
     /// `client_credential_changed`: its secret or its keys were replaced.
     ClientCredentialChanged,
     /// `client_disabled`
@@ -120,20 +145,58 @@ pub enum EventKind {
     ClientEnabled,
     /// `client_removed`
     ClientRemoved,
-    /// `client_token`: a machine client was given an access token.
+    /// `client_token`: a machine client was given an access token; 60 an hour, in each process.
     ClientToken,
     /// `client_refused`: a wrong secret or assertion, a disabled client, or one that there is not.
     ClientRefused,
     /// `client_limited`: too many of those.
     ClientLimited,
+    /// `token_exchanged`: a machine client was given a token to act for a user.
+    TokenExchanged,
     /// `token_revoked`: with a session if that was ended with it.
     TokenRevoked,
+    /// `password_changed`: by the user, or by the `actor`.
+    PasswordChanged,
+    /// `password_reset`: by a token that the notifier delivered.
+    PasswordReset,
+    /// `password_reset_requested`: such a token was made.
+    PasswordResetRequested,
+    /// `user_invited`: the user sets a password by a token that the notifier delivered.
+    UserInvited,
+    /// `address_verified`
+    AddressVerified,
+    /// `address_changed`: by an operator or administrator.
+    AddressChanged,
+    /// `user_disabled`: no login and no refresh; the user's sessions have ended.
+    UserDisabled,
+    /// `user_enabled`
+    UserEnabled,
+    /// `user_removed`: the user's sessions have ended.
+    UserRemoved,
+    /// `roles_changed`: the next access token has the new ones.
+    RolesChanged,
+    /// `scopes_changed`: the next access token has the new ones.
+    ScopesChanged,
+    /// `recovery_codes_made`: those made before count no more.
+    RecoveryCodesMade,
+    /// `recovery_code_used`: instead of a code from the app.
+    RecoveryCodeUsed,
+    /// `second_factor_locked`: after 100 wrong codes in a row.
+    SecondFactorLocked,
+    /// `second_factor_unlocked`
+    SecondFactorUnlocked,
+    /// `all_sessions_ended`: of all users.
+    AllSessionsEnded,
+    /// `restored`: the database comes from a backup; its keys were withdrawn.
+    Restored,
     /// `key_published`: it does not sign yet.
     KeyPublished,
     /// `key_active`: it signs from now on.
     KeyActive,
     /// `key_withdrawn`: when its time was over, or by an operator before that.
     KeyWithdrawn,
+    /// `key_encryption_key_changed`: all that is sealed is sealed under another key.
+    KeyEncryptionKeyChanged,
 }
 
 impl EventKind {
@@ -148,6 +211,7 @@ impl EventKind {
             Self::PasswordRehashed => "password_rehashed",
             Self::RefreshRepeated => "refresh_repeated",
             Self::RefreshReused => "refresh_reused",
+            Self::RefreshDiverged => "refresh_diverged",
             Self::Logout => "logout",
             Self::LogoutEverywhere => "logout_everywhere",
             Self::SessionDeleted => "session_deleted",
@@ -156,6 +220,7 @@ impl EventKind {
             Self::StepUp => "step_up",
             Self::StepUpFailed => "step_up_failed",
             Self::ClientAdded => "client_added",
+            Self::ClientUpdated => "client_updated",
             Self::ClientCredentialChanged => "client_credential_changed",
             Self::ClientDisabled => "client_disabled",
             Self::ClientEnabled => "client_enabled",
@@ -163,10 +228,29 @@ impl EventKind {
             Self::ClientToken => "client_token",
             Self::ClientRefused => "client_refused",
             Self::ClientLimited => "client_limited",
+            Self::TokenExchanged => "token_exchanged",
             Self::TokenRevoked => "token_revoked",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
+            Self::PasswordResetRequested => "password_reset_requested",
+            Self::UserInvited => "user_invited",
+            Self::AddressVerified => "address_verified",
+            Self::AddressChanged => "address_changed",
+            Self::UserDisabled => "user_disabled",
+            Self::UserEnabled => "user_enabled",
+            Self::UserRemoved => "user_removed",
+            Self::RolesChanged => "roles_changed",
+            Self::ScopesChanged => "scopes_changed",
+            Self::RecoveryCodesMade => "recovery_codes_made",
+            Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::SecondFactorLocked => "second_factor_locked",
+            Self::SecondFactorUnlocked => "second_factor_unlocked",
+            Self::AllSessionsEnded => "all_sessions_ended",
+            Self::Restored => "restored",
             Self::KeyPublished => "key_published",
             Self::KeyActive => "key_active",
             Self::KeyWithdrawn => "key_withdrawn",
+            Self::KeyEncryptionKeyChanged => "key_encryption_key_changed",
         }
     }
 }

@@ -8,19 +8,19 @@ use super::store::{Credential, RegisteredClient};
 use super::{Clients, is_client_id};
 use crate::clock::secs;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::hash::hash_of;
+use crate::domain::hash::{TokenHash, hash_of};
 use crate::domain::limits::Limited;
 use crate::domain::peer::Peer;
 use crate::error::Error;
 
-/// What a request brings to prove that it is a client's.
+/// The credential of a client in a request.
 pub(crate) enum Proof {
     Secret { client_id: String, secret: Zeroizing<String> },
     Assertion { client_id: String, assertion: String },
 }
 
 impl Proof {
-    /// The client that it is said to be of.
+    /// Returns the id that the request claims.
     fn client_id(&self) -> &str {
         match self {
             Self::Secret { client_id, .. } | Self::Assertion { client_id, .. } => client_id,
@@ -29,21 +29,18 @@ impl Proof {
 }
 
 impl Clients {
-    /// The client, if it proves that it is one and is enabled; `None` without saying which of the
-    /// two is missing.
+    /// Returns the client if it proves its identity and is enabled; `None` does not say which of
+    /// the two is missing.
     ///
-    /// Failed attempts cost one of the address's, and then of the client's; what succeeds costs
-    /// nothing. The client's are looked at only after its proof, which nobody can guess, has failed:
-    /// so they bound what a flood leaves in the log, and nobody can lock a client out in its name.
+    /// A right proof takes nothing from any budget, so that no number of wrong ones, from the same
+    /// address or in the client's name, rejects it. That is safe because a proof cannot be guessed,
+    /// however often it is tried: the budgets bound the entries of the audit log.
     pub(crate) async fn authenticate(
         &self,
         proof: &Proof,
         peer: &Peer,
     ) -> Result<Option<RegisteredClient>, Error> {
-        if let Err(limited) = self.limits.take_of_network(peer) {
-            return Err(self.limited(limited, None, peer).await?);
-        }
-        // Whatever else somebody sends is nothing to ask the store about.
+        // Other texts are no ids, and no reason to query the store.
         let client = match Some(proof.client_id()).filter(|id| is_client_id(id)) {
             Some(id) => self.of(id).await?,
             None => None,
@@ -52,14 +49,11 @@ impl Clients {
             && client.disabled_at.is_none()
             && self.proves(proof, client).await?
         {
-            self.limits.give_back_of_network(peer);
             return Ok(Some(client.clone()));
         }
-        // A name of nobody's is not recorded: it may well be somebody's secret.
+        // An unknown name is not recorded: it may be a secret.
         let known = client.as_ref().map(|client| client.id.as_str());
-        if let Some(id) = known
-            && let Err(limited) = self.limits.take_of_account(&format!("client {id}"))
-        {
+        if let Err(limited) = self.limits.take_of_failed_client(known, peer) {
             return Err(self.limited(limited, known, peer).await?);
         }
         self.audit.record(&self.event(EventKind::ClientRefused, known, peer)).await?;
@@ -69,7 +63,11 @@ impl Clients {
     async fn proves(&self, proof: &Proof, client: &RegisteredClient) -> Result<bool, Error> {
         match (proof, &client.credential) {
             (Proof::Secret { secret, .. }, Credential::Secret(hash)) => {
-                Ok(verify_slices_are_equal(&hash_of(secret), hash).is_ok())
+                let presented = hash_of(secret);
+                let old = client.old_secret.filter(|old| old.valid_until > self.now());
+                let hashes = [Some(*hash), old.map(|old| old.hash)];
+                let equal = |hash: &TokenHash| verify_slices_are_equal(&presented, hash).is_ok();
+                Ok(hashes.iter().flatten().any(equal))
             }
             (Proof::Assertion { assertion, .. }, Credential::Keys(keys)) => {
                 let settings = self.tokens.settings();
@@ -77,15 +75,15 @@ impl Clients {
                 let issuer = &settings.issuer;
                 let checked = assertion::check(assertion, &client.id, keys, issuer, now, skew);
                 match checked {
-                    // Last, and only now: what anybody can make up is not to be remembered.
-                    Ok(jwt) => self.tokens.spend(&jwt.name, jwt.good_until, now, None).await,
+                    // Last: an assertion that is not the client's must not be stored.
+                    Ok(jwt) => self.tokens.spend(&jwt.name, jwt.good_until, None).await,
                     Err(why) => {
                         tracing::debug!(client_id = client.id, %why, "refused a client assertion");
                         Ok(false)
                     }
                 }
             }
-            // A client has one way to prove itself.
+            // A client has one kind of credential.
             (Proof::Secret { .. }, Credential::Keys(_))
             | (Proof::Assertion { .. }, Credential::Secret(_)) => Ok(false),
         }
@@ -97,7 +95,7 @@ impl Clients {
         client_id: Option<&str>,
         peer: &Peer,
     ) -> Result<Error, Error> {
-        // Once: the log must not grow with whatever somebody sends who is not let in.
+        // Once: the log must not grow with each request of a rejected client.
         if limited.first {
             let event = self.event(EventKind::ClientLimited, client_id, peer);
             self.audit.record(&event).await?;
@@ -105,7 +103,7 @@ impl Clients {
         Ok(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }
 
-    /// An event that a client, if it is known, has caused.
+    /// Creates an event that a client has caused, which may be unknown.
     pub(crate) fn event(&self, kind: EventKind, client_id: Option<&str>, peer: &Peer) -> NewEvent {
         let event = self.audit.event(kind, peer);
         match client_id {

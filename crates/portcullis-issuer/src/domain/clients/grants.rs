@@ -4,7 +4,6 @@ use super::Clients;
 use super::store::RegisteredClient;
 use crate::domain::audit::EventKind;
 use crate::domain::peer::Peer;
-use crate::domain::tokens::client_owner;
 use crate::error::Error;
 
 /// What became of a request for a token.
@@ -40,12 +39,12 @@ impl Clients {
         };
         let keys = self.keys.current().await?;
         let (scope, now) = (scopes.join(" "), self.now());
-        let place = self.tokens.take_place(&client_owner(&client.id), now).await?;
+        let place = self.tokens.take_place(&client.place_owner, now).await?;
         let named = (client.id.as_str(), place);
         let issued = self.tokens.issue_to_client(&keys, named, scope.clone(), audiences, now);
         let access_token = issued.await?;
         let event = self.event(EventKind::ClientToken, Some(&client.id), peer);
-        self.audit.record(&event).await?;
+        self.audit.record_client_token(&event).await?;
         Ok(ClientGrant::Token { access_token, scope })
     }
 }

@@ -1,7 +1,8 @@
-//! Machine clients as they are kept.
+//! Machine clients as they are stored.
 
 use std::fmt;
 
+use super::rights::ClientRight;
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
@@ -18,10 +19,19 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>>;
     /// All machine clients, by id.
     fn clients(&self) -> Answer<'_, Vec<RegisteredClient>>;
-    /// Replaces what the client of `event` proves itself with; `false` if there is no such client.
+    /// Replaces the scopes, audiences, resource servers and rights; `false` if there is no such
+    /// incarnation of the client.
+    fn update_client<'a>(
+        &'a self,
+        client: &'a RegisteredClient,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool>;
+    /// Replaces the credential of the client of `event`; `false` if there is no such client. A
+    /// secret that it had before stays valid until `old_until`.
     fn set_credential<'a>(
         &'a self,
         credential: &'a Credential,
+        old_until: Option<i64>,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
     /// Disables the client of `event` from that time on, or enables it; `false` if there is no
@@ -37,11 +47,19 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
 pub struct RegisteredClient {
     /// Its `client_id`, which is also the `sub` of its tokens.
     pub id: String,
+    /// The owner of its place in a status list. It belongs to one incarnation of the client: one
+    /// with the same id that is added later has another.
+    pub(crate) place_owner: String,
     pub(crate) credential: Credential,
-    /// What its tokens may be used for.
+    pub(crate) old_secret: Option<OldSecret>,
+    /// The scopes of its tokens.
     pub scopes: Vec<String>,
-    /// The APIs that it may ask tokens for; none means those of `IDENTSPHERE_AUDIENCES`.
+    /// The APIs that it may request tokens for; none means those of `IDENTSPHERE_AUDIENCES`.
     pub audiences: Vec<String>,
+    /// The identifiers of the APIs that it is, whose tokens it may introspect.
+    pub resource_servers: Vec<String>,
+    /// Its rights beyond tokens in its own name.
+    pub rights: Vec<ClientRight>,
     /// When it was added, in seconds since 1970.
     pub created_at: i64,
     /// When it was disabled, in seconds since 1970, if it is.
@@ -60,7 +78,32 @@ impl RegisteredClient {
     }
 }
 
-/// What a machine client proves itself with. It has one: the weaker of two would be its strength.
+impl RegisteredClient {
+    pub(crate) fn has(&self, right: ClientRight) -> bool {
+        self.rights.contains(&right)
+    }
+
+    /// When the secret before the current one expires, in seconds since 1970, if there is one.
+    #[must_use]
+    pub fn old_secret_until(&self) -> Option<i64> {
+        self.old_secret.map(|old| old.valid_until)
+    }
+}
+
+/// A replaced secret that is still valid.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OldSecret {
+    pub(crate) hash: TokenHash,
+    pub(crate) valid_until: i64,
+}
+
+impl fmt::Debug for OldSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OldSecret(redacted, valid_until: {})", self.valid_until)
+    }
+}
+
+/// The credential of a machine client. It has one kind: an attacker would use the weaker of two.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Credential {
     /// The hash of its secret.
@@ -69,7 +112,7 @@ pub(crate) enum Credential {
     Keys(String),
 }
 
-/// A hash of 256 random bits tells nothing, and has no business in a log all the same.
+/// A hash of 256 random bits reveals nothing, and is of no use in a log.
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -47,6 +47,15 @@ impl KeyEncryptionKey {
         Ok(Self(key))
     }
 
+    /// Reads a key file, or makes one with a random key, readable by its owner only.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyFile`] if the file cannot be read or made, or is not a key.
+    pub fn read_or_create(path: &Path) -> Result<Self, Error> {
+        Self::from_file(path, true)
+    }
+
     /// Reads the key file; makes it, readable by its owner only, when it is absent and
     /// `may_create`.
     pub(crate) fn from_file(path: &Path, may_create: bool) -> Result<Self, Error> {
@@ -116,6 +125,22 @@ impl KeyEncryptionKey {
         };
         buffer.truncate(length);
         Some(buffer)
+    }
+
+    /// Encrypts another key.
+    pub(crate) fn seal_key(&self, name: &str, key: &Self) -> Result<Vec<u8>, Error> {
+        self.seal(name, key.0.as_slice())
+    }
+
+    /// Decrypts what [`seal_key`](Self::seal_key) made.
+    pub(crate) fn open_key(&self, name: &str, sealed: &[u8]) -> Option<Self> {
+        let opened = self.open(name, sealed)?;
+        let mut key = Zeroizing::new([0; KEY_LEN]);
+        if opened.len() != KEY_LEN {
+            return None;
+        }
+        key.copy_from_slice(&opened);
+        Some(Self(key))
     }
 
     /// Another key, for another purpose, which tells nothing about this one (HKDF, RFC 5869).

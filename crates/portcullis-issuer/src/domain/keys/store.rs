@@ -10,6 +10,8 @@ pub(crate) trait KeyStore: Member + fmt::Debug {
     /// Counts the changes of the key table; two equal answers mean that nothing changed between.
     /// The answer may be a second old where other processes tell of their changes.
     fn key_version(&self) -> Answer<'_, i64>;
+    /// Returns the version if the database has pushed it recently, without a query.
+    fn told_key_version(&self) -> Option<i64>;
     /// All keys, the newest first.
     fn keys(&self) -> Answer<'_, KeyTable>;
     /// Makes `key` the active one if there is none; otherwise changes nothing.

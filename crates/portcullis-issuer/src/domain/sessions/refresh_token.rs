@@ -1,4 +1,14 @@
-//! Refresh tokens: 256 bits that tell nothing, each the successor of the one before.
+//! Refresh tokens: session, generation and random bits under a MAC.
+//!
+//! ```text
+//! format (1) | key number (2) | session id (16) | generation (4) | random (32) | HMAC-SHA-256 (32)
+//! ```
+//!
+//! as 116 characters of base64url. The MAC separates a token of ours from an invented one without
+//! the store, and the generation separates a spent one from the current one without a row for each.
+
+mod former;
+mod successor;
 
 use std::fmt;
 
@@ -7,29 +17,144 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+pub(crate) use self::successor::{open, seal};
+use crate::domain::hash::{TokenHash, hash_of};
 use crate::domain::keys::KeyEncryptionKey;
 use crate::error::Error;
+use crate::random;
 
-/// The name that the family had when the first of these keys was derived. Another label derives
-/// another key: a client that asks again for a lost answer would get a token that is not its own.
-const LABEL: &str = "tollgate-issuer: the successor of a refresh token";
+const LABEL: &str = "portcullis-issuer: the MAC of refresh tokens";
 
-/// Makes successors.
-pub(crate) struct RefreshTokens(hmac::Key);
+/// The first byte of a token, so that another format can follow this one.
+const FORMAT: u8 = 2;
+
+/// The length before encoding, a multiple of 3: each token has one encoding.
+const LENGTH: usize = 87;
+
+/// A MAC key and the number that tokens name it by.
+pub(crate) struct MacKey {
+    pub(crate) number: u16,
+    pub(crate) key: KeyEncryptionKey,
+}
+
+impl MacKey {
+    /// Returns the MAC key that belongs to a key-encryption key.
+    pub(crate) fn of(key: &KeyEncryptionKey, number: u16) -> Result<Self, Error> {
+        Ok(Self { number, key: key.derive(LABEL)? })
+    }
+}
+
+/// Makes and reads refresh tokens.
+pub(crate) struct RefreshTokens {
+    number: u16,
+    current: hmac::Key,
+    /// Those of earlier key-encryption keys, with their numbers.
+    earlier: Vec<(u16, hmac::Key)>,
+    former: former::Successors,
+}
+
+/// What a token says, if this issuer made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Presented {
+    Numbered {
+        session_id: String,
+        /// Counts the session's refresh tokens from 1.
+        generation: i64,
+    },
+    /// It may be a token of the format before this one, which only the store can tell.
+    Former,
+}
 
 impl RefreshTokens {
-    pub(crate) fn new(key: &KeyEncryptionKey) -> Result<Self, Error> {
-        let key = key.derive(LABEL)?;
-        Ok(Self(key.as_hmac_key()))
+    /// Makes tokens with the first of the keys, and accepts those of `earlier`. `former` is the
+    /// key-encryption key that tokens of the former format were derived under.
+    pub(crate) fn new(
+        current: &MacKey,
+        earlier: &[MacKey],
+        former: &KeyEncryptionKey,
+    ) -> Result<Self, Error> {
+        let earlier = earlier.iter().map(|key| (key.number, key.key.as_hmac_key()));
+        Ok(Self {
+            number: current.number,
+            current: current.key.as_hmac_key(),
+            earlier: earlier.collect(),
+            former: former::Successors::new(former)?,
+        })
     }
 
-    /// What this token is exchanged for: always the same, so that a client that never got the
-    /// answer can be given it again, though only its hash is kept. Nobody without the key can tell
-    /// it from the token.
-    pub(crate) fn successor_of(&self, token: &str) -> Zeroizing<String> {
-        let tag = hmac::sign(&self.0, token.as_bytes());
-        Zeroizing::new(URL_SAFE_NO_PAD.encode(tag))
+    /// Makes a token of this generation, which is 1 for the first.
+    pub(crate) fn make(
+        &self,
+        session_id: &str,
+        generation: i64,
+    ) -> Result<Zeroizing<String>, Error> {
+        const FAILED: Error = Error::Crypto("making a refresh token");
+        // Room for all of it from the start: growing would leave a copy behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));
+        bytes.push(FORMAT);
+        bytes.extend_from_slice(&self.number.to_be_bytes());
+        bytes.extend_from_slice(&id_to_bytes(session_id).ok_or(FAILED)?);
+        bytes.extend_from_slice(&u32::try_from(generation).map_err(|_| FAILED)?.to_be_bytes());
+        let mut random = Zeroizing::new([0; 32]);
+        random::fill(random.as_mut_slice())?;
+        bytes.extend_from_slice(random.as_slice());
+        let mac = hmac::sign(&self.current, &bytes);
+        bytes.extend_from_slice(mac.as_ref());
+        Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
     }
+
+    /// Reads a token; `None` if this issuer cannot have made it.
+    pub(crate) fn read(&self, token: &str) -> Option<Presented> {
+        if former::looks_like_one(token) {
+            return Some(Presented::Former);
+        }
+        let mut bytes = Zeroizing::new([0; LENGTH]);
+        let length = URL_SAFE_NO_PAD.decode_slice(token, bytes.as_mut_slice()).ok()?;
+        if length != LENGTH {
+            return None;
+        }
+        let (signed, mac) = bytes.split_last_chunk::<32>()?;
+        let (&[FORMAT], rest) = signed.split_first_chunk()? else { return None };
+        let (&number, rest) = rest.split_first_chunk()?;
+        let (session_id, rest) = rest.split_first_chunk::<16>()?;
+        let (&generation, _random) = rest.split_first_chunk()?;
+        // `verify` compares in constant time.
+        hmac::verify(self.key(u16::from_be_bytes(number))?, signed, mac).ok()?;
+        Some(Presented::Numbered {
+            session_id: random::hex(session_id),
+            generation: i64::from(u32::from_be_bytes(generation)),
+        })
+    }
+
+    fn key(&self, number: u16) -> Option<&hmac::Key> {
+        if number == self.number {
+            return Some(&self.current);
+        }
+        self.earlier.iter().find(|(earlier, _)| *earlier == number).map(|(_, key)| key)
+    }
+
+    /// Returns what a token of the former format was exchanged for.
+    pub(crate) fn former_successor_of(&self, token: &str) -> Zeroizing<String> {
+        self.former.of(token)
+    }
+
+    /// Returns the hash of what a token of the former format was exchanged for.
+    pub(crate) fn hash_of_former_successor(&self, token: &str) -> TokenHash {
+        hash_of(&self.former.of(token))
+    }
+}
+
+/// The reverse of [`random::hex`].
+fn id_to_bytes(id: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    if id.len() != 32 {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(id.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).ok()?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 impl fmt::Debug for RefreshTokens {
@@ -42,17 +167,63 @@ impl fmt::Debug for RefreshTokens {
 mod tests {
     use super::*;
 
+    const ID: &str = "00112233445566778899aabbccddeeff";
+
+    fn key(byte: u8) -> KeyEncryptionKey {
+        let text = base64::engine::general_purpose::STANDARD.encode([byte; 32]);
+        KeyEncryptionKey::from_base64(&text).unwrap()
+    }
+
+    fn tokens(byte: u8, number: u16, earlier: &[(u8, u16)]) -> RefreshTokens {
+        let mac = |&(byte, number): &(u8, u16)| MacKey::of(&key(byte), number).unwrap();
+        let earlier: Vec<_> = earlier.iter().map(mac).collect();
+        RefreshTokens::new(&mac(&(byte, number)), &earlier, &key(byte)).unwrap()
+    }
+
+    fn numbered(generation: i64) -> Option<Presented> {
+        Some(Presented::Numbered { session_id: ID.to_owned(), generation })
+    }
+
     #[test]
-    fn a_successor_is_known_by_token_and_key_together() {
-        let key = |byte: u8| {
-            let text = base64::engine::general_purpose::STANDARD.encode([byte; 32]);
-            RefreshTokens::new(&KeyEncryptionKey::from_base64(&text).unwrap()).unwrap()
-        };
-        let successor = key(1).successor_of("token");
-        assert_eq!(successor.len(), 43);
-        assert_eq!(successor, key(1).successor_of("token"));
-        assert_ne!(successor, key(2).successor_of("token"));
-        assert_ne!(successor, key(1).successor_of("other"));
-        assert_eq!(format!("{:?}", key(1)), "RefreshTokens(redacted)");
+    fn token_names_its_session_and_generation() {
+        let tokens = tokens(1, 1, &[]);
+        let token = tokens.make(ID, 7).unwrap();
+        assert_eq!(token.len(), 116);
+        assert_eq!(tokens.read(&token), numbered(7));
+        assert_ne!(token, tokens.make(ID, 7).unwrap(), "random bits");
+        assert_eq!(format!("{tokens:?}"), "RefreshTokens(redacted)");
+    }
+
+    #[test]
+    fn changed_or_foreign_token_is_unknown() {
+        let ours = tokens(1, 1, &[]);
+        let token = ours.make(ID, 7).unwrap();
+        for at in 0..token.len() {
+            let mut changed = token.as_bytes().to_vec();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(ours.read(std::str::from_utf8(&changed).unwrap()), None, "at {at}");
+            assert_eq!(ours.read(&token[..at]).filter(|it| *it != Presented::Former), None);
+        }
+        assert_eq!(tokens(2, 1, &[]).read(&token), None, "another key");
+        assert_eq!(tokens(1, 2, &[]).read(&token), None, "another number");
+        assert_eq!(ours.read(""), None);
+        assert_eq!(ours.read("made up"), None);
+        assert_eq!(ours.read(&format!("{}=", &*token)), None, "padding");
+    }
+
+    #[test]
+    fn token_of_an_earlier_key_is_read_while_that_key_is_kept() {
+        let token = tokens(1, 1, &[]).make(ID, 3).unwrap();
+        assert_eq!(tokens(2, 2, &[(1, 1)]).read(&token), numbered(3));
+        assert_eq!(tokens(2, 2, &[]).read(&token), None);
+        let next = tokens(2, 2, &[(1, 1)]).make(ID, 4).unwrap();
+        assert_eq!(tokens(2, 2, &[]).read(&next), numbered(4), "made with the current key");
+    }
+
+    #[test]
+    fn generation_that_does_not_fit_makes_no_token() {
+        let tokens = tokens(1, 1, &[]);
+        assert!(tokens.make(ID, i64::from(u32::MAX) + 1).is_err());
+        assert!(tokens.make("no id", 1).is_err());
     }
 }

@@ -2,30 +2,36 @@
 
 use std::fmt;
 
+use super::rotation::Rotation;
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::hash::TokenHash;
-use crate::domain::tokens::{Place, Until};
+use crate::domain::tokens::Place;
 use crate::domain::users::User;
 
 /// Sessions and refresh tokens.
 pub(crate) trait SessionStore: fmt::Debug + Send + Sync {
     /// Records a session, whose place in a status list was taken before, and its first refresh
-    /// token, and forgets sessions long expired.
+    /// token. `false`, and nothing is recorded, if the user may not log in, or the count of the
+    /// user's credentials is another one.
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
+        credentials: i64,
         token: &'a TokenHash,
         event: &'a NewEvent,
-    ) -> Answer<'a, ()>;
+    ) -> Answer<'a, bool>;
     /// Exchanges one refresh token for its successor, at most once.
-    fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed>;
-    /// Ends the session that a refresh token, current or not, belongs to, and records `event` with
-    /// the session and its user; nothing if there is none, or it has ended.
-    fn end_session_of<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, ()>;
-    /// The live session whose current refresh token this is.
-    fn session_of<'a>(
+    fn rotate_refresh(&self, rotation: Rotation) -> Answer<'_, Refreshed>;
+    /// Returns the session of a refresh token of the former format, spent or not.
+    fn session_of_former<'a>(&'a self, token: &'a TokenHash) -> Answer<'a, Option<String>>;
+    /// Ends a session, and records `event` with it and its user. Does nothing if there is no such
+    /// session, or it has ended.
+    fn log_out<'a>(&'a self, session_id: &'a str, event: &'a NewEvent) -> Answer<'a, ()>;
+    /// Returns the live session and its user if this is its current refresh token.
+    fn session_with<'a>(
         &'a self,
+        session_id: &'a str,
         token: &'a TokenHash,
         now: i64,
     ) -> Answer<'a, Option<(Session, User)>>;
@@ -60,46 +66,52 @@ pub(crate) struct Session {
     pub(crate) place: Option<Place>,
 }
 
-/// One refresh token in exchange for another.
-pub(crate) struct Rotation {
-    pub(crate) presented: TokenHash,
-    pub(crate) successor: TokenHash,
-    pub(crate) now: i64,
-    /// For the token that is about to be issued.
-    pub(crate) until: Until,
-    /// How long the session lives if it is not used again.
-    pub(crate) idle_secs: i64,
-    /// How long it lives however much it is used.
-    pub(crate) max_secs: i64,
-    /// How long the same may be asked again while the successor is unused.
-    pub(crate) grace_secs: i64,
-    /// The client's, for the audit log.
-    pub(crate) address: Option<String>,
-}
-
-/// What became of a [`Rotation`].
+/// The result of a [`Rotation`].
 #[derive(Debug)]
 pub(crate) enum Refreshed {
     /// The successor is now the session's current token.
     Rotated(Session, User),
-    /// The token was exchanged for this very successor a moment ago, which nobody has used.
-    Repeated(Session, User),
-    /// The token had been exchanged before; its session has been ended.
-    Reused {
-        /// The session.
-        session_id: String,
+    /// The token was exchanged a moment ago, and its successor is unused.
+    Repeated {
+        session: Session,
+        user: User,
+        /// The successor, sealed; `None` if the token has the successor of the former format.
+        sealed: Option<Vec<u8>>,
+        /// Whether that is in the audit log.
+        late: bool,
     },
-    /// No such token, or its session is over.
+    /// The token had been exchanged before; its session has been ended.
+    Reused,
+    /// The token is ours and not the store's; its session has been ended.
+    Diverged,
+    /// The session has spent its budget.
+    Limited { retry_after_secs: u64 },
+    /// The keys have changed since the caller read them; nothing was done.
+    KeysChanged,
+    /// There is no such token, or its session has ended.
     Refused,
 }
 
 impl Refreshed {
-    /// As the metrics have it.
+    /// Returns the event that was recorded.
+    pub(crate) fn event(&self) -> Option<EventKind> {
+        match self {
+            Self::Repeated { late: true, .. } => Some(EventKind::RefreshRepeated),
+            Self::Reused => Some(EventKind::RefreshReused),
+            Self::Diverged => Some(EventKind::RefreshDiverged),
+            _ => None,
+        }
+    }
+
+    /// Returns the label of the metrics.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Rotated(..) => "rotated",
-            Self::Repeated(..) => "repeated",
-            Self::Reused { .. } => "reused",
+            Self::Repeated { .. } => "repeated",
+            Self::Reused => "reused",
+            Self::Diverged => "diverged",
+            Self::Limited { .. } => "limited",
+            Self::KeysChanged => "keys_changed",
             Self::Refused => "refused",
         }
     }

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::settings::TokenSettings;
+use super::settings::{Audience, TokenSettings};
 use super::store::Place;
 use super::{Tokens, jwt};
+use crate::clock::secs;
 use crate::domain::keys::Snapshot;
 use crate::error::Error;
 use crate::metrics;
@@ -18,6 +19,9 @@ pub(crate) const FIRST_PARTY: &str = "identsphere-first-party";
 const PASSWORD_ONLY: (&str, &[&str]) = ("aal1", &["pwd"]);
 pub(crate) const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
 
+/// Long enough for one request of a user.
+const ACTOR_EXPIRY_SECS: i64 = 60;
+
 /// RFC 9068 section 2.2.
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -28,6 +32,9 @@ struct Claims<'a> {
     iat: i64,
     jti: String,
     client_id: &'a str,
+    /// The client that acts for the user (RFC 8693 section 4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<Actor<'a>>,
     /// Left out when empty: a scope has at least one token (RFC 6749 section 3.3).
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
@@ -45,6 +52,11 @@ struct Claims<'a> {
     amr: Option<&'static [&'static str]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
+}
+
+#[derive(Serialize)]
+struct Actor<'a> {
+    sub: &'a str,
 }
 
 /// Where a status list says whether it was revoked (draft-ietf-oauth-status-list section 6.2).
@@ -84,6 +96,7 @@ impl Tokens {
         &self,
         keys: &Snapshot,
         subject: &Subject<'_>,
+        audience: &Audience,
         now: i64,
     ) -> Result<String, Error> {
         let settings = self.settings();
@@ -92,13 +105,18 @@ impl Tokens {
         let claims = Claims {
             iss: &settings.issuer,
             sub: subject.user_id,
-            aud: audiences(settings),
+            aud: if self.is_limited(subject) {
+                vec![&settings.issuer]
+            } else {
+                audience.names().collect()
+            },
             exp: settings.expiry(now),
             iat: now,
             jti: crate::random::hex_id()?,
             client_id: FIRST_PARTY,
-            scope: subject.scopes.join(" "),
-            roles: Some(subject.roles),
+            act: None,
+            scope: self.scope_of(subject),
+            roles: Some(self.roles_of(subject)),
             sid: Some(subject.session_id),
             auth_time: Some(subject.stepped_up_at.unwrap_or(subject.logged_in_at)),
             acr: Some(acr),
@@ -106,6 +124,62 @@ impl Tokens {
             status: subject.place.map(|place| Status::at(settings, place)),
         };
         sign_access_token(keys, &claims).await
+    }
+
+    /// Returns the scopes of a token of a session, separated by spaces.
+    pub(crate) fn scope_of(&self, subject: &Subject<'_>) -> String {
+        if self.is_limited(subject) { String::new() } else { subject.scopes.join(" ") }
+    }
+
+    fn roles_of<'a>(&self, subject: &Subject<'a>) -> &'a [String] {
+        if self.is_limited(subject) { &[] } else { subject.roles }
+    }
+
+    /// Returns whether the issuer accepts a token that is issued for this audience.
+    pub(crate) fn is_for_issuer(&self, subject: &Subject<'_>, audience: &Audience) -> bool {
+        self.is_limited(subject) || audience.has(&self.settings().issuer)
+    }
+
+    /// Whether the session must show a second factor first: its tokens are for the issuer alone.
+    fn is_limited(&self, subject: &Subject<'_>) -> bool {
+        self.settings().second_factor_required && subject.stepped_up_at.is_none()
+    }
+
+    /// Issues an access token for the issuer to a machine client that acts for the user of
+    /// `subject` (RFC 8693).
+    pub(crate) async fn issue_to_actor(
+        &self,
+        keys: &Snapshot,
+        subject: &Subject<'_>,
+        client_id: &str,
+        now: i64,
+    ) -> Result<String, Error> {
+        let settings = self.settings();
+        let stepped_up = subject.stepped_up_at.is_some();
+        let (acr, amr) = if stepped_up { TWO_FACTORS } else { PASSWORD_ONLY };
+        let claims = Claims {
+            iss: &settings.issuer,
+            sub: subject.user_id,
+            aud: vec![&settings.issuer],
+            exp: now.saturating_add(self.actor_expiry_secs()),
+            iat: now,
+            jti: crate::random::hex_id()?,
+            client_id,
+            act: Some(Actor { sub: client_id }),
+            scope: self.scope_of(subject),
+            roles: Some(self.roles_of(subject)),
+            sid: Some(subject.session_id),
+            auth_time: Some(subject.stepped_up_at.unwrap_or(subject.logged_in_at)),
+            acr: Some(acr),
+            amr: Some(amr),
+            status: subject.place.map(|place| Status::at(settings, place)),
+        };
+        sign_access_token(keys, &claims).await
+    }
+
+    /// The lifetime of such a token, in seconds.
+    pub(crate) fn actor_expiry_secs(&self) -> i64 {
+        secs(self.settings().access_expiry).min(ACTOR_EXPIRY_SECS)
     }
 
     /// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC
@@ -128,6 +202,7 @@ impl Tokens {
             iat: now,
             jti: crate::random::hex_id()?,
             client_id,
+            act: None,
             scope,
             roles: None,
             sid: None,
@@ -144,15 +219,4 @@ async fn sign_access_token(keys: &Snapshot, claims: &Claims<'_>) -> Result<Strin
     let token = jwt::sign(keys, "at+jwt", claims).await?;
     metrics::token_issued(keys.active.algorithm().as_str());
     Ok(token)
-}
-
-/// The issuer itself, whose own routes take the token too, and then the configured APIs.
-fn audiences(settings: &TokenSettings) -> Vec<&str> {
-    let mut audiences = vec![settings.issuer.as_str()];
-    for audience in &settings.audiences {
-        if !audiences.contains(&audience.as_str()) {
-            audiences.push(audience);
-        }
-    }
-    audiences
 }

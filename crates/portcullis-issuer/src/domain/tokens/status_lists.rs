@@ -1,10 +1,9 @@
-//! Status lists (draft-ietf-oauth-status-list): who was revoked, as one signed list of bits that
+//! Status lists (draft-ietf-oauth-status-list): the revoked tokens, as a signed list of bits that
 //! verifiers keep.
 //!
-//! What a list says is read from the store for each request, by a counter that every revocation
-//! counts up, whichever process it came to. So nothing is ever answered from memory that the store
-//! does not stand behind at that moment: where it fails there is no answer, and no verifier takes
-//! an old list for a new one.
+//! Each request reads a counter from the store, which every revocation in any process increments.
+//! So a list in memory is served only while the store confirms it. If the store fails, the request
+//! fails, and no verifier takes an old list for a new one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,21 +18,19 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use portcullis::clock::Clock;
 use serde::Serialize;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::jwt;
 use super::settings::{LIFETIME_IN_TTLS, TokenSettings};
-use super::store::{PLACES, TokenStore};
+use super::store::{PLACES, Revoked, TokenStore};
+use super::waits::{Verifier, Wait, Waits};
 use crate::clock::{now_secs, secs};
 use crate::domain::keys::{KeyRing, Snapshot};
 use crate::error::Error;
 use crate::etag;
 
-/// How often the counter is read while somebody waits for it.
+/// How often the counter is read while a request waits for it.
 const LOOK: Duration = Duration::from_millis(40);
-
-/// How many may wait at once. Whoever comes later is answered at once, and comes again.
-const MAX_WAITING: usize = 448;
 
 /// A list as it goes over the wire.
 #[derive(Debug)]
@@ -44,12 +41,12 @@ pub(crate) struct Published {
     pub(crate) etag: String,
     /// The counter that it was made at, or last found unchanged at.
     version: i64,
-    revoked: Vec<i64>,
+    revoked: Revoked,
     kid: String,
     issued_at: i64,
 }
 
-/// The lists that were published last, and those who wait for the next ones.
+/// The lists that were published last, and the requests that wait for the next ones.
 pub(crate) struct StatusLists {
     settings: TokenSettings,
     keys: Arc<KeyRing>,
@@ -59,7 +56,9 @@ pub(crate) struct StatusLists {
     /// One at a time is made.
     making: tokio::sync::Mutex<()>,
     version: watch::Sender<i64>,
-    waiting: Semaphore,
+    waits: Waits,
+    /// `true` once the issuer stops: no request waits any more.
+    stopped: watch::Sender<bool>,
 }
 
 impl StatusLists {
@@ -77,13 +76,24 @@ impl StatusLists {
             published: Mutex::default(),
             making: tokio::sync::Mutex::default(),
             version: watch::channel(-1).0,
-            waiting: Semaphore::new(MAX_WAITING),
+            waits: Waits::default(),
+            stopped: watch::channel(false).0,
         }
     }
 
-    /// A place among those who wait, if there is one.
-    pub(crate) fn wait(&self) -> Option<SemaphorePermit<'_>> {
-        self.waiting.try_acquire().ok()
+    /// Returns a place among the requests that wait. `None` if there is none, or the issuer stops:
+    /// then the request is answered at once.
+    pub(crate) fn wait(&self, verifier: Verifier) -> Option<Wait<'_>> {
+        self.waits.begin(verifier).filter(|_| !self.is_stopped())
+    }
+
+    /// Has all requests that wait answered now, and those that come answered at once.
+    pub(crate) fn stop_waiting(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
     }
 
     fn at_hand(&self, list: i64) -> Option<Arc<Published>> {
@@ -129,7 +139,7 @@ impl StatusLists {
         Ok(Some(published))
     }
 
-    /// The one that was published last, unless it is time for another signature.
+    /// The list that was published last, unless it is time for another signature.
     fn fresh(&self, list: i64, keys: &Snapshot) -> Option<Arc<Published>> {
         let epoch = self.status_epoch();
         self.at_hand(list)
@@ -141,7 +151,7 @@ impl StatusLists {
         list: i64,
         keys: &Snapshot,
         version: i64,
-        revoked: Vec<i64>,
+        revoked: Revoked,
     ) -> Result<Published, Error> {
         let (iat, ttl) = (self.status_epoch(), secs(self.settings.status_list_ttl));
         let uri = self.settings.status_list_uri(list);
@@ -162,26 +172,31 @@ impl StatusLists {
         Ok(Published { token, gzipped, etag, version, revoked, kid, issued_at: iat })
     }
 
-    /// When the list is signed anew, whoever asks: several processes say the same.
+    /// The time of the current signature, which is the same in all processes.
     fn status_epoch(&self) -> i64 {
         let ttl = secs(self.settings.status_list_ttl).max(1);
         now_secs(&*self.clock).div_euclid(ttl).saturating_mul(ttl)
     }
 
-    /// Waits until somebody is revoked, in whichever process, or the list needs another signature;
-    /// at most that long.
+    /// Waits until a token is revoked, in any process, the list needs another signature, or the
+    /// issuer stops; at most that long.
     pub(crate) async fn until_changes(self: &Arc<Self>, published: &Published, at_most: Duration) {
         let age = now_secs(&*self.clock).saturating_sub(published.issued_at).max(0);
         let left = secs(self.settings.status_list_ttl).saturating_sub(age).max(0);
         let at_most = at_most.min(Duration::from_secs(u64::try_from(left).unwrap_or_default()));
         let mut version = self.version.subscribe();
-        // The first to wait has the others told.
+        // The first one starts the task that reads the counter.
         self.tell_of_changes();
         let changed = version.wait_for(|version| *version > published.version);
-        let _ = tokio::time::timeout(at_most, changed).await;
+        let mut stopped = self.stopped.subscribe();
+        tokio::select! {
+            _ = changed => {}
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+            () = tokio::time::sleep(at_most) => {}
+        }
     }
 
-    /// Reads the counter for as long as somebody waits.
+    /// Reads the counter while requests wait.
     fn tell_of_changes(self: &Arc<Self>) {
         if self.version.receiver_count() > 1 {
             return;
@@ -192,7 +207,7 @@ impl StatusLists {
                 tokio::time::sleep(LOOK).await;
                 let Some(lists) = lists.upgrade() else { return };
                 let sender = &lists.version;
-                // Whoever waits when it fails is answered when its time is over, by what then is.
+                // If it fails, requests are answered at the end of their time.
                 if let Ok(version) = lists.store.status_version().await {
                     sender.send_if_modified(|told| version > std::mem::replace(told, version));
                 }
@@ -228,9 +243,13 @@ struct Bits {
 }
 
 /// A bit for each place, the first of them the least significant of the first byte (section 4.1).
-fn packed(revoked: &[i64]) -> Result<String, Error> {
-    let mut bytes = vec![0_u8; PLACES as usize / 8];
-    for place in revoked.iter().filter_map(|place| usize::try_from(*place).ok()) {
+fn packed(revoked: &Revoked) -> Result<String, Error> {
+    let (blank, places) = match revoked {
+        Revoked::All => (u8::MAX, &[][..]),
+        Revoked::Places(places) => (0, &places[..]),
+    };
+    let mut bytes = vec![blank; PLACES as usize / 8];
+    for place in places.iter().filter_map(|place| usize::try_from(*place).ok()) {
         if let Some(byte) = bytes.get_mut(place / 8) {
             *byte |= 1 << (place % 8);
         }

@@ -1,5 +1,4 @@
-//! Passwords: argon2id (RFC 9106), off the async threads, and never more at once than the
-//! machine can bear.
+//! Passwords: argon2id (RFC 9106), on blocking threads, of which half the cores are used at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +9,23 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use super::costs::Costs;
 use super::password_cost::PasswordCost;
+use super::password_rules;
 use crate::error::Error;
 use crate::metrics::Waiting;
 
-/// How long a login waits for its turn before it is told to come back.
+/// How long a password waits for its turn before the client is told to come back.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// Whose share of the hashing a password belongs to: a flood of one does not delay the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// Logins, and changes by users and operators.
+    Users,
+    /// Registrations, and passwords that are set by a token.
+    Strangers,
+}
 
 /// Hashes and verifies passwords on blocking threads.
 ///
@@ -25,8 +35,10 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
     slots: Arc<Semaphore>,
-    /// Verified against when there is no such user, so that the answer takes the same time.
-    nobody: Arc<str>,
+    /// A quarter as many as there are for users, and one at least.
+    slots_of_strangers: Arc<Semaphore>,
+    /// What each check costs, so that its duration does not tell which users exist.
+    costs: Costs,
 }
 
 /// What became of a password and a hash.
@@ -39,52 +51,73 @@ pub(crate) enum Verdict {
 }
 
 impl Passwords {
-    pub(crate) async fn new(cost: PasswordCost) -> Result<Self, Error> {
+    /// `stored` are the parameters of the stored hashes, or whole hashes.
+    pub(crate) fn new(cost: PasswordCost, stored: &[String]) -> Result<Self, Error> {
         let failed = |_| Error::Crypto("setting up argon2id");
         let params = Params::new(cost.memory_kib, cost.iterations, 1, None).map_err(failed)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let slots = Arc::new(Semaphore::new((cores / 2).max(1)));
-        let mut passwords = Self { argon2, slots, nobody: Arc::from("") };
-        let unguessable = Zeroizing::new(crate::random::hex_id()?);
-        passwords.nobody = passwords.hash(unguessable).await?.into();
-        Ok(passwords)
+        let slots_of_strangers = Arc::new(Semaphore::new((cores / 8).max(1)));
+        Ok(Self { argon2, slots, slots_of_strangers, costs: Costs::new(cost, stored) })
     }
 
-    /// From now on nothing more is hashed, and nobody waits for it.
+    /// Stops hashing, and ends the requests that wait for it.
     pub(crate) fn close(&self) {
         self.slots.close();
+        self.slots_of_strangers.close();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.slots.is_closed()
     }
 
-    /// The PHC string of a new password.
-    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String, Error> {
+    /// Returns the PHC string of a new password, unless a [rule](password_rules) rejects it.
+    pub(crate) async fn hash_new(
+        &self,
+        share: Share,
+        password: Zeroizing<String>,
+        name: &str,
+        address: Option<&str>,
+    ) -> Result<String, Error> {
         let argon2 = self.argon2.clone();
-        self.in_a_slot(move || hash(&argon2, &password)).await?
+        let (name, address) = (name.to_owned(), address.map(str::to_owned));
+        let work = move || {
+            password_rules::check(&password, &name, address.as_deref())?;
+            hash(&argon2, &password)
+        };
+        self.in_a_slot(share, work).await?
     }
 
-    /// Is it the password of `hash`? Without a hash it is not, but finding out takes as long.
+    /// Checks a password against `hash`. Without a hash it is wrong, after the same time.
     pub(crate) async fn verify(
         &self,
+        share: Share,
         password: Zeroizing<String>,
         hash: Option<String>,
     ) -> Result<Verdict, Error> {
-        let known = hash.is_some();
-        let hash = hash.map_or_else(|| Arc::clone(&self.nobody), Arc::from);
+        let others = self.costs.besides(hash.as_deref());
         let argon2 = self.argon2.clone();
-        let verdict = self.in_a_slot(move || verify(&argon2, &password, &hash)).await??;
-        Ok(if known { verdict } else { Verdict::Wrong })
+        self.in_a_slot(share, move || {
+            for cost in others {
+                cost.pay(&password);
+            }
+            hash.map_or(Ok(Verdict::Wrong), |hash| verify(&argon2, &password, &hash))
+        })
+        .await?
     }
 
     async fn in_a_slot<T: Send + 'static>(
         &self,
+        share: Share,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         let waiting = Waiting::begin();
-        let slot = tokio::time::timeout(MAX_WAIT, Arc::clone(&self.slots).acquire_owned())
+        let slots = match share {
+            Share::Users => &self.slots,
+            Share::Strangers => &self.slots_of_strangers,
+        };
+        let slot = tokio::time::timeout(MAX_WAIT, Arc::clone(slots).acquire_owned())
             .await
             .map_err(|_| Error::Busy)?
             .map_err(|_| Error::Busy)?;
@@ -123,59 +156,104 @@ fn verify(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<Verdict, 
 mod tests {
     use super::*;
 
+    impl Passwords {
+        /// Returns the PHC string of any password, unlike [`hash_new`](Self::hash_new).
+        async fn hash(&self, password: Zeroizing<String>) -> Result<String, Error> {
+            let argon2 = self.argon2.clone();
+            self.in_a_slot(Share::Users, move || hash(&argon2, &password)).await?
+        }
+    }
+
     fn secret(text: &str) -> Zeroizing<String> {
         Zeroizing::new(text.to_owned())
     }
 
     #[tokio::test]
     async fn only_the_right_password_of_a_known_user() {
-        let passwords = Passwords::new(PasswordCost::default()).await.unwrap();
+        let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let hash = passwords.hash(secret("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let verdict =
-            async |text, hash: &str| passwords.verify(secret(text), Some(hash.to_owned())).await;
+        let verdict = async |text, hash: &str| {
+            passwords.verify(Share::Users, secret(text), Some(hash.to_owned())).await
+        };
         assert_eq!(verdict("correct horse", &hash).await.unwrap(), Verdict::Right);
         assert_eq!(verdict("Correct horse", &hash).await.unwrap(), Verdict::Wrong);
         assert_eq!(verdict("x", "no PHC string").await.unwrap(), Verdict::Wrong);
     }
 
     #[tokio::test]
-    async fn an_unknown_user_is_refused_even_with_the_password_of_nobody() {
-        let mut passwords = Passwords::new(PasswordCost::default()).await.unwrap();
-        passwords.nobody = passwords.hash(secret("correct horse")).await.unwrap().into();
-        let verdict = passwords.verify(secret("correct horse"), None).await.unwrap();
-        assert_eq!(verdict, Verdict::Wrong);
+    async fn unknown_user_is_wrong_with_any_password() {
+        let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
+        for password in ["correct horse", ""] {
+            let verdict = passwords.verify(Share::Users, secret(password), None).await.unwrap();
+            assert_eq!(verdict, Verdict::Wrong);
+        }
     }
 
     #[tokio::test]
     async fn a_hash_under_other_parameters_is_replaced_once_the_password_is_known() {
-        let old = Passwords::new(PasswordCost::default()).await.unwrap();
+        let old = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let cost = PasswordCost { memory_kib: 9216, iterations: 4 };
-        let new = Passwords::new(cost).await.unwrap();
+        let new = Passwords::new(cost, &[]).unwrap();
         let hash = old.hash(secret("correct horse")).await.unwrap();
-        let wrong = new.verify(secret("x"), Some(hash.clone())).await.unwrap();
+        let wrong = new.verify(Share::Users, secret("x"), Some(hash.clone())).await.unwrap();
         assert_eq!(wrong, Verdict::Wrong);
-        let verdict = new.verify(secret("correct horse"), Some(hash)).await.unwrap();
+        let verdict = new.verify(Share::Users, secret("correct horse"), Some(hash)).await.unwrap();
         let Verdict::Rehashed(hash) = verdict else { panic!("{verdict:?}") };
         assert!(hash.starts_with("$argon2id$v=19$m=9216,t=4,p=1$"), "{hash}");
-        let again = new.verify(secret("correct horse"), Some(hash)).await.unwrap();
+        let again = new.verify(Share::Users, secret("correct horse"), Some(hash)).await.unwrap();
         assert_eq!(again, Verdict::Right);
     }
 
-    /// The hash for unknown users must cost what a real one costs.
+    /// After the cost was raised, both take as long: the old cost and the new one.
     #[tokio::test]
-    async fn nobody_is_hashed_like_somebody() {
-        let passwords = Passwords::new(PasswordCost::default()).await.unwrap();
-        let real = passwords.hash(secret("correct horse")).await.unwrap();
-        let parameters = |hash: &str| hash.rsplitn(3, '$').nth(2).unwrap().to_owned();
-        assert_eq!(parameters(&passwords.nobody), parameters(&real));
+    async fn unknown_user_costs_what_a_user_with_an_old_hash_costs() {
+        let cheap = PasswordCost { memory_kib: 7168, iterations: 5 };
+        let old = Passwords::new(cheap, &[]).unwrap();
+        let hash = old.hash(secret("correct horse")).await.unwrap();
+        let dear = PasswordCost { memory_kib: 65_536, iterations: 3 };
+        let new = Passwords::new(dear, std::slice::from_ref(&hash)).unwrap();
+        let paid = |hash: Option<&str>| {
+            let others = new.costs.besides(hash);
+            others.len() + usize::from(hash.is_some())
+        };
+        assert_eq!((paid(None), paid(Some(&hash))), (2, 2));
+        let took = async |hash: Option<String>| {
+            let begun = std::time::Instant::now();
+            new.verify(Share::Users, secret("wrong"), hash).await.unwrap();
+            begun.elapsed()
+        };
+        let mut ratios = Vec::new();
+        for _ in 0..5 {
+            let (unknown, known) = (took(None).await, took(Some(hash.clone())).await);
+            ratios.push(known.as_secs_f64() / unknown.as_secs_f64());
+        }
+        ratios.sort_by(f64::total_cmp);
+        // With the dear hash alone for unknown names, and the cheap one for known ones, it was 0.2.
+        assert!((0.6..1.7).contains(&ratios[2]), "{ratios:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_is_told_to_come_back() {
-        let passwords = Passwords::new(PasswordCost::default()).await.unwrap();
+        let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let all = u32::try_from(passwords.slots.available_permits()).unwrap();
         let _taken = passwords.slots.acquire_many(all).await.unwrap();
-        assert!(matches!(passwords.verify(secret("x"), None).await, Err(Error::Busy)));
+        assert!(matches!(
+            passwords.verify(Share::Users, secret("x"), None).await,
+            Err(Error::Busy)
+        ));
+    }
+
+    #[tokio::test]
+    async fn strangers_and_users_do_not_wait_for_each_other() {
+        let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
+        let all = u32::try_from(passwords.slots_of_strangers.available_permits()).unwrap();
+        let _taken = passwords.slots_of_strangers.acquire_many(all).await.unwrap();
+        assert_eq!(
+            passwords.verify(Share::Users, secret("x"), None).await.unwrap(),
+            Verdict::Wrong
+        );
+        let new = passwords.hash_new(Share::Users, secret("correct horse staple"), "alice", None);
+        assert!(new.await.unwrap().starts_with("$argon2id$"));
     }
 }

@@ -1,4 +1,4 @@
-//! What checking a password costs, the issuer and whoever guesses.
+//! What one check of a password costs.
 
 /// What argon2id (RFC 9106) costs for one password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,16 +2,20 @@
 
 use std::fmt;
 
+use super::name::FoldedName;
 use crate::domain::Answer;
+use crate::domain::audit::NewEvent;
 
 /// Users and the hashes of their passwords.
 pub(crate) trait UserStore: fmt::Debug + Send + Sync {
-    /// Adds a user; `false` if the name is taken.
-    fn add_user<'a>(&'a self, user: &'a User, password_hash: &'a str) -> Answer<'a, bool>;
-    /// The user of that name, with the password hash.
-    fn user_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<(User, String)>>;
+    /// Adds a user, and records `event`; `false` if the name is taken.
+    fn add_user<'a>(&'a self, account: &'a Account<'a>, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// The user of that name, with what a login needs.
+    fn user_named<'a>(&'a self, name: &'a FoldedName) -> Answer<'a, Option<StoredUser>>;
     /// All users, by name.
     fn users(&self) -> Answer<'_, Vec<User>>;
+    /// The parameters of all password hashes, each once: the beginnings of their PHC strings.
+    fn password_parameters(&self) -> Answer<'_, Vec<String>>;
     /// Puts another hash of the same password in place of this one, if it is still there.
     fn rehash_password<'a>(
         &'a self,
@@ -20,6 +24,48 @@ pub(crate) trait UserStore: fmt::Debug + Send + Sync {
         new: &'a str,
         now: i64,
     ) -> Answer<'a, ()>;
+}
+
+/// A user that is about to be stored.
+pub(crate) struct Account<'a> {
+    pub(crate) user: &'a User,
+    pub(crate) password_hash: &'a str,
+    pub(crate) address: Option<&'a str>,
+    pub(crate) address_verified_at: Option<i64>,
+    pub(crate) awaits: Option<Awaits>,
+    /// A user of the same name who awaits the same makes room: otherwise anybody could keep a name
+    /// that is not theirs.
+    pub(crate) replaces_awaiting: bool,
+}
+
+/// What must happen before a user's first login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaits {
+    /// The user sets a password.
+    Invitation,
+    /// The user proves the address.
+    Verification,
+}
+
+impl Awaits {
+    /// As the store has it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Invitation => "invitation",
+            Self::Verification => "verification",
+        }
+    }
+}
+
+/// A user with what a login needs.
+pub(crate) struct StoredUser {
+    pub(crate) user: User,
+    pub(crate) password_hash: String,
+    /// Counts the changes after which a login that is under way must not start a session.
+    pub(crate) credentials: i64,
+    /// Neither disabled nor waiting for an invitation or verification.
+    pub(crate) may_log_in: bool,
+    pub(crate) has_second_factor: bool,
 }
 
 /// Someone who can log in.

@@ -14,6 +14,7 @@ use super::form::decode;
 use crate::domain::clients::{Proof, RegisteredClient, claimed_client};
 use crate::domain::peer::Peer;
 use crate::domain::tokens::FIRST_PARTY;
+use crate::error::Error;
 use crate::http::api::Api;
 
 /// RFC 7523 section 2.2.
@@ -25,7 +26,7 @@ pub(in crate::http) struct ClientFields {
     /// Besides a secret, or alone `identsphere-first-party`, the public client of the issuer's logins.
     #[schema(nullable = false)]
     client_id: Option<String>,
-    /// In the place of an `Authorization` header.
+    /// Instead of an `Authorization` header.
     #[schema(nullable = false, value_type = Option<String>)]
     client_secret: Option<Zeroed>,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`
@@ -36,7 +37,7 @@ pub(in crate::http) struct ClientFields {
     client_assertion: Option<String>,
 }
 
-/// A secret, of which no copy is left in memory.
+/// A secret that is erased from memory after use.
 #[derive(Deserialize)]
 #[serde(from = "String")]
 struct Zeroed(Zeroizing<String>);
@@ -47,12 +48,12 @@ impl From<String> for Zeroed {
     }
 }
 
-/// Who calls.
+/// The client of a request.
 pub(super) enum Caller {
-    /// A client that has proved who it is.
-    Registered(RegisteredClient),
-    /// The public client of the issuer's own logins, which has nothing to prove it with: what it
-    /// presents must speak for itself.
+    /// A client that has proved its identity.
+    Registered(Box<RegisteredClient>),
+    /// The public client of the issuer's own logins, which has no credential: the token that it
+    /// presents is its only proof.
     FirstParty,
 }
 
@@ -64,7 +65,7 @@ impl Caller {
         }
     }
 
-    /// Finds out who calls.
+    /// Authenticates the client of a request.
     pub(super) async fn of(
         api: &Api,
         headers: &HeaderMap,
@@ -73,11 +74,23 @@ impl Caller {
     ) -> Result<Self, OAuthError> {
         let Some(proof) = proof(headers, fields)? else { return Ok(Self::FirstParty) };
         let client = api.domain.clients.authenticate(&proof, peer).await?;
-        client.map(Self::Registered).ok_or(OAuthError::InvalidClient)
+        client.map(|client| Self::Registered(Box::new(client))).ok_or(OAuthError::InvalidClient)
     }
 }
 
-/// What is to be checked; `None` for the one client that has nothing.
+/// Returns the id of the machine client that the `Authorization` header proves, if there is one.
+pub(in crate::http) async fn client_of(
+    api: &Api,
+    headers: &HeaderMap,
+    peer: &Peer,
+) -> Result<Option<String>, Error> {
+    let Ok(Some((client_id, secret))) = basic(headers) else { return Ok(None) };
+    let proof = Proof::Secret { client_id, secret };
+    let client = api.domain.clients.authenticate(&proof, peer).await?;
+    Ok(client.map(|client| client.id))
+}
+
+/// Returns the proof to be checked; `None` for the public client, which has none.
 fn proof(headers: &HeaderMap, fields: ClientFields) -> Result<Option<Proof>, OAuthError> {
     let ClientFields { client_id, client_secret, client_assertion_type, client_assertion } = fields;
     let basic = basic(headers)?;

@@ -15,7 +15,7 @@ use crate::http::openapi::operations;
 
 /// What may be wrong with a request for a token, besides what may be wrong with any.
 pub(in crate::http) const OF_TOKENS: &[E] = &[
-    E::UnauthorizedClient,
+    E::UnauthorizedClient(""),
     E::UnsupportedGrantType,
     E::InvalidGrant(""),
     E::InvalidScope,

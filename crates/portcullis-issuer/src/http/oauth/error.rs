@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Error;
+use crate::metrics;
 
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(in crate::http) enum OAuthError {
     TooLarge,
     TooSlow,
     InvalidClient,
-    UnauthorizedClient,
+    UnauthorizedClient(&'static str),
     UnsupportedGrantType,
     InvalidGrant(&'static str),
     InvalidScope,
@@ -48,15 +49,12 @@ impl OAuthError {
                 "invalid_client",
                 "The client is unknown or disabled, or did not prove who it is.",
             ),
-            Self::UnauthorizedClient => (
-                S::BAD_REQUEST,
-                "unauthorized_client",
-                "A client without credentials gets no token in its own name.",
-            ),
+            Self::UnauthorizedClient(why) => (S::BAD_REQUEST, "unauthorized_client", why),
             Self::UnsupportedGrantType => (
                 S::BAD_REQUEST,
                 "unsupported_grant_type",
-                "grant_type must be client_credentials or refresh_token.",
+                "grant_type must be client_credentials, refresh_token or \
+                 urn:ietf:params:oauth:grant-type:token-exchange.",
             ),
             Self::InvalidGrant(why) => (S::BAD_REQUEST, "invalid_grant", why),
             Self::InvalidScope => {
@@ -81,6 +79,7 @@ impl OAuthError {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let (status, error, error_description) = self.parts();
+        metrics::refused(error);
         let body = Json(ErrorBody { error, error_description });
         let mut response = (status, [(CACHE_CONTROL, "no-store")], body).into_response();
         let headers = response.headers_mut();
@@ -124,7 +123,7 @@ mod tests {
             OAuthError::TooLarge,
             OAuthError::TooSlow,
             OAuthError::InvalidClient,
-            OAuthError::UnauthorizedClient,
+            OAuthError::UnauthorizedClient("."),
             OAuthError::UnsupportedGrantType,
             OAuthError::InvalidGrant("."),
             OAuthError::InvalidScope,

@@ -17,8 +17,7 @@ use crate::domain::introspection::Introspected;
 use crate::domain::peer::Peer;
 use crate::http::api::Api;
 
-/// Which token is asked about. What is known of it follows from the token: a `token_type_hint` is
-/// not needed.
+/// The token. Its type follows from the token: a `token_type_hint` is not needed.
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct IntrospectionRequest {
     /// An access token or a refresh token.
@@ -28,7 +27,11 @@ pub(in crate::http) struct IntrospectionRequest {
     client: ClientFields,
 }
 
-/// Says whether a token is worth anything right now, and what it says.
+/// Returns whether a token is active, and its claims.
+///
+/// A client sees access tokens whose `aud` has an identifier that is registered for it as a resource
+/// server, or all with the right `introspect-all`; refresh tokens with the right `continue-sessions`.
+/// Others are inactive.
 #[utoipa::path(
     post,
     path = "/oauth/introspect",
@@ -44,10 +47,10 @@ pub(in crate::http) async fn introspect(
     headers: HeaderMap,
     Form(request): Form<IntrospectionRequest>,
 ) -> Result<Response, OAuthError> {
-    // RFC 7662 section 2.1: otherwise anybody could try tokens out.
+    // RFC 7662 section 2.1: otherwise any client could try tokens out.
     let caller = Caller::of(&api, &headers, request.client, &peer).await?;
-    let Caller::Registered(_) = caller else { return Err(OAuthError::InvalidClient) };
+    let Caller::Registered(client) = caller else { return Err(OAuthError::InvalidClient) };
     let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
-    let introspected = api.domain.introspection.introspect(&token).await?;
+    let introspected = api.domain.introspection.introspect(&token, &client).await?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(introspected)).into_response())
 }

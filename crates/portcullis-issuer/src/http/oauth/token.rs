@@ -7,55 +7,48 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::answer::TokenAnswer;
 use super::caller::{Caller, ClientFields};
 use super::error::OAuthError;
+use super::exchange::{self, ExchangeFields, GRANT};
 use super::form::Form;
-use crate::domain::clients::ClientGrant;
+use crate::domain::clients::{ClientGrant, ClientRight};
 use crate::domain::peer::Peer;
 use crate::http::api::Api;
 
-/// What a client asks for.
+/// A request for a token.
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct TokenRequest {
-    /// `client_credentials` or `refresh_token`.
+    /// `client_credentials`, `refresh_token` or
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`.
     #[schema(required, nullable = false)]
     grant_type: Option<String>,
-    /// Of a client's own scopes those that the token shall have.
+    /// The part of the client's own scopes, or of the exchanged token's, that the token is for.
     #[schema(nullable = false)]
     scope: Option<String>,
-    /// Of its APIs those that the token shall be for (RFC 8707).
+    /// The part of its APIs, or of the session's, that the token is for (RFC 8707). An exchanged
+    /// token is for the issuer.
     #[serde(default)]
     resource: Vec<String>,
     /// The token of a session.
     #[schema(nullable = false)]
     refresh_token: Option<String>,
     #[serde(flatten)]
+    exchange: ExchangeFields,
+    #[serde(flatten)]
     client: ClientFields,
 }
 
-/// What it gets (RFC 6749 section 5.1).
-#[derive(Serialize, ToSchema)]
-pub(in crate::http) struct TokenAnswer<'a> {
-    /// A JWT (RFC 9068).
-    access_token: &'a str,
-    /// Always `Bearer`.
-    token_type: &'static str,
-    /// How many seconds the access token is good for.
-    expires_in: u64,
-    /// A session's, good for one refresh.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    refresh_token: Option<&'a str>,
-    /// Left out when empty: a scope has at least one token (RFC 6749 section 3.3).
-    #[serde(skip_serializing_if = "str::is_empty")]
-    #[schema(required = false)]
-    scope: &'a str,
-}
-
-/// Gives a machine client a token in its own name, or continues a session.
+/// Issues a token to a machine client in its own name, continues a session, or exchanges a user's
+/// token (RFC 8693).
+///
+/// An exchange is for a backend that acts for its user at the issuer. It needs the right
+/// `exchange-tokens`, and a user's token whose `aud` is one of the client's resource servers. The new
+/// token is for the issuer alone, lives 60 s, and names the client in `act`. Operations on passwords,
+/// second factors, the audit log and administration reject it.
 #[utoipa::path(
     post,
     path = "/oauth/token",
@@ -71,7 +64,7 @@ pub(in crate::http) async fn token(
     headers: HeaderMap,
     Form(request): Form<TokenRequest>,
 ) -> Result<Response, OAuthError> {
-    let TokenRequest { grant_type, scope, resource, refresh_token, client } = request;
+    let TokenRequest { grant_type, scope, resource, refresh_token, exchange, client } = request;
     let caller = Caller::of(&api, &headers, client, &peer).await?;
     let grant_type = grant_type.ok_or(OAuthError::InvalidRequest("grant_type is missing."))?;
     match (grant_type.as_str(), caller) {
@@ -88,14 +81,30 @@ pub(in crate::http) async fn token(
                 )),
             }
         }
-        ("client_credentials", Caller::FirstParty) => Err(OAuthError::UnauthorizedClient),
+        ("client_credentials", Caller::FirstParty) => Err(OAuthError::UnauthorizedClient(
+            "A client without credentials gets no token in its own name.",
+        )),
+        // RFC 6749 section 6: a refresh token is bound to the client that it was issued to.
+        ("refresh_token", Caller::Registered(client))
+            if !client.has(ClientRight::ContinueSessions) =>
+        {
+            Err(OAuthError::UnauthorizedClient(
+                "The client has no right to continue sessions (continue-sessions).",
+            ))
+        }
+        (GRANT, Caller::Registered(client)) => {
+            let wanted = (scope.as_deref(), resource.as_slice());
+            exchange::exchange(&api, &client, exchange, wanted, &peer).await
+        }
+        (GRANT, Caller::FirstParty) => {
+            Err(OAuthError::UnauthorizedClient("A client without credentials exchanges no tokens."))
+        }
         ("refresh_token", _) => refresh(&api, refresh_token, &resource, &peer).await,
         _ => Err(OAuthError::UnsupportedGrantType),
     }
 }
 
-/// Continues a session, as `POST /v1/auth/refresh` does: for whoever holds its refresh token, which
-/// a login gave out and which is no client's in particular.
+/// Continues a session, as `POST /v1/auth/refresh` does.
 async fn refresh(
     api: &Api,
     token: Option<String>,
@@ -104,21 +113,26 @@ async fn refresh(
 ) -> Result<Response, OAuthError> {
     let why = "refresh_token is missing.";
     let token = zeroize::Zeroizing::new(token.ok_or(OAuthError::InvalidRequest(why))?);
-    // A token for more APIs than it was asked for could be used at those by the one that gets it.
-    // A scope that is asked for may be ignored (RFC 6749 section 3.3): the answer tells it.
-    if !resource.is_empty() {
-        let why = "The tokens of a session are for all APIs; leave resource out.";
-        return Err(OAuthError::InvalidTarget(why));
-    }
+    // A requested scope may be ignored (RFC 6749 section 3.3): the response names the scopes.
+    let audience = api.audience(resource).map_err(|_| {
+        OAuthError::InvalidTarget("A resource is neither the issuer nor one of its APIs.")
+    })?;
+    let refreshed = api.domain.sessions.refresh(&token, &audience, peer).await?;
     let why = "The refresh token is not valid (any more).";
-    let grant =
-        api.domain.sessions.refresh(&token, peer).await?.ok_or(OAuthError::InvalidGrant(why))?;
+    let grant = refreshed.ok_or(OAuthError::InvalidGrant(why))?;
     Ok(answer(api, &grant.access_token, Some(&grant.refresh_token), &grant.scope))
 }
 
 fn answer(api: &Api, access_token: &str, refresh_token: Option<&str>, scope: &str) -> Response {
     let expires_in = api.config.access_expiry.as_secs();
     let token_type = "Bearer";
-    let answer = TokenAnswer { access_token, token_type, expires_in, refresh_token, scope };
+    let answer = TokenAnswer {
+        access_token,
+        token_type,
+        expires_in,
+        refresh_token,
+        scope,
+        issued_token_type: None,
+    };
     ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }

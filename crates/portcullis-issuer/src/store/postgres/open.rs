@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::PostgresStore;
 use super::problem::{Problem, explain, explain_migration, problem};
+use super::refresh::Batches;
 use super::watch::Watch;
 use crate::config::DatabaseUrl;
 use crate::error::Error;
@@ -51,7 +52,7 @@ impl PostgresStore {
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options);
-        Ok(Self { pool, watch, watcher })
+        Ok(Self { refreshes: Batches::start(&pool), pool, watch, watcher })
     }
 }
 

@@ -15,19 +15,26 @@ impl<D: Database> AuditStore for D {
     fn events(&self, after: i64, limit: i64) -> Answer<'_, Vec<Event>> {
         timed("events", async move { events_after(&mut *self.reader().await?, after, limit).await })
     }
-
-    fn forget_events(&self, before: i64) -> Answer<'_, ()> {
-        timed("forget_events", async move { forget(&mut *self.writer().await?, before).await })
-    }
 }
 
+/// Records and counts an event.
 pub(super) async fn insert(
     connection: &mut impl Dialect,
     event: &NewEvent,
 ) -> Result<(), StoreError> {
+    write(connection, event).await?;
+    metrics::event(event.kind.as_str());
+    Ok(())
+}
+
+/// Records an event of a change, which is counted when that is durable.
+pub(super) async fn write(
+    connection: &mut impl Dialect,
+    event: &NewEvent,
+) -> Result<(), StoreError> {
     query(
-        "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address, user_agent, \
+         actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(event.at)
     .bind(event.kind.as_str())
@@ -36,9 +43,10 @@ pub(super) async fn insert(
     .bind(&event.kid)
     .bind(&event.client_id)
     .bind(&event.address)
+    .bind(&event.user_agent)
+    .bind(&event.actor)
     .execute(connection)
     .await?;
-    metrics::event(event.kind.as_str());
     Ok(())
 }
 
@@ -55,11 +63,6 @@ async fn events_after(
     rows.iter().map(event_from).collect()
 }
 
-async fn forget(connection: &mut impl Dialect, before: i64) -> Result<(), StoreError> {
-    query("DELETE FROM events WHERE at < $1").bind(before).execute(connection).await?;
-    Ok(())
-}
-
 fn event_from(row: &impl Row) -> Result<Event, StoreError> {
     Ok(Event {
         serial: row.column("serial")?,
@@ -70,5 +73,7 @@ fn event_from(row: &impl Row) -> Result<Event, StoreError> {
         kid: row.column("kid")?,
         client_id: row.column("client_id")?,
         address: row.column("address")?,
+        user_agent: row.column("user_agent")?,
+        actor: row.column("actor")?,
     })
 }

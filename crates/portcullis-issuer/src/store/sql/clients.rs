@@ -29,14 +29,28 @@ impl<D: Database> ClientStore for D {
         timed("clients", async { all(&mut *self.reader().await?).await })
     }
 
+    fn update_client<'a>(
+        &'a self,
+        client: &'a RegisteredClient,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("update_client", async move {
+            let mut tx = self.begin().await?;
+            let found = update(&mut *tx, client, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
     fn set_credential<'a>(
         &'a self,
         credential: &'a Credential,
+        old_until: Option<i64>,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
         timed("set_credential", async move {
             let mut tx = self.begin().await?;
-            let found = set_credential(&mut *tx, credential, event).await?;
+            let found = set_credential(&mut *tx, credential, old_until, event).await?;
             tx.commit().await?;
             Ok(found)
         })
@@ -68,8 +82,9 @@ async fn add(
 ) -> Result<bool, StoreError> {
     let (secret_hash, jwks) = columns(&client.credential);
     let added = query(
-        "INSERT INTO clients (id, secret_hash, jwks, scopes, audiences, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO clients (id, secret_hash, jwks, scopes, audiences, created_at, place_owner, \
+         resource_servers, rights) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT DO NOTHING",
     )
     .bind(&client.id)
     .bind(secret_hash)
@@ -77,6 +92,9 @@ async fn add(
     .bind(rows::names_to_json(&client.scopes)?)
     .bind(rows::names_to_json(&client.audiences)?)
     .bind(client.created_at)
+    .bind(&client.place_owner)
+    .bind(rows::names_to_json(&client.resource_servers)?)
+    .bind(rows::rights_to_json(&client.rights)?)
     .execute(connection)
     .await?;
     changed(connection, added, event).await
@@ -99,18 +117,45 @@ async fn all(connection: &mut impl Dialect) -> Result<Vec<RegisteredClient>, Sto
     Ok(clients)
 }
 
+async fn update(
+    connection: &mut impl Dialect,
+    client: &RegisteredClient,
+    event: &NewEvent,
+) -> Result<bool, StoreError> {
+    let updated = query(
+        "UPDATE clients SET scopes = $1, audiences = $2, resource_servers = $3, rights = $4 \
+         WHERE id = $5 AND place_owner = $6",
+    )
+    .bind(rows::names_to_json(&client.scopes)?)
+    .bind(rows::names_to_json(&client.audiences)?)
+    .bind(rows::names_to_json(&client.resource_servers)?)
+    .bind(rows::rights_to_json(&client.rights)?)
+    .bind(&client.id)
+    .bind(&client.place_owner)
+    .execute(connection)
+    .await?;
+    changed(connection, updated, event).await
+}
+
 async fn set_credential(
     connection: &mut impl Dialect,
     credential: &Credential,
+    old_until: Option<i64>,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let (secret_hash, jwks) = columns(credential);
-    let set = query("UPDATE clients SET secret_hash = $1, jwks = $2 WHERE id = $3")
-        .bind(secret_hash)
-        .bind(jwks)
-        .bind(&event.client_id)
-        .execute(connection)
-        .await?;
+    // On the right of an assignment the columns have their old values.
+    let set = query(
+        "UPDATE clients SET secret_hash = $1, jwks = $2, old_secret_until = $3, \
+         old_secret_hash = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL ELSE secret_hash END \
+         WHERE id = $4",
+    )
+    .bind(secret_hash)
+    .bind(jwks)
+    .bind(old_until)
+    .bind(&event.client_id)
+    .execute(connection)
+    .await?;
     changed(connection, set, event).await
 }
 

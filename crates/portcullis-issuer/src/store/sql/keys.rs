@@ -1,15 +1,21 @@
 //! Signing keys.
 
-mod table;
+pub(super) mod table;
 
 use super::timed;
 use crate::domain::keys::{KeyStore, KeyTable, NewKey, Promises};
 use crate::domain::{Answer, Member};
-use crate::store::dialect::Database;
+use crate::store::dialect::{Database, query};
 
 impl<D: Database> Member for D {
     fn leads(&self) -> bool {
         self.is_leader()
+    }
+
+    fn heartbeat(&self) -> Answer<'_, Option<i64>> {
+        timed("heartbeat", async {
+            query("SELECT at FROM heartbeat").scalar_optional(&mut *self.reader().await?).await
+        })
     }
 }
 
@@ -21,6 +27,10 @@ impl<D: Database> KeyStore for D {
                 None => table::version(&mut *self.reader().await?).await,
             }
         })
+    }
+
+    fn told_key_version(&self) -> Option<i64> {
+        self.told_version()
     }
 
     fn keys(&self) -> Answer<'_, KeyTable> {

@@ -1,6 +1,6 @@
 //! Rows to values and back.
 
-use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::clients::{ClientRight, Credential, OldSecret, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::keys::{KeyState, StoredKey};
 use crate::domain::sessions::Session;
@@ -8,11 +8,35 @@ use crate::domain::users::User;
 use crate::error::StoreError;
 use crate::store::dialect::Row;
 
-/// A live session with its user; the user's columns that clash are prefixed.
-pub(super) const SESSION_AND_USER: &str = "SELECT sessions.*, users.name, users.roles, \
-    users.scopes, users.created_at AS user_created_at FROM sessions \
-    JOIN users ON users.id = sessions.user_id \
-    WHERE sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > $2";
+/// The columns of a session with its user; those of the user that clash are renamed.
+macro_rules! session_and_user {
+    () => {
+        "sessions.*, users.name, users.roles, users.scopes, users.created_at AS user_created_at"
+    };
+}
+
+/// A session, its user and its place, for a rotation.
+macro_rules! session_to_rotate {
+    () => {
+        concat!(
+            "SELECT ",
+            crate::store::sql::rows::session_and_user!(),
+            ", status_places.list, status_places.place, status_places.taken_until FROM sessions \
+             JOIN users ON users.id = sessions.user_id \
+             LEFT JOIN status_places ON status_places.owner = sessions.id WHERE sessions.id = $1"
+        )
+    };
+}
+
+pub(in crate::store) use {session_and_user, session_to_rotate};
+
+/// A live session with its user.
+pub(super) const SESSION_AND_USER: &str = concat!(
+    "SELECT ",
+    session_and_user!(),
+    " FROM sessions JOIN users ON users.id = sessions.user_id \
+     WHERE sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > $2"
+);
 
 pub(super) fn key_from(row: &impl Row) -> Result<StoredKey, StoreError> {
     let algorithm: String = row.column("algorithm")?;
@@ -59,7 +83,9 @@ pub(super) fn session_from(row: &impl Row) -> Result<Session, StoreError> {
     })
 }
 
-pub(super) fn session_and_user_from(row: &impl Row) -> Result<(Session, User), StoreError> {
+pub(in crate::store) fn session_and_user_from(
+    row: &impl Row,
+) -> Result<(Session, User), StoreError> {
     let session = session_from(row)?;
     let user = User {
         id: session.user_id.clone(),
@@ -87,9 +113,21 @@ pub(super) fn client_from(row: &impl Row) -> Result<RegisteredClient, StoreError
         (None, Some(keys)) => Credential::Keys(keys),
         _ => return Err(StoreError::new("a client has one credential")),
     };
+    let old_hash: Option<Vec<u8>> = row.column("old_secret_hash")?;
+    let old_secret = match (old_hash, row.column("old_secret_until")?) {
+        (Some(hash), Some(valid_until)) => {
+            let hash = TokenHash::try_from(hash.as_slice()).map_err(StoreError::new)?;
+            Some(OldSecret { hash, valid_until })
+        }
+        _ => None,
+    };
     Ok(RegisteredClient {
         id: row.column("id")?,
+        place_owner: row.column("place_owner")?,
         credential,
+        old_secret,
+        resource_servers: names_from_json(row.column("resource_servers")?)?,
+        rights: rights_from_json(row.column("rights")?)?,
         scopes: names_from_json(row.column("scopes")?)?,
         audiences: names_from_json(row.column("audiences")?)?,
         created_at: row.column("created_at")?,
@@ -97,8 +135,25 @@ pub(super) fn client_from(row: &impl Row) -> Result<RegisteredClient, StoreError
     })
 }
 
+/// Returns a hash that the store has, or `None` for NULL.
+pub(super) fn hash_from(bytes: Option<Vec<u8>>) -> Result<Option<TokenHash>, StoreError> {
+    let hash = |bytes: Vec<u8>| TokenHash::try_from(bytes.as_slice()).map_err(StoreError::new);
+    bytes.map(hash).transpose()
+}
+
 pub(super) fn names_to_json(names: &[String]) -> Result<String, StoreError> {
     serde_json::to_string(names).map_err(StoreError::new)
+}
+
+pub(super) fn rights_to_json(rights: &[ClientRight]) -> Result<String, StoreError> {
+    let names: Vec<_> = rights.iter().map(|right| right.as_str()).collect();
+    serde_json::to_string(&names).map_err(StoreError::new)
+}
+
+/// A right of a newer version is an error: it may be one that takes something away.
+fn rights_from_json(json: String) -> Result<Vec<ClientRight>, StoreError> {
+    let names = names_from_json(json)?;
+    names.iter().map(|name| name.parse().map_err(StoreError::new)).collect()
 }
 
 fn names_from_json(json: String) -> Result<Vec<String>, StoreError> {

@@ -1,21 +1,77 @@
 //! Second factors: one for a user, in the user's row.
 
-use super::{audit, timed};
+use super::{audit, people, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::second_factor::SecondFactorStore;
+use crate::domain::hash::TokenHash;
+use crate::domain::second_factor::{SecondFactorStore, StoredFactor};
 use crate::error::StoreError;
-use crate::store::dialect::{Database, Dialect, query};
+use crate::store::dialect::{Database, Dialect, Row as _, query};
 
 impl<D: Database> SecondFactorStore for D {
-    fn enrol_second_factor<'a>(&'a self, user_id: &'a str, sealed: &'a [u8]) -> Answer<'a, bool> {
+    fn enrol_second_factor<'a>(
+        &'a self,
+        user_id: &'a str,
+        sealed: &'a [u8],
+        codes: &'a [TokenHash],
+    ) -> Answer<'a, bool> {
         timed("enrol_second_factor", async move {
-            enrol(&mut *self.writer().await?, user_id, sealed).await
+            let mut tx = self.begin().await?;
+            let enrolled = enrol(&mut *tx, user_id, sealed).await?;
+            if enrolled {
+                replace_codes(&mut *tx, user_id, codes).await?;
+            }
+            tx.commit().await?;
+            Ok(enrolled)
         })
     }
 
-    fn second_factor<'a>(&'a self, user_id: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        timed("second_factor", async move { sealed(&mut *self.reader().await?, user_id).await })
+    fn second_factor<'a>(&'a self, user_id: &'a str) -> Answer<'a, Option<StoredFactor>> {
+        timed("second_factor", async move { factor(&mut *self.reader().await?, user_id).await })
+    }
+
+    fn begin_code<'a>(&'a self, user_id: &'a str, most: i64) -> Answer<'a, Option<i64>> {
+        timed("begin_code", async move {
+            query(
+                "UPDATE users SET totp_failures = totp_failures + 1 \
+                 WHERE id = $1 AND totp_failures < $2 RETURNING totp_failures",
+            )
+            .bind(user_id)
+            .bind(most)
+            .scalar_optional(&mut *self.writer().await?)
+            .await
+        })
+    }
+
+    fn use_recovery_code<'a>(
+        &'a self,
+        code: &'a TokenHash,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("use_recovery_code", async move {
+            let mut tx = self.begin().await?;
+            let used = use_code(&mut *tx, code, event).await?;
+            tx.commit().await?;
+            Ok(used)
+        })
+    }
+
+    fn replace_recovery_codes<'a>(
+        &'a self,
+        codes: &'a [TokenHash],
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("replace_recovery_codes", async move {
+            let Some(user_id) = event.user_id.as_deref() else { return Ok(false) };
+            let mut tx = self.begin().await?;
+            let counts = factor(&mut *tx, user_id).await?.is_some_and(|factor| factor.confirmed);
+            if counts {
+                replace_codes(&mut *tx, user_id, codes).await?;
+                audit::insert(&mut *tx, event).await?;
+            }
+            tx.commit().await?;
+            Ok(counts)
+        })
     }
 
     fn step_up<'a>(&'a self, sealed: &'a [u8], step: i64, event: &'a NewEvent) -> Answer<'a, bool> {
@@ -53,16 +109,68 @@ async fn enrol(
     Ok(enrolled == 1)
 }
 
-async fn sealed(
+async fn factor<C: Dialect>(
+    connection: &mut C,
+    user_id: &str,
+) -> Result<Option<StoredFactor>, StoreError> {
+    let row = query("SELECT sealed_totp_secret, totp_confirmed_at FROM users WHERE id = $1")
+        .bind(user_id)
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let sealed: Option<Vec<u8>> = row.column("sealed_totp_secret")?;
+    let confirmed_at: Option<i64> = row.column("totp_confirmed_at")?;
+    Ok(sealed.map(|sealed| StoredFactor { sealed, confirmed: confirmed_at.is_some() }))
+}
+
+async fn replace_codes(
     connection: &mut impl Dialect,
     user_id: &str,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let sealed: Option<Option<Vec<u8>>> =
-        query("SELECT sealed_totp_secret FROM users WHERE id = $1")
+    codes: &[TokenHash],
+) -> Result<(), StoreError> {
+    query("DELETE FROM recovery_codes WHERE user_id = $1")
+        .bind(user_id)
+        .execute(connection)
+        .await?;
+    for code in codes {
+        query("INSERT INTO recovery_codes (user_id, hash) VALUES ($1, $2)")
             .bind(user_id)
-            .scalar_optional(connection)
+            .bind(code.as_slice())
+            .execute(connection)
             .await?;
-    Ok(sealed.flatten())
+    }
+    Ok(())
+}
+
+async fn use_code(
+    connection: &mut impl Dialect,
+    code: &TokenHash,
+    event: &NewEvent,
+) -> Result<bool, StoreError> {
+    let used = query("DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2")
+        .bind(&event.user_id)
+        .bind(code.as_slice())
+        .execute(connection)
+        .await?;
+    if used == 0 {
+        return Ok(false);
+    }
+    query("UPDATE users SET totp_failures = 0 WHERE id = $1")
+        .bind(&event.user_id)
+        .execute(connection)
+        .await?;
+    raise(connection, event).await?;
+    Ok(true)
+}
+
+/// Raises the session of `event`, if it has begun, and records it.
+async fn raise(connection: &mut impl Dialect, event: &NewEvent) -> Result<(), StoreError> {
+    query("UPDATE sessions SET stepped_up_at = $1 WHERE id = $2")
+        .bind(event.at)
+        .bind(&event.session_id)
+        .execute(connection)
+        .await?;
+    audit::insert(connection, event).await
 }
 
 async fn step_up(
@@ -72,7 +180,8 @@ async fn step_up(
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let first_time = query(
-        "UPDATE users SET totp_last_step = $1 WHERE id = $2 AND sealed_totp_secret = $3 \
+        "UPDATE users SET totp_last_step = $1, totp_failures = 0 \
+         WHERE id = $2 AND sealed_totp_secret = $3 \
          AND (totp_last_step IS NULL OR totp_last_step < $1)",
     )
     .bind(step)
@@ -94,24 +203,13 @@ async fn step_up(
         let enrolled = NewEvent { kind: EventKind::TotpEnrolled, ..event.clone() };
         audit::insert(connection, &enrolled).await?;
     }
-    query("UPDATE sessions SET stepped_up_at = $1 WHERE id = $2")
-        .bind(event.at)
-        .bind(&event.session_id)
-        .execute(connection)
-        .await?;
-    audit::insert(connection, event).await?;
+    raise(connection, event).await?;
     Ok(true)
 }
 
 async fn remove(connection: &mut impl Dialect, event: &NewEvent) -> Result<bool, StoreError> {
-    let removed = query(
-        "UPDATE users SET sealed_totp_secret = NULL, totp_confirmed_at = NULL, \
-         totp_last_step = NULL WHERE id = $1 AND sealed_totp_secret IS NOT NULL",
-    )
-    .bind(&event.user_id)
-    .execute(connection)
-    .await?;
-    let removed = removed == 1;
+    let id = event.user_id.as_deref().unwrap_or_default();
+    let removed = people::forget_second_factor(connection, id).await? == 1;
     if removed {
         audit::insert(connection, event).await?;
     }

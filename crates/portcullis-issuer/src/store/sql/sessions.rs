@@ -1,69 +1,79 @@
 //! Sessions and their refresh tokens.
 
 mod life;
-mod refresh;
+pub(in crate::store) mod refresh;
+mod start;
 
-use super::{audit, timed};
+use self::start::StartSession;
+use super::timed;
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
 use crate::domain::sessions::{Refreshed, Rotation, Session, SessionStore};
 use crate::domain::users::User;
-use crate::store::dialect::Database;
+use crate::error::StoreError;
+use crate::metrics;
+use crate::store::dialect::{Change, Database, Dialect};
 
 impl<D: Database> SessionStore for D {
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
+        credentials: i64,
         token: &'a TokenHash,
         event: &'a NewEvent,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, bool> {
         timed("start_session", async move {
-            let mut tx = self.begin().await?;
-            life::start(&mut *tx, session).await?;
-            refresh::insert(&mut *tx, token, &session.id, session.created_at).await?;
-            audit::insert(&mut *tx, event).await?;
-            tx.commit().await?;
-            Ok(())
+            let (session, token, kind) = (session.clone(), *token, event.kind);
+            let event = event.clone();
+            let started = self.change(StartSession { session, credentials, token, event }).await?;
+            if started {
+                metrics::event(kind.as_str());
+            }
+            Ok(started)
         })
     }
 
-    fn rotate_refresh<'a>(&'a self, rotation: &'a Rotation) -> Answer<'a, Refreshed> {
+    fn rotate_refresh(&self, rotation: Rotation) -> Answer<'_, Refreshed> {
         timed("rotate_refresh", async move {
-            // Looked up without a lock: tokens that somebody made up must not keep writers
-            // waiting. A token never changes its session, so what is read here stays true.
-            let presented = &rotation.presented;
-            let session = refresh::session_of(&mut *self.reader().await?, presented).await?;
-            let Some(session_id) = session else { return Ok(Refreshed::Refused) };
-            let mut tx = self.begin().await?;
-            let refreshed = refresh::rotate(&mut *tx, &session_id, rotation).await?;
-            if !matches!(refreshed, Refreshed::Refused) {
-                tx.commit().await?;
+            let refreshed = self.rotate(rotation).await?;
+            if let Some(kind) = refreshed.event() {
+                metrics::event(kind.as_str());
             }
             Ok(refreshed)
         })
     }
 
-    fn end_session_of<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, ()> {
-        timed("end_session_of", async move {
-            let session = refresh::session_of(&mut *self.reader().await?, token).await?;
-            let Some(session_id) = session else { return Ok(()) };
-            let mut tx = self.begin().await?;
-            life::log_out(&mut *tx, &session_id, event).await?;
-            Ok(tx.commit().await?)
+    fn session_of_former<'a>(&'a self, token: &'a TokenHash) -> Answer<'a, Option<String>> {
+        timed("session_of_former", async move {
+            refresh::session_of_former(&mut *self.reader().await?, token).await
         })
     }
 
-    fn session_of<'a>(
+    fn log_out<'a>(&'a self, session_id: &'a str, event: &'a NewEvent) -> Answer<'a, ()> {
+        timed("log_out", async move {
+            let (session_id, kind) = (session_id.to_owned(), event.kind);
+            if self.change(LogOut { session_id, event: event.clone() }).await? {
+                metrics::event(kind.as_str());
+            }
+            Ok(())
+        })
+    }
+
+    fn session_with<'a>(
         &'a self,
+        session_id: &'a str,
         token: &'a TokenHash,
         now: i64,
     ) -> Answer<'a, Option<(Session, User)>> {
-        timed("session_of", async move {
+        timed("session_with", async move {
             let mut reader = self.reader().await?;
-            match refresh::current_session_of(&mut *reader, token).await? {
-                Some(session_id) => life::live(&mut *reader, &session_id, now).await,
-                None => Ok(None),
+            let found = life::live(&mut *reader, session_id, now).await?;
+            match found {
+                Some(found) if refresh::is_current(&mut *reader, session_id, token).await? => {
+                    Ok(Some(found))
+                }
+                _ => Ok(None),
             }
         })
     }
@@ -99,5 +109,19 @@ impl<D: Database> SessionStore for D {
             tx.commit().await?;
             Ok(ended)
         })
+    }
+}
+
+/// Ends a session, as the holder of its refresh token wants.
+struct LogOut {
+    session_id: String,
+    event: NewEvent,
+}
+
+impl Change for LogOut {
+    type Outcome = bool;
+
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<bool, StoreError> {
+        life::log_out(connection, &self.session_id, &self.event).await
     }
 }

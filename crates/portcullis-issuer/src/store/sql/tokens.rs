@@ -1,32 +1,45 @@
-//! What is kept of tokens: places in status lists, and JWTs that are good no more.
+//! Places in status lists, and JWTs that were used or revoked.
 
 pub(in crate::store) mod places;
 mod spent;
 
-use super::timed;
+use super::{audit, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
-use crate::domain::tokens::{Place, TokenStore, Until};
-use crate::store::dialect::Database;
+use crate::domain::tokens::{Place, Revoked, TokenStore, Until};
+use crate::error::StoreError;
+use crate::store::dialect::{Change, Database, Dialect, query};
 
 impl<D: Database> TokenStore for D {
     fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place> {
         timed("take_place", async move {
-            let mut tx = self.begin().await?;
-            let place = places::take(&mut *tx, owner, until).await?;
-            tx.commit().await?;
-            Ok(place)
+            let owner = owner.to_owned();
+            self.change(TakePlace { owner, until }).await
         })
+    }
+
+    fn place_of<'a>(&'a self, owner: &'a str) -> Answer<'a, Option<Place>> {
+        timed("place_of", async move { places::of(&mut *self.reader().await?, owner).await })
     }
 
     fn status_version(&self) -> Answer<'_, i64> {
         timed("status_version", async { places::version(&mut *self.reader().await?).await })
     }
 
-    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Vec<i64>>> {
+    fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Revoked>> {
         timed("revoked_places", async move {
             places::revoked(&mut *self.reader().await?, list, epoch).await
+        })
+    }
+
+    fn start_new_lists<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()> {
+        timed("start_new_lists", async move {
+            let mut tx = self.begin().await?;
+            places::start_new_lists(&mut *tx).await?;
+            query("DELETE FROM user_tokens").execute(&mut *tx).await?;
+            audit::insert(&mut *tx, event).await?;
+            Ok(tx.commit().await?)
         })
     }
 
@@ -34,12 +47,11 @@ impl<D: Database> TokenStore for D {
         &'a self,
         jwt: &'a TokenHash,
         expires_at: i64,
-        now: i64,
         event: Option<&'a NewEvent>,
     ) -> Answer<'a, bool> {
         timed("spend_jwt", async move {
             let mut tx = self.begin().await?;
-            let first = spent::spend(&mut *tx, jwt, expires_at, now, event).await?;
+            let first = spent::spend(&mut *tx, jwt, expires_at, event).await?;
             tx.commit().await?;
             Ok(first)
         })
@@ -47,5 +59,18 @@ impl<D: Database> TokenStore for D {
 
     fn is_spent<'a>(&'a self, jwt: &'a TokenHash) -> Answer<'a, bool> {
         timed("is_spent", async move { spent::has(&mut *self.reader().await?, jwt).await })
+    }
+}
+
+struct TakePlace {
+    owner: String,
+    until: Until,
+}
+
+impl Change for TakePlace {
+    type Outcome = Place;
+
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<Place, StoreError> {
+        places::take(connection, &self.owner, self.until).await
     }
 }

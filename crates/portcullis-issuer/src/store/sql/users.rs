@@ -3,26 +3,35 @@
 use super::{audit, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::users::{User, UserStore};
+use crate::domain::users::{Account, Awaits, FoldedName, StoredUser, User, UserStore};
 use crate::error::StoreError;
-use crate::store::dialect::{Database, Dialect, Row as _, query};
+use crate::store::dialect::{Database, Dialect, Row, query};
 
 impl<D: Database> UserStore for D {
-    fn add_user<'a>(&'a self, user: &'a User, password_hash: &'a str) -> Answer<'a, bool> {
+    fn add_user<'a>(&'a self, account: &'a Account<'a>, event: &'a NewEvent) -> Answer<'a, bool> {
         timed("add_user", async move {
             let mut tx = self.begin().await?;
-            let added = add(&mut *tx, user, password_hash).await?;
+            let added = add(&mut *tx, account, event).await?;
             tx.commit().await?;
             Ok(added)
         })
     }
 
-    fn user_named<'a>(&'a self, name: &'a str) -> Answer<'a, Option<(User, String)>> {
+    fn user_named<'a>(&'a self, name: &'a FoldedName) -> Answer<'a, Option<StoredUser>> {
         timed("user_named", async move { named(&mut *self.reader().await?, name).await })
     }
 
     fn users(&self) -> Answer<'_, Vec<User>> {
         timed("users", async { all(&mut *self.reader().await?).await })
+    }
+
+    fn password_parameters(&self) -> Answer<'_, Vec<String>> {
+        timed("password_parameters", async {
+            // Without `$`, a salt of 16 bytes, `$`, and a hash of 32 bytes in base64.
+            let beginnings = "SELECT DISTINCT CASE WHEN length(password_hash) > 67 \
+                THEN substr(password_hash, 1, length(password_hash) - 67) ELSE '' END FROM users";
+            query(beginnings).scalars(&mut *self.reader().await?).await
+        })
     }
 
     fn rehash_password<'a>(
@@ -40,43 +49,61 @@ impl<D: Database> UserStore for D {
     }
 }
 
-async fn add(
-    connection: &mut impl Dialect,
-    user: &User,
-    password_hash: &str,
+async fn add<C: Dialect>(
+    connection: &mut C,
+    account: &Account<'_>,
+    event: &NewEvent,
 ) -> Result<bool, StoreError> {
+    let user = account.user;
+    if let Some(awaits) = account.awaits.filter(|_| account.replaces_awaiting) {
+        query(C::FORGET_AWAITING)
+            .bind(user.name.to_ascii_lowercase())
+            .bind(awaits.as_str())
+            .execute(connection)
+            .await?;
+    }
     let added = query(
-        "INSERT INTO users (id, name, password_hash, roles, scopes, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO users (id, name, password_hash, roles, scopes, created_at, address, \
+         address_verified_at, awaits) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT DO NOTHING",
     )
     .bind(&user.id)
     .bind(&user.name)
-    .bind(password_hash)
+    .bind(account.password_hash)
     .bind(rows::names_to_json(&user.roles)?)
     .bind(rows::names_to_json(&user.scopes)?)
     .bind(user.created_at)
+    .bind(account.address)
+    .bind(account.address_verified_at)
+    .bind(account.awaits.map(Awaits::as_str))
     .execute(connection)
     .await?;
     let added = added == 1;
     if added {
-        let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
-        audit::insert(connection, &event).await?;
+        audit::insert(connection, event).await?;
     }
     Ok(added)
 }
 
-async fn named(
-    connection: &mut impl Dialect,
-    name: &str,
-) -> Result<Option<(User, String)>, StoreError> {
-    if !rows::can_be_stored(name) {
-        return Ok(None);
-    }
-    let row = query("SELECT * FROM users WHERE lower(name) = lower($1)")
-        .bind(name)
-        .fetch_optional(connection)
-        .await?;
-    row.map(|row| Ok((rows::user_from(&row)?, row.column("password_hash")?))).transpose()
+async fn named<C: Dialect>(
+    connection: &mut C,
+    name: &FoldedName,
+) -> Result<Option<StoredUser>, StoreError> {
+    let row = query(C::USER_NAMED).bind(name.as_str()).fetch_optional(connection).await?;
+    row.as_ref().map(stored_from).transpose()
+}
+
+fn stored_from(row: &impl Row) -> Result<StoredUser, StoreError> {
+    let disabled_at: Option<i64> = row.column("disabled_at")?;
+    let awaits: Option<String> = row.column("awaits")?;
+    let confirmed_at: Option<i64> = row.column("totp_confirmed_at")?;
+    Ok(StoredUser {
+        user: rows::user_from(row)?,
+        password_hash: row.column("password_hash")?,
+        credentials: row.column("credentials")?,
+        may_log_in: disabled_at.is_none() && awaits.is_none(),
+        has_second_factor: confirmed_at.is_some(),
+    })
 }
 
 async fn all(connection: &mut impl Dialect) -> Result<Vec<User>, StoreError> {

@@ -1,20 +1,20 @@
 //! Opening the file: refuse what is not ours or not sound, before anything is written to it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
+use tokio::sync::Semaphore;
 
-use super::SqliteStore;
-use super::problem::{Problem, explain, explain_migration, is_locked, problem};
+use super::group::GroupCommit;
+use super::problem::{BUSY_TIMEOUT, Problem, explain, explain_migration, is_locked, problem};
+use super::{OpenedFile, SqliteStore};
 use crate::error::Error;
 use crate::files;
-
-/// How long a writer waits for another process's transaction, and a request for a connection.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many reads are answered at once.
 const READERS: u32 = 4;
@@ -59,7 +59,15 @@ impl SqliteStore {
 
         let pool =
             |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(BUSY_TIMEOUT);
-        // SQLite has one writer at a time. Here they wait in line, and not in the readers' way.
+        let file = OpenedFile { path: path.to_owned(), id: files::id_of(path) };
+        let turn = Arc::new(Semaphore::new(1));
+        let usable = {
+            let file = file.clone();
+            move || file.require()
+        };
+        let group = GroupCommit::start(path, Arc::clone(&turn), usable)
+            .map_err(|error| problem(path, Problem::Failed, Some(error.into())))?;
+        // SQLite has one writer at a time. They wait here, and not for a reader's connection.
         let writer = pool(1)
             // When the disk is full SQLite itself takes a transaction back. The driver tries to do
             // so again, fails, and takes the connection to be in one ever after.
@@ -69,7 +77,7 @@ impl SqliteStore {
             })
             .connect_lazy_with(options.clone());
         let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { path: path.to_owned(), file: files::id_of(path), readers, writer })
+        Ok(Self { file, readers, writer, group, turn })
     }
 }
 

@@ -1,11 +1,19 @@
 //! What is wrong with a database, and what to do about it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use sqlx::error::DatabaseError as _;
 use sqlx::sqlite::SqliteError;
 
 use crate::error::Error;
+
+/// How long a writer waits for another process's transaction, and a request for a connection.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What an operator does about a lock that another program holds.
+pub(in crate::store) const LOCKED: &str = "the database is locked by another program. Close open \
+                                           sqlite3 shells and backups, and try again";
 
 /// Why a file cannot be used.
 pub(super) enum Problem {

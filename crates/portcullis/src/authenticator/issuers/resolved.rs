@@ -49,7 +49,8 @@ pub(super) struct Resolved {
     lifetime: Duration,
     /// The rule sets with an accepted token.
     accepted: Cache<String, Met>,
-    /// The other rule sets. Unverified tokens name them, so they must not evict anything else.
+    /// The rule sets without an accepted token. Unverified tokens name them, so they must not evict
+    /// entries of `accepted`.
     claimed: Cache<String, Met>,
     budgets: IssuerBudgets,
     /// One request at a time resolves a rule set. The hash of its name selects the lock.
@@ -75,7 +76,8 @@ impl Resolved {
             lifetime: resolver.lifetime(),
             resolver,
             accepted: cache(MAX_ACCEPTED).build(),
-            // The most recent ones, because the first request of an honest tenant is recent.
+            // The policy keeps the most recently used entries, not the most frequently used ones:
+            // an honest tenant's first request is recent, but not frequent.
             claimed: cache(MAX_CLAIMED).eviction_policy(EvictionPolicy::lru()).build(),
             budgets: IssuerBudgets::new(),
             locks: std::array::from_fn(|_| Mutex::default()),
@@ -95,8 +97,8 @@ impl Resolved {
         self.resolver.select(name, request).is_some_and(|selected| selected == rule_set)
     }
 
-    /// The issuer `name`, by the rule set that is selected for its tokens with `request`, if the
-    /// resolver trusts it.
+    /// The issuer `name`, if the resolver trusts it. `request` takes part in the selection of the
+    /// rule set.
     pub(super) fn of(&self, name: &str, request: &dyn RequestView) -> Option<Arc<TrustedIssuer>> {
         let rule_set = self.resolver.select(name, request)?;
         let issuer = self.get(&rule_set)?;
@@ -142,7 +144,7 @@ impl Resolved {
 
     /// Makes the next token of this rule set call the resolver.
     pub(super) fn forget(&self, rule_set: &str) {
-        // Waits for a running call of the resolver, whose answer is older than this.
+        // The lock waits for a running call of the resolver, whose answer must be forgotten, too.
         let _one_at_a_time = self.lock(rule_set);
         self.remove(rule_set);
     }
@@ -178,8 +180,8 @@ impl Resolved {
             if !is_current(&met) {
                 met.issuer.keys.adopt(&issuer.keys);
             }
-            // Only after an accepted token, because forged tokens decide how often an issuer is
-            // resolved.
+            // The warning is logged only after an accepted token, because forged tokens decide how
+            // often an issuer is resolved.
             met.issuer.rules.warn_of_audiences();
             self.accepted.insert(rule_set.to_owned(), met);
         }

@@ -30,8 +30,8 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// An answer is a rule set: an issuer, its keys, and the rules for its tokens. The token's `iss`
 /// selects it, unless [`select`](Self::select) also uses the request, for example the host of a
 /// tenant. Keys, status lists, introspection responses, budgets and cached tokens are separate for
-/// each rule set. A token that was accepted at one tenant's host is validated again, by the other
-/// rules, at another tenant's host. [The guide](crate::guide::tenants) has a how-to.
+/// each rule set. A token that was accepted at one tenant's host is validated again at another
+/// tenant's host, by the rules of that host. [The guide](crate::guide::tenants) has a how-to.
 ///
 /// Tokens of an issuer that the authenticator was built with never reach the resolver.
 ///
@@ -39,9 +39,9 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 ///
 /// The documents of a rule set (metadata, key sets, status lists, introspection) are fetched from
 /// public addresses only. Loopback, private, link-local and metadata addresses are refused in every
-/// URL. The default HTTP client also refuses them after each name lookup, at every connection. It
-/// uses no proxy here, and never follows redirects. [`IssuerSettings::allow_private_host`] permits
-/// a host by name.
+/// URL. The default HTTP client also refuses them after each name lookup, at every connection. For
+/// these fetches, it uses no proxy. It never follows redirects.
+/// [`IssuerSettings::allow_private_host`] permits a host by name.
 ///
 /// A custom HTTP client ([`IssuerSettings::fetch`]) decides itself which addresses a name may
 /// resolve to. [`ReqwestFetch::new`](crate::fetch::ReqwestFetch::new) permits any address and uses
@@ -72,15 +72,15 @@ pub trait IssuerResolver: Send + Sync + 'static {
     ///
     /// `issuer` is the unverified `iss` of a token, and the client controls everything in
     /// `request`. Return only names of rule sets that you trust. Take the host from
-    /// [`RequestView::host`]. A [bare token](crate::token::BareToken) without a request comes with
-    /// an empty one, which has no host.
+    /// [`RequestView::host`]. For a [bare token](crate::token::BareToken) without a request,
+    /// `request` is empty and has no host.
     ///
     /// Use one name for each rule set, and compare it exactly in [`resolve`](Self::resolve): two
     /// spellings are two rule sets, each with its own keys and budget.
     ///
-    /// It is called for every token that is not of a configured issuer, cache hits included. Return
-    /// at once, without I/O, without calls to the authenticator, and preferably without
-    /// allocations.
+    /// This method is called for every token that is not of a configured issuer, cache hits
+    /// included. Return at once, without I/O, without calls to the authenticator, and preferably
+    /// without allocations.
     ///
     /// ```
     /// use std::borrow::Cow;

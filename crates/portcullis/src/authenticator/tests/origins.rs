@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::key_source::Freshness;
+use crate::{Gate, Revocation};
 
 const ISSUER: &str = "https://issuer.example";
 
@@ -77,12 +78,50 @@ async fn fetch_token_is_read_each_time_and_sent_only_to_its_origin() {
     let shown = format!("{:?}", fetch.requests());
     assert!(!shown.contains("first") && !shown.contains("second"), "{shown}");
 
-    // Without the token file, nothing is fetched without the token.
+    // Without the token file, no request is sent.
     drop(file);
     clock.advance(Duration::from_secs(3600));
     let error = auth.refresh().await.unwrap_err();
     assert!(matches!(error, FetchError::File { .. }), "{error}");
     assert_eq!(fetch.requests().len(), 4);
+}
+
+/// An issuer keeps places for clients among the requests that wait for a status list.
+#[tokio::test]
+async fn introspecting_client_is_named_to_status_lists_of_its_origin_only() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "s3cret\n").unwrap();
+    for (introspection, named) in [
+        ("https://issuer.example/introspect", true),
+        ("https://other.example/introspect", false),
+        ("https://issuer.example:8443/introspect", false),
+    ] {
+        let (fetch, clock) = (ScriptedFetch::default(), ManualClock::at(NOW));
+        fetch.set("https://issuer.example/keys", Answer::ok(TestKey::jwks([&key])));
+        let auth = builder_with(&fetch, &clock)
+            .jwks_url("https://issuer.example/keys")
+            .introspection_url(introspection)
+            .introspection_client_id("api")
+            .introspection_secret_file(secret.path())
+            .build()
+            .await
+            .unwrap();
+        let gate = Gate::new(auth);
+        let gate = gate.revocation(Revocation::status_list(Duration::from_secs(30))).unwrap();
+        let mut claims = claims();
+        let list = "https://issuer.example/lists/1";
+        claims["status"] = json!({ "status_list": { "idx": 1, "uri": list } });
+        let refusal = gate.authenticate(&bearer(&key.token(&claims))).await.unwrap_err();
+        assert_eq!(refusal.rule(), "status");
+        let requests = fetch.requests();
+        let of_list = requests.iter().find(|request| request.url == list).unwrap();
+        let sent = of_list.headers.get("authorization").map(|value| value.to_str().unwrap());
+        assert_eq!(sent, named.then_some("Basic YXBpOnMzY3JldA=="), "{introspection}");
+        let of_keys = requests.iter().find(|request| request.url.ends_with("/keys")).unwrap();
+        assert!(!of_keys.headers.contains_key("authorization"));
+        assert!(!format!("{requests:?}").contains("YXBpOnMzY3JldA"));
+    }
 }
 
 #[tokio::test]
@@ -159,7 +198,7 @@ async fn pem_key_file_is_accepted_and_private_key_is_rejected() {
     std::fs::write(file.path(), second).unwrap();
     clock.advance(Duration::from_secs(2));
     assert_eq!((has(second).await, has(first).await), (true, false));
-    // The file is not used, and the current keys are.
+    // A file with a private key is rejected, and the current keys stay in use.
     std::fs::write(file.path(), private).unwrap();
     clock.advance(Duration::from_secs(40));
     assert!(has(second).await);

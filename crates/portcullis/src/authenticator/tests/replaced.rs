@@ -40,8 +40,8 @@ fn claims_of_tenant(iat: u64, exp: u64) -> Value {
     claims
 }
 
-/// Cached tokens hold their issuer. A regression test: each hour left one more issuer that kept
-/// fetching.
+/// A regression test: cached tokens hold their issuer, so after each hour one more issuer kept
+/// fetching keys.
 #[tokio::test(start_paused = true)]
 async fn resolved_issuer_is_refreshed_once_and_not_after_forget() {
     let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
@@ -71,7 +71,7 @@ async fn older_status_list_is_rejected_after_the_issuer_is_resolved_again() {
     let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
     let (auth, _) = tenants(&key, &fetch).await;
     let uri = format!("{TENANT}/lists/1");
-    // 8 tokens: none revoked, then the first one.
+    // The list has 8 tokens. At first, no token is revoked. Later, the first token is revoked.
     let publish = |iat: u64, lst: &str| {
         let list = json!({
             "sub": uri, "iat": iat, "exp": NOW + 86_400, "status_list": {"bits": 1, "lst": lst},

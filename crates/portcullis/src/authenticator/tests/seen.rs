@@ -117,7 +117,7 @@ async fn cached_token_is_dropped_with_its_key_and_survives_other_rotations() {
     let auth = counted(&keys).build().await.unwrap();
     let token = key.token(&claims());
     assert_eq!(rule(&auth, &token).await, "accepted");
-    // Parsed again: different objects with the same key.
+    // The keys are parsed again, so the objects are different, but the key is the same.
     keys.keys.replace(TestKey::key_set([&next, &key]));
     assert_eq!(rule(&auth, &token).await, "accepted");
     assert_eq!(keys.verified(), 1);
@@ -164,7 +164,7 @@ async fn cached_token_past_the_ttl_waits_for_a_fetch_and_ends_with_the_keys() {
     clock.advance(Duration::from_secs(200));
     let refusal = auth.authenticate(&request).await.unwrap_err();
     assert_eq!((refusal.kind(), refusal.status().as_u16()), (RefusalKind::KeysUnavailable, 503));
-    // A key that is missing in the next set no longer validates it.
+    // A cached token is rejected when its key is missing in the next key set.
     clock.advance(Duration::from_secs(100));
     let other = TestKey::generate("other", Algorithm::Es256);
     fetch.set(url, Answer::ok(TestKey::jwks([&other])));
@@ -243,7 +243,7 @@ async fn token_that_two_rule_sets_accept_is_cached_for_each() {
     assert_eq!(keys.verified(), 2);
     auth.authenticate(&a).await.unwrap();
     assert_eq!((keys.verified(), kept(&auth)), (3, 2));
-    // More hosts than the cache has entries for one token.
+    // These are more hosts than the maximum number of cache entries for one token.
     for number in 0..40 {
         auth.authenticate(&at(&format!("{number}.example"))).await.unwrap();
     }
@@ -310,7 +310,8 @@ async fn only_headers_of_accepted_tokens_are_cached_and_decide_nothing() {
         let who = auth.authenticate(&bearer(&token)).await.unwrap();
         assert_eq!((who.key_id(), auth.0.headers.len()), (Some("old"), 1));
     }
-    // The same header with other claims, and after its key is gone.
+    // A cached header is no proof: a token with other claims is rejected, and so is one whose key
+    // is gone.
     let other =
         json!({"iss": "https://issuer.example", "aud": "https://other.example", "exp": NOW + 9});
     assert!(auth.authenticate(&bearer(&old.token(&other))).await.is_err());

@@ -64,7 +64,7 @@ async fn two_rule_sets_over_one_key_set_share_a_fetch_and_a_rotation() {
     let for_admin = |key| world.token(key).audience(OTHER).sign();
     assert_eq!(rule(&orders, &for_orders(&world.key)).await, "accepted");
     assert_eq!(rule(&admin, &for_admin(&world.key)).await, "accepted");
-    // Each has its own rules.
+    // Each authenticator has its own rules.
     assert_eq!(rule(&orders, &for_admin(&world.key)).await, "aud");
     assert_eq!(rule(&admin, &for_orders(&world.key)).await, "aud");
     let untyped = world.token(&world.key).audience(OTHER).header("typ", "JWT").sign();
@@ -76,7 +76,8 @@ async fn two_rule_sets_over_one_key_set_share_a_fetch_and_a_rotation() {
     assert_eq!(rule(&orders, &for_orders(&new)).await, "accepted");
     assert_eq!(rule(&admin, &for_admin(&new)).await, "accepted");
     assert_eq!(world.fetch.requests().len(), 2);
-    // Both reject a token that they accepted before, each after a fetch for its key.
+    // Both authenticators reject a token that they accepted before. Each causes a fetch for its key
+    // first.
     assert_eq!(rule(&orders, &for_orders(&world.key)).await, "kid");
     assert_eq!(rule(&admin, &for_admin(&world.key)).await, "kid");
     assert_eq!(world.fetch.requests().len(), 4);
@@ -114,7 +115,7 @@ async fn key_without_alg_is_used_for_the_algorithms_of_each_rule_set() {
     assert!(
         matches!(keys.verify(&token, &allowed).await, Err(VerifyError::Jws(error)) if error.rule() == "alg")
     );
-    // The set may have a list, too. It then imports no other keys.
+    // The set may have a list of algorithms, too. It then imports no keys for other algorithms.
     let narrow = world.set().algorithms([Algorithm::Es256]).build().await.unwrap();
     assert_eq!((narrow.status().keys, narrow.status().skipped.len()), (0, 1));
 }
@@ -213,7 +214,7 @@ async fn discovered_key_set_is_only_for_its_issuer_and_key_hosts() {
     let keys = discover().profile(Profile::auth0()).build().await.unwrap();
     assert!(strict(&keys).await.is_ok());
     assert!(world.over(&keys, AUDIENCE).build().await.is_ok());
-    // A configured place is trusted.
+    // The profile's hosts do not apply to a configured URL.
     let named = discover().discovery_url(OPENID).build().await.unwrap();
     assert!(strict(&named).await.is_ok());
     assert!(strict(&world.set().build().await.unwrap()).await.is_ok());
@@ -305,7 +306,7 @@ async fn cache_hit_reads_the_clocks_equally_often_with_a_shared_key_set() {
     let shared = world.over(&set.build().await.unwrap(), AUDIENCE);
     let own = Authenticator::builder(ISSUER, AUDIENCE).jwks_url(JWKS).fetch(world.fetch.clone());
     assert_eq!((readings(shared).await, readings(own).await), (2, 2));
-    // By default, both use the same clock.
+    // By default, the set and the authenticator use the same clock.
     let set = RemoteKeySet::at(JWKS).fetch(world.fetch.clone()).build().await.unwrap();
     assert!(set.is_judged_by(&Authenticator::builder(ISSUER, AUDIENCE).clock));
     assert!(!world.set().build().await.unwrap().is_judged_by(&default_clock()));

@@ -119,7 +119,8 @@ fn pem_bundle_is_a_key_set_and_bundle_with_a_private_key_is_rejected() {
     assert_eq!(set.len(), 2);
     let reasons: Vec<_> = set.skipped().iter().map(|skipped| skipped.reason.clone()).collect();
     assert_eq!(reasons, [KeyError::Unsupported, KeyError::ModulusSize { bits: 1024 }]);
-    // The certificate has the key of the other file, so both are one key under its thumbprint.
+    // The certificate has the key of the other file, so the merged set has this key only once,
+    // under its thumbprint.
     let (_, rsa) = pem!("rsa");
     let both = set.and(KeySet::from_pem(rsa).unwrap());
     assert_eq!(both.len(), 2);
@@ -145,7 +146,7 @@ fn pem_bundle_is_a_key_set_and_bundle_with_a_private_key_is_rejected() {
     let many = p256.repeat(MAX_KEYS + 1);
     let error = KeySet::from_pem(&many).unwrap_err();
     assert_eq!(error, KeySetError::TooManyKeys { limit: MAX_KEYS, setting: None });
-    // As written by text editors.
+    // Text editors may write such line ends and a byte order mark.
     let windows = String::from_utf8(p256.to_vec()).unwrap().replace('\n', "\r\n");
     let marked = [b"\xef\xbb\xbfnote \xff\n", windows.as_bytes()].concat();
     assert_eq!(KeySet::from_pem(&marked).unwrap().len(), 1);
@@ -174,7 +175,7 @@ fn hostile_der_is_rejected() {
             let error = from_der(&[&good, more].concat()).unwrap_err();
             assert!(matches!(error, KeyError::Der { .. }), "{}: {error}", file.0);
         }
-        // One changed byte: no panic, and never a key with two encodings.
+        // A changed byte never causes a panic, and no key is accepted in two encodings.
         for at in 0..good.len() {
             for flip in [1, 0x80, 0xff] {
                 let mut changed = good.clone();

@@ -1,4 +1,5 @@
-//! Handles keys that were replaced under the same `kid`. A failed signature may be the first sign.
+//! Handles keys that were replaced under the same `kid`. A failed signature may be the first sign
+//! of a replaced key.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -98,7 +99,7 @@ impl Remote<Keys> {
             return Some(flight);
         }
         let cooldown = self.limits.cooldown;
-        // No such fetch while failures back off.
+        // There is no such fetch while failures back off.
         let is_allowed = self.history(now).failure.is_none()
             && self.document.retried.note(key_id, now.monotonic(), cooldown, || {
                 self.budget.try_spend(now.monotonic(), cooldown)

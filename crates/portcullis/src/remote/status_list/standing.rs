@@ -64,7 +64,7 @@ impl Remote<StatusList> {
     /// Returns the ages that limit a valid list, for a request with these maximum ages.
     pub(super) fn lifetime_for(&self, ages: Ages) -> Lifetime {
         Lifetime {
-            // The list's own task refreshes it earlier; this applies only if the task is late.
+            // The list's own task refreshes it earlier; this age matters only if the task is late.
             ageing: ages.usual - ages.usual / 4,
             ttl: ages.usual,
             end: ages.in_outage.max(ages.usual),

@@ -24,9 +24,9 @@ pub(crate) const MAX_TOKEN_BYTES: usize = 1024 * 1024;
 pub(crate) struct List {
     pub(super) bits: Bits,
     pub(super) issued_at: NumericDate,
-    /// When the list expires.
+    /// The time when the list expires.
     pub(super) expires_at: Option<NumericDate>,
-    /// How long until the list should be fetched again.
+    /// The time until the list should be fetched again.
     pub(super) ttl: Option<Duration>,
     key_id: Option<Arc<str>>,
     algorithm: Algorithm,

@@ -1,4 +1,5 @@
-//! Tests of bounds: they depend only on our own complete reads and clocks, and every wait ends.
+//! Tests of bounds. The bounds depend only on complete responses and on the clocks of this service,
+//! and every wait ends.
 
 use std::task::{Context, Poll, Waker};
 
@@ -68,7 +69,7 @@ async fn suspended_machine_does_not_stop_the_age_of_keys() {
     assert_eq!(world.keys.0.status().freshness, crate::key_source::Freshness::Unavailable);
     assert_eq!(world.ask("a").await, "unknown");
     assert_eq!(world.ask("b").await, "key");
-    // The same without the issuer.
+    // While the issuer is unreachable, a suspended machine's keys expire, too.
     world.fetch.set(JWKS, Answer::Fails);
     world.clock.suspend(Duration::from_secs(36_000));
     assert!(world.ask("b").await.starts_with("503"));

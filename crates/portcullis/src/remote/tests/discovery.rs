@@ -35,7 +35,7 @@ async fn metadata_of_another_issuer_is_rejected() {
         let error = discovery("https://issuer.example", &answers).await.unwrap_err();
         assert!(error.to_string().contains("is the metadata of"), "{found}: {error}");
     }
-    // The trailing slash is part of the name, and removed once to build the path.
+    // The trailing slash is part of the issuer's name. To build the path, one slash is removed.
     let answers = [(openid, metadata("https://issuer.example/", JWKS))];
     discovery("https://issuer.example/", &answers).await.unwrap();
 }

@@ -76,7 +76,7 @@ async fn each_document_is_requested_with_a_supported_accept_header() {
         let location = Location::Discovered { issuer: ISSUER.to_owned(), metadata: None };
         let config = Config { location, ..config(LIMITS, fetch, ManualClock::at(NOW)) };
         RemoteKeySet::new(config).refresh().await.unwrap();
-        // By name, for servers that do not support `*/*`.
+        // `Accept` lists the types by name, for servers that do not support `*/*`.
         let accepts: Vec<_> =
             script.requests().iter().map(|request| request.headers["accept"].clone()).collect();
         assert!(accepts[0].to_str().unwrap().starts_with("application/json"), "{accepts:?}");
@@ -153,7 +153,7 @@ async fn redirect_is_rejected_with_target_and_setting() {
     let error = world.keys.refresh().await.unwrap_err().to_string();
     assert!(error.contains("set jwks_url (PORTCULLIS_JWKS_URL) to it"), "{error}");
     assert!(error.contains(r#""https://keys.example/k""#), "{error}");
-    // Without a target it is treated like any other status.
+    // A redirect without a target is treated like any other status.
     world.fetch.set(JWKS, Answer::status(302, ""));
     let error = world.keys.refresh().await.unwrap_err();
     assert!(matches!(error, FetchError::Status { .. }), "{error}");
@@ -265,7 +265,7 @@ async fn token_with_a_skipped_key_is_rejected_with_the_reason() {
         assert_eq!((error.rule(), error.to_string().as_str()), ("kid", told));
     }
     assert_eq!(world.fetches(), 4, "only the burst of an unknown `kid`");
-    // Past its end the set is not used.
+    // A set is not used past the end of its lifetime.
     world.fetch.set(JWKS, Answer::Fails);
     world.advance(3900);
     assert!(matches!(refused().await, Err(ResolveError::Unavailable { .. })));

@@ -79,7 +79,7 @@ fn runtime(paused: bool) -> tokio::runtime::Runtime {
 
 #[tokio::test]
 async fn requests_from_before_a_fetch_do_not_repeat_it() {
-    // As behind a buffer, where calls are polled later and one after another.
+    // The requests are polled later and one after another, as behind a buffer.
     let world = World::publishing(&["a"]);
     let waiting: Vec<_> = (0..10).map(|_| pending(&world.keys, "a")).collect();
     for key in waiting {
@@ -140,7 +140,7 @@ async fn abandoned_fetch_that_ends_does_not_remove_the_current_one() {
     poll_once(&mut pending(&keys, "a"));
     settle().await;
     assert_eq!(gates.left(), 1, "a second fetch during the one in progress");
-    // Its failure does not affect the live flight.
+    // The failure of the abandoned flight does not affect the live flight.
     let status = keys.0.status();
     assert!(matches!(status.last_error, Some(FetchError::Abandoned)), "{status:?}");
     assert_eq!(status.next_attempt, None);
@@ -213,13 +213,13 @@ fn fetch_on_a_stalled_runtime_times_out() {
     let idle = runtime(false);
     let mut key = pending(&world.keys, "a");
     idle.block_on(async { poll_once(&mut key) });
-    // No request waits longer than one deadline,
+    // No request waits longer than one deadline.
     runtime(true).block_on(async {
         let begun = tokio::time::Instant::now();
         assert!(world.ask("a").await.starts_with("503"));
         assert!(begun.elapsed() <= Duration::from_millis(5300), "{:?}", begun.elapsed());
     });
-    // and after that a new fetch starts.
+    // After the deadline, a new fetch starts.
     world.advance(6);
     assert_eq!(runtime(true).block_on(world.ask("a")), "key");
 }

@@ -63,7 +63,7 @@ pub(crate) struct Misses {
     product: u128,
     misses_squared: u128,
     largest: u128,
-    /// Of the current session.
+    /// The requests and misses of the current session.
     session: (u128, u128),
 }
 

@@ -148,7 +148,7 @@ pub(super) async fn withdraw(
     Ok(found)
 }
 
-async fn lock<C: Dialect>(connection: &mut C) -> Result<(), StoreError> {
+pub(in crate::store::sql) async fn lock<C: Dialect>(connection: &mut C) -> Result<(), StoreError> {
     query(C::LOCK_KEYS).scalar::<i64>(connection).await?;
     Ok(())
 }
@@ -212,7 +212,9 @@ async fn withdraw_next(connection: &mut impl Dialect, now: i64) -> Result<(), St
     }
 }
 
-async fn count_up_version(connection: &mut impl Dialect) -> Result<(), StoreError> {
+pub(in crate::store::sql) async fn count_up_version(
+    connection: &mut impl Dialect,
+) -> Result<(), StoreError> {
     query("UPDATE key_ring SET version = version + 1").execute(connection).await?;
     Ok(())
 }

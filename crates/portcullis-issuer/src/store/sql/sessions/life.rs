@@ -1,32 +1,11 @@
-//! Sessions: how they begin and end.
+//! Which sessions are live, and how they end.
 
-use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::audit::NewEvent;
 use crate::domain::sessions::Session;
 use crate::domain::users::User;
 use crate::error::StoreError;
 use crate::store::dialect::{Dialect, query};
 use crate::store::sql::{audit, rows};
-
-pub(super) async fn start<C: Dialect>(
-    connection: &mut C,
-    session: &Session,
-) -> Result<(), StoreError> {
-    // The only place where sessions are made is a fair place to forget the dead ones.
-    query(C::FORGET_SESSIONS).bind(session.created_at).execute(connection).await?;
-    query(
-        "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(&session.id)
-    .bind(&session.user_id)
-    .bind(session.created_at)
-    .bind(session.last_used_at)
-    .bind(session.expires_at)
-    .bind(&session.user_agent)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
 
 pub(super) async fn live(
     connection: &mut impl Dialect,
@@ -53,23 +32,21 @@ pub(super) async fn live_of(
     rows.iter().map(rows::session_from).collect()
 }
 
-/// Nothing happens to a session that has ended before.
+/// Returns whether the session had not ended before.
 pub(super) async fn log_out(
     connection: &mut impl Dialect,
     id: &str,
     event: &NewEvent,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     end(connection, id, "logout", event.clone().session(id)).await
 }
 
-/// The same for one whose spent refresh token was presented.
+/// The same for one whose refresh token has two holders, or another history than the store's.
 pub(super) async fn end_for_reuse(
     connection: &mut impl Dialect,
     id: &str,
-    now: i64,
-    address: Option<&str>,
-) -> Result<(), StoreError> {
-    let event = NewEvent::new(EventKind::RefreshReused, now).session(id).address(address);
+    event: NewEvent,
+) -> Result<bool, StoreError> {
     end(connection, id, "reuse", event).await
 }
 
@@ -78,7 +55,7 @@ async fn end(
     id: &str,
     reason: &'static str,
     event: NewEvent,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let ended: Option<String> = query(
         "UPDATE sessions SET ended_at = $1, end_reason = $2 \
          WHERE id = $3 AND ended_at IS NULL RETURNING user_id",
@@ -88,10 +65,10 @@ async fn end(
     .bind(id)
     .scalar_optional(connection)
     .await?;
-    match ended {
-        Some(user_id) => audit::insert(connection, &event.user(&user_id)).await,
-        None => Ok(()),
+    if let Some(user_id) = &ended {
+        audit::write(connection, &event.user(user_id)).await?;
     }
+    Ok(ended.is_some())
 }
 
 pub(super) async fn delete(

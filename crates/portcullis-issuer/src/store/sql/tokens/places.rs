@@ -1,21 +1,20 @@
-//! Places in the status lists: who has which, and which are revoked.
+//! Places in the status lists: their owners, and which are revoked.
 
-use crate::domain::tokens::{PLACES, Place, Until};
+use crate::domain::tokens::{PLACES, Place, Revoked, Until};
 use crate::error::StoreError;
 use crate::random;
-use crate::store::dialect::{Dialect, Row as _, query};
+use crate::store::dialect::{Dialect, Row, query};
 
-/// So many places in a row that are taken mean that about half of all are: time for a new list, in
-/// which a free one is found at once.
+/// If so many random places are taken, about half of all are, and a list is added.
 const TRIES: usize = 16;
 
-/// What a list says; read after each revocation, from an index alone.
+/// The revoked places of a list; read after each revocation, from an index alone.
 pub(in crate::store) const REVOKED: &str = "\
     SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
     ORDER BY place";
 
-/// The owner's place, which is taken until then at least. A new one is where chance will have it:
-/// it tells nobody how many there are, or who was first.
+/// Returns the owner's place, and keeps it taken until then at least. A new one is random: it does not
+/// tell how many there are, or in which order they were taken.
 pub(in crate::store::sql) async fn take<C: Dialect>(
     connection: &mut C,
     owner: &str,
@@ -25,20 +24,17 @@ pub(in crate::store::sql) async fn take<C: Dialect>(
         if let Some(place) = extend(connection, owner, until).await? {
             return Ok(place);
         }
-        // The only place where places are taken is a fair place to give back those that are free.
-        query(C::FREE_PLACES).bind(until.free).execute(connection).await?;
-        let lists: i64 = query("SELECT lists FROM status_lists").scalar(connection).await?;
+        let (first, lists) = numbers(connection).await?;
+        let choice = u32::try_from(lists.saturating_sub(first)).unwrap_or(u32::MAX);
         for _ in 0..TRIES {
-            let list = i64::from(
-                random::below(u32::try_from(lists).unwrap_or(u32::MAX)).map_err(StoreError::new)?,
-            );
+            let list = first + i64::from(random::below(choice).map_err(StoreError::new)?);
             let place =
                 Place { list, index: i64::from(random::below(PLACES).map_err(StoreError::new)?) };
             if insert(connection, owner, place, until).await? {
                 return Ok(place);
             }
         }
-        // Unless somebody else has done it meanwhile.
+        // Unless another process has done it meanwhile.
         query("UPDATE status_lists SET lists = lists + 1 WHERE lists = $1")
             .bind(lists)
             .execute(connection)
@@ -53,18 +49,33 @@ async fn extend<C: Dialect>(
 ) -> Result<Option<Place>, StoreError> {
     let row = query(
         "UPDATE status_places \
-         SET taken_until = CASE WHEN taken_until < $1 THEN $1 ELSE taken_until END \
-         WHERE owner = $2 RETURNING list, place",
+         SET taken_until = CASE WHEN taken_until < $1 THEN $2 ELSE taken_until END \
+         WHERE owner = $3 RETURNING list, place",
     )
     .bind(until.expiry)
+    .bind(until.extend_to)
     .bind(owner)
     .fetch_optional(connection)
     .await?;
-    let place = |row: &C::Row| Ok(Place { list: row.column("list")?, index: row.column("place")? });
-    row.as_ref().map(place).transpose()
+    row.as_ref().map(place_from).transpose()
 }
 
-/// `false` if the place is somebody else's.
+pub(super) async fn of(
+    connection: &mut impl Dialect,
+    owner: &str,
+) -> Result<Option<Place>, StoreError> {
+    let row = query("SELECT list, place FROM status_places WHERE owner = $1")
+        .bind(owner)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(place_from).transpose()
+}
+
+fn place_from(row: &impl Row) -> Result<Place, StoreError> {
+    Ok(Place { list: row.column("list")?, index: row.column("place")? })
+}
+
+/// Returns `false` if the place has another owner.
 async fn insert(
     connection: &mut impl Dialect,
     owner: &str,
@@ -78,7 +89,7 @@ async fn insert(
     .bind(place.list)
     .bind(place.index)
     .bind(owner)
-    .bind(until.expiry)
+    .bind(until.extend_to)
     .execute(connection)
     .await?;
     Ok(inserted == 1)
@@ -92,14 +103,37 @@ pub(super) async fn revoked(
     connection: &mut impl Dialect,
     list: i64,
     epoch: i64,
-) -> Result<Option<Vec<i64>>, StoreError> {
-    let there: Option<i64> = query("SELECT lists FROM status_lists WHERE $1 >= 0 AND lists > $1")
-        .bind(list)
-        .scalar_optional(connection)
-        .await?;
-    if there.is_none() {
+) -> Result<Option<Revoked>, StoreError> {
+    let (first, lists) = numbers(connection).await?;
+    if !(0..lists).contains(&list) {
         return Ok(None);
     }
+    if list < first {
+        return Ok(Some(Revoked::All));
+    }
     let revoked = query(REVOKED).bind(list).bind(epoch).scalars(connection).await?;
-    Ok(Some(revoked))
+    Ok(Some(Revoked::Places(revoked)))
+}
+
+/// The first list in which places are taken, and the number of lists.
+async fn numbers<C: Dialect>(connection: &mut C) -> Result<(i64, i64), StoreError> {
+    let row =
+        query("SELECT first_list, lists FROM status_lists").fetch_optional(connection).await?;
+    let row = row.ok_or_else(|| StoreError::new("the table of status lists is empty"))?;
+    Ok((row.column("first_list")?, row.column("lists")?))
+}
+
+/// Lists that began after a backup are unknown here. The new ones have numbers that none of those
+/// can have: a list is added when half a million places are taken.
+pub(super) async fn start_new_lists(connection: &mut impl Dialect) -> Result<(), StoreError> {
+    query("DELETE FROM status_places").execute(connection).await?;
+    // The counter must not come to a number that it had after the backup: a process that has read
+    // it then would take its list for the current one.
+    query(
+        "UPDATE status_lists SET first_list = lists + 16, lists = lists + 17, \
+         version = version + 4294967296",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }

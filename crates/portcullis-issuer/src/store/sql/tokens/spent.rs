@@ -1,4 +1,4 @@
-//! JWTs that are good no more, until they expire.
+//! JWTs that were used or revoked, until they expire.
 
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
@@ -6,15 +6,13 @@ use crate::error::StoreError;
 use crate::store::dialect::{Dialect, query};
 use crate::store::sql::audit;
 
-pub(super) async fn spend<C: Dialect>(
-    connection: &mut C,
+pub(super) async fn spend(
+    connection: &mut impl Dialect,
     jwt: &TokenHash,
     expires_at: i64,
-    now: i64,
     event: Option<&NewEvent>,
 ) -> Result<bool, StoreError> {
-    query(C::FORGET_JWTS).bind(now).execute(connection).await?;
-    // Of several who present the same one at once, one adds the row.
+    // Of concurrent requests with the same one, one adds the row.
     let added =
         query("INSERT INTO spent_jwts (hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(jwt.as_slice())

@@ -23,9 +23,9 @@ import org.springframework.security.oauth2.server.authorization.token.JwtEncodin
 import org.springframework.security.oauth2.server.authorization.token.OAuth2TokenCustomizer;
 
 /**
- * Spring Authorization Server as Boot configures it, with keys that can be replaced while it runs: port
- * 9301 answers `/rotate` with a new key of that type in front of the others, and `/sign?ALG` from then on
- * signs with that algorithm.
+ * Spring Authorization Server as Boot configures it, with keys that can be replaced while it runs.
+ * On port 9301, `/sign?ALG` makes the server sign with that algorithm from then on, and `/rotate`
+ * puts a new key for the current algorithm in front of the others.
  */
 @SpringBootApplication
 public class As {
@@ -54,7 +54,7 @@ public class As {
     control.start();
   }
 
-  /** As Boot makes its own: with a `kid`, and neither `alg` nor `use`. */
+  /** Creates a key like Boot's own: with a `kid`, and neither `alg` nor `use`. */
   private static JWK newKey() throws JOSEException {
     var kid = UUID.randomUUID().toString();
     if (algorithm == SignatureAlgorithm.ES256) return new ECKeyGenerator(Curve.P_256).keyID(kid).generate();
@@ -66,7 +66,7 @@ public class As {
     return (selector, context) -> selector.select(new JWKSet(keys));
   }
 
-  /** The newest key signs, and access tokens are for the API: by default they are for the client. */
+  /** The newest key signs. The audience of access tokens is the API; by default, it is the client. */
   @Bean
   OAuth2TokenCustomizer<JwtEncodingContext> customizer() {
     return context -> {

@@ -1,0 +1,28 @@
+//! `clock`: what depends on the machine's clock.
+
+use clap::Subcommand;
+use portcullis_issuer::{Issuer, IssuerConfig};
+
+use super::time::rfc_3339;
+use super::{Outcome, require_database, with_issuer};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Clock {
+    /// Take the clock as right: delete and rotate what is due by it
+    ///
+    /// The issuer deletes nothing and rotates no key while the clock is more than 7 days ahead of
+    /// the last time that it did, for the clock may be wrong.
+    Accept,
+}
+
+pub(super) async fn run(Clock::Accept: Clock, config: IssuerConfig) -> Outcome {
+    require_database(&config)?;
+    with_issuer(config, accept).await
+}
+
+async fn accept(issuer: &Issuer) -> Outcome {
+    let last = issuer.accept_clock().await?;
+    let last = last.map_or_else(|| "never".to_owned(), rfc_3339);
+    println!("housekeeping ran last: {last}; it goes on by the clock of this machine");
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! `restored`: after a database was restored from a backup.
+
+use portcullis_issuer::{Issuer, IssuerConfig};
+
+use super::{Outcome, database, require_database, with_issuer};
+
+pub(super) async fn run(config: IssuerConfig) -> Outcome {
+    require_database(&config)?;
+    with_issuer(config, restored).await
+}
+
+async fn restored(issuer: &Issuer) -> Outcome {
+    let done = issuer.restored().await?;
+    let max_age = issuer.config().jwks_max_age.as_secs();
+    println!(
+        "{}: ended {} sessions, began new status lists, and signs with the new key {}. Apps accept \
+         tokens of before for up to {max_age} s more, until their cached key sets expire",
+        database(issuer.config()),
+        done.ended_sessions,
+        done.kid
+    );
+    Ok(())
+}

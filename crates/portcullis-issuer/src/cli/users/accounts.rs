@@ -1,0 +1,129 @@
+//! What an operator changes about a user.
+
+use clap::Args;
+use portcullis_issuer::Issuer;
+
+use super::{Outcome, read_password};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Name {
+    /// What the user logs in with
+    name: String,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Names {
+    /// What the user logs in with
+    name: String,
+    /// All that the user has from now on; none of them takes all away
+    values: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SetPassword {
+    /// What the user logs in with
+    name: String,
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Invite {
+    /// What the user logs in with: visible ASCII characters; capitals make no difference
+    name: String,
+    /// Where the notifier reaches the user, such as an email address
+    address: String,
+    /// A role in the user's tokens; may be repeated
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// A scope in the user's tokens; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SetAddress {
+    /// What the user logs in with
+    name: String,
+    /// Where the notifier reaches the user, such as an email address
+    address: String,
+}
+
+pub(super) async fn invite(issuer: &Issuer, user: Invite) -> Outcome {
+    let invited = issuer.invite_user(&user.name, &user.address, user.roles, user.scopes).await?;
+    println!("invited {} ({}): the token counts for 15 minutes", invited.name, invited.id);
+    Ok(())
+}
+
+pub(super) async fn set_address(issuer: &Issuer, user: SetAddress) -> Outcome {
+    issuer.set_address(&user.name, user.address).await?;
+    println!("set the address of {}", user.name);
+    Ok(())
+}
+
+pub(super) async fn set_password(issuer: &Issuer, user: SetPassword) -> Outcome {
+    let (password, made) = if user.password_stdin {
+        (read_password()?, false)
+    } else {
+        (Issuer::random_password()?, true)
+    };
+    let ended = issuer.set_password(&user.name, password.as_str()).await?;
+    println!("set the password of {}; {}", user.name, sessions(issuer, ended));
+    if made {
+        println!("password: {password}");
+    }
+    Ok(())
+}
+
+pub(super) async fn disable(issuer: &Issuer, Name { name }: Name) -> Outcome {
+    let ended = issuer.disable_user(&name).await?;
+    println!("disabled {name}; {}", sessions(issuer, ended));
+    Ok(())
+}
+
+pub(super) async fn enable(issuer: &Issuer, Name { name }: Name) -> Outcome {
+    issuer.enable_user(&name).await?;
+    println!("enabled {name}");
+    Ok(())
+}
+
+pub(super) async fn remove(issuer: &Issuer, Name { name }: Name) -> Outcome {
+    let ended = issuer.remove_user(&name).await?;
+    println!("removed {name}; {}", sessions(issuer, ended));
+    Ok(())
+}
+
+pub(super) async fn set_roles(issuer: &Issuer, Names { name, values }: Names) -> Outcome {
+    issuer.set_roles(&name, values).await?;
+    println!("set the roles of {name}; {}", next_token(issuer));
+    Ok(())
+}
+
+pub(super) async fn set_scopes(issuer: &Issuer, Names { name, values }: Names) -> Outcome {
+    issuer.set_scopes(&name, values).await?;
+    println!("set the scopes of {name}; {}", next_token(issuer));
+    Ok(())
+}
+
+pub(super) async fn reset_second_factor(issuer: &Issuer, Name { name }: Name) -> Outcome {
+    issuer.reset_second_factor(&name).await?;
+    println!("forgot the second factor of {name}");
+    Ok(())
+}
+
+pub(super) async fn unlock(issuer: &Issuer, Name { name }: Name) -> Outcome {
+    issuer.unlock_user(&name).await?;
+    println!("unlocked the second factor of {name}");
+    Ok(())
+}
+
+fn sessions(issuer: &Issuer, ended: u64) -> String {
+    let expiry = issuer.config().access_expiry.as_secs();
+    format!("ended {ended} sessions, whose access tokens expire within {expiry} s")
+}
+
+fn next_token(issuer: &Issuer) -> String {
+    let expiry = issuer.config().access_expiry.as_secs();
+    format!("access tokens that were issued before have the old ones for up to {expiry} s")
+}

@@ -1,0 +1,156 @@
+//! A machine client to be added, and what may be wrong with its attributes.
+
+use super::rights::ClientRight;
+use crate::domain::scope::is_scope_token;
+use crate::domain::tokens::FIRST_PARTY;
+use crate::error::Error;
+
+/// The length of all scopes and audiences in bytes. All of them stand in every token, which travels
+/// in a header.
+const MAX_NAMES_BYTES: usize = 2048;
+
+/// A machine client to be added: a service that gets tokens in its own name, at `POST /oauth/token`
+/// by the client credentials grant (RFC 6749 section 4.4), or an API that introspects tokens.
+///
+/// An id has 1 to 128 letters, digits, `.`, `_`, `~` and `-`, and is the `sub` of the client's tokens.
+/// It must not look like a user's, which are 32 hexadecimal digits.
+///
+/// ```
+/// use portcullis_issuer::NewClient;
+///
+/// let client = NewClient::new("billing").scopes(["orders:read"]).audiences(["https://api.example"]);
+/// let api = NewClient::new("api").resource_servers(["https://api.example"]);
+/// # let _ = (client, api);
+/// ```
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    pub(super) id: String,
+    pub(super) keys: Option<String>,
+    pub(super) attributes: Attributes,
+}
+
+/// The attributes of a client that an operator may change.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attributes {
+    pub(super) scopes: Vec<String>,
+    pub(super) audiences: Vec<String>,
+    pub(super) resource_servers: Vec<String>,
+    pub(super) rights: Vec<ClientRight>,
+}
+
+impl NewClient {
+    /// A client with a secret and without scopes, for the APIs of `IDENTSPHERE_AUDIENCES`.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), keys: None, attributes: Attributes::default() }
+    }
+
+    /// The scopes of its tokens.
+    #[must_use]
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.attributes.scopes = texts(scopes);
+        self
+    }
+
+    /// The APIs that it may request tokens for (RFC 8707), instead of `IDENTSPHERE_AUDIENCES`.
+    #[must_use]
+    pub fn audiences(mut self, audiences: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.attributes.audiences = texts(audiences);
+        self
+    }
+
+    /// The identifiers of the APIs that this client is: it may introspect tokens whose `aud` has
+    /// one of them, whichever client or user they were issued to.
+    #[must_use]
+    pub fn resource_servers(
+        mut self,
+        identifiers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.attributes.resource_servers = texts(identifiers);
+        self
+    }
+
+    /// Its rights beyond tokens in its own name.
+    #[must_use]
+    pub fn rights(mut self, rights: impl IntoIterator<Item = ClientRight>) -> Self {
+        self.attributes.rights = rights.into_iter().collect();
+        self
+    }
+
+    /// Its public keys, a JWK Set, instead of a secret: it then proves itself by assertions that it
+    /// signs (`private_key_jwt`, RFC 7523), and the issuer stores nothing that is worth stealing.
+    #[must_use]
+    pub fn keys(mut self, jwks: impl Into<String>) -> Self {
+        self.keys = Some(jwks.into());
+        self
+    }
+
+    pub(super) fn check(&self, issuer: &str) -> Result<(), Error> {
+        let id = &self.id;
+        if !is_client_id(id) {
+            return Err(Error::InvalidClient(
+                "a client's id must have 1 to 128 letters, digits, dots, underscores, tildes and \
+                 hyphens",
+            ));
+        }
+        // RFC 9068 section 5: an API that knows a user by `sub` must not meet a client of that name.
+        if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Error::InvalidClient(
+                "a client's id must not look like a user's, which has 32 hexadecimal digits",
+            ));
+        }
+        if self.id == FIRST_PARTY {
+            return Err(Error::InvalidClient(
+                "that id is the issuer's own, for the sessions of its users",
+            ));
+        }
+        self.attributes.check(issuer)
+    }
+}
+
+impl Attributes {
+    pub(super) fn check(&self, issuer: &str) -> Result<(), Error> {
+        if !self.scopes.iter().all(|scope| is_scope_token(scope)) {
+            return Err(Error::InvalidClient(
+                "a scope must be of printable ASCII characters without space, quote and backslash",
+            ));
+        }
+        let is_name = |audience: &String| {
+            !audience.is_empty()
+                && !audience.contains(|c: char| c.is_whitespace() || c.is_control())
+        };
+        if !self.audiences.iter().chain(&self.resource_servers).all(is_name) {
+            return Err(Error::InvalidClient(
+                "an audience or a resource server must be a name without white space",
+            ));
+        }
+        // The tokens of all users may name the issuer: that is the right to introspect all.
+        if self.resource_servers.iter().any(|identifier| identifier == issuer) {
+            return Err(Error::InvalidClient(
+                "the issuer itself is no client's resource server; to introspect all tokens give \
+                 the right introspect-all",
+            ));
+        }
+        let in_tokens = self.scopes.iter().chain(&self.audiences);
+        let too_long = |names: usize| names > MAX_NAMES_BYTES;
+        if too_long(in_tokens.map(|name| name.len() + 3).sum())
+            || too_long(self.resource_servers.iter().map(|name| name.len() + 3).sum())
+        {
+            return Err(Error::InvalidClient(
+                "scopes and audiences must have at most 2 KiB together, since they stand in every \
+                 token, and resource servers at most 2 KiB",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Has only characters that no encoding changes (RFC 3986 section 2.3), since it stands in forms.
+pub(super) fn is_client_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(plain)
+}
+
+pub(super) fn texts(names: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
+    names.into_iter().map(Into::into).collect()
+}

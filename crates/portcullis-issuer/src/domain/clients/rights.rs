@@ -1,0 +1,66 @@
+//! Rights of machine clients beyond tokens in their own name.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A right of a machine client beyond tokens in its own name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientRight {
+    /// `introspect-all`: introspects access tokens of any audience. Without it a client introspects
+    /// those for its [resource servers](crate::NewClient::resource_servers).
+    IntrospectAll,
+    /// `continue-sessions`: introspects refresh tokens of users' sessions, and continues a session
+    /// at `POST /oauth/token`, as a backend does that keeps them for its users.
+    ContinueSessions,
+    /// `exchange-tokens`: exchanges a user's token for its resource server for a token of 60 s for
+    /// the issuer (RFC 8693), to act for that user there.
+    ExchangeTokens,
+}
+
+/// A text is not a client's right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a client's right is introspect-all, continue-sessions or exchange-tokens")]
+pub struct UnknownClientRight;
+
+impl ClientRight {
+    /// All rights.
+    pub const ALL: [Self; 3] = [Self::IntrospectAll, Self::ContinueSessions, Self::ExchangeTokens];
+
+    /// As the command line and the store have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IntrospectAll => "introspect-all",
+            Self::ContinueSessions => "continue-sessions",
+            Self::ExchangeTokens => "exchange-tokens",
+        }
+    }
+}
+
+impl fmt::Display for ClientRight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ClientRight {
+    type Err = UnknownClientRight;
+
+    fn from_str(text: &str) -> Result<Self, UnknownClientRight> {
+        Self::ALL.into_iter().find(|right| right.as_str() == text).ok_or(UnknownClientRight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn right_is_read_as_it_is_written_and_others_are_refused() {
+        for right in ClientRight::ALL {
+            assert_eq!(right.to_string().parse(), Ok(right));
+        }
+        assert_eq!("all".parse::<ClientRight>(), Err(UnknownClientRight));
+    }
+}

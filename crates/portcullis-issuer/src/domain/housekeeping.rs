@@ -1,0 +1,116 @@
+//! Housekeeping: deletes what is no longer needed, in small batches, outside requests.
+
+mod store;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use portcullis::clock::Clock;
+use tokio::task::AbortHandle;
+
+pub(crate) use self::store::{Chore, HousekeepingStore};
+use crate::clock::{is_ahead, now_secs, secs};
+use crate::domain::tokens::TokenSettings;
+use crate::error::Error;
+
+/// How often it runs. A command ends before the first time.
+const TICK: Duration = Duration::from_secs(30);
+
+/// How many rows one transaction deletes.
+const BATCH: u64 = 200;
+
+/// How long writers have their turn between two batches.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How old the heartbeat gets before it is written again, in seconds.
+const BEAT: i64 = 60 * 60;
+
+/// Deletes what is due.
+#[derive(Debug)]
+pub(crate) struct Housekeeping {
+    pub(crate) store: Arc<dyn HousekeepingStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: TokenSettings,
+    /// How long a spent refresh token may be repeated, in seconds.
+    pub(crate) grace_secs: i64,
+    pub(crate) audit_retention: Duration,
+}
+
+impl Housekeeping {
+    /// Starts the task that runs periodically, in the process that leads.
+    pub(crate) fn keep(self: &Arc<Self>) -> Keeper {
+        Keeper(tokio::spawn(Self::run_periodically(Arc::downgrade(self))).abort_handle())
+    }
+
+    async fn run_periodically(weak: Weak<Self>) {
+        loop {
+            tokio::time::sleep(TICK).await;
+            let Some(this) = weak.upgrade() else { return };
+            if this.store.leads()
+                && let Err(error) = this.run().await
+            {
+                let error = &error as &(dyn std::error::Error + 'static);
+                tracing::warn!(error, "housekeeping failed; retrying");
+            }
+        }
+    }
+
+    /// Deletes all that is due.
+    pub(crate) async fn run(&self) -> Result<(), Error> {
+        let now = now_secs(&*self.clock);
+        // The clock cannot do harm here: at most, a lost response cannot be repeated.
+        self.finish(Chore::EraseSuccessors, now.saturating_sub(self.grace_secs)).await?;
+        let last = self.store.heartbeat().await?;
+        if let Some(last) = last.filter(|last| is_ahead(*last, now)) {
+            tracing::error!(
+                now,
+                last_run = last,
+                "the clock is more than 7 days ahead of the last run; nothing is deleted. Correct \
+                 the clock, or run `portcullis-issuer clock accept` if it is right"
+            );
+            return Ok(());
+        }
+        for chore in Chore::DELETIONS {
+            let before = match chore {
+                Chore::FreePlaces => self.tokens.until(now).free,
+                Chore::ForgetEvents => now.saturating_sub(secs(self.audit_retention)),
+                _ => now,
+            };
+            self.finish(chore, before).await?;
+        }
+        if last.is_none_or(|last| now.saturating_sub(last) >= BEAT) {
+            self.store.beat(now).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, chore: Chore, before: i64) -> Result<(), Error> {
+        while self.store.tidy(chore, before, BATCH).await? == BATCH {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Takes the clock as right. Returns the time of the last run, if there was one.
+    pub(crate) async fn accept_clock(&self) -> Result<Option<i64>, Error> {
+        let last = self.store.heartbeat().await?;
+        self.store.beat(now_secs(&*self.clock)).await?;
+        Ok(last)
+    }
+}
+
+/// The task. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Keeper(AbortHandle);
+
+impl Keeper {
+    pub(crate) fn stop(&self) {
+        self.0.abort();
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

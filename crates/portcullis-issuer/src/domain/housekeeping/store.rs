@@ -1,0 +1,45 @@
+//! The store's part of housekeeping.
+
+use std::fmt;
+
+use crate::domain::{Answer, Member};
+
+/// What housekeeping does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chore {
+    /// Erases the successors of refresh tokens that may not be repeated any more.
+    EraseSuccessors,
+    /// Deletes refresh tokens of the former format whose session has expired.
+    ForgetFormerTokens,
+    /// Deletes sessions that have expired.
+    ForgetSessions,
+    /// Frees places in status lists whose last token has expired.
+    FreePlaces,
+    /// Deletes used and revoked JWTs that have expired.
+    ForgetJwts,
+    /// Deletes MAC keys whose last session has ended, but the latest: its number is never given
+    /// again.
+    ForgetRefreshKeys,
+    /// Deletes old events.
+    ForgetEvents,
+}
+
+impl Chore {
+    /// Those that delete, in an order in which no statement deletes more rows by a cascade.
+    pub(super) const DELETIONS: [Self; 6] = [
+        Self::ForgetFormerTokens,
+        Self::ForgetSessions,
+        Self::FreePlaces,
+        Self::ForgetJwts,
+        Self::ForgetRefreshKeys,
+        Self::ForgetEvents,
+    ];
+}
+
+/// The store's part of housekeeping.
+pub(crate) trait HousekeepingStore: Member + fmt::Debug {
+    /// Deletes or erases what was due before this second, at most `limit` rows. Returns how many.
+    fn tidy(&self, chore: Chore, before: i64, limit: u64) -> Answer<'_, u64>;
+    /// Records that it has run now.
+    fn beat(&self, now: i64) -> Answer<'_, ()>;
+}

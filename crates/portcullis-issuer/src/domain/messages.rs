@@ -1,0 +1,260 @@
+//! Messages to users with single-use tokens: a password reset, an invitation, the verification of an
+//! address.
+
+mod store;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis::clock::Clock;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+pub(crate) use self::store::{Purpose, UserToken, UserTokenStore};
+use crate::clock::{now_secs, secs};
+use crate::domain::audit::{Actor, Audit, EventKind, NewEvent};
+use crate::domain::hash::hash_of;
+use crate::domain::limits::Limits;
+use crate::domain::peer::Peer;
+use crate::domain::people::{AccountInfo, People, Whom};
+use crate::domain::users::{Awaits, FoldedName, NewUser, Origin, Share, Users};
+use crate::error::Error;
+use crate::notify::{Message, MessageKind, Notifier};
+use crate::random;
+
+/// How long a token counts.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// How long the notifier may take.
+const DELIVERY: Duration = Duration::from_secs(10);
+
+/// How many messages are under way at once. More are lost: a flood of requests must not become a
+/// flood of tasks.
+const UNDER_WAY: usize = 64;
+
+/// Messages to users.
+pub(crate) struct Messages {
+    pub(crate) store: Arc<dyn UserTokenStore>,
+    pub(crate) users: Arc<Users>,
+    pub(crate) people: Arc<People>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) notifier: Arc<dyn Notifier>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) under_way: Arc<Semaphore>,
+}
+
+/// The result of a token.
+pub(crate) enum Redeemed {
+    Done,
+    /// Unknown, used, expired, or of a user who is disabled.
+    WrongToken,
+    WrongPassword,
+}
+
+impl Messages {
+    pub(crate) fn places() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(UNDER_WAY))
+    }
+
+    /// Sends a user a token that sets another password. The user is looked up after the answer: it
+    /// says, by its time too, nothing about whether there is such a user.
+    pub(crate) async fn request_reset(
+        self: &Arc<Self>,
+        name: &str,
+        peer: &Peer,
+    ) -> Result<(), Error> {
+        let folded = FoldedName::of(name);
+        let account = folded.as_ref().map_or("", FoldedName::as_str);
+        self.limits.take(&format!("reset of {account}"), peer).await?;
+        let Some(name) = folded else { return Ok(()) };
+        let event = self.audit.event(EventKind::PasswordResetRequested, peer);
+        self.in_the_background(|messages| async move {
+            let Some(account) = messages.people.find(&Whom::Named(name)).await? else {
+                return Ok(());
+            };
+            let may_reset = account.disabled_at.is_none()
+                && account.awaits.is_none()
+                && account.address_verified_at.is_some();
+            if may_reset {
+                let event = event.user(&account.id);
+                messages.send(&account, MessageKind::PasswordReset, Some(event)).await?;
+            }
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Adds a user who sets the first password by a token. An invitation of the same name that was
+    /// not accepted is void.
+    pub(crate) async fn invite(
+        &self,
+        name: &str,
+        address: &str,
+        roles: Vec<String>,
+        scopes: Vec<String>,
+        by: Actor<'_>,
+    ) -> Result<AccountInfo, Error> {
+        // An unknown password, hashed so that a login takes as long as any other.
+        let (user, _) = NewUser::with_random_password(name)?;
+        let user = user.address(address).roles(roles).scopes(scopes);
+        let origin = Origin {
+            awaits: Some(Awaits::Invitation),
+            share: Share::Users,
+            event: self.audit.event_by(EventKind::UserInvited, by),
+        };
+        let added = self.users.add(user, origin).await?;
+        let account = self.people.account(&Whom::WithId(added.id)).await?;
+        self.send(&account, MessageKind::Invitation, None).await?;
+        Ok(account)
+    }
+
+    /// Adds a user whose name is an address, and sends a token there. A name that is taken is told to
+    /// its user alone.
+    pub(crate) async fn register(
+        self: &Arc<Self>,
+        name: &str,
+        password: String,
+        event: NewEvent,
+    ) -> Result<(), Error> {
+        let origin = Origin {
+            // The last of several registrations replaces the others: only the one whose token and
+            // password come back counts.
+            awaits: Some(Awaits::Verification),
+            share: Share::Strangers,
+            event,
+        };
+        let (whom, kind) =
+            match self.users.add(NewUser::new(name, password).address(name), origin).await {
+                Ok(added) => (Whom::WithId(added.id), MessageKind::AddressVerification),
+                Err(Error::UserExists { name }) => (Whom::named(&name)?, MessageKind::NameTaken),
+                Err(error) => return Err(error),
+            };
+        self.in_the_background(|messages| async move {
+            let Some(account) = messages.people.find(&whom).await? else { return Ok(()) };
+            if kind == MessageKind::AddressVerification {
+                return messages.send(&account, kind, None).await;
+            }
+            if let Some(address) = account.address.as_deref() {
+                messages.deliver(Message::new(kind, &account.id, &account.name, address)).await;
+            }
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Sets the password of a token's user, and ends all sessions of the user.
+    pub(crate) async fn set_password(
+        &self,
+        token: &str,
+        password: Zeroizing<String>,
+        peer: &Peer,
+    ) -> Result<Redeemed, Error> {
+        self.take(peer)?;
+        let (token, now) = (hash_of(token), now_secs(&*self.clock));
+        let purposes = [Purpose::Reset, Purpose::Invitation];
+        let Some((account, _)) = self.store.account_of_token(&token, purposes, now).await? else {
+            return Ok(Redeemed::WrongToken);
+        };
+        let address = account.address.as_deref();
+        let hash = self.users.hash(Share::Strangers, password, &account.name, address).await?;
+        let event = self.audit.event(EventKind::PasswordReset, peer).user(&account.id);
+        let set = self.store.set_password_by_token(&token, &hash, &event).await?;
+        self.limits.give_back_of_network(peer);
+        Ok(if set { Redeemed::Done } else { Redeemed::WrongToken })
+    }
+
+    /// Completes a registration. The password must come with the token: the owner of an address must
+    /// not activate an account whose password a stranger has chosen.
+    pub(crate) async fn verify_address(
+        &self,
+        token: &str,
+        password: Zeroizing<String>,
+        peer: &Peer,
+    ) -> Result<Redeemed, Error> {
+        self.take(peer)?;
+        let (token, now) = (hash_of(token), now_secs(&*self.clock));
+        let purposes = [Purpose::Verification; 2];
+        let Some((account, hash)) = self.store.account_of_token(&token, purposes, now).await?
+        else {
+            return Ok(Redeemed::WrongToken);
+        };
+        if !self.users.is_password_of(Share::Strangers, password, hash).await? {
+            return Ok(Redeemed::WrongPassword);
+        }
+        let event = self.audit.event(EventKind::AddressVerified, peer).user(&account.id);
+        let verified = self.store.verify_address(&token, &event).await?;
+        self.limits.give_back_of_network(peer);
+        Ok(if verified { Redeemed::Done } else { Redeemed::WrongToken })
+    }
+
+    /// A token cannot be guessed. The limit is for the work that it asks for.
+    fn take(&self, peer: &Peer) -> Result<(), Error> {
+        self.limits
+            .take_of_network(peer)
+            .map_err(|limited| Error::Limited { retry_after_secs: limited.retry_after_secs })
+    }
+
+    /// Makes a token, and has it delivered.
+    async fn send(
+        &self,
+        account: &AccountInfo,
+        kind: MessageKind,
+        event: Option<NewEvent>,
+    ) -> Result<(), Error> {
+        let Some(address) = account.address.as_deref() else { return Ok(()) };
+        let purpose = match kind {
+            MessageKind::PasswordReset => Purpose::Reset,
+            MessageKind::Invitation => Purpose::Invitation,
+            MessageKind::AddressVerification => Purpose::Verification,
+            MessageKind::NameTaken => return Ok(()),
+        };
+        let token = random::secret()?;
+        let expires_at = now_secs(&*self.clock).saturating_add(secs(LIFETIME));
+        let kept =
+            UserToken { hash: hash_of(&token), user_id: account.id.clone(), purpose, expires_at };
+        self.store.add_user_token(&kept, event.as_ref()).await?;
+        let message = Message::new(kind, &account.id, &account.name, address);
+        self.deliver(message.with_token(token, expires_at)).await;
+        Ok(())
+    }
+
+    async fn deliver(&self, message: Message) {
+        let (kind, user_id) = (message.kind, message.user_id.clone());
+        match tokio::time::timeout(DELIVERY, self.notifier.deliver(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let error = &*error as &(dyn std::error::Error + 'static);
+                tracing::warn!(error, ?kind, user_id, "message not delivered");
+            }
+            Err(_) => {
+                tracing::warn!(?kind, user_id, "message not delivered: the notifier timed out")
+            }
+        }
+    }
+
+    fn in_the_background<F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F)
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let Ok(place) = Arc::clone(&self.under_way).try_acquire_owned() else {
+            tracing::warn!("message not delivered: too many are under way");
+            return;
+        };
+        let work = work(Arc::clone(self));
+        drop(tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = work.await {
+                let error = &error as &(dyn std::error::Error + 'static);
+                tracing::warn!(error, "message not delivered");
+            }
+        }));
+    }
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").field("notifier", &self.notifier).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,183 @@
+//! What an administrator does about a user's account.
+
+mod store;
+
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+pub use self::store::AccountInfo;
+pub(crate) use self::store::{Change, PeopleStore, Whom};
+use crate::domain::audit::{Actor, Audit, EventKind};
+use crate::domain::peer::Peer;
+use crate::domain::users::{FoldedName, Share, Users, check_address, check_names};
+use crate::error::Error;
+
+/// The scope of the users who may change other users' accounts, at `/v1/admin`.
+///
+/// A user who has it can give themselves any role and scope. The operations accept only a token
+/// whose single audience is the issuer: an API that sees its callers' tokens cannot use them there.
+pub const ADMIN_SCOPE: &str = "identsphere:admin";
+
+/// The most accounts that are read at once.
+pub(crate) const ACCOUNTS: u16 = 1000;
+
+/// How many sessions end in one transaction.
+const BATCH: i64 = 1000;
+
+/// Users' accounts.
+pub(crate) struct People {
+    pub(crate) store: Arc<dyn PeopleStore>,
+    pub(crate) users: Arc<Users>,
+    pub(crate) audit: Arc<Audit>,
+}
+
+impl People {
+    pub(crate) async fn find(&self, whom: &Whom) -> Result<Option<AccountInfo>, Error> {
+        Ok(self.store.account(whom).await?)
+    }
+
+    pub(crate) async fn account(&self, whom: &Whom) -> Result<AccountInfo, Error> {
+        self.find(whom).await?.ok_or_else(|| nobody(whom))
+    }
+
+    /// Returns up to `limit` accounts, 1000 at most, whose ids follow this one.
+    pub(crate) async fn accounts(
+        &self,
+        after: &str,
+        limit: u16,
+    ) -> Result<Vec<AccountInfo>, Error> {
+        Ok(self.store.accounts(after, i64::from(limit.min(ACCOUNTS))).await?)
+    }
+
+    /// Sets a password, and ends all sessions of the user.
+    pub(crate) async fn set_password(
+        &self,
+        whom: &Whom,
+        password: Zeroizing<String>,
+        by: Actor<'_>,
+    ) -> Result<u64, Error> {
+        let account = self.account(whom).await?;
+        let address = account.address.as_deref();
+        let hash = self.users.hash(Share::Users, password, &account.name, address).await?;
+        self.change(whom, Change::Password { hash, keeps: None }, by).await
+    }
+
+    /// Changes a user's own password, and ends the user's other sessions.
+    pub(crate) async fn change_own_password(
+        &self,
+        user_id: &str,
+        password: Zeroizing<String>,
+        session_id: &str,
+        peer: &Peer,
+    ) -> Result<(), Error> {
+        let whom = Whom::WithId(user_id.to_owned());
+        let account = self.account(&whom).await?;
+        let address = account.address.as_deref();
+        let hash = self.users.hash(Share::Users, password, &account.name, address).await?;
+        let change = Change::Password { hash, keeps: Some(session_id.to_owned()) };
+        let event = self.audit.event(change.event(), peer).session(session_id);
+        let changed = self.store.change_account(&whom, &change, &event).await?;
+        changed.map(|_| ()).ok_or_else(|| nobody(&whom))
+    }
+
+    /// Sets the roles, which the next access token has.
+    pub(crate) async fn set_roles(
+        &self,
+        whom: &Whom,
+        roles: Vec<String>,
+        by: Actor<'_>,
+    ) -> Result<u64, Error> {
+        check_names(&roles, &self.account(whom).await?.scopes)?;
+        self.change(whom, Change::Roles(roles), by).await
+    }
+
+    /// Sets the scopes, which the next access token has.
+    pub(crate) async fn set_scopes(
+        &self,
+        whom: &Whom,
+        scopes: Vec<String>,
+        by: Actor<'_>,
+    ) -> Result<u64, Error> {
+        check_names(&self.account(whom).await?.roles, &scopes)?;
+        self.change(whom, Change::Scopes(scopes), by).await
+    }
+
+    /// Sets the address, which counts as verified.
+    pub(crate) async fn set_address(
+        &self,
+        whom: &Whom,
+        address: String,
+        by: Actor<'_>,
+    ) -> Result<u64, Error> {
+        check_address(&address)?;
+        self.change(whom, Change::Address(address), by).await
+    }
+
+    /// Makes another change.
+    pub(crate) async fn change(
+        &self,
+        whom: &Whom,
+        change: Change,
+        by: Actor<'_>,
+    ) -> Result<u64, Error> {
+        let event = self.audit.event_by(change.event(), by);
+        self.store.change_account(whom, &change, &event).await?.ok_or_else(|| nobody(whom))
+    }
+
+    /// Ends the sessions of all users that have begun until now, and returns how many those were.
+    pub(crate) async fn end_all_sessions(&self, by: Actor<'_>) -> Result<u64, Error> {
+        let event = self.audit.event_by(EventKind::AllSessionsEnded, by);
+        let mut ended = 0;
+        // In batches: a database with a million sessions goes on serving between two of them.
+        loop {
+            let batch = self.store.end_some_sessions(event.at, event.at, BATCH).await?;
+            ended += batch;
+            if batch == 0 {
+                break;
+            }
+        }
+        self.audit.record(&event).await?;
+        Ok(ended)
+    }
+}
+
+impl Whom {
+    /// The user of that name.
+    pub(crate) fn named(name: &str) -> Result<Self, Error> {
+        let folded = FoldedName::of(name).map(Self::Named);
+        folded.ok_or_else(|| Error::NoSuchUser { name: name.to_owned() })
+    }
+}
+
+impl Change {
+    fn event(&self) -> EventKind {
+        match self {
+            Self::Password { .. } => EventKind::PasswordChanged,
+            Self::Disabled(true) => EventKind::UserDisabled,
+            Self::Disabled(false) => EventKind::UserEnabled,
+            Self::Removed => EventKind::UserRemoved,
+            Self::LoggedOut => EventKind::LogoutEverywhere,
+            Self::Address(_) => EventKind::AddressChanged,
+            Self::Roles(_) => EventKind::RolesChanged,
+            Self::Scopes(_) => EventKind::ScopesChanged,
+            Self::NoSecondFactor => EventKind::TotpRemoved,
+            Self::Unlocked => EventKind::SecondFactorUnlocked,
+        }
+    }
+}
+
+fn nobody(whom: &Whom) -> Error {
+    let name = match whom {
+        Whom::Named(name) => name.as_str().to_owned(),
+        Whom::WithId(id) => id.clone(),
+    };
+    Error::NoSuchUser { name }
+}
+
+impl fmt::Debug for People {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("People").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! Accounts, as an administrator sees and changes them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::domain::Answer;
+use crate::domain::audit::NewEvent;
+use crate::domain::users::FoldedName;
+
+/// Accounts.
+pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
+    /// A user's account.
+    fn account<'a>(&'a self, whom: &'a Whom) -> Answer<'a, Option<AccountInfo>>;
+    /// Up to `limit` accounts whose ids follow this one, by id.
+    fn accounts<'a>(&'a self, after: &'a str, limit: i64) -> Answer<'a, Vec<AccountInfo>>;
+    /// Changes an account, ends the sessions that the change ends, and records `event` with the
+    /// user, all in one transaction. Returns how many sessions have ended, and `None` if there is no
+    /// such user. Nothing is recorded of an account that is as it should be already.
+    fn change_account<'a>(
+        &'a self,
+        whom: &'a Whom,
+        change: &'a Change,
+        event: &'a NewEvent,
+    ) -> Answer<'a, Option<u64>>;
+    /// Ends up to `limit` live sessions that began until then, and returns how many those were.
+    fn end_some_sessions(&self, begun_until: i64, now: i64, limit: i64) -> Answer<'_, u64>;
+}
+
+/// Whose account.
+#[derive(Debug, Clone)]
+pub(crate) enum Whom {
+    Named(FoldedName),
+    WithId(String),
+}
+
+/// A change of an account.
+pub(crate) enum Change {
+    /// Another password, whose hash this is. Ends all sessions but `keeps`, and makes the user's
+    /// single-use tokens void.
+    Password {
+        hash: String,
+        keeps: Option<String>,
+    },
+    /// Whether the user may not log in. Ends all sessions.
+    Disabled(bool),
+    /// Deletes the user. Ends all sessions.
+    Removed,
+    /// Ends all sessions, and changes nothing else.
+    LoggedOut,
+    /// Where the notifier reaches the user. Tokens that went to the address before are void.
+    Address(String),
+    Roles(Vec<String>),
+    Scopes(Vec<String>),
+    /// Forgets the second factor and its recovery codes; no session is worth more than a password
+    /// from then on.
+    NoSecondFactor,
+    /// Forgets the wrong codes.
+    Unlocked,
+}
+
+/// A user's account, as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AccountInfo {
+    /// The `sub` of the user's tokens.
+    pub id: String,
+    /// What the user logs in with.
+    pub name: String,
+    /// The `roles` of the user's tokens.
+    pub roles: Vec<String>,
+    /// The `scope` of the user's tokens.
+    pub scopes: Vec<String>,
+    /// When the user was added, in seconds since 1970.
+    pub created_at: i64,
+    /// When the user was disabled, in seconds since 1970.
+    pub disabled_at: Option<i64>,
+    /// Where the notifier reaches the user.
+    pub address: Option<String>,
+    /// When the address was verified, in seconds since 1970.
+    pub address_verified_at: Option<i64>,
+    /// What must happen before the first login: `invitation` or `verification`.
+    pub awaits: Option<String>,
+    /// Whether a login asks for a second factor.
+    pub has_second_factor: bool,
+    /// The number of wrong codes since the last right one; locked at 100.
+    pub wrong_codes: i64,
+}

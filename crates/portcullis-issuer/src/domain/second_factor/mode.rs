@@ -1,0 +1,35 @@
+//! When a login asks for the second factor.
+
+use std::str::FromStr;
+
+/// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SecondFactorMode {
+    /// Never: only a step-up does.
+    Off,
+    /// At each login of a user who has one.
+    #[default]
+    Optional,
+    /// At each login. A session without one gets access tokens for the issuer alone, without roles
+    /// and scopes: enough to set one up.
+    Required,
+}
+
+/// That a text names no [`SecondFactorMode`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it must be off, optional or required")]
+pub struct UnknownSecondFactorMode;
+
+impl FromStr for SecondFactorMode {
+    type Err = UnknownSecondFactorMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSecondFactorMode> {
+        match text {
+            "off" => Ok(Self::Off),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err(UnknownSecondFactorMode),
+        }
+    }
+}

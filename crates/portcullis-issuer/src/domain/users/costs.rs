@@ -1,0 +1,108 @@
+//! The argon2id costs of the stored hashes.
+//!
+//! After a change of the settings users have hashes of different costs until they log in. If a check
+//! took as long as the user's own hash, its duration would tell which names exist. So each check
+//! pays for all costs in use: one of them with the user's hash, the others, or all of them for an
+//! unknown user, for nothing.
+
+use std::sync::{Mutex, PoisonError};
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, Version};
+
+use super::password_cost::PasswordCost;
+
+/// The number of different costs that a check pays for. An operator changes the cost rarely.
+const MAX_COSTS: usize = 8;
+
+/// The costs in use. Several processes may have different settings, so it grows with what is met.
+#[derive(Debug)]
+pub(super) struct Costs(Mutex<Vec<Cost>>);
+
+/// The parameters of a hash: memory in KiB, iterations, lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cost {
+    memory: u32,
+    iterations: u32,
+    lanes: u32,
+}
+
+impl Costs {
+    /// The configured cost, and those of the stored hashes.
+    pub(super) fn new(configured: PasswordCost, stored: &[String]) -> Self {
+        let PasswordCost { memory_kib: memory, iterations } = configured;
+        let costs = Self(Mutex::new(vec![Cost { memory, iterations, lanes: 1 }]));
+        for cost in stored.iter().filter_map(|hash| Cost::of(hash)) {
+            costs.add(cost);
+        }
+        costs
+    }
+
+    /// Returns the costs that a check pays for besides that of the user's hash, if there is one.
+    pub(super) fn besides(&self, hash: Option<&str>) -> Vec<Cost> {
+        let own = hash.and_then(Cost::of);
+        if let Some(own) = own {
+            self.add(own);
+        }
+        let costs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        costs.iter().copied().filter(|cost| Some(*cost) != own).collect()
+    }
+
+    fn add(&self, cost: Cost) {
+        let mut costs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if costs.len() < MAX_COSTS && !costs.contains(&cost) {
+            costs.push(cost);
+        }
+    }
+}
+
+impl Cost {
+    /// Reads the parameters of a PHC string, whose salt and hash may be cut off.
+    fn of(hash: &str) -> Option<Self> {
+        let mut parts = hash.split('$').skip(1);
+        let (algorithm, version, params) = (parts.next()?, parts.next()?, parts.next()?);
+        let params = PasswordHash::new(&format!("${algorithm}${version}${params}")).ok()?;
+        let params = Params::try_from(&params).ok()?;
+        let (memory, iterations, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+        Some(Self { memory, iterations, lanes })
+    }
+
+    /// Takes as long as a hash of this cost.
+    pub(super) fn pay(self, password: &str) {
+        let Ok(params) = Params::new(self.memory, self.iterations, self.lanes, None) else {
+            return;
+        };
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut out = [0; 32];
+        // The salt does not matter: the result is discarded.
+        let _ = argon2.hash_password_into(password.as_bytes(), &[0; 16], &mut out);
+        std::hint::black_box(out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cost(memory: u32, iterations: u32) -> Cost {
+        Cost { memory, iterations, lanes: 1 }
+    }
+
+    #[test]
+    fn check_pays_for_all_costs_in_use_whether_the_user_exists_or_not() {
+        let stored = [
+            "$argon2id$v=19$m=9216,t=4,p=1".to_owned(),
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaA".to_owned(),
+            "no PHC string".to_owned(),
+        ];
+        let costs = Costs::new(PasswordCost { memory_kib: 65_536, iterations: 3 }, &stored);
+        let (new, old, older) = (cost(65_536, 3), cost(19_456, 2), cost(9216, 4));
+        assert_eq!(costs.besides(None), [new, older, old]);
+        assert_eq!(costs.besides(Some(&stored[0])), [new, old]);
+        assert_eq!(costs.besides(Some("no PHC string")), [new, older, old]);
+        // Of another process, whose settings differ.
+        let other = "$argon2id$v=19$m=7168,t=5,p=1$c2FsdHNhbHRzYWx0$aGFzaA";
+        assert_eq!(costs.besides(Some(other)), [new, older, old]);
+        assert_eq!(costs.besides(None), [new, older, old, cost(7168, 5)]);
+    }
+}

@@ -1,0 +1,39 @@
+//! User names: which there are, and which are the same.
+
+/// A user name in the one form that it is looked up, compared and counted by: "Alice" and "alice"
+/// are one user.
+///
+/// Only ASCII is a name. Folding all of Unicode differs between programs, and a database in which
+/// U+212A (Kelvin) is a `k` would find a user whose attempts are counted under another name. So the
+/// name is folded here, before it is counted, and the stores compare the result byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoldedName(String);
+
+impl FoldedName {
+    /// Returns the folded name, or `None` if no user can have it.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let is_name = (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
+        is_name.then(|| Self(name.to_ascii_lowercase()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ascii_is_folded_and_nothing_else_is_a_name() {
+        let folded = |name| FoldedName::of(name).map(|folded| folded.0);
+        assert_eq!(folded("Kelvin"), Some("kelvin".to_owned()));
+        assert_eq!(folded("I-and-i"), Some("i-and-i".to_owned()));
+        // U+212A (Kelvin), U+0131 (dotless i) and U+017F (long s) fold to ASCII in Unicode.
+        for name in ["\u{212a}elvin", "\u{131}", "\u{17f}am", "", " alice", "al ice", "a\0"] {
+            assert_eq!(folded(name), None, "{name:?}");
+        }
+        assert_eq!(folded(&"a".repeat(129)), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! A user to be added, and what is wrong with one.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::name::FoldedName;
+use crate::domain::scope::is_scope_token;
+use crate::error::Error;
+
+/// A cookie has 4096 bytes (RFC 6265 section 6.1), and base64url makes four of three.
+const MAX_NAMES_BYTES: usize = 2048;
+
+/// A user to be added.
+///
+/// A name has 1 to 128 visible ASCII characters and no spaces; capitals make no difference. A
+/// password has 8 characters to 1,024 bytes, and is neither the name nor a common one. All roles and
+/// scopes together have at most 2 KiB, since they stand in every token.
+///
+/// ```
+/// use portcullis_issuer::NewUser;
+///
+/// let user = NewUser::new("alice", "correct horse battery staple")
+///     .roles(["admin"])
+///     .scopes(["orders:read", "orders:write"]);
+/// assert!(!format!("{user:?}").contains("horse"));
+/// ```
+#[derive(Clone)]
+pub struct NewUser {
+    pub(super) name: String,
+    pub(super) password: Zeroizing<String>,
+    pub(super) roles: Vec<String>,
+    pub(super) scopes: Vec<String>,
+    pub(super) address: Option<String>,
+}
+
+impl NewUser {
+    /// A user without roles and scopes.
+    #[must_use]
+    pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            password: Zeroizing::new(password.into()),
+            roles: Vec::new(),
+            scopes: Vec::new(),
+            address: None,
+        }
+    }
+
+    /// The same with a password of 256 random bits, which is returned to be handed over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] if there is no randomness.
+    pub fn with_random_password(name: impl Into<String>) -> Result<(Self, String), Error> {
+        let password = crate::random::secret()?.to_string();
+        Ok((Self::new(name, password.clone()), password))
+    }
+
+    /// The `roles` of their tokens.
+    #[must_use]
+    pub fn roles(mut self, roles: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.roles = roles.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The `scope` of their tokens.
+    #[must_use]
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Where the notifier reaches the user, such as an email address. It counts as verified: only
+    /// registration asks the user to prove it.
+    #[must_use]
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
+    /// Rejects what does not fit. The password is checked where it is hashed, off the async threads.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if FoldedName::of(&self.name).is_none() {
+            return Err(Error::InvalidUser(
+                "a user's name must have 1 to 128 visible ASCII characters and no spaces",
+            ));
+        }
+        check_names(&self.roles, &self.scopes)?;
+        self.address.as_deref().map_or(Ok(()), check_address)
+    }
+}
+
+/// Rejects roles and scopes that do not fit into a token.
+pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Error> {
+    let visible =
+        |text: &String| !text.is_empty() && text.trim() == text && !text.contains(char::is_control);
+    if !roles.iter().all(visible) {
+        return Err(Error::InvalidUser(
+            "a role must not be empty, and must not begin or end with a space",
+        ));
+    }
+    if !scopes.iter().all(|scope| is_scope_token(scope)) {
+        return Err(Error::InvalidUser(
+            "a scope must be of printable ASCII characters without space, quote and backslash",
+        ));
+    }
+    // Every name counts with what separates it from the next.
+    let names = roles.iter().chain(scopes);
+    if names.map(|name| name.len() + 3).sum::<usize>() > MAX_NAMES_BYTES {
+        return Err(Error::InvalidUser(
+            "roles and scopes must have at most 2 KiB together: all of them stand in every token, \
+             and a longer one does not fit into a cookie",
+        ));
+    }
+    Ok(())
+}
+
+/// Rejects an address that a program behind the notifier could mistake for something else.
+pub(crate) fn check_address(address: &str) -> Result<(), Error> {
+    let plain = address.bytes().all(|byte| byte.is_ascii_graphic());
+    if !plain || !(1..=254).contains(&address.len()) || address.starts_with('-') {
+        return Err(Error::InvalidUser(
+            "an address must have 1 to 254 visible ASCII characters without spaces, and must not \
+             begin with a hyphen",
+        ));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser")
+            .field("name", &self.name)
+            .field("roles", &self.roles)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_that_does_not_fit_is_rejected() {
+        let good = NewUser::new("alice", "correct horse").roles(["admin"]).scopes(["a:b"]);
+        good.check().unwrap();
+        for bad in [
+            NewUser { name: String::new(), ..good.clone() },
+            NewUser { name: " alice".to_owned(), ..good.clone() },
+            NewUser { name: "al\nice".to_owned(), ..good.clone() },
+            NewUser { name: "alice\u{200b}".to_owned(), ..good.clone() },
+            NewUser { name: "J\u{f6}rg".to_owned(), ..good.clone() },
+            NewUser { name: "a".repeat(129), ..good.clone() },
+            good.clone().address("alice@example.com\r\nBcc: mallory@example.com"),
+            good.clone().address("-oQ/tmp"),
+            good.clone().roles([""]),
+            good.clone().scopes(["two scopes"]),
+            good.clone().scopes(["quo\"te"]),
+            good.clone().scopes((0..100).map(|n| format!("resource-{n}:read-write"))),
+        ] {
+            assert!(matches!(bad.check(), Err(Error::InvalidUser(_))), "{bad:?}");
+        }
+    }
+}

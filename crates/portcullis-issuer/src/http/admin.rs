@@ -1,0 +1,111 @@
+//! Users' accounts, for the users with the scope for it.
+
+pub(super) mod changes;
+mod shapes;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use self::shapes::{Account, Accounts, Invitation};
+use super::api::Api;
+use super::body::JsonBody;
+use super::problem::Problem;
+use super::protected::LiveSession;
+use crate::domain::audit::Actor;
+use crate::domain::peer::Peer;
+use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, Whom};
+
+/// Who calls: a user who has the scope at this very request, whatever the token says.
+pub(super) struct Admin {
+    id: String,
+    peer: Peer,
+}
+
+impl Admin {
+    fn actor(&self) -> Actor<'_> {
+        Actor::Admin { id: &self.id, peer: &self.peer }
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let Ok(peer) = Peer::from_request_parts(parts, api).await;
+        match parts.extensions.get::<LiveSession>() {
+            Some(live) if live.user.scopes.iter().any(|scope| scope == ADMIN_SCOPE) => {
+                Ok(Self { id: live.user.id.clone(), peer })
+            }
+            _ => Err(Problem::NotAnAdministrator),
+        }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// Begin after the user with this id.
+    #[serde(default)]
+    after: String,
+    /// At most so many users, and never more than 1000.
+    #[param(maximum = 65535)]
+    limit: Option<u16>,
+}
+
+type Id = Result<Path<String>, PathRejection>;
+
+/// What is no text is no user's id.
+fn whom(id: Id) -> Result<Whom, Problem> {
+    let Path(id) = id.map_err(|_| Problem::NoSuchUser)?;
+    Ok(Whom::WithId(id))
+}
+
+async fn change(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64, Problem> {
+    Ok(api.domain.people.change(&whom(id)?, change, admin.actor()).await?)
+}
+
+/// Lists users' accounts.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/users",
+    tag = "administration",
+    operation_id = "list_accounts",
+    params(Page),
+    responses((status = 200, description = "The accounts that follow", body = Accounts)),
+)]
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    _: Admin,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Accounts>, Problem> {
+    let Query(Page { after, limit }) = page.map_err(|_| Problem::WrongQuery)?;
+    let users = api.domain.people.accounts(&after, limit.unwrap_or(ACCOUNTS)).await?;
+    Ok(Json(Accounts { users: users.into_iter().map(Account::from).collect() }))
+}
+
+/// Adds a user, and sends the user a token that sets the first password. An invitation of the same
+/// name that was not accepted is void.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/users",
+    tag = "administration",
+    operation_id = "invite",
+    request_body = Invitation,
+    responses((status = 201, description = "The account", body = Account)),
+)]
+pub(super) async fn invite(
+    State(api): State<Arc<Api>>,
+    admin: Admin,
+    JsonBody(Invitation { name, address, roles, scopes }): JsonBody<Invitation>,
+) -> Result<(StatusCode, Json<Account>), Problem> {
+    let messages = api.domain.messages.as_ref().ok_or(Problem::NoSuchPage)?;
+    let account = messages.invite(&name, &address, roles, scopes, admin.actor()).await?;
+    Ok((StatusCode::CREATED, Json(account.into())))
+}

@@ -1,0 +1,69 @@
+//! A user's own password.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use portcullis_axum::Claims;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::api::Api;
+use super::body::JsonBody;
+use super::problem::Problem;
+use super::protected::LiveSession;
+use super::second_factor::JUST_STEPPED_UP;
+use crate::clock::{now_secs, secs};
+use crate::domain::peer::Peer;
+use crate::domain::tokens::TWO_FACTORS;
+
+/// The passwords before and after.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Passwords {
+    /// May be absent within 5 minutes of a step-up.
+    password: Option<String>,
+    /// Neither the user's name nor a common one; at most 1024 bytes in UTF-8.
+    #[schema(min_length = 8, max_length = 1024)]
+    new_password: String,
+}
+
+/// Changes the user's password, and ends the user's other sessions.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/password",
+    tag = "users",
+    operation_id = "change_password",
+    request_body = Passwords,
+    responses((status = 204, description = "The password is changed")),
+)]
+pub(super) async fn change(
+    State(api): State<Arc<Api>>,
+    Extension(live): Extension<LiveSession>,
+    Claims(claims): Claims<Map<String, Value>>,
+    peer: Peer,
+    JsonBody(Passwords { password, new_password }): JsonBody<Passwords>,
+) -> Result<StatusCode, Problem> {
+    let new_password = Zeroizing::new(new_password);
+    let domain = &api.domain;
+    let is_proven = match password.map(Zeroizing::new) {
+        Some(password) => domain.second_factors.knows_password(&live.user, password, &peer).await?,
+        None => just_stepped_up(&claims, now_secs(&*api.config.clock)),
+    };
+    if !is_proven {
+        return Err(Problem::WrongPassword);
+    }
+    domain.people.change_own_password(&live.user.id, new_password, &live.session.id, &peer).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether the token was issued for a second factor that was shown a moment ago.
+fn just_stepped_up(claims: &Map<String, Value>, now: i64) -> bool {
+    let (two_factors, _) = TWO_FACTORS;
+    let acr = claims.get("acr").and_then(Value::as_str);
+    let at = claims.get("auth_time").and_then(Value::as_i64);
+    let age = at.map(|at| now.saturating_sub(at));
+    acr == Some(two_factors) && age.is_some_and(|age| (0..=secs(JUST_STEPPED_UP)).contains(&age))
+}

@@ -1,0 +1,206 @@
+//! What an operator changes about users' accounts.
+
+use zeroize::Zeroizing;
+
+use super::Issuer;
+use crate::domain::audit::Actor;
+use crate::domain::people::{ACCOUNTS, AccountInfo, Change, Whom};
+use crate::error::Error;
+
+/// Each change is one transaction with its entry in the audit log, whose
+/// [`actor`](crate::Event::actor) is `operator`. Where it ends sessions, their refresh tokens are
+/// rejected, introspection says that their access tokens are inactive, and the status lists say that
+/// they are revoked, from that moment on.
+impl Issuer {
+    /// Returns a user's account.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchUser`] if there is no user of that name.
+    pub async fn account(&self, name: &str) -> Result<AccountInfo, Error> {
+        self.domain().people.account(&Whom::named(name)?).await
+    }
+
+    /// Returns all users' accounts, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails.
+    pub async fn accounts(&self) -> Result<Vec<AccountInfo>, Error> {
+        let mut all: Vec<AccountInfo> = Vec::new();
+        loop {
+            let after = all.last().map_or("", |account| &account.id);
+            let page = self.domain().people.accounts(after, ACCOUNTS).await?;
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page);
+        }
+        all.sort_by_key(|account| account.name.to_ascii_lowercase());
+        Ok(all)
+    }
+
+    /// Sets a user's password, ends all sessions of the user, and returns how many those were.
+    ///
+    /// ```
+    /// # use portcullis_issuer::{Error, Issuer, IssuerConfig, NewUser};
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let config = IssuerConfig::new("http://127.0.0.1:8080", directory.path().join("a.db"));
+    /// # let issuer = Issuer::open(config).await?;
+    /// # issuer.add_user(NewUser::new("alice", "correct horse battery staple")).await?;
+    /// issuer.set_password("alice", "of clouds and 7 anvils").await?;
+    ///
+    /// let common = issuer.set_password("alice", "password1").await;
+    /// assert!(matches!(common, Err(Error::InvalidPassword(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidPassword`] if a rule rejects it, [`Error::NoSuchUser`] if there is no user of
+    /// that name.
+    pub async fn set_password(
+        &self,
+        name: &str,
+        password: impl Into<String>,
+    ) -> Result<u64, Error> {
+        let (whom, password) = (Whom::named(name)?, Zeroizing::new(password.into()));
+        let people = &self.domain().people;
+        people.set_password(&whom, password, Actor::Operator).await
+    }
+
+    /// Returns a password of 256 random bits, for [`set_password`](Self::set_password).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] if there is no randomness.
+    pub fn random_password() -> Result<String, Error> {
+        Ok(crate::random::secret()?.to_string())
+    }
+
+    /// Lets a user not log in any more, ends all sessions of the user, and returns how many those
+    /// were. The user is not told why a login is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchUser`] if there is no user of that name.
+    pub async fn disable_user(&self, name: &str) -> Result<u64, Error> {
+        self.change(name, Change::Disabled(true)).await
+    }
+
+    /// Lets a user log in again. Sessions that have ended stay so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchUser`] if there is no user of that name.
+    pub async fn enable_user(&self, name: &str) -> Result<(), Error> {
+        self.change(name, Change::Disabled(false)).await.map(|_| ())
+    }
+
+    /// Deletes a user, ends all sessions of the user, and returns how many those were. The audit log
+    /// keeps its entries about the user's id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchUser`] if there is no user of that name.
+    pub async fn remove_user(&self, name: &str) -> Result<u64, Error> {
+        self.change(name, Change::Removed).await
+    }
+
+    /// Replaces a user's roles. The user's next access token has them; one that was issued before
+    /// has the old ones until it expires.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidUser`] if a role does not fit, [`Error::NoSuchUser`] if there is no user of
+    /// that name.
+    pub async fn set_roles(
+        &self,
+        name: &str,
+        roles: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), Error> {
+        let (whom, roles) = (Whom::named(name)?, roles.into_iter().map(Into::into).collect());
+        self.domain().people.set_roles(&whom, roles, Actor::Operator).await.map(|_| ())
+    }
+
+    /// Replaces a user's scopes, in the same way.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_roles`](Self::set_roles).
+    pub async fn set_scopes(
+        &self,
+        name: &str,
+        scopes: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), Error> {
+        let (whom, scopes) = (Whom::named(name)?, scopes.into_iter().map(Into::into).collect());
+        self.domain().people.set_scopes(&whom, scopes, Actor::Operator).await.map(|_| ())
+    }
+
+    /// Sets the address where the [`Notifier`](crate::Notifier) reaches a user. It counts as verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidUser`] if the address does not fit, [`Error::NoSuchUser`] if there is no user
+    /// of that name.
+    pub async fn set_address(&self, name: &str, address: impl Into<String>) -> Result<(), Error> {
+        let (whom, people) = (Whom::named(name)?, &self.domain().people);
+        people.set_address(&whom, address.into(), Actor::Operator).await.map(|_| ())
+    }
+
+    /// Adds a user, and has the [`Notifier`](crate::Notifier) deliver a token that sets the first
+    /// password, within 15 minutes. An invitation of the same name that was not accepted is void.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoNotifier`] without a notifier, [`Error::InvalidUser`] if something does not fit,
+    /// [`Error::UserExists`] if the name is taken.
+    pub async fn invite_user(
+        &self,
+        name: &str,
+        address: &str,
+        roles: impl IntoIterator<Item = impl Into<String>>,
+        scopes: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<AccountInfo, Error> {
+        let messages = self.domain().messages.as_ref().ok_or(Error::NoNotifier)?;
+        let roles = roles.into_iter().map(Into::into).collect();
+        let scopes = scopes.into_iter().map(Into::into).collect();
+        messages.invite(name, address, roles, scopes, Actor::Operator).await
+    }
+
+    /// Forgets a user's second factor and recovery codes. The user's sessions go on, and their next
+    /// access tokens have the `acr` `aal1`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchUser`] if there is no user of that name.
+    pub async fn reset_second_factor(&self, name: &str) -> Result<(), Error> {
+        self.change(name, Change::NoSecondFactor).await.map(|_| ())
+    }
+
+    /// Admits codes of a user's second factor again, after 100 wrong ones.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchUser`] if there is no user of that name.
+    pub async fn unlock_user(&self, name: &str) -> Result<(), Error> {
+        self.change(name, Change::Unlocked).await.map(|_| ())
+    }
+
+    /// Ends the sessions of all users, and returns how many those were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store fails. Some sessions may have ended then; call it again.
+    pub async fn end_all_sessions(&self) -> Result<u64, Error> {
+        self.domain().people.end_all_sessions(Actor::Operator).await
+    }
+
+    async fn change(&self, name: &str, change: Change) -> Result<u64, Error> {
+        let people = &self.domain().people;
+        people.change(&Whom::named(name)?, change, Actor::Operator).await
+    }
+}

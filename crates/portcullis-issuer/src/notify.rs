@@ -1,0 +1,128 @@
+//! Delivering messages to users: a trait, and what the setting `IDENTSPHERE_NOTIFIER` names.
+
+mod command;
+mod log;
+mod message;
+mod webhook;
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use self::command::CommandNotifier;
+use self::log::LogNotifier;
+pub use self::message::{Message, MessageKind};
+use self::webhook::WebhookNotifier;
+use crate::error::ConfigError;
+
+/// The variable that names a notifier.
+const SETTING: &str = "IDENTSPHERE_NOTIFIER";
+
+/// Delivers messages to users, such as the token of a password reset.
+///
+/// The issuer sends no mail itself: an implementation knows the mail service, the language and the
+/// page that the token belongs to. It is given as
+/// [`IssuerConfig::notifier`](crate::IssuerConfig::notifier), or named by `IDENTSPHERE_NOTIFIER`.
+/// Answers to clients do not wait for it. A message that is not delivered is lost, which the log
+/// says without the token; the user asks again.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use portcullis_issuer::{Delivery, IssuerConfig, Message, MessageKind, Notifier};
+///
+/// /// Stands for a client of a mail service.
+/// #[derive(Debug)]
+/// struct Mail;
+///
+/// impl Notifier for Mail {
+///     fn deliver(&self, message: Message) -> Delivery<'_> {
+///         Box::pin(async move {
+///             let text = match (message.kind, message.token()) {
+///                 (MessageKind::PasswordReset, Some(token)) => {
+///                     format!("https://app.example/set-password#{token}")
+///                 }
+///                 _ => return Err("this service has no text for that".into()),
+///             };
+///             send(&message.address, text).await
+///         })
+///     }
+/// }
+/// # async fn send(_: &str, _: String) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// #     Ok(())
+/// # }
+///
+/// let mut config = IssuerConfig::new("http://127.0.0.1:8080", "identsphere.db");
+/// config.notifier = Some(Arc::new(Mail));
+/// ```
+pub trait Notifier: fmt::Debug + Send + Sync {
+    /// Delivers one message. The issuer waits for at most 10 seconds.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message is not on its way. The error must not contain the token: it
+    /// is logged.
+    fn deliver(&self, message: Message) -> Delivery<'_>;
+}
+
+/// A future that completes when a message is on its way.
+pub type Delivery<'n> =
+    Pin<Box<dyn Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'n>>;
+
+/// Returns the notifier that a setting names.
+pub(crate) fn from_setting(
+    setting: &str,
+    secret: Option<String>,
+    issuer: &str,
+) -> Result<Arc<dyn Notifier>, ConfigError> {
+    if let Some(command) = setting.strip_prefix("exec:") {
+        return Ok(Arc::new(CommandNotifier::new(command)?));
+    }
+    if setting == "log" {
+        // A log is no place for a token that sets a password, but on the machine of a developer.
+        if issuer.starts_with("https:") {
+            return Err(ConfigError::new(
+                SETTING,
+                setting,
+                "it writes tokens to the log, and is for an issuer on loopback only: name an https \
+                 URL, or exec: and a program",
+            ));
+        }
+        return Ok(Arc::new(LogNotifier));
+    }
+    Ok(Arc::new(WebhookNotifier::new(setting, secret)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn setting_names_a_log_a_webhook_or_a_command() {
+        const LOCAL: &str = "http://127.0.0.1:8080";
+        let named = |setting: &str, issuer: &str| {
+            from_setting(setting, Some("s3cret".to_owned()), issuer)
+                .map(|notifier| format!("{notifier:?}"))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(named("log", LOCAL).unwrap(), "LogNotifier");
+        let hook = named("https://hooks.example/notices", "https://auth.example").unwrap();
+        assert!(
+            hook.contains("https://hooks.example/notices") && !hook.contains("s3cret"),
+            "{hook}"
+        );
+        let command = named("exec:/usr/bin/send --to user", "https://auth.example").unwrap();
+        assert!(command.contains("/usr/bin/send"), "{command}");
+        for (wrong, issuer, hint) in [
+            ("log", "https://auth.example", "loopback only"),
+            ("http://hooks.example/", LOCAL, "it must be an https URL"),
+            ("mail", LOCAL, "it must be an https URL"),
+            ("exec: ", LOCAL, "exec:/usr/local/bin/"),
+        ] {
+            let message = named(wrong, issuer).unwrap_err();
+            assert!(message.contains(hint), "{message}");
+        }
+        assert!(named("http://127.0.0.1:9000/notices", LOCAL).is_ok());
+    }
+}

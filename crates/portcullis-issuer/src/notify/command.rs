@@ -1,0 +1,95 @@
+//! A command: messages go to the standard input of a program.
+
+use std::process::Stdio;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use super::{Delivery, Message, Notifier, SETTING};
+use crate::error::ConfigError;
+
+/// Runs a program for each message, which reads it as a line of JSON.
+#[derive(Debug)]
+pub(super) struct CommandNotifier {
+    program: String,
+    arguments: Vec<String>,
+}
+
+impl CommandNotifier {
+    /// The words are the program and its arguments: no shell reads them, and nothing of a message is
+    /// among them.
+    pub(super) fn new(command: &str) -> Result<Self, ConfigError> {
+        let mut words = command.split_whitespace().map(str::to_owned);
+        let Some(program) = words.next() else {
+            let expected = "exec: must be followed by a program, for example \
+                            exec:/usr/local/bin/send-message";
+            return Err(ConfigError::new(SETTING, "exec:", expected));
+        };
+        Ok(Self { program, arguments: words.collect() })
+    }
+}
+
+impl Notifier for CommandNotifier {
+    fn deliver(&self, message: Message) -> Delivery<'_> {
+        Box::pin(async move {
+            let mut line = zeroize::Zeroizing::new(serde_json::to_vec(&message)?);
+            line.push(b'\n');
+            let mut command = Command::new(&self.program);
+            // The issuer's environment has its key-encryption key, which no other program needs.
+            command.args(&self.arguments).env_clear().kill_on_drop(true);
+            if let Some(path) = std::env::var_os("PATH") {
+                command.env("PATH", path);
+            }
+            // What it prints may have the token in it.
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut child = command.spawn()?;
+            if let Some(mut stdin) = child.stdin.take() {
+                stdin.write_all(&line).await?;
+            }
+            let status = child.wait().await?;
+            if status.success() { Ok(()) } else { Err(format!("it ended with {status}").into()) }
+        })
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::notify::MessageKind;
+
+    fn message() -> Message {
+        let message = Message::new(MessageKind::PasswordReset, "id", "alice", "alice@example.com");
+        message.with_token(Zeroizing::new("t0ken".to_owned()), 900)
+    }
+
+    #[tokio::test]
+    async fn program_reads_a_line_of_json_and_sees_no_setting() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = directory.path().join("send");
+        let written = directory.path().join("written");
+        let text = format!("env > {0}; cat >> {0}\n", written.display());
+        std::fs::write(&script, text).unwrap();
+        let command = format!("/bin/sh {}", script.display());
+        CommandNotifier::new(&command).unwrap().deliver(message()).await.unwrap();
+        let written = std::fs::read_to_string(&written).unwrap();
+        let line = written.lines().last().unwrap();
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(line).unwrap(),
+            serde_json::json!({
+                "kind": "password_reset", "user_id": "id", "name": "alice",
+                "address": "alice@example.com", "token": "t0ken", "expires_at": 900,
+            })
+        );
+        assert!(!written.contains("CARGO"), "{written}");
+    }
+
+    #[tokio::test]
+    async fn failed_program_is_an_error_without_the_token() {
+        for command in ["/bin/false", "/nonexistent/program"] {
+            let sent = CommandNotifier::new(command).unwrap().deliver(message()).await;
+            assert!(!format!("{:?}", sent.unwrap_err()).contains("t0ken"), "{command}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Accounts, as an administrator sees and changes them.
+
+use super::{audit, rows, timed};
+use crate::domain::Answer;
+use crate::domain::audit::NewEvent;
+use crate::domain::people::{AccountInfo, Change, PeopleStore, Whom};
+use crate::domain::users::User;
+use crate::error::StoreError;
+use crate::store::dialect::{Database, Dialect, Row, query};
+
+impl<D: Database> PeopleStore for D {
+    fn account<'a>(&'a self, whom: &'a Whom) -> Answer<'a, Option<AccountInfo>> {
+        timed("account", async move {
+            let row = find(&mut *self.reader().await?, whom).await?;
+            row.as_ref().map(info_from).transpose()
+        })
+    }
+
+    fn accounts<'a>(&'a self, after: &'a str, limit: i64) -> Answer<'a, Vec<AccountInfo>> {
+        timed("accounts", async move {
+            if !rows::can_be_stored(after) {
+                return Ok(Vec::new());
+            }
+            let rows = query("SELECT * FROM users WHERE id > $1 ORDER BY id LIMIT $2")
+                .bind(after)
+                .bind(limit)
+                .fetch_all(&mut *self.reader().await?)
+                .await?;
+            rows.iter().map(info_from).collect()
+        })
+    }
+
+    fn change_account<'a>(
+        &'a self,
+        whom: &'a Whom,
+        change: &'a Change,
+        event: &'a NewEvent,
+    ) -> Answer<'a, Option<u64>> {
+        timed("change_account", async move {
+            let mut tx = self.begin().await?;
+            let Some(user) = lock(&mut *tx, whom).await? else { return Ok(None) };
+            let event = event.clone().user(&user.id);
+            let ended = apply(&mut *tx, &user.id, change, &event).await?;
+            tx.commit().await?;
+            Ok(Some(ended))
+        })
+    }
+
+    fn end_some_sessions(&self, begun_until: i64, now: i64, limit: i64) -> Answer<'_, u64> {
+        timed("end_some_sessions", async move {
+            let mut tx = self.begin().await?;
+            let ended = query(
+                "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
+                 (SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at > $1 \
+                  AND created_at <= $2 LIMIT $3) AND ended_at IS NULL",
+            )
+            .bind(now)
+            .bind(begun_until)
+            .bind(limit)
+            .execute(&mut *tx)
+            .await?;
+            tx.commit().await?;
+            Ok(ended)
+        })
+    }
+}
+
+async fn find<C: Dialect>(connection: &mut C, whom: &Whom) -> Result<Option<C::Row>, StoreError> {
+    match whom {
+        Whom::Named(name) => {
+            query(C::USER_NAMED).bind(name.as_str()).fetch_optional(connection).await
+        }
+        Whom::WithId(id) if !rows::can_be_stored(id) => Ok(None),
+        Whom::WithId(id) => {
+            query("SELECT * FROM users WHERE id = $1").bind(id).fetch_optional(connection).await
+        }
+    }
+}
+
+/// Returns the user, and locks the row until the transaction ends.
+async fn lock<C: Dialect>(connection: &mut C, whom: &Whom) -> Result<Option<User>, StoreError> {
+    let Some(row) = find(connection, whom).await? else { return Ok(None) };
+    let id = rows::user_from(&row)?.id;
+    let row = query(C::LOCK_USER).bind(&id).fetch_optional(connection).await?;
+    row.as_ref().map(rows::user_from).transpose()
+}
+
+/// Returns how many sessions have ended.
+async fn apply(
+    connection: &mut impl Dialect,
+    id: &str,
+    change: &Change,
+    event: &NewEvent,
+) -> Result<u64, StoreError> {
+    let mut ended = 0;
+    let changed = match change {
+        Change::Password { hash, keeps } => {
+            set_password(connection, id, hash).await?;
+            ended = end_sessions(connection, id, keeps.as_deref(), event.at).await?;
+            1
+        }
+        Change::Disabled(true) => {
+            ended = end_sessions(connection, id, None, event.at).await?;
+            query("UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL")
+                .bind(event.at)
+                .bind(id)
+                .execute(connection)
+                .await?
+        }
+        Change::Disabled(false) => {
+            query("UPDATE users SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL")
+                .bind(id)
+                .execute(connection)
+                .await?
+        }
+        Change::Removed => {
+            ended = end_sessions(connection, id, None, event.at).await?;
+            query("DELETE FROM users WHERE id = $1").bind(id).execute(connection).await?
+        }
+        Change::LoggedOut => {
+            ended = end_sessions(connection, id, None, event.at).await?;
+            1
+        }
+        Change::Address(address) => {
+            query("DELETE FROM user_tokens WHERE user_id = $1")
+                .bind(id)
+                .execute(connection)
+                .await?;
+            query(
+                "UPDATE users SET address = $1, address_verified_at = $2 WHERE id = $3 \
+                 AND (address IS NULL OR address <> $1 OR address_verified_at IS NULL)",
+            )
+            .bind(address)
+            .bind(event.at)
+            .bind(id)
+            .execute(connection)
+            .await?
+        }
+        Change::Roles(roles) => {
+            query("UPDATE users SET roles = $1 WHERE id = $2 AND roles <> $1")
+                .bind(rows::names_to_json(roles)?)
+                .bind(id)
+                .execute(connection)
+                .await?
+        }
+        Change::Scopes(scopes) => {
+            query("UPDATE users SET scopes = $1 WHERE id = $2 AND scopes <> $1")
+                .bind(rows::names_to_json(scopes)?)
+                .bind(id)
+                .execute(connection)
+                .await?
+        }
+        Change::NoSecondFactor => forget_second_factor(connection, id).await?,
+        Change::Unlocked => {
+            query("UPDATE users SET totp_failures = 0 WHERE id = $1 AND totp_failures > 0")
+                .bind(id)
+                .execute(connection)
+                .await?
+        }
+    };
+    if changed > 0 || ended > 0 {
+        audit::insert(connection, event).await?;
+    }
+    Ok(ended)
+}
+
+/// Also accepts an invitation. Tokens that were delivered before are void: one of them could set
+/// the password again.
+pub(super) async fn set_password(
+    connection: &mut impl Dialect,
+    id: &str,
+    hash: &str,
+) -> Result<(), StoreError> {
+    query(
+        "UPDATE users SET password_hash = $1, credentials = credentials + 1, \
+         awaits = CASE WHEN awaits = 'invitation' THEN NULL ELSE awaits END WHERE id = $2",
+    )
+    .bind(hash)
+    .bind(id)
+    .execute(connection)
+    .await?;
+    query("DELETE FROM user_tokens WHERE user_id = $1 AND purpose <> 'verification'")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends all sessions of a user but one. A trigger revokes their places in the status lists.
+pub(super) async fn end_sessions(
+    connection: &mut impl Dialect,
+    id: &str,
+    keeps: Option<&str>,
+    now: i64,
+) -> Result<u64, StoreError> {
+    query(
+        "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' \
+         WHERE user_id = $2 AND id <> $3 AND ended_at IS NULL",
+    )
+    .bind(now)
+    .bind(id)
+    .bind(keeps.unwrap_or_default())
+    .execute(connection)
+    .await
+}
+
+/// Returns 1 if there was one. A session that was raised by it is so no more.
+pub(super) async fn forget_second_factor(
+    connection: &mut impl Dialect,
+    id: &str,
+) -> Result<u64, StoreError> {
+    let removed = query(
+        "UPDATE users SET sealed_totp_secret = NULL, totp_confirmed_at = NULL, \
+         totp_last_step = NULL, totp_failures = 0 \
+         WHERE id = $1 AND sealed_totp_secret IS NOT NULL",
+    )
+    .bind(id)
+    .execute(connection)
+    .await?;
+    query("DELETE FROM recovery_codes WHERE user_id = $1").bind(id).execute(connection).await?;
+    query("UPDATE sessions SET stepped_up_at = NULL WHERE user_id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(removed)
+}
+
+pub(super) fn info_from(row: &impl Row) -> Result<AccountInfo, StoreError> {
+    let User { id, name, roles, scopes, created_at } = rows::user_from(row)?;
+    let confirmed_at: Option<i64> = row.column("totp_confirmed_at")?;
+    Ok(AccountInfo {
+        id,
+        name,
+        roles,
+        scopes,
+        created_at,
+        disabled_at: row.column("disabled_at")?,
+        address: row.column("address")?,
+        address_verified_at: row.column("address_verified_at")?,
+        awaits: row.column("awaits")?,
+        has_second_factor: confirmed_at.is_some(),
+        wrong_codes: row.column("totp_failures")?,
+    })
+}

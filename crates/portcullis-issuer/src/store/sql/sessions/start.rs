@@ -1,0 +1,51 @@
+//! A session's start: its row, its first refresh token, and the event.
+
+use crate::domain::audit::NewEvent;
+use crate::domain::hash::TokenHash;
+use crate::domain::sessions::Session;
+use crate::error::StoreError;
+use crate::store::dialect::{Change, Dialect, query};
+use crate::store::sql::audit;
+
+pub(super) struct StartSession {
+    pub(super) session: Session,
+    /// The count of the user's credentials that the password was checked under.
+    pub(super) credentials: i64,
+    pub(super) token: TokenHash,
+    pub(super) event: NewEvent,
+}
+
+impl Change for StartSession {
+    /// Whether it has started.
+    type Outcome = bool;
+
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<bool, StoreError> {
+        let Self { session, credentials, token, event } = self;
+        // The password was checked before this transaction. A user who was disabled, or given
+        // another password, since then must not get a session that nothing ends.
+        let may_log_in: Option<String> = query(C::HOLD_USER)
+            .bind(&session.user_id)
+            .bind(*credentials)
+            .scalar_optional(connection)
+            .await?;
+        if may_log_in.is_none() {
+            return Ok(false);
+        }
+        query(
+            "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, \
+             stepped_up_at, generation, token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8)",
+        )
+        .bind(&session.id)
+        .bind(&session.user_id)
+        .bind(session.created_at)
+        .bind(session.last_used_at)
+        .bind(session.expires_at)
+        .bind(&session.user_agent)
+        .bind(session.stepped_up_at)
+        .bind(token.as_slice())
+        .execute(connection)
+        .await?;
+        audit::write(connection, event).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,126 @@
+//! Single-use tokens that a notifier delivers.
+
+use super::{audit, people, timed};
+use crate::domain::Answer;
+use crate::domain::audit::NewEvent;
+use crate::domain::hash::TokenHash;
+use crate::domain::messages::{Purpose, UserToken, UserTokenStore};
+use crate::domain::people::AccountInfo;
+use crate::error::StoreError;
+use crate::store::dialect::{Database, Dialect, Row as _, query};
+
+impl<D: Database> UserTokenStore for D {
+    fn add_user_token<'a>(
+        &'a self,
+        token: &'a UserToken,
+        event: Option<&'a NewEvent>,
+    ) -> Answer<'a, ()> {
+        timed("add_user_token", async move {
+            let mut tx = self.begin().await?;
+            add(&mut *tx, token).await?;
+            if let Some(event) = event {
+                audit::insert(&mut *tx, event).await?;
+            }
+            Ok(tx.commit().await?)
+        })
+    }
+
+    fn account_of_token<'a>(
+        &'a self,
+        token: &'a TokenHash,
+        purposes: [Purpose; 2],
+        now: i64,
+    ) -> Answer<'a, Option<(AccountInfo, String)>> {
+        timed("account_of_token", async move {
+            let row = query(
+                "SELECT users.* FROM users JOIN user_tokens ON user_tokens.user_id = users.id \
+                 WHERE user_tokens.hash = $1 AND user_tokens.purpose IN ($2, $3) \
+                 AND user_tokens.expires_at > $4 AND users.disabled_at IS NULL",
+            )
+            .bind(token.as_slice())
+            .bind(purposes[0].as_str())
+            .bind(purposes[1].as_str())
+            .bind(now)
+            .fetch_optional(&mut *self.reader().await?)
+            .await?;
+            let Some(row) = row else { return Ok(None) };
+            Ok(Some((people::info_from(&row)?, row.column("password_hash")?)))
+        })
+    }
+
+    fn set_password_by_token<'a>(
+        &'a self,
+        token: &'a TokenHash,
+        password_hash: &'a str,
+        event: &'a NewEvent,
+    ) -> Answer<'a, bool> {
+        timed("set_password_by_token", async move {
+            let mut tx = self.begin().await?;
+            let Some(id) = redeem(&mut *tx, token, event.at).await? else { return Ok(false) };
+            people::set_password(&mut *tx, &id, password_hash).await?;
+            // The token came to the address, which is proven with it.
+            query(
+                "UPDATE users SET address_verified_at = $1 \
+                 WHERE id = $2 AND address_verified_at IS NULL",
+            )
+            .bind(event.at)
+            .bind(&id)
+            .execute(&mut *tx)
+            .await?;
+            people::end_sessions(&mut *tx, &id, None, event.at).await?;
+            audit::insert(&mut *tx, event).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+
+    fn verify_address<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, bool> {
+        timed("verify_address", async move {
+            let mut tx = self.begin().await?;
+            let Some(id) = redeem(&mut *tx, token, event.at).await? else { return Ok(false) };
+            query(
+                "UPDATE users SET address_verified_at = $1, awaits = NULL \
+                 WHERE id = $2 AND awaits = 'verification'",
+            )
+            .bind(event.at)
+            .bind(&id)
+            .execute(&mut *tx)
+            .await?;
+            audit::insert(&mut *tx, event).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+    }
+}
+
+async fn add(connection: &mut impl Dialect, token: &UserToken) -> Result<(), StoreError> {
+    query("DELETE FROM user_tokens WHERE user_id = $1 AND purpose = $2")
+        .bind(&token.user_id)
+        .bind(token.purpose.as_str())
+        .execute(connection)
+        .await?;
+    query(
+        "INSERT INTO user_tokens (hash, user_id, purpose, expires_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(token.hash.as_slice())
+    .bind(&token.user_id)
+    .bind(token.purpose.as_str())
+    .bind(token.expires_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Deletes a token that has not expired, and returns its user. Of two requests one gets it.
+async fn redeem(
+    connection: &mut impl Dialect,
+    token: &TokenHash,
+    now: i64,
+) -> Result<Option<String>, StoreError> {
+    query("DELETE FROM user_tokens WHERE hash = $1 AND expires_at > $2 RETURNING user_id")
+        .bind(token.as_slice())
+        .bind(now)
+        .scalar_optional(connection)
+        .await
+}

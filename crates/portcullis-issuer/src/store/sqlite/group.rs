@@ -1,0 +1,147 @@
+//! Group commit: one thread makes all waiting changes in one transaction, and answers when that is
+//! durable.
+//!
+//! A commit with `synchronous=FULL` waits for the disk, and costs more than the changes in it. While
+//! it waits, other changes queue; they are the next group. A change that fails is undone by its
+//! savepoint and does not affect the others. If SQLite undoes the whole transaction, as on a full
+//! disk, each change is made again by itself.
+
+mod writer;
+
+use std::path::Path;
+use std::pin::pin;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, oneshot};
+
+use self::writer::Writer;
+use super::problem::BUSY_TIMEOUT;
+use crate::error::StoreError;
+use crate::metrics;
+use crate::store::dialect::Change;
+
+/// Statements that are kept prepared.
+const PREPARED: usize = 64;
+
+/// The queue of changes, and the thread that makes them.
+#[derive(Debug)]
+pub(super) struct GroupCommit {
+    queue: Mutex<Option<Sender<Box<dyn Waiting>>>>,
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+impl GroupCommit {
+    /// Starts the thread, on a connection of its own. `turn` is what writers of this process take,
+    /// and `usable` says whether the path still leads to the file.
+    pub(super) fn start(
+        path: &Path,
+        turn: Arc<Semaphore>,
+        usable: impl Fn() -> Result<(), sqlx::Error> + Send + 'static,
+    ) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(PREPARED);
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+        let (queue, waiting) = channel();
+        let (end, ended) = oneshot::channel();
+        let writer = Writer::new(connection, waiting, turn, usable);
+        thread::Builder::new()
+            .name("group-commit".to_owned())
+            .spawn(move || {
+                writer.run();
+                let _ = end.send(());
+            })
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        Ok(Self { queue: Mutex::new(Some(queue)), ended: Mutex::new(Some(ended)) })
+    }
+
+    /// Makes a change; returns when it is durable.
+    pub(super) async fn change<C: Change>(&self, change: C) -> Result<C::Outcome, StoreError> {
+        let Answer { outcome, is_first } = self.answer_to(change).await?;
+        // Here, and not on the thread: a recorder may be this task's own.
+        if is_first {
+            metrics::group_committed();
+        }
+        outcome
+    }
+
+    async fn answer_to<C: Change>(&self, change: C) -> Result<Answer<C::Outcome>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Box::new(One { change, outcome: None, answer: Some(answer) });
+        {
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let queue = queue.as_ref().ok_or_else(closed)?;
+            queue.send(waiting).map_err(|_| closed())?;
+        }
+        answered.await.map_err(|_| closed())
+    }
+
+    /// Makes the changes that wait, and closes the connection.
+    pub(super) async fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ended) = ended {
+            let _ = ended.await;
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::new("the store is closed")
+}
+
+/// A change whose caller waits.
+trait Waiting: Send {
+    /// Whether the caller still waits: a change that nobody was told of need not be made.
+    fn is_wanted(&self) -> bool;
+    /// Makes the change, and keeps what to answer. Returns whether it succeeded.
+    fn apply(&mut self, connection: &mut Connection) -> bool;
+    /// Answers: with what was kept, or with why it is not durable.
+    fn answer(self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool);
+}
+
+struct One<C: Change> {
+    change: C,
+    outcome: Option<Result<C::Outcome, StoreError>>,
+    answer: Option<oneshot::Sender<Answer<C::Outcome>>>,
+}
+
+struct Answer<T> {
+    outcome: Result<T, StoreError>,
+    /// Of its group, which is counted once.
+    is_first: bool,
+}
+
+impl<C: Change> Waiting for One<C> {
+    fn is_wanted(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| !answer.is_closed())
+    }
+
+    fn apply(&mut self, connection: &mut Connection) -> bool {
+        let applied = pin!(self.change.apply(connection));
+        let outcome = match applied.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => Err(StoreError::new("a change waits for something else")),
+        };
+        self.outcome.insert(outcome).is_ok()
+    }
+
+    fn answer(mut self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool) {
+        let outcome = match (self.outcome.take(), committed) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(error)) => Err(StoreError::shared(error)),
+            (Some(outcome), Ok(())) => outcome,
+            (None, Ok(())) => Err(StoreError::new("a change was not made")),
+        };
+        if let Some(answer) = self.answer.take() {
+            let _ = answer.send(Answer { outcome, is_first });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::dialect::{Database as _, Dialect, query};
+use crate::store::sqlite::SqliteStore;
+
+/// Writes a heartbeat, and then fails or not.
+struct Beat {
+    at: i64,
+    fails: bool,
+}
+
+impl Change for Beat {
+    type Outcome = i64;
+
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<i64, StoreError> {
+        query("INSERT INTO spent_jwts (hash, expires_at) VALUES ($2, $1)")
+            .bind(self.at)
+            .bind(self.at.to_be_bytes().as_slice())
+            .execute(connection)
+            .await?;
+        if self.fails { Err(StoreError::new("it fails")) } else { Ok(self.at) }
+    }
+}
+
+async fn opened() -> (TempDir, Arc<SqliteStore>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("a.db")).await.unwrap();
+    (folder, Arc::new(store))
+}
+
+async fn stored(store: &SqliteStore) -> Vec<i64> {
+    let select = query("SELECT expires_at FROM spent_jwts ORDER BY expires_at");
+    select.scalars(&mut *store.reader().await.unwrap()).await.unwrap()
+}
+
+/// Queues changes while another writer has the turn, and lets them be made.
+async fn at_once(
+    store: &Arc<SqliteStore>,
+    changes: Vec<Beat>,
+) -> Vec<Result<Answer<i64>, StoreError>> {
+    let turn = store.turn.clone().acquire_owned().await.unwrap();
+    let mut all = tokio::task::JoinSet::new();
+    for change in changes {
+        let store = Arc::clone(store);
+        all.spawn(async move { store.group.answer_to(change).await });
+    }
+    // On this one thread all of them queue now.
+    tokio::task::yield_now().await;
+    drop(turn);
+    all.join_all().await
+}
+
+#[tokio::test]
+async fn changes_that_wait_share_a_commit_and_one_that_fails_is_undone() {
+    let (_folder, store) = opened().await;
+    let changes = (0..20).map(|at| Beat { at, fails: at % 5 == 0 }).collect();
+    let answers = at_once(&store, changes).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    let groups = answers.iter().filter(|answer| answer.is_first).count();
+    assert_eq!(groups, 1, "commits");
+    let mut made: Vec<_> = answers.into_iter().filter_map(|answer| answer.outcome.ok()).collect();
+    made.sort_unstable();
+    let expected: Vec<_> = (0..20).filter(|at| at % 5 != 0).collect();
+    assert_eq!(made, expected, "acknowledged");
+    assert_eq!(stored(&store).await, expected, "stored");
+}
+
+/// Has the commit fail: its constraint is checked only then.
+struct Unsound;
+
+impl Change for Unsound {
+    type Outcome = u64;
+
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<u64, StoreError> {
+        query("PRAGMA defer_foreign_keys = ON").execute(connection).await?;
+        query(
+            "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at) \
+             VALUES ('s', 'nobody', 1, 1, 1)",
+        )
+        .execute(connection)
+        .await
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_whose_commit_failed() {
+    let (_folder, store) = opened().await;
+    let turn = store.turn.clone().acquire_owned().await.unwrap();
+    let sound = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.change(Beat { at: 1, fails: false }).await }
+    });
+    let unsound = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.change(Unsound).await }
+    });
+    tokio::task::yield_now().await;
+    drop(turn);
+    assert!(unsound.await.unwrap().is_err());
+    assert!(sound.await.unwrap().is_err(), "acknowledged, and not stored");
+    assert!(stored(&store).await.is_empty());
+    store.change(Beat { at: 2, fails: false }).await.unwrap();
+    assert_eq!(stored(&store).await, [2]);
+}
+
+#[tokio::test]
+async fn change_of_a_caller_that_has_gone_is_not_made() {
+    let (_folder, store) = opened().await;
+    let turn = store.turn.clone().acquire_owned().await.unwrap();
+    let first = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.change(Beat { at: 1, fails: false }).await }
+    });
+    tokio::task::yield_now().await;
+    {
+        let gone = pin!(store.change(Beat { at: 2, fails: false }));
+        let polled = gone.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending(), "it was made out of turn");
+    }
+    drop(turn);
+    assert_eq!(first.await.unwrap().unwrap(), 1);
+    store.change(Beat { at: 3, fails: false }).await.unwrap();
+    assert_eq!(stored(&store).await, [1, 3]);
+}
+
+#[tokio::test]
+async fn closed_store_makes_no_change() {
+    let (_folder, store) = opened().await;
+    store.close_all().await;
+    let error = store.change(Beat { at: 1, fails: false }).await.unwrap_err();
+    assert_eq!(format!("{error:?}"), "the store failed: the store is closed");
+}

@@ -1,0 +1,188 @@
+//! Accounts: each change is whole, and ends what it must end.
+
+use std::sync::Arc;
+
+use super::{Place, UNTIL, folded, kinds, login, revoked, session, token, with_alice};
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::people::{Change, Whom};
+use crate::store::Store;
+
+mod sql_on_sqlite {
+    #[tokio::test]
+    async fn sql_that_deletes_or_disables_a_user_revokes_the_places_first() {
+        let place = super::Place::sqlite();
+        let super::Place::Sqlite(directory) = &place else { unreachable!() };
+        let path = directory.path().join("a.db");
+        // The sqlite3 shell does not enforce foreign keys by default, and sqlx does.
+        for (enforced, ids) in [(false, ["a", "b", "c", "d"]), (true, ["e", "f", "g", "h"])] {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+            let options = options.foreign_keys(enforced);
+            super::sql_revokes_first(&place, ids, async |statement| {
+                use sqlx::ConnectOptions as _;
+                let mut shell = options.connect().await.unwrap();
+                sqlx::query(statement).execute(&mut shell).await.unwrap();
+            })
+            .await;
+        }
+    }
+}
+
+mod sql_on_postgres {
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "needs PostgreSQL: run cargo xtask test"]
+    async fn sql_that_deletes_or_disables_a_user_revokes_the_places_first() {
+        let place = super::Place::postgres().await;
+        let super::Place::Postgres(url) = &place else { unreachable!() };
+        let run = async |statement| {
+            use sqlx::Connection as _;
+            let mut shell = sqlx::PgConnection::connect(url.reveal()).await.unwrap();
+            sqlx::query(statement).execute(&mut shell).await.unwrap();
+        };
+        super::sql_revokes_first(&place, ["a", "b", "c", "d"], run).await;
+        let (store, places) = super::with_places(&place, ["e", "f"]).await;
+        run("TRUNCATE users CASCADE").await;
+        assert_eq!(super::revoked(&*store, &places).await, [0, 1]);
+    }
+}
+
+/// Alice with these two sessions, and their places.
+async fn with_places(
+    place: &Place,
+    ids: [&str; 2],
+) -> (Arc<dyn Store>, Vec<crate::domain::tokens::Place>) {
+    let store = place.open().await;
+    super::added(&*store, "alice").await;
+    let mut places = Vec::new();
+    for id in ids {
+        places.push(store.take_place(id, UNTIL).await.unwrap());
+        let token = crate::domain::hash::hash_of(id);
+        store.start_session(&session(id), 0, &token, &login()).await.unwrap();
+    }
+    (store, places)
+}
+
+/// Each time with sessions of other ids: the sqlite3 shell leaves their refresh tokens behind.
+async fn sql_revokes_first(
+    place: &Place,
+    [a, b, c, d]: [&str; 4],
+    run: impl AsyncFn(&'static str),
+) {
+    let (store, places) = with_places(place, [a, b]).await;
+    let version = store.status_version().await.unwrap();
+    run("DELETE FROM sessions WHERE id IN ('a', 'e')").await;
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    run("DELETE FROM users WHERE name = 'alice'").await;
+    assert_eq!(revoked(&*store, &places).await, [0, 1]);
+    assert!(store.status_version().await.unwrap() > version);
+    assert!(store.live_session(b, 1000).await.unwrap().is_none());
+
+    run("DELETE FROM status_places").await;
+    let (store, places) = with_places(place, [c, d]).await;
+    run("UPDATE users SET disabled_at = 1000").await;
+    assert_eq!(revoked(&*store, &places).await, [0, 1]);
+    assert!(store.live_sessions("id of alice", 1000).await.unwrap().is_empty());
+    let checked_before = store.start_session(&session("x"), 0, &token(41), &login()).await;
+    assert!(!checked_before.unwrap(), "a disabled user");
+    run("UPDATE users SET disabled_at = NULL").await;
+    let checked_before = store.start_session(&session("x"), 0, &token(41), &login()).await;
+    assert!(!checked_before.unwrap(), "a login from before");
+    run("DELETE FROM users").await;
+    run("DELETE FROM status_places").await;
+}
+
+super::on_both!(
+    a_change_of_the_password_ends_all_other_sessions_and_logins_under_way,
+    a_user_who_is_removed_leaves_nothing_and_is_in_the_log,
+    a_change_that_changes_nothing_is_not_recorded,
+    sessions_of_all_users_end_in_batches,
+    codes_are_counted_across_processes,
+);
+
+fn alice() -> Whom {
+    Whom::Named(folded("ALICE"))
+}
+
+fn event(kind: EventKind) -> NewEvent {
+    NewEvent::new(kind, 1500).by("operator")
+}
+
+async fn a_change_of_the_password_ends_all_other_sessions_and_logins_under_way(place: Place) {
+    let store = with_alice(&place).await;
+    store.start_session(&session("t"), 0, &token(11), &login()).await.unwrap();
+    let change = Change::Password { hash: "new".to_owned(), keeps: Some("t".to_owned()) };
+    let changed = event(EventKind::PasswordChanged);
+    let ended = store.change_account(&alice(), &change, &changed).await.unwrap();
+    assert_eq!(ended, Some(1));
+    let live = store.live_sessions("id of alice", 1500).await.unwrap();
+    assert_eq!(live.into_iter().map(|session| session.id).collect::<Vec<_>>(), ["t"]);
+    let stored = store.user_named(&folded("alice")).await.unwrap().unwrap();
+    assert_eq!((stored.password_hash.as_str(), stored.credentials), ("new", 1));
+    assert!(!store.start_session(&session("u"), 0, &token(21), &login()).await.unwrap());
+    assert!(store.start_session(&session("u"), 1, &token(21), &login()).await.unwrap());
+    let last = store.events(0, 1000).await.unwrap();
+    let changed = last.iter().find(|event| event.kind == "password_changed").unwrap();
+    assert_eq!(changed.actor.as_deref(), Some("operator"));
+    assert_eq!(changed.user_id.as_deref(), Some("id of alice"));
+    let unknown = Whom::WithId("unknown".to_owned());
+    let none = store.change_account(&unknown, &change, &event(EventKind::PasswordChanged)).await;
+    assert!(none.unwrap().is_none());
+}
+
+async fn a_user_who_is_removed_leaves_nothing_and_is_in_the_log(place: Place) {
+    let store = with_alice(&place).await;
+    let removed = event(EventKind::UserRemoved);
+    let ended = store.change_account(&alice(), &Change::Removed, &removed).await.unwrap();
+    assert_eq!(ended, Some(1));
+    assert!(store.account(&alice()).await.unwrap().is_none());
+    assert!(store.session_with("s", &token(1), 1500).await.unwrap().is_none());
+    assert!(kinds(&*store).await.contains(&"user_removed".to_owned()));
+    // Of the same name, and another user.
+    assert!(super::added(&*store, "alice").await);
+    assert!(store.live_session("s", 1500).await.unwrap().is_none());
+}
+
+async fn a_change_that_changes_nothing_is_not_recorded(place: Place) {
+    let store = with_alice(&place).await;
+    let before = kinds(&*store).await;
+    for change in [
+        Change::Disabled(false),
+        Change::Unlocked,
+        Change::NoSecondFactor,
+        Change::Roles(vec!["admin".to_owned()]),
+        Change::Scopes(Vec::new()),
+    ] {
+        let changed = store.change_account(&alice(), &change, &event(EventKind::UserEnabled)).await;
+        assert_eq!(changed.unwrap(), Some(0));
+    }
+    assert_eq!(kinds(&*store).await, before);
+}
+
+async fn sessions_of_all_users_end_in_batches(place: Place) {
+    let store = with_alice(&place).await;
+    for (id, byte) in [("t", 11), ("u", 21)] {
+        store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
+    }
+    assert_eq!(store.end_some_sessions(1500, 1500, 2).await.unwrap(), 2);
+    assert_eq!(store.end_some_sessions(999, 1500, 2).await.unwrap(), 0, "it began later");
+    assert_eq!(store.end_some_sessions(1500, 1500, 2).await.unwrap(), 1);
+    assert_eq!(store.end_some_sessions(1500, 1500, 2).await.unwrap(), 0);
+}
+
+async fn codes_are_counted_across_processes(place: Place) {
+    let stores = [with_alice(&place).await, place.open().await];
+    let sealed = [7];
+    assert!(stores[0].enrol_second_factor("id of alice", &sealed, &[token(1)]).await.unwrap());
+    for attempt in 1..=5 {
+        let store = &stores[usize::try_from(attempt % 2).unwrap()];
+        assert_eq!(store.begin_code("id of alice", 5).await.unwrap(), Some(attempt));
+    }
+    assert_eq!(stores[0].begin_code("id of alice", 5).await.unwrap(), None);
+    let unlocked = event(EventKind::SecondFactorUnlocked);
+    stores[1].change_account(&alice(), &Change::Unlocked, &unlocked).await.unwrap();
+    assert_eq!(stores[0].begin_code("id of alice", 5).await.unwrap(), Some(1));
+    let shown = event(EventKind::StepUp).user("id of alice");
+    assert!(stores[0].step_up(&sealed, 3, &shown).await.unwrap());
+    assert_eq!(stores[1].begin_code("id of alice", 5).await.unwrap(), Some(1), "a right one");
+    assert!(stores[0].use_recovery_code(&token(1), &shown).await.unwrap());
+    assert!(!stores[1].use_recovery_code(&token(1), &shown).await.unwrap(), "once");
+}

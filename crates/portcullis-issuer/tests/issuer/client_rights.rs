@@ -1,0 +1,155 @@
+//! What a machine client may do with the tokens of others, and what is left of one that was removed.
+
+use std::time::Duration;
+
+use portcullis_issuer::{ClientRight, ClientUpdate, Error, Issuer, NewClient};
+use serde_json::json;
+
+use crate::clients::{INTROSPECT, TOKEN, active, basic, form, good, refused, token};
+use crate::common::{API, Home, login, on_every_store, part};
+use crate::status_lists::revoked;
+
+on_every_store!(
+    client_introspects_tokens_for_its_own_apis_only,
+    refresh_tokens_are_for_clients_with_that_right_only,
+    client_added_again_has_tokens_of_its_own_and_those_of_the_removed_one_stay_revoked,
+    updated_client_has_its_new_attributes_and_keeps_the_others,
+    old_secret_is_accepted_until_it_expires,
+);
+
+const OTHER_API: &str = "https://other.example.com";
+
+async fn add(issuer: &Issuer, client: NewClient, id: &str) -> String {
+    basic(id, &issuer.add_client(client).await.unwrap().unwrap())
+}
+
+async fn client_introspects_tokens_for_its_own_apis_only(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let inactive = json!({ "active": false });
+    let api = add(&issuer, NewClient::new("api").resource_servers([API]), "api").await;
+    // What it may request tokens for is another matter.
+    let client = NewClient::new("asks").audiences([API]).resource_servers([OTHER_API]);
+    let asks = add(&issuer, client, "asks").await;
+    let all = NewClient::new("all").rights([ClientRight::IntrospectAll]);
+    let all = add(&issuer, all, "all").await;
+    let none = add(&issuer, NewClient::new("none").audiences([OTHER_API]), "none").await;
+
+    let grant = login(&issuer).await.expect(200);
+    let for_api = [grant.text("access_token"), token(&issuer, &asks).await];
+    for token in &for_api {
+        for (client, sees) in [(&api, true), (&asks, false), (&all, true), (&none, false)] {
+            let said = active(&issuer, client, token).await;
+            assert_eq!(said["active"], sees, "{said}");
+            assert!(sees || said == inactive, "without the reason: {said}");
+        }
+    }
+    let elsewhere = token(&issuer, &none).await;
+    assert_eq!(active(&issuer, &api, &elsewhere).await, inactive);
+    assert_eq!(active(&issuer, &asks, &elsewhere).await["active"], true);
+    assert_eq!(active(&issuer, &none, &elsewhere).await, inactive, "its own, and not for it");
+}
+
+async fn refresh_tokens_are_for_clients_with_that_right_only(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let everything = [ClientRight::IntrospectAll, ClientRight::ExchangeTokens];
+    let client = NewClient::new("api").resource_servers([API]).rights(everything);
+    let api = add(&issuer, client, "api").await;
+    let backend = NewClient::new("backend").rights([ClientRight::ContinueSessions]);
+    let backend = add(&issuer, backend, "backend").await;
+    let stolen = login(&issuer).await.expect(200).text("refresh_token");
+    let go_on = format!("grant_type=refresh_token&refresh_token={stolen}");
+    assert_eq!(active(&issuer, &api, &stolen).await, json!({ "active": false }));
+    refused(&form(&issuer, TOKEN, &api, &go_on).await, 400, "unauthorized_client");
+    assert_eq!(active(&issuer, &backend, &stolen).await["active"], true);
+    good(form(&issuer, TOKEN, &backend, &go_on).await);
+}
+
+async fn client_added_again_has_tokens_of_its_own_and_those_of_the_removed_one_stay_revoked(
+    home: Home,
+) {
+    let issuer = home.open().await;
+    let all = NewClient::new("all").rights([ClientRight::IntrospectAll]);
+    let all = add(&issuer, all, "all").await;
+    let billing = || NewClient::new("billing");
+    let first = token(&issuer, &add(&issuer, billing(), "billing").await).await;
+    issuer.remove_client("billing").await.unwrap();
+    assert!(revoked(&issuer, &first).await);
+    // Within the same second.
+    let second = token(&issuer, &add(&issuer, billing(), "billing").await).await;
+    assert!(revoked(&issuer, &first).await);
+    assert!(!revoked(&issuer, &second).await, "the new client's");
+    assert_eq!(active(&issuer, &all, &first).await["active"], false);
+    assert_eq!(active(&issuer, &all, &second).await["active"], true);
+
+    issuer.disable_client("billing").await.unwrap();
+    assert!(revoked(&issuer, &second).await);
+    issuer.enable_client("billing").await.unwrap();
+    assert!(revoked(&issuer, &first).await, "the removed client's stays so");
+    assert!(!revoked(&issuer, &second).await);
+    assert_eq!(active(&issuer, &all, &first).await["active"], false);
+}
+
+async fn updated_client_has_its_new_attributes_and_keeps_the_others(home: Home) {
+    let issuer = home.open().await;
+    let client = NewClient::new("billing").scopes(["a"]).audiences([API]);
+    let billing = add(&issuer, client, "billing").await;
+    let old = token(&issuer, &billing).await;
+    issuer.update_client("billing", ClientUpdate::new().scopes(["b", "c"])).await.unwrap();
+    let new = part(&token(&issuer, &billing).await, 1);
+    assert_eq!((&new["scope"], &new["aud"]), (&json!("b c"), &json!([API])));
+    assert!(!revoked(&issuer, &old).await, "it keeps its scopes until it expires");
+    let update = ClientUpdate::new()
+        .audiences([OTHER_API])
+        .resource_servers([API])
+        .rights([ClientRight::ExchangeTokens]);
+    issuer.update_client("billing", update).await.unwrap();
+    let client = issuer.clients().await.unwrap().remove(0);
+    assert_eq!(
+        (client.scopes, client.audiences),
+        (vec!["b".into(), "c".into()], vec![OTHER_API.into()])
+    );
+    assert_eq!(client.resource_servers, [API]);
+    assert_eq!(client.rights, [ClientRight::ExchangeTokens]);
+    assert_eq!(part(&token(&issuer, &billing).await, 1)["aud"], json!([OTHER_API]));
+
+    let wrong = issuer.update_client("billing", ClientUpdate::new().scopes(["two scopes"])).await;
+    assert!(matches!(wrong.unwrap_err(), Error::InvalidClient(_)));
+    let issuers_own = ClientUpdate::new().resource_servers([crate::common::ISSUER]);
+    let wrong = issuer.update_client("billing", issuers_own).await;
+    assert!(matches!(wrong.unwrap_err(), Error::InvalidClient(_)));
+    let missing = issuer.update_client("nobody", ClientUpdate::new()).await;
+    assert!(matches!(missing.unwrap_err(), Error::NoSuchClient { .. }));
+    let kinds = issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind);
+    assert_eq!(kinds.filter(|kind| kind == "client_updated").count(), 2);
+}
+
+async fn old_secret_is_accepted_until_it_expires(home: Home) {
+    let issuer = home.open().await;
+    let first = add(&issuer, NewClient::new("billing"), "billing").await;
+    let hour = Duration::from_secs(3600);
+    let rotate = async |overlap| {
+        let secret = issuer.rotate_client_secret_with_overlap("billing", overlap).await;
+        basic("billing", &secret.unwrap())
+    };
+    let second = rotate(hour).await;
+    for secret in [&first, &second] {
+        good(form(&issuer, TOKEN, secret, "grant_type=client_credentials").await);
+    }
+    home.advance(3599);
+    token(&issuer, &first).await;
+    home.advance(1);
+    let rejected = async |secret: &str| {
+        refused(&form(&issuer, INTROSPECT, secret, "token=x").await, 401, "invalid_client");
+    };
+    rejected(&first).await;
+    // A leaked secret has no overlap, and the one before is no way round.
+    let third = rotate(hour).await;
+    let fourth = rotate(Duration::ZERO).await;
+    for secret in [&second, &third] {
+        rejected(secret).await;
+    }
+    token(&issuer, &fourth).await;
+    let too_long = hour * 24 * 31;
+    let error = issuer.rotate_client_secret_with_overlap("billing", too_long).await.unwrap_err();
+    assert!(matches!(error, Error::InvalidClient(_)));
+}

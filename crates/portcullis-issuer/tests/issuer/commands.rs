@@ -1,0 +1,46 @@
+//! The commands about users, as processes.
+
+use crate::common::{Home, PASSWORD, login};
+use crate::process::run;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_command_about_a_user_says_what_it_did() {
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    login(&issuer).await.expect(200);
+    let command = |line: &str, input: &str| {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let output = tokio::task::block_in_place(|| run(home.path(), &[], &arguments, input));
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(told).unwrap())
+    };
+    let stdin = format!("{PASSWORD}\n");
+    for (line, input, told) in [
+        ("users set-roles alice clerk auditor", "", "set the roles of alice"),
+        ("users set-scopes alice", "", "set the scopes of alice"),
+        ("users set-address alice alice@example.com", "", "set the address of alice"),
+        ("users reset-second-factor alice", "", "forgot the second factor of alice"),
+        ("users unlock alice", "", "unlocked the second factor of alice"),
+        ("users passwd ALICE --password-stdin", &stdin, "set the password of ALICE; ended"),
+        ("users passwd alice", "", "\npassword: "),
+        ("users disable alice", "", "disabled alice; ended 0 sessions"),
+        ("users list", "", "alice\troles=clerk,auditor\tscope=\tdisabled at "),
+        ("users enable alice", "", "enabled alice"),
+        ("sessions end --all", "", "sessions of all users"),
+        ("users remove alice", "", "removed alice"),
+    ] {
+        let (succeeded, output) = command(line, input);
+        assert!(succeeded && output.contains(told), "{line}: {output}");
+    }
+    for (line, input, problem) in [
+        ("users disable alice", "", "there is no user \"alice\"; `portcullis-issuer users list`"),
+        ("users passwd alice --password-stdin", &*stdin, "there is no user"),
+        ("users invite bob bob@example.com", "", "set IDENTSPHERE_NOTIFIER"),
+        ("users add bob --password-stdin", "password\n", "tried first"),
+        ("sessions end", "", "required"),
+        ("sessions end alice --all", "", "cannot be used with"),
+    ] {
+        let (succeeded, output) = command(line, input);
+        assert!(!succeeded && output.contains(problem), "{line}: {output}");
+    }
+}

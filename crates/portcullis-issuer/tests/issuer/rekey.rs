@@ -1,0 +1,56 @@
+//! Another key-encryption key: all goes on with the new one, and nothing with the old one.
+
+use portcullis_issuer::{Error, Issuer, IssuerConfig, KeyEncryptionKey};
+
+use crate::common::{Home, KEY, login, on_every_store, refresh, with_token};
+
+on_every_store!(sessions_go_on_under_another_key_encryption_key);
+
+const NEW: &str = "bmV3IGtleS1lbmNyeXB0aW9uIGtleSBmb3IgdGVzdHM=";
+
+fn with_key(home: &Home, key: &str) -> IssuerConfig {
+    let mut config = home.config();
+    config.key_encryption_key = KeyEncryptionKey::from_base64(key);
+    assert!(config.key_encryption_key.is_some());
+    config
+}
+
+async fn sessions_go_on_under_another_key_encryption_key(home: Home) {
+    let issuer = Issuer::open(with_key(&home, KEY)).await.unwrap();
+    let alice = portcullis_issuer::NewUser::new("alice", crate::common::PASSWORD);
+    issuer.add_user(alice).await.unwrap();
+    let unused = login(&issuer).await.expect(200);
+    let spent = login(&issuer).await.expect(200).text("refresh_token");
+    let current = refresh(&issuer, &spent).await.expect(200).text("refresh_token");
+    let kid = issuer.keys().await.unwrap()[0].kid.clone();
+
+    let new = KeyEncryptionKey::from_base64(NEW).unwrap();
+    issuer.rekey(&new).await.unwrap();
+    issuer.close().await;
+    let error = Issuer::open(with_key(&home, KEY)).await.unwrap_err();
+    assert!(matches!(error, Error::WrongKeyEncryptionKey { .. }), "{error:?}");
+
+    let issuer = Issuer::open(with_key(&home, NEW)).await.unwrap();
+    assert_eq!(issuer.keys().await.unwrap()[0].kid, kid, "the same signing key");
+    with_token(&issuer, "GET /v1/users/me", &unused.text("access_token")).await.expect(200);
+    let on = refresh(&issuer, &unused.text("refresh_token")).await.expect(200);
+    refresh(&issuer, &on.text("refresh_token")).await.expect(200);
+    // What is spent under the old key is known as such, and its successor can be repeated.
+    let again = refresh(&issuer, &spent).await.expect(200);
+    assert_eq!(again.text("refresh_token"), current);
+    home.advance(60);
+    refresh(&issuer, &spent).await.expect(401);
+    refresh(&issuer, &current).await.expect(401);
+
+    // Twice, and back; then the first key's tokens outlive their sessions.
+    let waiting = login(&issuer).await.expect(200).text("refresh_token");
+    issuer.rekey(&KeyEncryptionKey::from_base64(KEY).unwrap()).await.unwrap();
+    issuer.close().await;
+    let issuer = Issuer::open(with_key(&home, KEY)).await.unwrap();
+    refresh(&issuer, &waiting).await.expect(200);
+    let kept = "SELECT count(*) FROM refresh_keys";
+    assert_eq!(home.count(kept).await, 2);
+    let kinds: Vec<_> = issuer.events(0, 1000).await.unwrap();
+    let changed = kinds.iter().filter(|event| event.kind == "key_encryption_key_changed");
+    assert_eq!(changed.count(), 2);
+}

@@ -1,0 +1,132 @@
+//! The runbook docs/runbooks/restore.md: nothing that was withdrawn or ended comes back with a backup.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use portcullis::{Authenticator, Gate, Revocation};
+use portcullis_issuer::{Issuer, NewClient};
+use serde_json::json;
+
+use crate::common::{API, Answer, Home, call, login, on_every_store, part, post, refresh};
+use crate::process::run;
+use crate::status_lists::{ask, bearer, bit, serving};
+
+on_every_store!(restored_database_voids_all_tokens);
+
+const RUNBOOK: &str = include_str!("../../../../docs/runbooks/restore.md");
+
+/// Runs a command of the runbook.
+fn step(home: &Path, command: &str) {
+    assert!(RUNBOOK.contains(command), "{command}");
+    let done = Command::new("sh").args(["-c", command]).current_dir(home).output().unwrap();
+    assert!(done.status.success(), "{command}: {done:?}");
+}
+
+/// Runs the issuer's command of the runbook.
+fn restored(home: &Home, url: &str) -> String {
+    assert!(RUNBOOK.contains("portcullis-issuer restored"));
+    let settings = home.settings(url, "127.0.0.1:0");
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let output = run(home.path(), &settings, &["restored"], "");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+async fn kids(issuer: &Issuer) -> Vec<String> {
+    let keys = call(issuer, "GET /.well-known/jwks.json", &[]).await.expect(200).json;
+    let keys = keys["keys"].as_array().unwrap();
+    keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+fn kid(grant: &Answer) -> String {
+    part(&grant.text("access_token"), 0)["kid"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runbook_brings_nothing_back_that_was_withdrawn_or_ended() {
+    let home = Home::new();
+    let (issuer, url, server) = serving(&home).await;
+    let ended = login(&issuer).await.expect(200);
+    let compromised = kid(&ended);
+    // The command of the page on backups, which the runbook names.
+    step(home.path(), r#"sqlite3 identsphere.db ".backup copy.db""#);
+    let logout = json!({ "refresh_token": ended.text("refresh_token") });
+    post(&issuer, "/v1/auth/logout", &logout).await.expect(204);
+    issuer.withdraw_key_now(&compromised).await.unwrap();
+    let later = login(&issuer).await.expect(200);
+    server.abort();
+    issuer.close().await;
+
+    step(home.path(), "mkdir damaged && mv identsphere.db* damaged/");
+    step(
+        home.path(),
+        "cp copy.db identsphere.db && cp damaged/identsphere.db.key identsphere.db.key",
+    );
+    let told = tokio::task::block_in_place(|| restored(&home, &url));
+    assert!(told.contains("ended 1 sessions"), "{told}");
+
+    let mut config = home.config();
+    config.issuer = url;
+    config.clock = std::sync::Arc::new(portcullis::clock::SystemClock::new());
+    let issuer = Issuer::open(config).await.unwrap();
+    let published = kids(&issuer).await;
+    assert_eq!(published.len(), 1);
+    assert!(published[0] != compromised && published[0] != kid(&later), "{published:?}");
+    for grant in [&ended, &later] {
+        refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
+        assert!(revoked_in(&issuer, grant).await);
+    }
+    login(&issuer).await.expect(200);
+}
+
+/// Whether the list that a token names says that it is revoked.
+async fn revoked_in(issuer: &Issuer, grant: &Answer) -> bool {
+    let token = grant.text("access_token");
+    let uri = part(&token, 1)["status"]["status_list"]["uri"].as_str().unwrap().to_owned();
+    let path = uri.split_once("/v1/").unwrap().1.to_owned();
+    let list = call(issuer, &format!("GET /v1/{path}"), &[]).await.expect(200);
+    list.header("content-type") == "application/statuslist+jwt"
+        && bit(issuer, &format!("/v1/{path}"), &token).await
+}
+
+async fn restored_database_voids_all_tokens(home: Home) {
+    let (issuer, url, server) = serving(&home).await;
+    let secret = issuer.add_client(NewClient::new("reports").audiences([API])).await.unwrap();
+    let auth = Authenticator::builder(&url, API).build().await.unwrap();
+    let gate = Gate::new(auth).revocation(Revocation::status_list(Duration::from_secs(30)));
+    let gate = gate.unwrap();
+    issuer.rotate_keys().await.unwrap();
+    let before = login(&issuer).await.expect(200);
+    assert_eq!(ask(&gate, &bearer(&before)).await, "passes");
+    let old = kids(&issuer).await;
+    assert_eq!(old.len(), 2, "one that signs, and the next");
+
+    let told = tokio::task::block_in_place(|| restored(&home, &url));
+    assert!(told.contains("ended 1 sessions"), "{told}");
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while kids(&issuer).await.iter().any(|kid| old.contains(kid)) {
+        assert!(std::time::Instant::now() < deadline, "the process does not follow");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    refresh(&issuer, &before.text("refresh_token")).await.expect(401);
+    while ask(&gate, &bearer(&before)).await == "passes" {
+        assert!(std::time::Instant::now() < deadline, "the service was not told");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let fresh = login(&issuer).await.expect(200);
+    assert_eq!(ask(&gate, &bearer(&fresh)).await, "passes");
+    let list = |grant: &Answer| {
+        part(&grant.text("access_token"), 1)["status"]["status_list"]["uri"].clone()
+    };
+    assert_ne!(list(&before), list(&fresh));
+    assert!(secret.is_some() && !revoked_in(&issuer, &fresh).await);
+    let kinds: Vec<_> =
+        issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind).collect();
+    assert!(
+        kinds.contains(&"restored".to_owned()) && kinds.contains(&"all_sessions_ended".to_owned())
+    );
+    // Once more, after an interruption for example.
+    tokio::task::block_in_place(|| restored(&home, &url));
+    server.abort();
+}
