@@ -124,3 +124,20 @@ fn outage_goal_states_its_price_in_the_same_sentence() {
     let sentence = expiry.split(". ").next().unwrap();
     assert!(sentence.contains("at the price of a lag of at most "), "{expiry}");
 }
+
+#[test]
+fn lockout_plot_reaches_the_outage_and_series_have_the_colours_of_the_page() {
+    let of = report("--sessions 1000 --access-expiry 60 --outage 12h --max-stale 7d");
+    let html = crate::tune::html::page(&of);
+    let plot = html.split("Active sessions that an outage of the issuer locks out").nth(1).unwrap();
+    let plot = plot.split("<h2>").next().unwrap();
+    assert!(plot.contains(">14 h<") || plot.contains(">12 h<"), "{plot}");
+    // Colours follow the order of the lines.
+    let order = |text: &str, quote: &str| {
+        let at = |name: &str| text.find(&format!("{name}{quote}")).unwrap();
+        at("these bursts") < at("always active")
+    };
+    let refreshes = html.split("<h2>Refreshes at the issuer</h2>").nth(1).unwrap();
+    assert!(order(refreshes, "</li>"), "{refreshes}");
+    assert!(order(include_str!("../page/wiring.js"), "', at"));
+}
