@@ -141,3 +141,17 @@ fn lockout_plot_reaches_the_outage_and_series_have_the_colours_of_the_page() {
     assert!(order(refreshes, "</li>"), "{refreshes}");
     assert!(order(include_str!("../page/wiring.js"), "', at"));
 }
+
+#[test]
+fn max_stale_of_an_outage_goal_has_a_margin_and_is_compared_with_the_given_one() {
+    let why = |options: &str| report(options).recommendation.unwrap().why.remove(0);
+    let half = why("--sessions 1000 --survive 30m");
+    for part in [
+        "max_stale of at least 30 min 8 s, which the given 1 h fulfils",
+        "This includes 38 s for the",
+    ] {
+        assert!(half.contains(part), "{half}");
+    }
+    let long = why("--sessions 1000 --survive 2h");
+    assert!(long.contains("more than the given 1 h"), "{long}");
+}
