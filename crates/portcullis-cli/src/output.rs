@@ -40,18 +40,37 @@ impl Output {
 /// Returns the command line in shell syntax, with `TOKEN` instead of each of `tokens`. No option
 /// takes a secret, so the rest is unchanged.
 pub(crate) fn command_line(tokens: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%+@".contains(c);
-    let quoted = |word: String| {
-        if !word.is_empty() && word.chars().all(plain) {
-            word
-        } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
-        }
-    };
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     let is_token = |word: &String| word != "-" && tokens.contains(word);
     let words = words.map(|word| if is_token(&word) { "TOKEN".to_owned() } else { quoted(word) });
     std::iter::once("portcullis".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The command line without these options, which have a value each.
+pub(crate) fn command_without(options: &[&str]) -> String {
+    without(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()), options)
+}
+
+fn without(mut words: impl Iterator<Item = String>, options: &[&str]) -> String {
+    let mut left = vec!["portcullis".to_owned()];
+    while let Some(word) = words.next() {
+        match word.split_once('=') {
+            Some((name, _)) if options.contains(&name) => {}
+            _ if options.contains(&word.as_str()) => drop(words.next()),
+            _ => left.push(quoted(word)),
+        }
+    }
+    left.join(" ")
+}
+
+/// Quoted for a shell, if it must be.
+fn quoted(word: String) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// Writes bytes unchanged to standard output.

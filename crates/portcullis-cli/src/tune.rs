@@ -17,6 +17,7 @@ mod mechanisms;
 mod memo;
 mod mix;
 mod model;
+mod outage;
 mod page;
 mod peak;
 mod progress;
@@ -31,6 +32,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tiers;
 mod warnings;
 
 use std::fs;

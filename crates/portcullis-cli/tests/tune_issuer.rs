@@ -4,113 +4,14 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
-use std::thread;
+#[path = "support/issuer.rs"]
+mod issuer;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::Algorithm;
-use portcullis_testing::TestKey;
+use std::time::Duration;
+
+use issuer::Issuer;
 use serde_json::{Value, json};
 use support::run;
-
-const SECRET: &str = "s3cret/of the:client";
-
-/// An issuer on this machine that records its requests.
-struct Issuer {
-    url: String,
-    asked: Arc<Mutex<Vec<(String, String)>>>,
-    folder: tempfile::TempDir,
-}
-
-impl Issuer {
-    fn start(change: impl Fn(&mut Value)) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let mut metadata = json!({
-            "issuer": url, "jwks_uri": format!("{url}/keys"),
-            "token_endpoint": format!("{url}/token"),
-            "introspection_endpoint": format!("{url}/introspect"),
-            "backchannel_logout_supported": true,
-        });
-        change(&mut metadata);
-        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let claims = json!({"iat": 1_700_000_000, "exp": 1_700_000_300});
-        let token = format!("{}.{}.c2ln", part(json!({"alg": "ES256"})), part(claims));
-        let keys = TestKey::jwks([&TestKey::generate("k", Algorithm::Es256)]).to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let record = asked.clone();
-        thread::spawn(move || {
-            for connection in listener.incoming().map_while(Result::ok) {
-                let (record, metadata, keys) = (record.clone(), metadata.clone(), keys.clone());
-                let token = token.clone();
-                thread::spawn(move || {
-                    let mut reader = BufReader::new(connection);
-                    loop {
-                        let mut line = String::new();
-                        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                            return;
-                        }
-                        let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-                        let (mut length, mut authorization) = (0, String::new());
-                        loop {
-                            let mut header = String::new();
-                            reader.read_line(&mut header).unwrap();
-                            let (name, value) = header.trim().split_once(": ").unwrap_or_default();
-                            match name.to_ascii_lowercase().as_str() {
-                                "content-length" => length = value.parse().unwrap(),
-                                "authorization" => authorization = value.to_owned(),
-                                "" => break,
-                                _ => {}
-                            }
-                        }
-                        let mut body = vec![0; length];
-                        reader.read_exact(&mut body).unwrap();
-                        record.lock().unwrap().push((path.clone(), authorization));
-                        let (status, answer) = match path.as_str() {
-                            "/keys" => ("200 OK", keys.clone()),
-                            "/token" => (
-                                "200 OK",
-                                json!({"access_token": token, "expires_in": 300}).to_string(),
-                            ),
-                            "/introspect" => ("200 OK", json!({"active": true}).to_string()),
-                            "/never" => ("200 OK", json!({"active": false}).to_string()),
-                            "/.well-known/openid-configuration" => ("200 OK", metadata.to_string()),
-                            _ => {
-                                ("401 Unauthorized", json!({"error": "invalid_client"}).to_string())
-                            }
-                        };
-                        let text = format!(
-                            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncache-control: no-cache\r\n\
-                             content-length: {}\r\n\r\n{answer}",
-                            answer.len()
-                        );
-                        reader.get_mut().write_all(text.as_bytes()).unwrap();
-                    }
-                });
-            }
-        });
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("secret"), format!("{SECRET}\n")).unwrap();
-        Self { url, asked, folder }
-    }
-
-    fn tune(&self, with_client: bool, options: &[&str]) -> support::Ended {
-        let file = self.folder.path().join("secret");
-        let mut arguments = vec!["tune", "--sessions", "1000", "--issuer", &self.url];
-        if with_client {
-            let client = ["--client-id", "billing", "--client-secret-file", file.to_str().unwrap()];
-            arguments.extend(client);
-        }
-        run(&[&arguments[..], options].concat(), b"")
-    }
-
-    fn asked(&self, path: &str) -> usize {
-        self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == path).count()
-    }
-}
 
 #[test]
 fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
@@ -150,11 +51,98 @@ fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
     let told = issuer.tune(true, &["--issuer-requests", "1", "--list-share", "10"]).expect(2);
     assert!(told.stderr.contains("--list-share"), "{}", told.stderr);
     let own = issuer.tune(true, &["--access-expiry", "60", "--refresh-cost", "5000", "--json"]);
-    let scenario = own.expect(0).json()[0]["settings"][0]["scenario"].clone();
+    let own = own.expect(0).json().remove(0);
+    let scenario = own["settings"][0]["scenario"].clone();
+    // A measurement that an option replaces is not printed as the source.
+    let source = own["cost_sources"]["refresh"].as_str().unwrap();
+    assert!(source.starts_with("--refresh-cost, instead of the measured "), "{source}");
+    assert!(own["costs"].as_str().unwrap().contains("(not used: --refresh-cost is set)"), "{own}");
+    assert_eq!(own["cost_sources"]["lookup"], "measured: median introspection");
     assert_eq!(
         (&scenario["access_expiry"], &scenario["costs"]["refresh"]),
         (&60.0.into(), &0.005.into())
     );
+}
+
+/// Discovery asks the second location while the first is slow, and must use the first's document.
+#[test]
+fn slow_metadata_is_read_at_the_location_that_discovery_used() {
+    let issuer = Issuer::slow(Duration::from_millis(2500), |metadata| {
+        metadata["issuer"] = format!("{}/tenant", metadata["issuer"].as_str().unwrap()).into();
+    });
+    let options = ["--issuer-requests", "1", "--issuer-timeout", "3s", "--json"];
+    let told = issuer.tune(false, &options).expect(0);
+    assert_eq!(issuer.asked("/.well-known/oauth-authorization-server/tenant"), 1);
+    let found = &told.json()[0]["issuer"];
+    assert_eq!(found["offers"]["introspection"], true);
+    assert_eq!(found["requests"], issuer.asked.lock().unwrap().len());
+}
+
+#[test]
+fn issuer_timeout_governs_discovery_and_its_error_names_the_option() {
+    let issuer = Issuer::slow(Duration::from_millis(5500), |_| {});
+    issuer.tune(false, &["--issuer-requests", "1"]).expect(0);
+    let issuer = Issuer::slow(Duration::from_millis(5500), |_| {});
+    let told = issuer.tune(false, &["--issuer-timeout", "300ms"]).expect(3).stderr;
+    assert!(told.contains("within 300 ms; raise --issuer-timeout"), "{told}");
+    assert!(!told.contains("PORTCULLIS_FETCH_TIMEOUT_SECS"), "{told}");
+    let told = issuer.tune(false, &["--issuer-timeout", "61s"]).expect(2).stderr;
+    assert!(told.contains("--issuer-timeout is 61 s; it must be from 100 ms to 60 s"), "{told}");
+}
+
+/// A colleague without access to the issuer gets the same figures.
+#[test]
+fn repeat_command_gives_the_same_figures_without_the_issuer() {
+    let issuer = Issuer::start(|_| {});
+    let options = ["--issuer-requests", "3", "--issuer-timeout=9s", "--json"];
+    let report = issuer.tune(true, &options).expect(0).json().remove(0);
+    let repeat = report["repeat"].as_str().unwrap();
+    assert!(repeat.contains("--lacks status-lists"), "{repeat}");
+    for secret in ["client", "issuer", "billing", &issuer.url] {
+        assert!(!repeat.contains(secret), "{repeat}");
+    }
+    let words: Vec<_> = repeat.split(' ').skip(1).collect();
+    let again = run(&words, b"").expect(0).json().remove(0);
+    for part in ["settings", "mechanisms", "left_out", "sweep", "tiers"] {
+        assert_eq!(again[part], report[part], "{part}");
+    }
+    let memo = issuer.tune(true, &["--issuer-requests", "1", "--memo"]).expect(0).stdout;
+    assert!(memo.contains("Without the issuer, with its measured values as options: `"), "{memo}");
+}
+
+/// The `alg` of its tokens, or else the path of its metadata, which is Keycloak's.
+#[test]
+fn validation_cost_follows_the_algorithm_of_the_issuer() {
+    let verify = |issuer: &Issuer, with_client: bool| {
+        let options = ["--issuer-requests", "1", "--json"];
+        let report = issuer.tune(with_client, &options).expect(0).json().remove(0);
+        let cost = report["settings"][0]["scenario"]["costs"]["verify"].as_f64().unwrap();
+        ((cost * 1e7).round(), report["cost_sources"]["verify"].as_str().unwrap().to_owned())
+    };
+    let issuer = Issuer::start(|_| {});
+    let (cost, source) = verify(&issuer, true);
+    assert_eq!((cost, &*source), (736.0, "assumed: ES256; its tokens have ES256"));
+    let (cost, source) = verify(&issuer, false);
+    assert_eq!(cost, 736.0);
+    assert!(source.contains("ES256, of --costs-of companion; RS256 takes 21.8 µs"), "{source}");
+    let keycloak = Issuer::start(|metadata| {
+        metadata["issuer"] = format!("{}/realms/shop", metadata["issuer"].as_str().unwrap()).into();
+    });
+    let (cost, source) = verify(&keycloak, false);
+    assert_eq!(cost, 218.0);
+    assert!(source.contains("RS256, the default of Keycloak"), "{source}");
+}
+
+#[test]
+fn noisy_measurement_is_marked_and_its_warning_names_the_option() {
+    let issuer = Issuer::unsteady();
+    let told = issuer.tune(true, &["--issuer-requests", "8"]).expect(0).stdout;
+    let warning =
+        told.lines().find(|line| line.starts_with("WARNING: NOISY: the quartiles of a grant"));
+    assert!(warning.unwrap().contains("set --refresh-cost"), "{told}");
+    let options = ["--issuer-requests", "8", "--refresh-cost", "5ms"];
+    let told = issuer.tune(true, &options).expect(0).stdout;
+    assert!(!told.contains("NOISY: the quartiles of a grant"), "{told}");
 }
 
 #[test]
@@ -178,7 +166,7 @@ fn client_that_may_not_introspect_is_reported_and_the_rest_is_measured() {
     });
     let text = issuer.tune(true, &["--issuer-requests", "2"]).expect(0).stdout;
     assert!(text.contains("not allowed to introspect (Keycloak"), "{text}");
-    assert!(text.contains("a grant, in place of a refresh,"), "{text}");
+    assert!(text.contains("a client-credentials grant "), "{text}");
     assert_eq!(issuer.asked("/never"), 1);
 }
 

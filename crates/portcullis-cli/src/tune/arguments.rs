@@ -2,18 +2,20 @@
 
 mod known;
 mod read;
+mod sourced;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::costs::MeasuredAt;
-use super::issuer::IssuerArguments;
+use super::issuer::{IssuerArguments, Lacked};
 use super::mix::Mix;
 use super::peak::PeakArguments;
 use super::scenario::Habit;
 use crate::units::{micros, positive, seconds};
 pub(super) use known::Known;
+pub(super) use sourced::Sources;
 
 /// The service, its load and its goals. Durations are seconds or have units: 90, 250ms, 15m, 1h30m.
 #[derive(Debug, Args)]
@@ -47,7 +49,7 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) leeway: f64,
 
-    /// Timeout of a JWKS fetch.
+    /// Timeout of a JWKS fetch in the services; for the requests of this command see --issuer-timeout.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) fetch_timeout: f64,
 
@@ -153,7 +155,7 @@ pub(crate) struct TuneArguments {
     pub(super) bench: Option<PathBuf>,
 
     /// CPU time of a validation that misses the token cache. [default: that of --bench, or else ES256 on
-    /// the machine of benches/RESULTS.md, RS256 with --costs-of keycloak]
+    /// the machine of benches/RESULTS.md; RS256 with --costs-of keycloak, or if --issuer uses it]
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) verify_cost: Option<f64>,
 
@@ -165,6 +167,10 @@ pub(crate) struct TuneArguments {
     /// Maximum age of a status list on routes with `Revocation::status_list`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Other mechanisms")]
     pub(super) list_max_age: f64,
+
+    /// A mechanism that the issuer does not offer, for a report without --issuer. May be repeated.
+    #[arg(long, value_enum, value_name = "MECHANISM", help_heading = "Other mechanisms")]
+    pub(super) lacks: Vec<Lacked>,
 
     /// A peak of logins.
     #[command(flatten)]

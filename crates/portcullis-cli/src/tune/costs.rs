@@ -39,13 +39,32 @@ const FETCH: f64 = 1200.0;
 const LOOKUP: f64 = 900.0;
 
 /// A validation with ES256, a cache miss and a cache hit. The same test compares them.
-const VERIFY: f64 = 73.6;
+pub(super) const VERIFY: f64 = 73.6;
 pub(super) const HIT: f64 = 0.2;
 
 /// A cache miss with RS256. The same test compares it.
-const VERIFY_RS256: f64 = 21.8;
+pub(super) const VERIFY_RS256: f64 = 21.8;
+
+/// A login with a password grant at Keycloak 26, with its default password hash.
+pub(super) const KEYCLOAK_LOGIN: f64 = 75_000.0;
 
 impl MeasuredAt {
+    /// As in the option.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Companion => "companion",
+            Self::Keycloak => "keycloak",
+        }
+    }
+
+    /// The default algorithm of its tokens.
+    pub(super) fn algorithm(self) -> &'static str {
+        match self {
+            Self::Companion => "ES256",
+            Self::Keycloak => "RS256",
+        }
+    }
+
     pub(super) fn costs(self) -> IssuerCosts {
         match self {
             Self::Companion => IssuerCosts {

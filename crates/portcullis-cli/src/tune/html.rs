@@ -6,6 +6,7 @@ use super::report::Report;
 use super::scenario::Scenario;
 use super::sweep::EXPIRIES;
 use super::text::{ASSUMPTIONS, FRONT, GUARANTEES};
+use super::tiers::TIERS_TABLE;
 use crate::document::{self, escape, prose};
 use crate::plot::{Axis, Line, plot};
 use crate::units::{duration, number, percent};
@@ -54,7 +55,10 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<h2>{title}</h2>\n{svg}");
     }
     body += &figures(report);
+    body += &affected(report);
     body += &guarantees(report);
+    let tiers = report.tiers_table().html();
+    body += &format!("<h2>Tiers</h2>\n<p>{}</p>\n{tiers}", prose(TIERS_TABLE));
     let front = report.front_table().html();
     body += &format!("<h2>Other settings</h2>\n<p>{}</p>\n{front}", prose(FRONT));
     body += "<h2>Assumptions</h2>\n<ul>\n";
@@ -82,12 +86,13 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
     };
     let longest = report.settings.iter().map(|figures| figures.lag_bound).fold(0.0, f64::max);
     let lags = lines(report, longest, Figures::lag_exceeds);
-    // The axis ends where nearly all sessions are locked out.
+    // The axis ends where nearly all sessions are locked out, and not before the given outage.
+    let given = report.settings.first().map_or(0.0, |figures| figures.scenario.outage);
     let lost = report
         .settings
         .iter()
         .map(|figures| bisect(1e6, |outage| figures.scenario.locked_out(outage) >= 0.995));
-    let outage = 1.25 * lost.fold(0.0, f64::max);
+    let outage = 1.25 * lost.fold(given, f64::max);
     let locked = lines(report, outage, |figures, outage| figures.scenario.locked_out(outage));
     let key_bound = report.settings.iter().map(|figures| figures.key_lag_bound).fold(0.0, f64::max);
     let keys = Line {
@@ -141,8 +146,8 @@ fn refreshes(report: &Report) -> String {
             .collect(),
     };
     let lines = [
-        line("always active", &figures.scenario.always_active()),
         line("these bursts", &figures.scenario),
+        line("always active", &figures.scenario.always_active()),
     ];
     let rates = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.1));
     let least = rates().fold(f64::INFINITY, f64::min).log10().floor() as i32;
@@ -196,6 +201,14 @@ fn figures(report: &Report) -> String {
         })
         .collect();
     format!("<h2>Figures</h2>\n{}", document::table(&names, &rows))
+}
+
+fn affected(report: &Report) -> String {
+    let Some(first) = report.settings.first() else { return String::new() };
+    let lines = report.affected.lines(&first.scenario).into_iter();
+    let rows: Vec<_> = lines.map(|(name, value)| vec![name.trim().to_owned(), value]).collect();
+    let title = prose(&report.affected_title());
+    format!("<h2>Outage</h2>\n<p>{title}</p>\n{}", document::table(&["figure", "value"], &rows))
 }
 
 fn guarantees(report: &Report) -> String {

@@ -11,6 +11,9 @@ impl Report {
             return Vec::new();
         };
         let (verifier, activity, costs) = (scenario.verifier, scenario.activity, scenario.costs);
+        let sources = &self.cost_sources;
+        let cost = |secs: f64, source: &str| format!("{} ({source})", duration(secs));
+        let active = scenario.active_sessions();
         let pause = match activity.pause {
             0.0 => "none: sessions are always active".to_owned(),
             pause => duration(pause),
@@ -43,6 +46,14 @@ impl Report {
             ("an active session sends a request every", duration(activity.request_every)),
             ("mean burst", duration(activity.burst)),
             ("mean pause", pause),
+            (
+                "active sessions at a time, also in the peak",
+                format!(
+                    "{} ({}: burst / (burst + pause)); shorten --pause if more are active at the peak",
+                    number(active.round()),
+                    percent(active / scenario.sessions as f64)
+                ),
+            ),
             ("clients refresh", habit),
             ("revoked sessions a day", number(scenario.revocations_per_day)),
             ("key rotations", rotations),
@@ -50,11 +61,11 @@ impl Report {
             ("restarted during the outage", restarted),
             ("clock skew (standard deviation)", duration(scenario.clock_skew)),
             ("cores of the issuer", number(scenario.issuer_cores)),
-            ("CPU of a refresh at the issuer", duration(costs.refresh)),
-            ("CPU of a fetch at the issuer", duration(costs.fetch)),
-            ("CPU of an introspection at the issuer", duration(costs.lookup)),
-            ("CPU of a validation, cache miss", duration(costs.verify)),
-            ("CPU of a validation, cache hit", duration(costs.hit)),
+            ("CPU of a refresh at the issuer", cost(costs.refresh, &sources.refresh)),
+            ("CPU of a fetch at the issuer", cost(costs.fetch, &sources.fetch)),
+            ("CPU of an introspection at the issuer", cost(costs.lookup, &sources.lookup)),
+            ("CPU of a validation, cache miss", cost(costs.verify, &sources.verify)),
+            ("CPU of a validation, cache hit", cost(costs.hit, &sources.hit)),
             ("age of a status list, at most", duration(self.guarantees.list_max_age)),
             ("requests with introspection", percent(self.guarantees.live_share)),
             ("requests with a status list", percent(self.guarantees.list_share)),
@@ -67,7 +78,7 @@ impl Report {
             inputs.push(("the issuer ends a session after an idle time of", duration(idle)));
         }
         if self.login_peak.is_some() || scenario.session_idle.is_some() {
-            inputs.push(("CPU of a login at the issuer", duration(costs.login)));
+            inputs.push(("CPU of a login at the issuer", cost(costs.login, &sources.login)));
         }
         inputs
     }

@@ -2,11 +2,12 @@
 //! one at a time.
 
 mod client;
+mod limited;
 mod measure;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -38,7 +39,8 @@ pub(crate) struct IssuerArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=200), requires = "issuer", help_heading = "Your issuer")]
     issuer_requests: u64,
 
-    /// Timeout of each of these requests.
+    /// Timeout of each request to that issuer, from 100 ms to 60 s. Its metadata and keys together have
+    /// three times as long, at most 60 s.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Your issuer")]
     issuer_timeout: f64,
 
@@ -46,6 +48,17 @@ pub(crate) struct IssuerArguments {
     #[arg(long, value_name = "FILE", requires = "issuer", help_heading = "Your issuer")]
     ca_file: Option<PathBuf>,
 }
+
+/// The options of this module.
+pub(super) const ISSUER_OPTIONS: &[&str] = &[
+    "--issuer",
+    "--client-id",
+    "--client-secret-file",
+    "--client-scope",
+    "--issuer-requests",
+    "--issuer-timeout",
+    "--ca-file",
+];
 
 /// The findings. Times are in seconds.
 #[derive(Debug, Clone, Serialize)]
@@ -63,7 +76,20 @@ pub(super) struct Found {
     pub(super) token_lifetime: Option<f64>,
     /// Whether the issuer reports the client's own token as inactive.
     pub(super) may_not_ask: bool,
+    /// By the path of its metadata.
+    pub(super) is_keycloak: bool,
+    /// The `alg` of its tokens.
+    pub(super) algorithm: Option<String>,
     pub(super) offers: Offers,
+}
+
+/// A mechanism that an issuer may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lacked {
+    /// It has no introspection endpoint.
+    Introspection,
+    /// Its tokens have no `status` claim.
+    StatusLists,
 }
 
 /// Properties of the issuer that the figures of other settings need.
@@ -96,6 +122,14 @@ impl Offers {
 }
 
 impl IssuerArguments {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if (0.1..=60.0).contains(&self.issuer_timeout) {
+            return Ok(());
+        }
+        let given = duration(self.issuer_timeout);
+        Err(Failure::wrong(format!("--issuer-timeout is {given}; it must be from 100 ms to 60 s")))
+    }
+
     /// Measures the issuer, if one is given.
     pub(super) fn ask(&self) -> Result<Option<Found>, Failure> {
         let Some(issuer) = &self.issuer else { return Ok(None) };
@@ -109,24 +143,56 @@ impl IssuerArguments {
 }
 
 impl Found {
-    /// The source of the costs that were measured there.
-    pub(super) fn source(&self) -> String {
-        let mut of = vec![format!("a fetch of the keys {}", self.fetch)];
-        match &self.grant {
-            Some(grant) => of.push(format!("a grant, in place of a refresh, {grant}")),
-            None => of.push("no refresh, since --client-id is not set".to_owned()),
-        }
+    /// The source of the costs that were measured there. The options for a fetch, a refresh and an
+    /// introspection replace their measurements.
+    pub(super) fn source(&self, [fetch, refresh, lookup]: [Option<f64>; 3]) -> String {
+        let used = |text: String, option: &str, given: Option<f64>| match given {
+            Some(_) => format!("{text} (not used: {option} is set)"),
+            None => text,
+        };
+        let keys = format!("a fetch of the keys {}", self.fetch);
+        let mut of = vec![used(keys, "--fetch-cost", fetch)];
+        of.push(match &self.grant {
+            Some(grant) => used(
+                format!("a client-credentials grant {grant}, which stands for a refresh"),
+                "--refresh-cost",
+                refresh,
+            ),
+            None => "no refresh, since --client-id is not set".to_owned(),
+        });
         if let Some(introspection) = &self.introspection {
-            of.push(format!("an introspection {introspection}"));
+            of.push(used(format!("an introspection {introspection}"), "--lookup-cost", lookup));
         }
         format!(
             "{}, measured in this run from this machine with {} requests, one at a time: {}. These times \
              include the network and replace CPU times; the issuer's background work, such as garbage \
-             collection, is not in them. Costs that were not measured are those of --costs-of",
+             collection, is not in them. They vary between runs: the medians of one Keycloak's grants were \
+             2.2 to 27.7 ms within 20 min, so repeat the run. Costs that were not measured are those of \
+             --costs-of",
             self.issuer,
             self.requests,
             of.join("; ")
         )
+    }
+
+    /// Measurements whose quartiles differ too much, without those that an option replaces.
+    pub(super) fn noise(&self, [fetch, refresh, lookup]: [Option<f64>; 3]) -> Vec<String> {
+        [
+            ("a fetch of the keys", Some(self.fetch), "--fetch-cost", fetch),
+            ("a grant", self.grant, "--refresh-cost", refresh),
+            ("an introspection", self.introspection, "--lookup-cost", lookup),
+        ]
+        .into_iter()
+        .filter(|(.., given)| given.is_none())
+        .filter_map(|(what, timing, option, _)| {
+            let [low, high] = timing?.noise()?.map(duration);
+            Some(format!(
+                "NOISY: the quartiles of {what} at the issuer are {low} and {high}. Do not decide with \
+                 the median: repeat with more --issuer-requests, or set {option} to the CPU time of the \
+                 issuer's process per request, or to both ends of the range of --costs-of"
+            ))
+        })
+        .collect()
     }
 
     /// Names and values for a report.
@@ -157,10 +223,24 @@ impl Found {
                 self.token_lifetime
                     .map_or_else(|| "unknown: give a client (--client-id)".to_owned(), duration),
             ),
+            (
+                "algorithm of its tokens",
+                match (&self.algorithm, self.is_keycloak) {
+                    (Some(name), _) => name.clone(),
+                    (None, true) => "RS256 is assumed: the path of its metadata is Keycloak's. \
+                                     --costs-of keycloak has its other defaults"
+                        .to_owned(),
+                    (None, false) => "unknown: give a client (--client-id)".to_owned(),
+                },
+            ),
             ("introspection", introspection),
             (
                 "status lists",
                 offered(self.offers.status_lists, "give a client (--client-id), to see its token"),
+            ),
+            (
+                "push of its status list",
+                "not checked: as without --issuer, pushed with --costs-of companion".to_owned(),
             ),
             (
                 "back-channel logout",

@@ -59,7 +59,7 @@ impl Load {
         refreshes * scenario.costs.refresh + scenario.fetches() * scenario.costs.fetch
     }
 
-    /// The time in seconds that the issuer needs for the waiting sessions; infinite if the usual load takes
+    /// The time in seconds that the issuer needs for the waiting sessions; infinite if refreshes and fetches take
     /// all cores.
     pub(super) fn recovery(&self, scenario: &Scenario) -> f64 {
         let (costs, load) = (&scenario.costs, self.issuer_cores(scenario));

@@ -34,6 +34,8 @@ pub(super) struct Mechanism {
     pub(super) busiest_cores: Option<f64>,
     /// The share of active sessions that the outage locks out of routes with this guarantee.
     pub(super) locked_out: f64,
+    /// The same if clients reach the issuer and services do not, so only keys and lists get old.
+    pub(super) in_partition: f64,
     /// Whether the figures are closed forms without a simulation.
     pub(super) only_modelled: bool,
 }
@@ -44,6 +46,8 @@ pub(super) struct Ways {
     pub(super) rows: Vec<Mechanism>,
     /// The mix, by kind of route.
     pub(super) routes: Option<String>,
+    /// The cores of the issuer for the mix beside refreshes and fetches: introspection, and status lists.
+    pub(super) route_cores: [f64; 2],
 }
 
 /// Each guarantee that the issuer is not known to lack. `pushes`: the issuer holds a request for its
@@ -65,23 +69,27 @@ pub(super) fn mechanisms(
         issuer_cores: load.issuer_cores(scenario),
         busiest_cores: load.busiest_minute.map(|_| load.busiest_cores(scenario)),
         locked_out: load.locked_out(scenario),
+        in_partition: scenario.keys_ended(scenario.outage),
         only_modelled: false,
     };
     let instances = scenario.instances as f64;
-    let with_list = |name: &str, usual_lag: f64, oldest: f64, questions: f64| Mechanism {
-        name: format!("a status list, at most {} old, {name}", duration(max_age)),
-        lag_bound: (max_age + PUBLICATION).min(expiry.lag_bound),
-        usual_lag: usual_lag.min(expiry.usual_lag),
-        issuer_requests: requests + questions,
-        issuer_cores: expiry.issuer_cores + questions * scenario.costs.fetch,
-        busiest_cores: expiry.busiest_cores.map(|cores| cores + questions * scenario.costs.fetch),
+    let with_list = |name: &str, usual_lag: f64, oldest: f64, questions: f64| {
         // The route rejects every request once the list is too old. The list was up to `oldest` old
         // when the outage began.
-        locked_out: either(
-            expiry.locked_out,
-            ((scenario.outage - max_age + oldest) / oldest).clamp(0.0, 1.0),
-        ),
-        only_modelled: true,
+        let too_old = ((scenario.outage - max_age + oldest) / oldest).clamp(0.0, 1.0);
+        Mechanism {
+            name: format!("a status list, at most {} old, {name}", duration(max_age)),
+            lag_bound: (max_age + PUBLICATION).min(expiry.lag_bound),
+            usual_lag: usual_lag.min(expiry.usual_lag),
+            issuer_requests: requests + questions,
+            issuer_cores: expiry.issuer_cores + questions * scenario.costs.fetch,
+            busiest_cores: expiry
+                .busiest_cores
+                .map(|cores| cores + questions * scenario.costs.fetch),
+            locked_out: either(expiry.locked_out, too_old),
+            in_partition: either(expiry.in_partition, too_old),
+            only_modelled: true,
+        }
     };
     // An instance polls at half of the age, up to a tenth earlier.
     let interval = (max_age / 2.0).clamp(1.0, LIST_TTL) * 0.95;
@@ -102,18 +110,20 @@ pub(super) fn mechanisms(
             .zip(load.busiest_validations)
             .map(|(cores, most)| cores + most * scenario.costs.lookup),
         locked_out: 1.0,
+        in_partition: 1.0,
         only_modelled: true,
     };
     let list = if pushes { &pushed } else { &polled };
     let mix = arguments.mix.together(&expiry, list, &asked, pushes);
-    let routes = arguments.mix.routes(&expiry, list, &asked);
+    let routes = arguments.mix.routes(&expiry, list, &asked, scenario.fan_out);
+    let route_cores = arguments.mix.route_cores(&expiry, list, &asked);
     let (lists, introspection) =
         (offers.status_lists != Some(false), offers.introspection != Some(false));
     let mut all = vec![expiry];
     all.extend([polled, pushed].into_iter().filter(|_| lists));
     all.extend(introspection.then_some(asked));
     all.extend(mix);
-    Ways { rows: all, routes }
+    Ways { rows: all, routes, route_cores }
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use super::figures::Figures;
 use super::report::Report;
-use super::sweep::Point;
 use super::text::{ASSUMPTIONS, GUARANTEES};
+use super::tiers::TIERS_TABLE;
 use crate::units::{duration, number, percent};
 
 pub(super) fn memo(report: &Report, at: SystemTime) -> String {
@@ -32,6 +32,7 @@ pub(super) fn memo(report: &Report, at: SystemTime) -> String {
             text += &format!("- {name}: {value}\n");
         }
     }
+    text += &affected(report);
     text += &tiers(report);
     text += &alternatives(report);
     if let Some(recommendation) = &report.recommendation {
@@ -113,35 +114,15 @@ fn values(report: &Report) -> String {
 }
 
 fn tiers(report: &Report) -> String {
+    format!("\n## Tiers\n\n{TIERS_TABLE}\n\n{}", report.tiers_table().markdown())
+}
+
+fn affected(report: &Report) -> String {
     let Some(first) = report.settings.first() else { return String::new() };
-    let expiry = first.scenario.access_expiry;
-    let mut text = format!(
-        "\n## Tiers\n\nThe same token is used on all routes. A tier is therefore a setting of the route, \
-         `Policy::max_token_age`, and clients of that route must refresh as often. No tier is longer than the \
-         access expiry, {}. The refreshes are those if all sessions use the tier.\n\n| tier | setting of \
-         the route | a revoked session is accepted for | refreshes/s | locked out by the outage |\n\
-         |---|---|---|---|---|\n",
-        duration(expiry)
-    );
-    let mut row = |tier: &str, setting: &str, bound: f64, refreshes: f64, locked_out: f64| {
-        text += &format!(
-            "| {tier} | {setting} | at most {} | {} | {} |\n",
-            duration(bound),
-            number(refreshes),
-            percent(locked_out)
-        );
-    };
-    for (tier, age) in TIERS.iter().filter(|(_, age)| *age < expiry) {
-        let points = report.sweep.iter().filter(|point| point.access_expiry == *age);
-        let off = |point: &&Point| (point.jwks_ttl / first.scenario.verifier.jwks_ttl).ln().abs();
-        if let Some(point) = points.min_by(|one, other| off(one).total_cmp(&off(other))) {
-            let setting = format!("`max_token_age({age} s)`");
-            row(tier, &setting, point.lag_bound, point.refreshes, point.locked_out);
-        }
+    let mut text = format!("\n## Outage\n\n{}\n\n", report.affected_title());
+    for (name, value) in report.affected.lines(&first.scenario) {
+        text += &format!("- {}: {value}\n", name.trim());
     }
-    let load = first.load();
-    let locked_out = load.locked_out(&first.scenario);
-    row("all other routes", "none: the expiry", first.lag_bound, load.refreshes, locked_out);
     text
 }
 
@@ -173,10 +154,3 @@ const REMAINS: &str = "\n## What remains\n\n\
     - A change of the issuer's settings changes the bound. `max_token_lifetime` in the service rejects \
     tokens with a longer lifetime.\n\
     - The shorter the expiry, the more often every session depends on the issuer.\n\n";
-
-/// Token ages of the sweep, and the routes that they suit.
-const TIERS: &[(&str, f64)] = &[
-    ("payments, administration", 60.0),
-    ("personal data", 300.0),
-    ("other data that changes", 900.0),
-];

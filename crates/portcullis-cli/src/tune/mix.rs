@@ -49,25 +49,47 @@ impl Mix {
         expiry: &Mechanism,
         list: &Mechanism,
         asked: &Mechanism,
+        fan_out: u64,
     ) -> Option<String> {
+        let live_routes = match fan_out {
+            1 => "require introspection".to_owned(),
+            all => format!(
+                "require introspection (each of the {all} services of a request introspects)"
+            ),
+        };
         let (live, listed) = (self.live_share, self.list_share);
         let kinds = [
             ((100.0 - live - listed).max(0.0), "rely on the expiry", expiry),
             (listed, "require a status list", list),
-            (live, "require introspection", asked),
+            (live, live_routes.as_str(), asked),
         ];
         let parts = kinds.into_iter().filter(|kind| kind.0 > 0.0).map(|(share, what, of)| {
             format!(
-                "{} % of the requests {what}: {}, {} locked out",
+                "{} % of the requests {what}: {}, {} locked out ({} in a partition)",
                 number(share),
                 match of.lag_bound {
                     0.0 => "no lag".to_owned(),
                     bound => format!("a lag of at most {}", duration(bound)),
                 },
-                percent(of.locked_out)
+                percent(of.locked_out),
+                percent(of.in_partition)
             )
         });
         (live + listed > 0.0).then(|| parts.collect::<Vec<_>>().join("; "))
+    }
+
+    /// The cores of the issuer for introspection and for status lists, beside those of the expiry, in the
+    /// busiest minute if there is one.
+    pub(super) fn route_cores(
+        self,
+        expiry: &Mechanism,
+        list: &Mechanism,
+        asked: &Mechanism,
+    ) -> [f64; 2] {
+        let cores = |of: &Mechanism| of.busiest_cores.unwrap_or(of.issuer_cores);
+        let beside = |of: &Mechanism| cores(of) - cores(expiry);
+        let lists = if self.list_share > 0.0 { beside(list) } else { 0.0 };
+        [self.live_share / 100.0 * beside(asked), lists]
     }
 
     /// All routes together, from the figures of each guarantee alone; `None` if all rely on the expiry.
@@ -111,6 +133,9 @@ impl Mix {
             locked_out: rest * expiry.locked_out
                 + listed * list.locked_out
                 + live * asked.locked_out,
+            in_partition: rest * expiry.in_partition
+                + listed * list.in_partition
+                + live * asked.in_partition,
             only_modelled: true,
         })
     }

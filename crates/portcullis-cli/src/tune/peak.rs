@@ -9,8 +9,8 @@ use super::scenario::Scenario;
 use crate::exit::Failure;
 use crate::units::{duration, micros, number, positive, seconds};
 
-/// CPU time of a password hash with usual parameters, in seconds.
-const HASH: f64 = 0.05;
+/// CPU time of a password hash with usual parameters, in microseconds.
+pub(super) const HASH: f64 = 50_000.0;
 
 /// A peak of logins.
 #[derive(Debug, Clone, Copy, Args)]
@@ -23,9 +23,10 @@ pub(crate) struct PeakArguments {
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = seconds, allow_hyphen_values = true, requires = "login_peak", help_heading = "Load")]
     login_within: f64,
 
-    /// CPU time of a login at the issuer, with its password hash. [default: a refresh and 50 ms]
+    /// CPU time of a login at the issuer, with its password hash. [default: a refresh and 50 ms; 75 ms
+    /// with keycloak]
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
-    login_cost: Option<f64>,
+    pub(super) login_cost: Option<f64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -33,11 +34,24 @@ pub(super) struct LoginPeak {
     pub(super) sessions: f64,
     pub(super) within: f64,
     pub(super) logins: f64,
-    /// Cores of the issuer, including the usual load.
-    pub(super) cores: f64,
     /// Refreshes per second when the tokens of these logins are due.
     pub(super) refreshes_again: f64,
-    pub(super) cores_again: f64,
+    /// Cores of the issuer, the sum of the parts.
+    pub(super) cores: f64,
+    pub(super) parts: Parts,
+    /// An option, or an assumption.
+    pub(super) login_source: String,
+}
+
+/// Cores of the issuer at the peak.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Parts {
+    /// Refreshes and fetches without a peak.
+    pub(super) refreshes_and_fetches: f64,
+    pub(super) logins: f64,
+    pub(super) refreshes_due: f64,
+    pub(super) introspection: f64,
+    pub(super) status_lists: f64,
 }
 
 impl PeakArguments {
@@ -57,44 +71,73 @@ impl PeakArguments {
         Ok(())
     }
 
-    /// CPU time of a login in seconds, from that of a refresh.
-    pub(super) fn login_cost(self, refresh: f64) -> f64 {
-        self.login_cost.map_or(refresh + HASH, |micros| micros / 1e6)
-    }
-
-    /// The load of the peak at the issuer.
-    pub(super) fn peak(self, scenario: &Scenario, load: &Load) -> Option<LoginPeak> {
+    /// The load of the peak at the issuer. `route_cores`: introspection and status lists.
+    pub(super) fn peak(
+        self,
+        scenario: &Scenario,
+        load: &Load,
+        [introspection, status_lists]: [f64; 2],
+        login_source: String,
+    ) -> Option<LoginPeak> {
         let sessions = self.login_peak?;
         let logins = sessions / self.login_within;
-        let cost = scenario.costs.login;
-        let anyway = load.issuer_cores(scenario);
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
         // The sessions that are active when their token is due; the others refresh later.
         let refreshes_again = logins * active_again(burst, pause, scenario.used_for());
+        let parts = Parts {
+            refreshes_and_fetches: load.busiest_cores(scenario),
+            logins: logins * scenario.costs.login,
+            refreshes_due: refreshes_again * scenario.costs.refresh,
+            introspection,
+            status_lists,
+        };
         Some(LoginPeak {
             sessions,
             within: self.login_within,
             logins,
-            cores: anyway + logins * cost,
             refreshes_again,
-            cores_again: anyway + refreshes_again * scenario.costs.refresh,
+            cores: parts.sum(),
+            parts,
+            login_source,
         })
+    }
+}
+
+impl Parts {
+    fn sum(self) -> f64 {
+        self.refreshes_and_fetches
+            + self.logins
+            + self.refreshes_due
+            + self.introspection
+            + self.status_lists
     }
 }
 
 impl LoginPeak {
     pub(super) fn text(&self, scenario: &Scenario) -> String {
+        let parts = &self.parts;
+        let beside = [(parts.introspection, "introspection"), (parts.status_lists, "status lists")];
+        let beside = beside
+            .into_iter()
+            .filter(|(cores, _)| *cores > 0.0)
+            .map(|(cores, what)| format!(" + {} for {what} on your routes", number(cores)))
+            .collect::<String>();
         format!(
-            "{} logins in {} are {} logins/s and take {} cores of the issuer, including the usual load; {} \
-             later their tokens are due: {} refreshes/s beside the usual ones, {} cores in total. A closed \
-             form without a simulation.",
+            "{} logins in {} are {} logins/s. The issuer needs {} cores at the peak: {} for the refreshes and \
+             fetches without a peak + {} for logins ({} each, {}) + {} for the {} refreshes/s that are due {} \
+             after the logins{beside}. An upper limit: it takes all parts as simultaneous, and the sessions of \
+             the peak are in --sessions as well. A closed form without a simulation.",
             number(self.sessions),
             duration(self.within),
             number(self.logins),
             number(self.cores),
-            duration(scenario.used_for()),
+            number(parts.refreshes_and_fetches),
+            number(parts.logins),
+            duration(scenario.costs.login),
+            self.login_source,
+            number(parts.refreshes_due),
             number(self.refreshes_again),
-            number(self.cores_again)
+            duration(scenario.used_for()),
         )
     }
 }

@@ -32,14 +32,20 @@ pub(super) fn recommend(
 ) -> Option<Recommendation> {
     let recorded = known.recorded.as_ref();
     let mut found = Recommendation::default();
-    if arguments.max_lag.is_some() || arguments.max_refresh_rps.is_some() {
+    let has_load_goal = arguments.max_lag.is_some() || arguments.max_refresh_rps.is_some();
+    if has_load_goal {
         found.expiry(arguments, scenario, recorded);
     }
     if let Some(lag) = arguments.max_key_lag {
         found.ttl(lag, scenario, known.max_age(arguments));
     }
     if let Some(outage) = arguments.survive {
+        let within = found.access_expiry.take();
+        found.refreshes = None;
         found.survive(outage, arguments.survivors / 100.0, scenario, recorded);
+        if has_load_goal {
+            found.reconcile(within, arguments.max_lag.is_some(), scenario, recorded);
+        }
     }
     found.set_beside(arguments, scenario);
     (!found.why.is_empty()).then_some(found)
@@ -72,6 +78,35 @@ impl Recommendation {
                 other.join(" ")
             ));
         }
+    }
+
+    /// Combines the expiry of the lag and load goals, the longest one if the lag is bounded and else the
+    /// shortest, with that of the outage goal, which is the shortest.
+    fn reconcile(
+        &mut self,
+        within: Option<u64>,
+        is_longest: bool,
+        scenario: &Scenario,
+        recorded: Option<&Recorded>,
+    ) {
+        let needed = self.access_expiry.take();
+        self.refreshes = None;
+        let (Some(within), Some(needed)) = (within, needed) else { return };
+        if is_longest && needed > within {
+            let short = duration(within as f64);
+            self.unmet(format!(
+                "The goals conflict: --survive requires an expiry of {} or more, --max-lag one of {short} or less. \
+                 Keep {short} and lower --survive or --survivors, or raise --max-lag; single routes can have a \
+                 shorter bound than the others",
+                duration(needed as f64)
+            ));
+            return;
+        }
+        let expiry = within.max(needed);
+        let with = Scenario { access_expiry: expiry as f64, ..*scenario };
+        self.access_expiry = Some(expiry);
+        self.refreshes = Some(Load::of(&with, recorded).refreshes);
+        self.why.push(format!("An access expiry of {} reaches all goals", duration(expiry as f64)));
     }
 
     /// Records why no setting reaches the goal.

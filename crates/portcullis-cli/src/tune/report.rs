@@ -3,18 +3,21 @@
 use serde::Serialize;
 
 use super::activity::{Recorded, Summary};
-use super::arguments::TuneArguments;
+use super::arguments::{Sources, TuneArguments};
 use super::figures::Figures;
-use super::issuer::{Found, Habits};
+use super::issuer::{Found, Habits, ISSUER_OPTIONS};
 #[cfg(feature = "live")]
 use super::live;
 use super::load::Load;
 use super::mechanisms::{self, Mechanism};
+use super::outage::Affected;
 use super::peak::LoginPeak;
 use super::recommend::{self, Recommendation};
 use super::simulate;
 use super::sweep::{self, Point};
+use super::tiers::{self, Tier};
 use crate::exit::Failure;
+use crate::output;
 use crate::units::{duration, number};
 
 #[derive(Debug, Serialize)]
@@ -26,8 +29,14 @@ pub(super) struct Report {
     pub(super) warnings: Vec<String>,
     pub(super) seed: u64,
     pub(super) simulated_secs: f64,
-    /// Where the issuer's costs were measured.
+    /// The command line that repeats the report without --issuer.
+    pub(super) repeat: Option<String>,
+    /// Where the issuer's costs were measured, and the source of each cost.
     pub(super) costs: String,
+    pub(super) cost_sources: Sources,
+    /// Measurements at the issuer that vary too much.
+    #[serde(skip)]
+    pub(super) noise: Vec<String>,
     /// What --issuer found.
     pub(super) issuer: Option<Found>,
     #[serde(skip)]
@@ -42,6 +51,9 @@ pub(super) struct Report {
     /// What the routes of the service require.
     pub(super) guarantees: Guarantees,
     pub(super) mechanisms: Vec<Mechanism>,
+    /// The users that the outage affects at the first expiry.
+    pub(super) affected: Affected,
+    pub(super) tiers: Vec<Tier>,
     /// The bound and the lockout of each kind of route.
     pub(super) routes: Option<String>,
     /// Mechanisms that the issuer does not offer, each with the reason.
@@ -105,6 +117,13 @@ impl Report {
         arguments.mix.check_offers(offers)?;
         let ways = mechanisms::mechanisms(&first, &load, arguments, offers, habits.pushes);
         step("sweeping expiries and TTLs");
+        let sourced = arguments.sourced(&known);
+        let cost_sources = sourced.sources();
+        let login_source = cost_sources.login.clone();
+        let login_peak = arguments.peak.peak(&first, &load, ways.route_cores, login_source);
+        let repeat = arguments.in_place_of_issuer(&known).map(|options| {
+            format!("{} {}", output::command_without(ISSUER_OPTIONS), options.join(" "))
+        });
         let sweep = sweep::sweep(&first, known.max_age(arguments), recorded);
         step("searching for a recommendation");
         let mut report = Self {
@@ -113,7 +132,12 @@ impl Report {
             command,
             seed: arguments.seed,
             simulated_secs: arguments.simulate.ceil(),
+            repeat,
             costs: arguments.source_of_costs(&known),
+            cost_sources,
+            noise: arguments.noise(&known),
+            affected: Affected::new(&first, &load, login_peak.as_ref()),
+            tiers: tiers::tiers(&first, recorded),
             comparison: comparison(&settings),
             settings,
             guarantees: Guarantees {
@@ -126,7 +150,7 @@ impl Report {
             left_out: offers.lacks(),
             sweep,
             recommendation: recommend::recommend(arguments, &first, &known),
-            login_peak: arguments.peak.peak(&first, &load),
+            login_peak,
             recorded: known.recorded.map(|Recorded { summary, .. }| summary),
             habits,
             issuer: known.issuer,

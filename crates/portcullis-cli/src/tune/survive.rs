@@ -66,13 +66,13 @@ impl Recommendation {
                 self.access_expiry = Some(expiry);
                 self.refreshes = Some(load.refreshes);
                 self.why.push(format!(
-                    "An access expiry of {}: {} of the active sessions are accepted at the end of the outage of \
-                     {}. It has a lag of at most {} and takes {} refreshes/s. {} sessions request a \
-                     token after the outage{}, for which {} issuer cores need {}",
+                    "An access expiry of {}, at the price of a lag of at most {} for a revoked session: {} of the \
+                     active sessions are accepted at the end of the outage of {}. It takes {} refreshes/s. {} \
+                     sessions request a token after the outage{}, for which {} issuer cores need {}",
                     duration(expiry as f64),
+                    duration(scenario.lag_bound()),
                     percent(1.0 - load.locked_out(&scenario)),
                     duration(outage),
-                    duration(scenario.lag_bound()),
                     number(load.refreshes),
                     number(load.waiting.round()),
                     match load.logging_in {
@@ -141,7 +141,7 @@ impl Recommendation {
 fn recovery(load: &Load, scenario: &Scenario) -> String {
     match load.recovery(scenario) {
         secs if secs.is_finite() => duration(secs),
-        _ => "unlimited time, since the usual load needs all of them".to_owned(),
+        _ => "unlimited time, since refreshes and fetches need all of them".to_owned(),
     }
 }
 

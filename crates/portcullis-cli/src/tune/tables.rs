@@ -1,6 +1,7 @@
 //! The tables of a report, once for the text, the memo and the HTML page.
 
 use super::report::Report;
+use super::tiers;
 use crate::document;
 use crate::units::{duration, number, percent};
 
@@ -17,7 +18,7 @@ impl Report {
         let mut columns =
             vec!["guarantee", "lag bound", "median lag", "issuer requests/s", "issuer cores"];
         columns.extend(self.recorded.is_some().then_some("cores in the busiest minute"));
-        columns.push("locked out");
+        columns.extend(["locked out", "in a partition"]);
         let row = |of: &super::mechanisms::Mechanism| {
             let mark = if of.only_modelled { " *" } else { "" };
             let mut row = vec![
@@ -28,7 +29,7 @@ impl Report {
                 self.loaded(of.issuer_cores),
             ];
             row.extend(of.busiest_cores.map(|most| self.loaded(most)));
-            row.push(percent(of.locked_out));
+            row.extend([of.locked_out, of.in_partition].map(percent));
             row
         };
         Table { columns, rows: self.mechanisms.iter().map(row).collect() }
@@ -62,6 +63,11 @@ impl Report {
         Table { columns, rows }
     }
 
+    pub(super) fn tiers_table(&self) -> Table {
+        let has = self.settings.first().map_or(f64::INFINITY, |of| of.scenario.issuer_cores);
+        tiers::table(&self.tiers, has)
+    }
+
     fn loaded(&self, cores: f64) -> String {
         let has = self.settings.first().map_or(f64::INFINITY, |of| of.scenario.issuer_cores);
         loaded(cores, has)
@@ -74,6 +80,10 @@ pub(super) fn loaded(cores: f64, has: f64) -> String {
 }
 
 impl Table {
+    pub(super) fn new(columns: Vec<&'static str>, rows: Vec<Vec<String>>) -> Self {
+        Self { columns, rows }
+    }
+
     /// Aligned, the first column to the left.
     pub(super) fn text(&self) -> String {
         let cells = |at: usize| self.rows.iter().filter_map(move |row| row.get(at));

@@ -4,8 +4,10 @@ mod core;
 mod decisions;
 mod forms;
 mod grid;
+mod outage;
 mod page;
 mod rows;
+mod sources;
 
 use clap::Parser;
 

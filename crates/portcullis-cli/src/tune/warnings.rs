@@ -24,6 +24,7 @@ impl Report {
                 duration(first.lag_bound)
             ));
         }
+        all.extend(self.noise.iter().cloned());
         let mut overload = |what: &str, cores: f64| {
             if cores > has {
                 let (cores, has) = (number(cores), number(has));
@@ -43,10 +44,12 @@ impl Report {
         }
         if let Some(peak) = &self.login_peak {
             overload("the login peak", peak.cores);
-            overload("the refreshes after the login peak", peak.cores_again);
         }
-        // The first row, expiry, is that of the settings above.
-        for mechanism in self.mechanisms.iter().skip(1) {
+        // The first row, expiry, is that of the settings above. With shares, only the mix is what the
+        // service will do.
+        let rows = self.mechanisms.iter().skip(1);
+        let last = self.routes.as_ref().map_or(0, |_| self.mechanisms.len().saturating_sub(2));
+        for mechanism in rows.skip(last) {
             match mechanism.busiest_cores.filter(|most| *most > mechanism.issuer_cores) {
                 Some(most) => overload(&format!("{}, in the busiest minute", mechanism.name), most),
                 None => overload(&mechanism.name, mechanism.issuer_cores),

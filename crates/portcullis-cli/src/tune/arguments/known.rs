@@ -4,7 +4,7 @@ use super::TuneArguments;
 use crate::exit::Failure;
 use crate::tune::activity::Recorded;
 use crate::tune::costs::{MeasuredAt, ValidationCosts};
-use crate::tune::issuer::{Found, Habits};
+use crate::tune::issuer::{Found, Habits, Lacked};
 
 #[derive(Debug, Default)]
 pub(in crate::tune) struct Known {
@@ -14,6 +14,27 @@ pub(in crate::tune) struct Known {
 }
 
 impl TuneArguments {
+    /// The options that repeat the report without the issuer: what it measured, as options.
+    pub(in crate::tune) fn in_place_of_issuer(&self, known: &Known) -> Option<Vec<String>> {
+        let found = known.issuer.as_ref()?;
+        let mut options = Vec::new();
+        let lifetime = found.token_lifetime.filter(|_| self.access_expiry.is_none());
+        options.extend(lifetime.map(|secs| format!("--access-expiry {secs}")));
+        if self.jwks_max_age.is_none() {
+            options.push(format!("--jwks-max-age {}", found.max_age.unwrap_or(0.0)));
+        }
+        options.extend(self.sourced(known).options());
+        let offers = found.offers;
+        for (lacked, offered) in
+            [("introspection", offers.introspection), ("status-lists", offers.status_lists)]
+        {
+            if offered == Some(false) {
+                options.push(format!("--lacks {lacked}"));
+            }
+        }
+        Some(options)
+    }
+
     /// Reads the files and measures the issuer, where they are given.
     pub(in crate::tune) fn known(&self) -> Result<Known, Failure> {
         let file = self.activity.as_deref();
@@ -42,13 +63,16 @@ impl Known {
 
     /// The properties of the issuer: of the options, as measured, or of `--costs-of`.
     pub(in crate::tune) fn habits(&self, arguments: &TuneArguments) -> Habits {
-        let (offers, pushes) = match &self.issuer {
-            Some(found) => (found.offers, false),
-            None => {
-                let of = arguments.costs_of;
-                (of.offers(), of == MeasuredAt::Companion)
+        let measured = self.issuer.as_ref().map(|found| found.offers);
+        let mut offers = measured.unwrap_or_else(|| arguments.costs_of.offers());
+        for lacked in &arguments.lacks {
+            match lacked {
+                Lacked::Introspection => offers.introspection = Some(false),
+                Lacked::StatusLists => offers.status_lists = Some(false),
             }
-        };
+        }
+        // The metadata do not show it, so the default is the same with and without --issuer.
+        let pushes = arguments.costs_of == MeasuredAt::Companion;
         Habits { max_age: self.max_age(arguments), offers, pushes }
     }
 }

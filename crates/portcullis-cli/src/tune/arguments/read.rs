@@ -3,8 +3,7 @@
 use super::{Known, TuneArguments};
 use crate::exit::Failure;
 use crate::tune::activity::Recorded;
-use crate::tune::costs;
-use crate::tune::scenario::{self, Activity, Costs, Habit, Scenario, Verifier};
+use crate::tune::scenario::{self, Activity, Habit, Scenario, Verifier};
 use crate::units::{duration, number};
 
 impl TuneArguments {
@@ -37,7 +36,7 @@ impl TuneArguments {
             restarted: self.restarted / 100.0,
             kept_keys: self.kept_keys,
             clock_skew: self.clock_skew,
-            costs: self.costs(known),
+            costs: self.sourced(known).costs(),
             issuer_cores: self.issuer_cores,
         }
     }
@@ -53,37 +52,26 @@ impl TuneArguments {
         }
     }
 
-    /// The options; or else the measurements of `bench` and at the issuer; or else `--costs-of`.
-    fn costs(&self, known: &Known) -> Costs {
-        let elsewhere = self.costs_of.costs();
-        let validation = known.validation.as_ref();
-        let there = known.issuer.as_ref();
-        let refresh = there.and_then(|found| found.grant).map(|grant| grant.median * 1e6);
-        let lookup = there.and_then(|found| found.introspection).map(|asked| asked.median * 1e6);
-        let fetch = there.map(|found| found.fetch.median * 1e6);
-        let verify = validation.map_or(elsewhere.verify, |of| of.verify);
-        let hit = validation.map_or(costs::HIT, |of| of.hit);
-        let refresh = self.refresh_cost.or(refresh).unwrap_or(elsewhere.refresh) / 1e6;
-        Costs {
-            verify: self.verify_cost.unwrap_or(verify) / 1e6,
-            hit: self.hit_cost.unwrap_or(hit) / 1e6,
-            refresh,
-            fetch: self.fetch_cost.or(fetch).unwrap_or(elsewhere.fetch) / 1e6,
-            lookup: self.lookup_cost.or(lookup).unwrap_or(elsewhere.lookup) / 1e6,
-            login: self.peak.login_cost(refresh),
-        }
-    }
-
     /// The source of the costs.
     pub(in crate::tune) fn source_of_costs(&self, known: &Known) -> String {
         let issuer = match &known.issuer {
-            Some(found) => found.source(),
+            Some(found) => found.source(self.own_costs()),
             None => self.costs_of.costs().source.to_owned(),
         };
         match &known.validation {
             Some(validation) => format!("{issuer}. A validation: {}", validation.source),
             None => issuer,
         }
+    }
+
+    /// Measurements at the issuer that vary too much.
+    pub(in crate::tune) fn noise(&self, known: &Known) -> Vec<String> {
+        known.issuer.as_ref().map(|found| found.noise(self.own_costs())).unwrap_or_default()
+    }
+
+    /// The options that replace the measurements of a fetch, a refresh and an introspection.
+    fn own_costs(&self) -> [Option<f64>; 3] {
+        [self.fetch_cost, self.refresh_cost, self.lookup_cost]
     }
 
     /// Checks bounds and combinations of options.
@@ -123,17 +111,6 @@ impl TuneArguments {
                 self.fan_out, self.instances
             )));
         }
-        for (name, given) in [
-            ("--max-lag", self.max_lag.is_some()),
-            ("--max-refresh-rps", self.max_refresh_rps.is_some()),
-        ] {
-            if given && self.survive.is_some() {
-                return Err(Failure::wrong(format!(
-                    "{name} and --survive each recommend an access expiry, usually a short and a long one; give \
-                     only one of the two options, and compare the other's expiry with --vs-access-expiry"
-                )));
-            }
-        }
         // One every 10 s: each is a fetch of each instance in the simulation.
         const MOST_ROTATIONS: f64 = 8640.0;
         if self.rotations_per_day > MOST_ROTATIONS {
@@ -143,6 +120,7 @@ impl TuneArguments {
             )));
         }
         self.mix.check()?;
+        self.issuer.check()?;
         self.peak.check(self.session_idle.or(self.costs_of.session_idle()).is_some())?;
         if self.survivors >= 100.0 {
             return Err(Failure::wrong(format!(

@@ -12,6 +12,7 @@ use portcullis::fetch::{Fetch as _, FetchRequest, ReqwestFetch};
 use serde_json::Value;
 
 use super::IssuerArguments;
+use super::limited::late;
 use crate::exit::Failure;
 
 /// Enough for metadata, keys and any answer about a token.
@@ -39,7 +40,7 @@ impl Http {
         self.requests += 1;
         let request = FetchRequest::new(url, MAX_BODY);
         let answer = tokio::time::timeout(self.deadline, self.fetch.get(request)).await;
-        whole(what, url, answer)
+        whole(what, url, answer, self.deadline)
     }
 
     async fn post(
@@ -63,7 +64,7 @@ impl Http {
         let body = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
         let body = Bytes::from(body.collect::<Vec<_>>().join("&"));
         let answer = tokio::time::timeout(self.deadline, self.fetch.post(request, body)).await;
-        let body = whole(what, url, answer)?;
+        let body = whole(what, url, answer, self.deadline)?;
         serde_json::from_slice(&body).map_err(|_| {
             Failure::wrong(format!("--issuer: the {what} at {url} did not answer with JSON"))
         })
@@ -121,10 +122,19 @@ impl Client {
     }
 }
 
+/// The header of a JWT: only its algorithm is read from it.
+pub(super) fn header(token: &str) -> Option<Value> {
+    part(token, 0)
+}
+
 /// The unverified claims of a JWT: only its lifetime and its `status` are read from them.
 pub(super) fn claims(token: &str) -> Option<Value> {
-    let payload = token.split('.').nth(1)?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    part(token, 1)
+}
+
+fn part(token: &str, number: usize) -> Option<Value> {
+    let part = token.split('.').nth(number)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 type Answered = Result<
@@ -132,11 +142,10 @@ type Answered = Result<
     tokio::time::error::Elapsed,
 >;
 
-fn whole(what: &str, url: &str, answer: Answered) -> Result<Bytes, Failure> {
+fn whole(what: &str, url: &str, answer: Answered, deadline: Duration) -> Result<Bytes, Failure> {
     let failed = |why: String| Failure::no_keys(format!("--issuer: the {what} at {url}: {why}"));
-    let answer = answer
-        .map_err(|_| failed("timed out; see --issuer-timeout".to_owned()))?
-        .map_err(|error| failed(error.to_string()))?;
+    let answer =
+        answer.map_err(|_| failed(late(deadline)))?.map_err(|error| failed(error.to_string()))?;
     if answer.status().is_success() {
         return Ok(answer.into_body());
     }

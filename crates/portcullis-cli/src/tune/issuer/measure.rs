@@ -8,7 +8,8 @@ use portcullis::fetch::ReqwestFetch;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::client::{Client, Http, claims};
+use super::client::{Client, Http, claims, header};
+use super::limited::{Limited, of_discovery, text};
 use super::{Found, IssuerArguments, Offers};
 use crate::exit::Failure;
 use crate::jwks::Recording;
@@ -19,9 +20,14 @@ use crate::units::duration;
 pub(in crate::tune) struct Timing {
     pub(in crate::tune) requests: usize,
     pub(in crate::tune) median: f64,
+    lower_quartile: f64,
+    upper_quartile: f64,
     fastest: f64,
     slowest: f64,
 }
+
+/// A measurement is noisy if its quartiles differ by more than this factor.
+const STEADY: f64 = 1.5;
 
 impl Timing {
     fn of(mut times: Vec<f64>) -> Option<Self> {
@@ -29,16 +35,31 @@ impl Timing {
         Some(Self {
             requests: times.len(),
             median: *times.get(times.len() / 2)?,
+            lower_quartile: *times.get(times.len() / 4)?,
+            upper_quartile: *times.get(times.len() * 3 / 4)?,
             fastest: *times.first()?,
             slowest: *times.last()?,
         })
+    }
+
+    /// The quartiles, if they differ too much for a decision.
+    pub(in crate::tune) fn noise(&self) -> Option<[f64; 2]> {
+        let (low, high) = (self.lower_quartile, self.upper_quartile);
+        (high > STEADY * low).then_some([low, high])
     }
 }
 
 impl fmt::Display for Timing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [median, fastest, slowest] = [self.median, self.fastest, self.slowest].map(duration);
-        write!(f, "{median} (median of {}, {fastest} to {slowest})", self.requests)
+        let [median, low, high] =
+            [self.median, self.lower_quartile, self.upper_quartile].map(duration);
+        let [fastest, slowest] = [self.fastest, self.slowest].map(duration);
+        write!(
+            f,
+            "{median} (median of {}; quartiles {low} and {high}; {fastest} to {slowest})",
+            self.requests
+        )?;
+        if self.noise().is_some() { f.write_str(" NOISY") } else { Ok(()) }
     }
 }
 
@@ -55,8 +76,11 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
     };
     // The core reports the TTL that a service derives from the headers.
     let recording = Recording::new(fetch.clone());
+    let timeout = Duration::from_secs_f64(arguments.issuer_timeout);
+    let limited = Limited::new(recording.clone(), timeout);
     let auth = Authenticator::builder(issuer, "unused")
-        .fetch(recording.clone())
+        .fetch(limited.clone())
+        .fetch_timeout(of_discovery(timeout))
         .jwks_ttl(LONGEST)
         .without_background_refresh()
         .start_without_keys()
@@ -65,14 +89,16 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         .map_err(|error| Failure::wrong(format!("--issuer: {error}")))?;
     let keys = auth.status().into_iter().find_map(|issuer| issuer.keys);
     let answers = recording.answers();
-    let (Some(keys), [metadata, .., document]) = (keys, &answers[..]) else {
+    if let Some(error) = keys.as_ref().and_then(|keys| keys.last_error.as_ref()) {
+        return Err(Failure::no_keys(format!("--issuer: {}", text(error))));
+    }
+    // Discovery asks a further location while the first is slow, and ends with the first response that
+    // it can use: the one before the keys.
+    let (Some(keys), [.., metadata, document]) = (keys, &answers[..]) else {
         return Err(Failure::no_keys(format!("--issuer: {issuer}: metadata or JWKS missing")));
     };
-    if let Some(error) = keys.last_error {
-        return Err(Failure::no_keys(format!("--issuer: {error}")));
-    }
-    let mut http = Http::new(fetch, Duration::from_secs_f64(arguments.issuer_timeout));
-    http.requests = answers.len() as u64;
+    let mut http = Http::new(fetch, timeout);
+    http.requests = limited.requests();
     let said = http.get("metadata", &metadata.url).await?;
     let said: Value = serde_json::from_slice(&said).unwrap_or_default();
     let endpoint = |name: &str| said.get(name).and_then(Value::as_str);
@@ -95,6 +121,8 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         introspection: None,
         token_lifetime: None,
         may_not_ask: false,
+        is_keycloak: metadata.url.contains("/realms/"),
+        algorithm: None,
         offers: Offers {
             introspection: Some(endpoint("introspection_endpoint").is_some()),
             status_lists: endpoint("status_list_aggregation_endpoint").map(|_| true),
@@ -114,6 +142,13 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
     Ok(found)
 }
 
+/// The `alg` of a token, if it looks like the name of one: it is printed.
+fn algorithm(header: &Value) -> Option<String> {
+    let name = header.get("alg")?.as_str()?;
+    let is_name = name.len() <= 16 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    is_name.then(|| name.to_owned())
+}
+
 async fn as_client(
     http: &mut Http,
     client: &Client,
@@ -131,6 +166,7 @@ async fn as_client(
         found.token_lifetime = expires_in;
     }
     found.grant = Timing::of(times);
+    found.algorithm = header(&token).as_ref().and_then(algorithm);
     let claims = claims(&token);
     let place = claims.as_ref().and_then(|claims| claims.pointer("/status/status_list/uri"));
     found.offers.status_lists = Some(place.is_some());

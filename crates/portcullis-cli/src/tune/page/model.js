@@ -93,18 +93,18 @@ function mechanismsOf(scenario, model, guarantees, offers, pushes) {
     issuer_requests: requests,
     issuer_cores: model.issuer_cores,
     locked_out: model.locked_out,
+    in_partition: model.keys_ended,
   };
   const publication = 0.1;
+  const tooOld = (oldest) => clamp((scenario.outage - maxAge + oldest) / oldest, 0, 1);
   const list = (key, usual, oldest, questions) => ({
     key,
     lag_bound: Math.min(maxAge + publication, expiry.lag_bound),
     usual_lag: Math.min(usual, expiry.usual_lag),
     issuer_requests: requests + questions,
     issuer_cores: expiry.issuer_cores + questions * scenario.costs.fetch,
-    locked_out: either(
-      expiry.locked_out,
-      clamp((scenario.outage - maxAge + oldest) / oldest, 0, 1),
-    ),
+    locked_out: either(expiry.locked_out, tooOld(oldest)),
+    in_partition: either(expiry.in_partition, tooOld(oldest)),
   });
   const interval = clamp(maxAge / 2, 1, 60) * 0.95;
   const polled = list('polled', interval / 2, interval, scenario.instances / interval);
@@ -120,6 +120,7 @@ function mechanismsOf(scenario, model, guarantees, offers, pushes) {
     issuer_requests: requests + model.validations,
     issuer_cores: expiry.issuer_cores + model.validations * scenario.costs.lookup,
     locked_out: 1,
+    in_partition: 1,
   };
   const all = [expiry];
   if (offers.status_lists !== false) all.push(polled, pushed);
@@ -139,12 +140,32 @@ function together(expiry, list, asked, guarantees) {
   const worst = (share, value) => (share > 0 ? value : 0);
   const overAll = (of) =>
     Math.max(worst(rest, expiry[of]), worst(listed, list[of]), worst(live, asked[of]));
+  const weighted = (of) => rest * expiry[of] + listed * list[of] + live * asked[of];
   return {
     key: 'routes',
     lag_bound: overAll('lag_bound'),
     usual_lag: overAll('usual_lag'),
     issuer_requests: beside('issuer_requests'),
     issuer_cores: beside('issuer_cores'),
-    locked_out: rest * expiry.locked_out + listed * list.locked_out + live * asked.locked_out,
+    locked_out: weighted('locked_out'),
+    in_partition: weighted('in_partition'),
   };
+}
+
+/** The tiers of `tiers.rs`: the bound of a `max_token_age`, and its cost if a tenth or all of the sessions
+ * use it. */
+function tiersOf(start, values) {
+  const base = modelOf(withSettings(start, values));
+  const byShare = (all, one) => [one + 0.1 * (all - one), all];
+  const ages = [60, 300, 900].filter((age) => age < values.expiry);
+  return [...ages, null].map((age) => {
+    const of = age === null ? base : modelOf(withSettings(start, { ...values, expiry: age }));
+    return {
+      age,
+      lag_bound: of.lag_bound,
+      refreshes: byShare(of.refreshes, base.refreshes),
+      issuer_cores: byShare(of.issuer_cores, base.issuer_cores),
+      locked_out: of.locked_out,
+    };
+  });
 }

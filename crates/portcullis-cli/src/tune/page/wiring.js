@@ -49,24 +49,27 @@ function showFigures(model) {
   say('locked_out', `${percent(model.locked_out)} (tokens expired: ${tokens}; keys expired: ${keys})`);
   const time = Number.isFinite(model.recovery)
     ? `served after ${duration(model.recovery)}`
-    : 'unlimited: the usual load needs all cores';
+    : 'unlimited: refreshes and fetches need all cores';
   say('waiting', `${number(model.waiting)} sessions; ${time}`);
 }
 
 function guaranteeNames() {
   const age = duration(values.age);
+  const services = start.scenario.fan_out;
+  const each = services > 1 ? ` by each of ${services} services` : '';
   return {
     expiry: 'the expiry of the token: Revocation::expiry()',
     polled: `a status list, at most ${age} old, polled: Revocation::status_list(…)`,
     pushed: `a status list, at most ${age} old, pushed: Revocation::status_list(…)`,
-    asked: 'introspection of each request: Revocation::live()',
+    asked: `introspection of each request${each}: Revocation::live()`,
     routes: `your routes: ${number(values.live)} % introspection, ${number(values.list)} % a status list`,
   };
 }
 
 function showGuarantees(mechanisms) {
   const names = guaranteeNames();
-  const columns = ['guarantee', 'lag bound', 'median lag', 'issuer requests/s', 'issuer cores', 'locked out'];
+  const columns = ['guarantee', 'lag bound', 'median lag', 'issuer requests/s', 'issuer cores', 'locked out']
+    .concat(['in a partition']);
   const rows = mechanisms.map((of) => [
     names[of.key],
     duration(of.lag_bound),
@@ -74,8 +77,23 @@ function showGuarantees(mechanisms) {
     number(of.issuer_requests),
     number(of.issuer_cores),
     percent(of.locked_out),
+    percent(of.in_partition),
   ]);
   byId('guarantees').replaceChildren(tableOf(columns, rows));
+}
+
+function showTiers() {
+  const columns = ['setting of the route', 'accepted for at most', 'refreshes/s (10 % of sessions)'].concat([
+    'refreshes/s (all)', 'issuer cores (10 %)', 'issuer cores (all)', 'locked out',
+  ]);
+  const rows = tiersOf(start, values).map((of) => [
+    of.age === null ? 'none: the expiry' : `max_token_age(${of.age} s)`,
+    duration(of.lag_bound),
+    ...of.refreshes.map(number),
+    ...of.issuer_cores.map(number),
+    percent(of.locked_out),
+  ]);
+  byId('tiers').replaceChildren(tableOf(columns, rows));
 }
 
 /** The values of a slider that a plot shows, with the current one. */
@@ -85,7 +103,7 @@ function around(all, value) {
 
 function showPlots(scenario, model) {
   const now = `expiry ${duration(values.expiry)}, these settings`;
-  const then = `expiry ${duration(comparedExpiry())}, as on the command line`;
+  const then = `expiry ${duration(comparedExpiry())}, ${compared == null ? 'as on the command line' : 'of --vs-access-expiry'}`;
   const longest = Math.max(model.lag_longest, first.lag_longest);
   const lag = durationAxis('time since the revocation', longest);
   drawPlot(byId('plot-lag'), {
@@ -164,6 +182,7 @@ function render() {
   showControls();
   showFigures(model);
   showGuarantees(mechanisms);
+  showTiers();
   showPlots(scenario, model);
   say('summary', summary(model, mechanisms));
 }

@@ -171,12 +171,12 @@ fn tiers_of_the_memo_are_shorter_than_the_access_expiry() {
             SystemTime::UNIX_EPOCH,
         );
         for age in [60, 300, 900, 3600] {
-            let named = text.contains(&format!("`max_token_age({age} s)`"));
+            let named = text.contains(&format!("| max_token_age({age} s) |"));
             assert_eq!(named, ages.contains(&age), "{expiry}, {age}: {text}");
         }
         let rest = text.lines().find(|line| line.starts_with("| all other routes |")).unwrap();
         let bound = crate::units::duration(f64::from(expiry) + 20.0);
-        assert!(rest.contains(&format!("| at most {bound} |")), "{rest}");
+        assert!(rest.contains(&format!("| {bound} |")), "{rest}");
     }
 }
 
@@ -211,23 +211,11 @@ fn bound_that_clock_skew_breaks_is_marked() {
 }
 
 #[test]
-fn max_stale_of_an_outage_goal_has_a_margin_and_is_compared_with_the_given_one() {
-    let why = |options: &str| report(options).recommendation.unwrap().why.remove(0);
-    let half = why("--sessions 1000 --survive 30m");
-    for part in ["max_stale of at least 30 min 8 s, which the given 1 h fulfils", "38 s of it are"]
-    {
-        assert!(half.contains(part), "{half}");
-    }
-    let long = why("--sessions 1000 --survive 2h");
-    assert!(long.contains("more than the given 1 h"), "{long}");
-}
-
-#[test]
 fn login_costs_a_refresh_and_a_hash_by_default_and_is_in_the_inputs() {
     for (options, cost) in [("", "53.1 ms"), ("--login-cost 20ms", "20 ms")] {
         let of = report(&format!("--sessions 1000 --login-peak 900 {options}"));
         let told = memo(&of, SystemTime::UNIX_EPOCH);
-        assert!(told.contains(&format!("| CPU of a login at the issuer | {cost} |")), "{told}");
+        assert!(told.contains(&format!("| CPU of a login at the issuer | {cost} (")), "{told}");
         assert!(told.contains("| login peak | 900 within 15 min |"), "{told}");
     }
 }
@@ -243,7 +231,7 @@ fn memo_has_a_date_both_models_the_partition_and_the_recovery() {
         "| sessions that request a token after it | ",
         "| time that 2 issuer cores need for these | ",
         "In a partition, clients reach the issuer",
-        "| CPU of a refresh at the issuer | 3.1 ms |",
+        "| CPU of a refresh at the issuer | 3.1 ms (",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }

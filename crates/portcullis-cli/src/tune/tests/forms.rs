@@ -37,6 +37,10 @@ fn warnings_routes_left_out_mechanisms_and_inputs_are_in_every_form() {
     for text in texts.chain(["CPU of a login at the issuer", "requests with introspection"]) {
         assert_in_each(&forms, text);
     }
+    for (name, value) in report.affected.lines(&report.settings[0].scenario) {
+        assert_in_each(&forms, name.trim());
+        assert_in_each(&forms, &value);
+    }
     for (name, value) in report.inputs() {
         assert_in_each(&forms, name);
         assert_in_each(&forms, &value);
@@ -45,7 +49,17 @@ fn warnings_routes_left_out_mechanisms_and_inputs_are_in_every_form() {
         assert_in_each(&forms, &text);
     }
     let json = serde_json::to_value(&report).unwrap();
-    for name in ["version", "command", "warnings", "routes", "left_out", "guarantees", "seed"] {
+    for name in [
+        "version",
+        "command",
+        "warnings",
+        "routes",
+        "left_out",
+        "guarantees",
+        "seed",
+        "tiers",
+        "affected",
+    ] {
         assert!(json.get(name).is_some_and(|value| !value.is_null()), "{name}");
     }
 }

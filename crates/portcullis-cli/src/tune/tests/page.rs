@@ -1,5 +1,7 @@
 //! The page's script, run by Node: each of its figures is compared with the command's.
 
+mod address;
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -11,6 +13,7 @@ use crate::tune::load::Load;
 use crate::tune::mechanisms::mechanisms;
 use crate::tune::page;
 use crate::tune::scenario::Scenario;
+use crate::tune::tiers;
 use crate::units::{duration, number, percent};
 
 /// How many settings are compared.
@@ -82,6 +85,17 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
             (format!("{at} issuer_requests"), mechanism.issuer_requests),
             (format!("{at} issuer_cores"), mechanism.issuer_cores),
             (format!("{at} locked_out"), mechanism.locked_out),
+            (format!("{at} in_partition"), mechanism.in_partition),
+        ]);
+    }
+    for (at, tier) in tiers::tiers(scenario, None).iter().enumerate() {
+        figures.extend([
+            (format!("tier {at} lag_bound"), tier.lag_bound),
+            (format!("tier {at} refreshes 0"), tier.refreshes[0]),
+            (format!("tier {at} refreshes 1"), tier.refreshes[1]),
+            (format!("tier {at} issuer_cores 0"), tier.issuer_cores[0]),
+            (format!("tier {at} issuer_cores 1"), tier.issuer_cores[1]),
+            (format!("tier {at} locked_out"), tier.locked_out),
         ]);
     }
     figures
@@ -98,6 +112,12 @@ const FIGURES: &str = "return input.map(({ start, values }) => {
     }
     mechanismsOf(scenario, model, values, start.offers, start.pushes).forEach(({ key, ...of }, at) => {
         for (const [name, value] of Object.entries(of)) figures.push([`${at} ${name}`, value]);
+    });
+    tiersOf(start, values).forEach(({ age, ...of }, at) => {
+        for (const [name, value] of Object.entries(of)) {
+            if (!Array.isArray(value)) figures.push([`tier ${at} ${name}`, value]);
+            else value.forEach((one, n) => figures.push([`tier ${at} ${name} ${n}`, one]));
+        }
     });
     return Object.fromEntries(figures.map(([name, value]) => [name, String(value)]));
 });";
@@ -181,6 +201,11 @@ fn wrong_formula_in_the_page_is_noticed() {
         ("1 - (1 - ended) ** scenario.fan_out", "ended"),
         ("2 * verifier.fetch_timeout + 1.1", "verifier.fetch_timeout + 1.1"),
         ("Math.floor(maxAge / 3)", "maxAge / 3"),
+        ("one + 0.1 * (all - one)", "0.1 * all"),
+        (
+            "in_partition: either(expiry.in_partition, tooOld(oldest))",
+            "in_partition: tooOld(oldest)",
+        ),
         ("const fetched = listed > 0 ? 1 : 0", "const fetched = listed"),
         ("model.validations * scenario.costs.lookup", "model.validations * scenario.costs.fetch"),
     ] {
@@ -225,60 +250,4 @@ fn page_writes_numbers_as_the_command_does() {
         let expected = json!([number(*value), duration(*value), percent(value / 1e9)]);
         assert_eq!(found, &expected, "{value}");
     }
-}
-
-/// A link holds only numbers within the bounds of the options.
-#[test]
-#[ignore = "needs Node: run cargo xtask test"]
-fn address_keeps_the_settings_and_rejects_anything_else() {
-    let program = "const settings = settingsOf(3, { introspection: null, status_lists: true });
-        return input.map((fragment) => {
-            const { values, wrong } = readFragment(fragment, settings);
-            return { values, wrong, again: readFragment(writeFragment(values, settings), settings).values };
-        });";
-    let unknown = "an unknown name";
-    let cases = [
-        ("", json!({}), json!([])),
-        ("#expiry=300&ttl=60", json!({"expiry": 300, "ttl": 60}), json!([])),
-        (
-            "#pause=0&every=0.25&live=2.5",
-            json!({"pause": 0, "every": 0.25, "live": 2.5}),
-            json!([]),
-        ),
-        ("#sessions=100000000", json!({"sessions": 100_000_000}), json!([])),
-        ("#expiry=300&expiry=60", json!({"expiry": 300}), json!(["expiry"])),
-        ("#expiry=0&ttl=86401", json!({}), json!(["expiry", "ttl"])),
-        ("#sessions=1.5&instances=2", json!({}), json!(["sessions", "instances"])),
-        (
-            "#expiry=1e3&ttl=-1&burst=NaN&list=",
-            json!({}),
-            json!(["expiry", "ttl", "burst", "list"]),
-        ),
-        ("#expiry=<b>&age=5=5&live", json!({}), json!(["expiry", "age", "live"])),
-        ("#__proto__=1&constructor=2", json!({}), json!([unknown, unknown])),
-    ];
-    let fragments: Vec<_> = cases.iter().map(|case| case.0).collect();
-    let found = evaluate(&json!(fragments), program);
-    for ((fragment, values, wrong), found) in cases.iter().zip(found.as_array().unwrap()) {
-        let expected = json!({"values": values, "wrong": wrong, "again": values});
-        assert_eq!(found, &expected, "{fragment}");
-    }
-}
-
-#[test]
-#[ignore = "needs Node: run cargo xtask test"]
-fn mechanism_that_the_issuer_lacks_has_no_slider_range() {
-    let program = "return input.map((offers) => {
-        const settings = settingsOf(1, offers);
-        return [settings.live.values.length > 1, settings.list.values.length > 1,
-            readFragment('#live=5&list=5', settings).wrong];
-    });";
-    let input = json!([
-        {"introspection": null, "status_lists": true},
-        {"introspection": false, "status_lists": true},
-        {"introspection": true, "status_lists": false},
-    ]);
-    let found = evaluate(&input, program);
-    let expected = json!([[true, true, []], [false, true, ["live"]], [true, false, ["list"]]]);
-    assert_eq!(found, expected);
 }

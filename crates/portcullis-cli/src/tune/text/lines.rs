@@ -134,7 +134,7 @@ impl Figures {
         let waiting = self.waiting_after_outage;
         let mut lines = vec![
             line(
-                &format!("locked out by an outage of {outage}"),
+                &format!("locked out by a full outage of {outage}, of those active at its end"),
                 self.by_file(|file| file.tokens_ended.map(|_| locked), self.locked_out, percent),
             ),
             line(
@@ -159,7 +159,7 @@ impl Figures {
                 number(self.scenario.issuer_cores)
             ),
             self.recovery.map_or_else(
-                || "unlimited: the usual load needs all of its cores".to_owned(),
+                || "unlimited: refreshes and fetches need all of its cores".to_owned(),
                 duration,
             ),
         ));

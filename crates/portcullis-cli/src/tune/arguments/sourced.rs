@@ -1,0 +1,191 @@
+//! Each cost with its source: an option, a measurement in this run, or an assumption.
+
+use serde::Serialize;
+
+use super::{Known, TuneArguments};
+use crate::tune::costs::{self, MeasuredAt};
+use crate::tune::peak;
+use crate::tune::scenario::Costs;
+use crate::units::duration;
+
+/// CPU time in microseconds.
+#[derive(Debug, Clone)]
+pub(in crate::tune) struct Cost {
+    pub(in crate::tune) micros: f64,
+    pub(in crate::tune) source: String,
+    /// Whether neither an option nor `--costs-of` nor a file repeats it.
+    pub(in crate::tune) needs_option: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::tune) struct Sourced {
+    pub(in crate::tune) refresh: Cost,
+    pub(in crate::tune) fetch: Cost,
+    pub(in crate::tune) lookup: Cost,
+    pub(in crate::tune) login: Cost,
+    pub(in crate::tune) verify: Cost,
+    pub(in crate::tune) hit: Cost,
+}
+
+/// The sources in the report.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::tune) struct Sources {
+    pub(in crate::tune) refresh: String,
+    pub(in crate::tune) fetch: String,
+    pub(in crate::tune) lookup: String,
+    pub(in crate::tune) login: String,
+    pub(in crate::tune) verify: String,
+    pub(in crate::tune) hit: String,
+}
+
+impl Sourced {
+    pub(in crate::tune) fn costs(&self) -> Costs {
+        Costs {
+            verify: self.verify.micros / 1e6,
+            hit: self.hit.micros / 1e6,
+            refresh: self.refresh.micros / 1e6,
+            fetch: self.fetch.micros / 1e6,
+            lookup: self.lookup.micros / 1e6,
+            login: self.login.micros / 1e6,
+        }
+    }
+
+    pub(in crate::tune) fn sources(&self) -> Sources {
+        let source = |cost: &Cost| cost.source.clone();
+        Sources {
+            refresh: source(&self.refresh),
+            fetch: source(&self.fetch),
+            lookup: source(&self.lookup),
+            login: source(&self.login),
+            verify: source(&self.verify),
+            hit: source(&self.hit),
+        }
+    }
+
+    /// The options that set the costs which only this run knows.
+    pub(in crate::tune) fn options(&self) -> Vec<String> {
+        [
+            ("--refresh-cost", &self.refresh),
+            ("--fetch-cost", &self.fetch),
+            ("--lookup-cost", &self.lookup),
+            ("--login-cost", &self.login),
+            ("--verify-cost", &self.verify),
+        ]
+        .into_iter()
+        .filter(|(_, cost)| cost.needs_option)
+        .map(|(option, cost)| format!("{option} {}", cost.micros))
+        .collect()
+    }
+}
+
+impl TuneArguments {
+    /// The options; or else the measurements of `bench` and at the issuer; or else `--costs-of`.
+    pub(in crate::tune) fn sourced(&self, known: &Known) -> Sourced {
+        let assumed = self.costs_of.costs();
+        let of = format!("assumed: --costs-of {}", self.costs_of.name());
+        let there = known.issuer.as_ref();
+        let micros = |secs: f64, what: &str| (secs * 1e6, format!("measured: {what}"));
+        let grant = there.and_then(|found| found.grant);
+        let lookup = there.and_then(|found| found.introspection);
+        let refresh = pick(
+            ("--refresh-cost", self.refresh_cost),
+            grant.map(|grant| micros(grant.median, "median client-credentials grant")),
+            (assumed.refresh, &of),
+        );
+        Sourced {
+            login: self.login(known, refresh.micros),
+            fetch: pick(
+                ("--fetch-cost", self.fetch_cost),
+                there.map(|found| micros(found.fetch.median, "median fetch of the keys")),
+                (assumed.fetch, &of),
+            ),
+            lookup: pick(
+                ("--lookup-cost", self.lookup_cost),
+                lookup.map(|lookup| micros(lookup.median, "median introspection")),
+                (assumed.lookup, &of),
+            ),
+            verify: self.verify(known),
+            hit: match (&self.hit_cost, &known.validation) {
+                (None, Some(of)) => by_bench(of.hit),
+                (option, _) => {
+                    pick(("--hit-cost", *option), None, (costs::HIT, "assumed: benches/RESULTS.md"))
+                }
+            },
+            refresh,
+        }
+    }
+
+    fn login(&self, known: &Known, refresh: f64) -> Cost {
+        let keycloak = known.issuer.as_ref().is_some_and(|found| found.is_keycloak);
+        let (micros, source) = if keycloak || self.costs_of == MeasuredAt::Keycloak {
+            (costs::KEYCLOAK_LOGIN, "assumed: measured at Keycloak 26 with a password grant")
+        } else {
+            (refresh + peak::HASH, "assumed: a refresh and 50 ms for the password hash")
+        };
+        let cost = pick(("--login-cost", self.peak.login_cost), None, (micros, source));
+        let needs_option = keycloak && self.peak.login_cost.is_none();
+        Cost { needs_option, ..cost }
+    }
+
+    fn verify(&self, known: &Known) -> Cost {
+        if let (None, Some(of)) = (self.verify_cost, &known.validation) {
+            return by_bench(of.verify);
+        }
+        let assumed = self.costs_of.costs().verify;
+        let (micros, source) = match &known.issuer {
+            Some(found) => match (found.algorithm.as_deref(), found.is_keycloak) {
+                (Some(name), _) if name.starts_with("RS") || name.starts_with("PS") => {
+                    (costs::VERIFY_RS256, format!("assumed: RS256; its tokens have {name}"))
+                }
+                (Some(name), _) => {
+                    (costs::VERIFY, format!("assumed: ES256; its tokens have {name}"))
+                }
+                (None, true) => (
+                    costs::VERIFY_RS256,
+                    "assumed: RS256, the default of Keycloak, by the path of its metadata"
+                        .to_owned(),
+                ),
+                (None, false) => (
+                    assumed,
+                    format!(
+                        "assumed: {}, of --costs-of {}; RS256 takes {}; --client-id shows the algorithm",
+                        self.costs_of.algorithm(),
+                        self.costs_of.name(),
+                        duration(costs::VERIFY_RS256 / 1e6)
+                    ),
+                ),
+            },
+            None => (
+                assumed,
+                format!(
+                    "assumed: {}, of --costs-of {}",
+                    self.costs_of.algorithm(),
+                    self.costs_of.name()
+                ),
+            ),
+        };
+        let cost = pick(("--verify-cost", self.verify_cost), None, (micros, &source));
+        Cost { needs_option: self.verify_cost.is_none() && micros != assumed, ..cost }
+    }
+}
+
+fn pick(
+    (option, given): (&str, Option<f64>),
+    measured: Option<(f64, String)>,
+    (assumed, of): (f64, &str),
+) -> Cost {
+    match (given, measured) {
+        (Some(micros), Some((unused, _))) => Cost {
+            micros,
+            source: format!("{option}, instead of the measured {}", duration(unused / 1e6)),
+            needs_option: false,
+        },
+        (Some(micros), None) => Cost { micros, source: option.to_owned(), needs_option: false },
+        (None, Some((micros, source))) => Cost { micros, source, needs_option: true },
+        (None, None) => Cost { micros: assumed, source: of.to_owned(), needs_option: false },
+    }
+}
+
+fn by_bench(micros: f64) -> Cost {
+    Cost { micros, source: "measured: --bench".to_owned(), needs_option: false }
+}

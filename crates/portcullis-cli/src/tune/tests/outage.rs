@@ -1,0 +1,157 @@
+//! The users that an outage affects, tiers by their share of sessions, and the cores at a peak.
+
+use std::time::SystemTime;
+
+use super::report;
+use crate::tune::memo::memo;
+use crate::tune::scenario::{Activity, Scenario};
+
+#[test]
+fn users_whose_token_is_due_are_the_refreshes_until_tokens_are_due_twice() {
+    let of = Scenario::for_test();
+    let (used, refreshes) = (of.used_for(), of.refreshes());
+    for time in [1.0, 300.0, used] {
+        let due = of.due_within(time);
+        assert!((due / (refreshes * time) - 1.0).abs() < 1e-9, "{time}: {due}");
+    }
+    // After that, only sessions that were inactive since are left, and in the end none.
+    assert!(of.due_within(2.0 * used) < 2.0 * refreshes * used);
+    assert!((of.due_within(1e6) - 10_000.0).abs() < 1e-6, "{}", of.due_within(1e6));
+    let always = Scenario { activity: Activity { pause: 0.0, ..of.activity }, ..of };
+    assert_eq!((always.due_within(450.0), always.due_within(900.0)), (5000.0, 10_000.0));
+}
+
+#[test]
+fn outage_names_active_and_distinct_users_and_the_failed_logins_of_a_peak() {
+    let of = report("--sessions 6000 --access-expiry 5m --outage 10m");
+    assert!((of.affected.active - 1000.0).abs() < 1e-6, "{:?}", of.affected);
+    assert!(of.affected.due > of.affected.locked_out && of.affected.in_peak.is_none());
+    assert!(of.to_string().contains("logins that fail"), "{of}");
+    let options = "--sessions 6000 --access-expiry 5m --login-peak 9000 --login-cost 50ms";
+    let within = report(&format!("{options} --outage 10m")).affected.in_peak.unwrap();
+    assert_eq!(within.failed_logins, 6000.0);
+    // An outage that is longer than the peak fails each login once.
+    let longer = report(&format!("{options} --outage 2h")).affected.in_peak.unwrap();
+    assert_eq!(longer.failed_logins, 9000.0);
+    let secs = within.recovery.unwrap();
+    // 6000 logins of 50 ms take 300 s of CPU time; the peak leaves less than 1.5 of 2 cores.
+    assert!((200.0..240.0).contains(&secs), "{secs}");
+    let none = report(&format!("{options} --outage 10m --issuer-cores 0.5"));
+    assert_eq!(none.affected.in_peak.as_ref().unwrap().recovery, None);
+    let told = memo(&none, SystemTime::UNIX_EPOCH);
+    for part in
+        ["## Outage", "- logins that fail if it falls into the login peak: 6000", "unlimited"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
+fn cores_at_the_peak_are_the_sum_of_the_listed_parts() {
+    let options = "--login-peak 9000 --live-share 5 --list-share 20 --fan-out 5 --login-cost 75ms";
+    let of = report(options);
+    let (peak, rows) = (of.login_peak.as_ref().unwrap(), &of.mechanisms);
+    let parts = peak.parts;
+    let sum = parts.refreshes_and_fetches
+        + parts.logins
+        + parts.refreshes_due
+        + parts.introspection
+        + parts.status_lists;
+    assert!((peak.cores - sum).abs() < 1e-12, "{peak:?}");
+    assert_eq!(parts.logins, 10.0 * 0.075);
+    // With the routes: the peak has all that the mix has, and logins with their refreshes.
+    let routes = rows.last().unwrap().issuer_cores;
+    assert!((peak.cores - routes - parts.logins - parts.refreshes_due).abs() < 1e-9, "{peak:?}");
+    assert!(parts.introspection > 0.0 && parts.status_lists > 0.0, "{peak:?}");
+    let text = of.to_string();
+    for part in [
+        "for introspection on your routes",
+        "for status lists on your routes",
+        "(75 ms each, --login-cost)",
+        "each of the 5 services of a request introspects",
+        "also in the peak",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("usual load"), "{text}");
+    let assumed = report("--login-peak 9000").to_string();
+    assert!(assumed.contains("53.1 ms each, assumed: a refresh and 50 ms"), "{assumed}");
+    let keycloak = report("--login-peak 9000 --costs-of keycloak").to_string();
+    assert!(keycloak.contains("75 ms each, assumed: measured at Keycloak 26"), "{keycloak}");
+}
+
+#[test]
+fn partition_leaves_routes_on_the_expiry_and_closes_those_with_introspection() {
+    let of = report("--sessions 1000 --live-share 5 --list-share 20 --outage 30m");
+    let [expiry, _, list, asked, mix] = &of.mechanisms[..] else { panic!("{of}") };
+    assert_eq!((expiry.in_partition, list.in_partition, asked.in_partition), (0.0, 1.0, 1.0));
+    assert!((mix.in_partition - 0.25).abs() < 1e-12 && expiry.locked_out > 0.9, "{mix:?}");
+    let text = of.to_string();
+    for part in ["100 % locked out (100 % in a partition)", "(0 % in a partition)", "in_outage"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn tier_costs_are_proportional_to_its_share_of_sessions() {
+    let of = report("--sessions 1000 --access-expiry 15m");
+    let [payments, personal, rest] = &of.tiers[..] else { panic!("{:?}", of.tiers) };
+    assert_eq!((payments.max_token_age, personal.max_token_age), (Some(60.0), Some(300.0)));
+    assert_eq!((rest.max_token_age, rest.refreshes[0]), (None, rest.refreshes[1]));
+    let minute = report("--sessions 1000 --access-expiry 60").settings[0].refreshes.model;
+    let base = of.settings[0].refreshes.model;
+    assert_eq!(payments.refreshes[1], minute);
+    let few = 0.9f64.mul_add(base, 0.1 * minute);
+    assert!((payments.refreshes[0] - few).abs() < 1e-9, "{payments:?}");
+    assert!(of.to_string().contains("max_token_age(60 s)"), "{of}");
+}
+
+/// With shares, only the mix is what the service does.
+#[test]
+fn introspection_of_each_request_gives_no_warning_beside_shares() {
+    let options = "--sessions 100000 --costs-of keycloak --issuer-cores 2";
+    let each = "overload: introspection of each request";
+    assert!(report(options).warnings.iter().any(|warning| warning.contains(each)));
+    let mixed = report(&format!("{options} --live-share 60")).warnings;
+    assert!(mixed[0].starts_with("overload: your routes: 60 % introspection"), "{mixed:?}");
+    assert_eq!(mixed.len(), 1, "{mixed:?}");
+}
+
+#[test]
+fn outage_goal_states_its_price_in_the_same_sentence() {
+    let why = report("--sessions 1000 --survive 30m").recommendation.unwrap().why;
+    let expiry = why.iter().find(|why| why.starts_with("An access expiry of ")).unwrap();
+    let sentence = expiry.split(". ").next().unwrap();
+    assert!(sentence.contains("at the price of a lag of at most "), "{expiry}");
+}
+
+#[test]
+fn lockout_plot_reaches_the_outage_and_series_have_the_colours_of_the_page() {
+    let of = report("--sessions 1000 --access-expiry 60 --outage 12h --max-stale 7d");
+    let html = crate::tune::html::page(&of);
+    let plot = html.split("Active sessions that an outage of the issuer locks out").nth(1).unwrap();
+    let plot = plot.split("<h2>").next().unwrap();
+    assert!(plot.contains(">14 h<") || plot.contains(">12 h<"), "{plot}");
+    // Colours follow the order of the lines.
+    let order = |text: &str, quote: &str| {
+        let at = |name: &str| text.find(&format!("{name}{quote}")).unwrap();
+        at("these bursts") < at("always active")
+    };
+    let refreshes = html.split("<h2>Refreshes at the issuer</h2>").nth(1).unwrap();
+    assert!(order(refreshes, "</li>"), "{refreshes}");
+    assert!(order(include_str!("../page/wiring.js"), "', at"));
+}
+
+#[test]
+fn max_stale_of_an_outage_goal_has_a_margin_and_is_compared_with_the_given_one() {
+    let why = |options: &str| report(options).recommendation.unwrap().why.remove(0);
+    let half = why("--sessions 1000 --survive 30m");
+    for part in [
+        "max_stale of at least 30 min 8 s, which the given 1 h fulfils",
+        "This includes 38 s for the",
+    ] {
+        assert!(half.contains(part), "{half}");
+    }
+    let long = why("--sessions 1000 --survive 2h");
+    assert!(long.contains("more than the given 1 h"), "{long}");
+}
