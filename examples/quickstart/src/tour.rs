@@ -32,7 +32,7 @@ pub(crate) async fn run(servers: &Servers) -> Result<bool, Box<dyn Error>> {
 
     let tokens = tour.log_in(&servers.issuer_url).await?;
     tour.say(
-        &format!("login: an access token for {} s and a refresh token", tokens.expires_in),
+        &format!("login: access token ({} s) and refresh token", tokens.expires_in),
         tokens.expires_in == 900,
         &kid(&tokens.access_token)?,
     );
@@ -131,7 +131,7 @@ impl Tour<'_> {
         self.send("logout", logout, 204).await?;
         self.send("  refresh token revoked", refresh, 401).await?;
         self.send("  session ended at the issuer", after, 401).await?;
-        let lag = format!("  the API accepts the token until it expires ({} s)", tokens.expires_in);
+        let lag = format!("  API accepts the token until it expires ({} s)", tokens.expires_in);
         self.call(&lag, "/orders", Some(&tokens.access_token), 200).await
     }
 
