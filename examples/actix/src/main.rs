@@ -18,6 +18,8 @@ use actix_web::{App, HttpServer};
 use portcullis_actix::portcullis::{Authenticator, Policy};
 use portcullis_actix::{Auth, Claims, Require};
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// The claims that this API needs, as a type of its own.
 #[derive(Deserialize)]
@@ -58,7 +60,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
     let ansi = stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(ansi).init();
     let Err(error) = serve().await else { return ExitCode::SUCCESS };
