@@ -122,8 +122,8 @@ fn assert_mentioned(metrics: &BTreeMap<String, f64>, chapter: &str) {
     }
 }
 
-/// Lists of 8 tokens, on a manual clock: the metrics record the age of the list in use, and the lag
-/// of revocations.
+/// The lists have 8 statuses, and the clock is manual. The metrics record the age of the list
+/// in use, and the lag of revocations.
 #[test]
 fn revocation_metrics_match_the_guide() {
     let metrics = recorded(async || {

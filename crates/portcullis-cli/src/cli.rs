@@ -271,7 +271,7 @@ differences:
 
   - one issuer: run the command once for each; `also_issuer`, `dangerous` and the policies of routes
     are set in code, so pass a policy by the options above
-  - the token is read as from `Authorization: Bearer`, whichever place the service reads
+  - the token is treated as one from `Authorization: Bearer`, wherever the service reads it
   - keys are fetched at the start (exit code 3 if that fails) and are not stored for the next run
   - the cooldown between two key fetches is 1 s, and a key file is read once
 

@@ -78,7 +78,7 @@ impl From<jsonwebtoken::errors::Error> for DecodeError {
 /// Returns the reason without serde's JSON message, which contains the value that does not fit.
 fn reason(error: &jsonwebtoken::errors::Error) -> String {
     match error.kind() {
-        ErrorKind::Json(_) => "its header or claims do not match their type".to_owned(),
+        ErrorKind::Json(_) => "its header or claims do not fit their Rust type".to_owned(),
         ErrorKind::Base64(_) => "a part is not base64url".to_owned(),
         ErrorKind::Utf8(_) => "a part is not UTF-8".to_owned(),
         _ => error.to_string(),

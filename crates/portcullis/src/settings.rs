@@ -108,7 +108,7 @@ settings! {
     REALM: "realm", "PORTCULLIS_REALM", "api",
         "`realm` in the challenge of a rejected request";
     RESOURCE: "protected_resource", "PORTCULLIS_RESOURCE", "none",
-        "this API's URL; publishes metadata for it (RFC 9728), which challenges link to";
+        "this API's URL; publishes metadata for it (RFC 9728), to which challenges link";
     PROBLEM_JSON: "problem_json", "PORTCULLIS_PROBLEM_JSON", "false",
         "send a problem document (RFC 9457) as the body of a refusal";
     TOKEN_PLACES: "token_places", "PORTCULLIS_TOKEN_PLACES", "authorization",

@@ -24,7 +24,7 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Opens a shop with this access token lifetime, whose hosts are reached at `port`.
+    /// Opens a shop with hosts below `domain`, at `port`, and access tokens that live for `expiry`.
     pub(crate) async fn open(
         domain: &str,
         port: &str,

@@ -19,7 +19,7 @@ use crate::tools::{shipped, tell, text};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "correct horse battery staple";
-/// The user of the images.
+/// The user and group id in `USER` of the Dockerfile.
 const USER: u32 = 65532;
 
 fn make_root(program: &Path, root: &Path) -> (bool, String) {

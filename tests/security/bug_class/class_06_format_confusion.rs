@@ -101,7 +101,7 @@ async fn token_in_non_canonical_encoding_is_rejected() {
             assert!(signature::verify(&changed, &set, Algorithm::ALL).is_err(), "{at} {other:?}");
         }
     }
-    // The token is escaped as in a URL, or is in quotes.
+    // The dots are URL-escaped or replaced by a similar character, or the token is in quotes.
     for text in [token.replace('.', "%2E"), token.replace('.', "\u{3002}"), format!("\"{token}\"")]
     {
         assert!(signature::verify(&text, &set, Algorithm::ALL).is_err(), "{text}");

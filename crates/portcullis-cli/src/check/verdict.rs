@@ -140,7 +140,7 @@ impl fmt::Display for Accepted {
         }
         match self.issued_secs_ago {
             Some(secs @ 0..) => write!(f, ", issued {secs} s ago")?,
-            Some(ahead) => write!(f, ", issued {} s ahead, within the leeway", -ahead)?,
+            Some(ahead) => write!(f, ", issued {} s in the future, within the leeway", -ahead)?,
             None => {}
         }
         if let Some(claims) = &self.claims {

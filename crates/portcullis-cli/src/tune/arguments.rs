@@ -39,9 +39,9 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) jwks_max_age: Option<f64>,
 
-    /// Time before the end of the TTL at which an instance refreshes its key set in the background. Each
-    /// refresh is at a random time from one to two times this value. 0: no background refresh. [default: a
-    /// tenth of the TTL, at most 30s]
+    /// Time before the end of the TTL at which an instance refreshes its key set in the background.
+    /// The actual time is random, from this value to twice this value. 0: no background refresh.
+    /// [default: a tenth of the TTL, at most 30s]
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) refresh_ahead: Option<f64>,
 
@@ -77,9 +77,9 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "25m", value_parser = seconds, allow_hyphen_values = true, help_heading = "Load")]
     pub(super) pause: f64,
 
-    /// Recorded requests instead of the three options above: a CSV file with a line for each request,
-    /// its session and its time in seconds. The first token of a session counts as a login, not as a
-    /// refresh: see --login-peak.
+    /// Recorded requests instead of the three options above: a CSV file with one line per request:
+    /// the session, a comma and the time in seconds. The first token of a session counts as a
+    /// login, not as a refresh: see --login-peak.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["request_every", "burst", "pause"], help_heading = "Load")]
     pub(super) activity: Option<PathBuf>,
 
@@ -227,7 +227,7 @@ pub(crate) struct TuneArguments {
     pub(crate) html: Option<PathBuf>,
 
     /// Write an offline HTML page with sliders for the effect of each setting on lag, load and lockout.
-    /// It starts with the settings of this command line; its address keeps changed ones.
+    /// It starts with the settings of this command line; its URL keeps the settings you change.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) page: Option<PathBuf>,
 

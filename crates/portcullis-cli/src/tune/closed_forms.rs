@@ -76,7 +76,7 @@ pub(super) fn lag_exceeds(
 
 /// Of the sessions that are active at the end of an outage, the share whose token is then older than
 /// `limit`. A token of age y at the start is young enough if y + D < limit. A session has a token of
-/// age y > U only if it was inactive since.
+/// age y > U only if it has been inactive since the token reached the age U.
 pub(super) fn tokens_older(
     limit: f64,
     outage: f64,
@@ -212,8 +212,8 @@ pub(super) fn clocks_beyond(secs: f64, skew: f64) -> f64 {
 /// Of the requests with an unexpired token, the share that an instance rejects because its clock is wrong by
 /// more than the leeway. Clocks are normally distributed. The share is the integral of
 /// again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)) over the ages y at which tokens are used, divided by the
-/// integral of again(y). A client that
-/// waits for a request to be rejected repeats it at age 0, which is one request for each `wait`.
+/// integral of again(y). A client that refreshes after a 401 repeats the rejected request
+/// with a token of age 0. Such requests have the weight `wait`, the mean time to the next request.
 pub(super) fn refused_by_skew(
     expiry: f64,
     leeway: f64,

@@ -187,9 +187,10 @@ impl Found {
         .filter_map(|(what, timing, option, _)| {
             let [low, high] = timing?.noise()?.map(duration);
             Some(format!(
-                "NOISY: the quartiles of {what} at the issuer are {low} and {high}. Do not decide with \
-                 the median: repeat with more --issuer-requests, or set {option} to the CPU time of the \
-                 issuer's process per request, or to both ends of the range of --costs-of"
+                "NOISY: the quartiles of {what} at the issuer are {low} and {high}. Do not rely on \
+                 the median: repeat with more --issuer-requests, set {option} to the CPU time of \
+                 the issuer's process per request, or make a report with each end of the range of \
+                 --costs-of"
             ))
         })
         .collect()
@@ -215,7 +216,7 @@ impl Found {
                     Some(age) => {
                         format!("{control}: the TTL of a service is at most {}", duration(age))
                     }
-                    None => format!("{control}: the TTL of the service decides"),
+                    None => format!("{control}: a service caches the keys for its own TTL"),
                 },
             ),
             (

@@ -251,7 +251,7 @@ mod tests {
         assert_eq!((replayed.busiest_second, replayed.busiest_minute), (Some(200.0), 200.0 / 60.0));
         let many = Replayed::new(&recorded, &Scenario { sessions: 30_000, ..scenario });
         assert_eq!(many.busiest_second, None);
-        // The first tokens are logins and no refreshes. Then there are two requests in two seconds.
+        // The first tokens count as logins, not refreshes. Then each session sends two requests.
         assert_eq!(replayed.busiest_logins, 200.0 / 60.0);
         assert_eq!(replayed.busiest_validations, 400.0 / 60.0);
         assert!((replayed.refreshes - 200.0 / 3601.0).abs() < 1e-9, "{replayed:?}");

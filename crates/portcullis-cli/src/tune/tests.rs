@@ -123,8 +123,8 @@ fn model_holds_for_a_running_system() {
     }
 }
 
-/// Bursts are random, so a mean of few sessions is less certain: twice its error is tolerated beside 5 %.
-/// `cargo xtask soak` runs thousands.
+/// Bursts are random, so a mean of few sessions is less certain: twice its error is
+/// tolerated in addition to 5 %. `cargo xtask soak` runs thousands of sessions.
 #[cfg(feature = "live")]
 #[test]
 fn model_holds_for_sessions_with_pauses() {

@@ -32,7 +32,7 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
     "Each instance renews its keys in the background, between one and two times `refresh_ahead` before their \
      TTL, and at once when a token names an unknown key. Each fetch starts a new TTL.",
     "Requests go to a random instance. Token cache hits assume that an instance remembers every token that it \
-     has validated until the token expires. A request that is rejected with 401 is no validation.",
+     has validated until the token expires. A request that is rejected with 401 is not counted as a validation.",
     "An outage locks out the sessions that are active at its end and whose token has expired, or whose \
      request reaches an instance with expired keys. Keys expire max_stale after their TTL, counted from the \
      last fetch of each instance.",

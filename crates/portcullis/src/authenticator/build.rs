@@ -43,8 +43,7 @@ impl AuthenticatorBuilder {
     /// An error if a setting is invalid, with its name, its value and what was expected. Unless
     /// [`start_without_keys`](Self::start_without_keys) is set, also an error if the keys of no
     /// issuer can be fetched and no keys of an [earlier run](Self::kept_keys_file) are usable. With
-    /// several issuers, an unreachable issuer does not stop the start, but an invalid response
-    /// does.
+    /// several issuers, an unreachable issuer alone is not an error, but an invalid response is.
     ///
     /// # Panics
     ///

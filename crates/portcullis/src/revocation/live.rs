@@ -197,9 +197,9 @@ impl Request {
         answer
     }
 
-    /// The result if too many requests wait: with other tokens if `by_others`, otherwise with this
-    /// one. Overload alone does not count as an outage, since any client can cause it; only a
-    /// failed introspection request does.
+    /// The result if too many requests wait. If `by_others`, they have other tokens; otherwise,
+    /// they have this one. Overload alone does not count as an outage, since any client can cause
+    /// it; only a failed introspection request does.
     fn crowded_out(&self, by_others: bool, now: Timestamp) -> Standing {
         let source = self.known.record.last_error();
         if by_others && self.live.is_failing.load(Ordering::Relaxed) {

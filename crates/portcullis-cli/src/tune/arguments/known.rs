@@ -14,7 +14,7 @@ pub(in crate::tune) struct Known {
 }
 
 impl TuneArguments {
-    /// The options that repeat the report without the issuer: what it measured, as options.
+    /// Returns the options that repeat the report without the issuer: the values measured there.
     pub(in crate::tune) fn in_place_of_issuer(&self, known: &Known) -> Option<Vec<String>> {
         let found = known.issuer.as_ref()?;
         let mut options = Vec::new();

@@ -148,7 +148,8 @@ impl TuneArguments {
                 (None, false) => (
                     assumed,
                     format!(
-                        "assumed: {}, of --costs-of {}; RS256 takes {}; --client-id shows the algorithm",
+                        "assumed: {}, of --costs-of {}; RS256 takes {}; set --client-id \
+                         to read the issuer's algorithm",
                         self.costs_of.algorithm(),
                         self.costs_of.name(),
                         duration(costs::VERIFY_RS256 / 1e6)

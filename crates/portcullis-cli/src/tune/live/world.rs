@@ -113,7 +113,7 @@ impl World {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
         match self.instances.get(instance as usize % self.instances.len()) {
             Some(instance) => Ok(instance.authenticate(&headers).await.is_ok()),
-            None => Err(Failure::wrong("--live: no instance")),
+            None => Err(Failure::wrong("--live: no instance runs; raise --instances")),
         }
     }
 

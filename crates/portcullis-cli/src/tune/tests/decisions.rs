@@ -1,4 +1,4 @@
-//! Inputs of a decision beside the figures: outages to survive, shares of routes, peaks.
+//! Inputs of a decision besides the figures: outages to survive, shares of routes, peaks.
 
 use std::time::{Duration, SystemTime};
 

@@ -102,7 +102,7 @@ async fn older_status_list_is_rejected_after_the_issuer_is_resolved_again() {
     assert_eq!(status().await, 503, "also after an hour");
 }
 
-/// The second fetch returns the state at its beginning, after a delay.
+/// The second fetch waits for a notification, then returns the document as of the fetch's start.
 #[derive(Debug, Clone)]
 struct Slow(ScriptedFetch, Arc<AtomicUsize>, Arc<tokio::sync::Notify>);
 
