@@ -216,6 +216,11 @@ fn commands_in_the_alarms_run_with_every_kind_of_location() {
     let mut commands = 0;
     for (_, action) in actions {
         for command in action.split('`').skip(1).step_by(2) {
+            if let Some(words) = command.strip_prefix("portcullis-issuer ") {
+                // The issuer's tests run its commands.
+                assert!(["audit", "clients update", "keys list"].contains(&words), "{action}");
+                continue;
+            }
             let words = command.strip_prefix("portcullis ").unwrap();
             if words == "check" {
                 // `check` reads the service's variables, which are not set here.

@@ -18,7 +18,7 @@ use portcullis_axum::portcullis::{Authenticated, Gate};
 
 use crate::headers;
 
-/// The issuer's paths. The issuer authenticates these requests itself.
+/// The issuer's paths, without its administration. The issuer authenticates these requests itself.
 const ISSUERS: [&str; 8] = [
     "/v1/auth/{*rest}",
     "/v1/users/{*rest}",
