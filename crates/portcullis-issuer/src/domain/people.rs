@@ -64,14 +64,15 @@ impl People {
         self.change(whom, Change::Password { hash, keeps: None }, by).await
     }
 
-    /// Changes a user's own password, and ends the user's other sessions.
+    /// Changes a user's own password, and ends the user's other sessions. Returns `false` if the
+    /// session has ended.
     pub(crate) async fn change_own_password(
         &self,
         user_id: &str,
         password: Zeroizing<String>,
         session_id: &str,
         peer: &Peer,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let whom = Whom::WithId(user_id.to_owned());
         let account = self.account(&whom).await?;
         let address = account.address.as_deref();
@@ -79,7 +80,7 @@ impl People {
         let change = Change::Password { hash, keeps: Some(session_id.to_owned()) };
         let event = self.audit.event(change.event(), peer).session(session_id);
         let changed = self.store.change_account(&whom, &change, &event).await?;
-        changed.map(|_| ()).ok_or_else(|| nobody(&whom))
+        Ok(changed.is_some())
     }
 
     /// Sets the roles, which the next access token has.

@@ -55,7 +55,10 @@ pub(super) async fn change(
     if !is_proven {
         return Err(Problem::WrongPassword);
     }
-    domain.people.change_own_password(&live.user.id, new_password, &live.session.id, &peer).await?;
+    let (user, session) = (&live.user.id, &live.session.id);
+    if !domain.people.change_own_password(user, new_password, session, &peer).await? {
+        return Err(Problem::WrongPassword);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -16,7 +16,8 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
     fn accounts<'a>(&'a self, after: &'a str, limit: i64) -> Answer<'a, Vec<AccountInfo>>;
     /// Changes an account, ends the sessions that the change ends, and records `event` with the
     /// user, all in one transaction. Returns how many sessions have ended, and `None` if there is no
-    /// such user. Nothing is recorded of an account that is as it should be already.
+    /// such user, or if a session that the change keeps has ended. Nothing is recorded of an
+    /// account that is as it should be already.
     fn change_account<'a>(
         &'a self,
         whom: &'a Whom,

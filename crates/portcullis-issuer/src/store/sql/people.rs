@@ -39,6 +39,14 @@ impl<D: Database> PeopleStore for D {
         timed("change_account", async move {
             let mut tx = self.begin().await?;
             let Some(user) = lock(&mut *tx, whom).await? else { return Ok(None) };
+            // The session was checked before this transaction. If an operator has ended it since
+            // then, with another password or by disabling the user, that must stand.
+            if let Change::Password { keeps: Some(session), .. } = change {
+                let live = query(rows::SESSION_AND_USER).bind(session).bind(event.at);
+                if live.fetch_optional(&mut *tx).await?.is_none() {
+                    return Ok(None);
+                }
+            }
             let event = event.clone().user(&user.id);
             let ended = apply(&mut *tx, &user.id, change, &event).await?;
             tx.commit().await?;

@@ -126,6 +126,14 @@ async fn a_change_of_the_password_ends_all_other_sessions_and_logins_under_way(p
     let unknown = Whom::WithId("unknown".to_owned());
     let none = store.change_account(&unknown, &change, &event(EventKind::PasswordChanged)).await;
     assert!(none.unwrap().is_none());
+
+    // A change that was under way in a session when an operator set another password.
+    let set = Change::Password { hash: "set".to_owned(), keeps: None };
+    store.change_account(&alice(), &set, &event(EventKind::PasswordChanged)).await.unwrap();
+    let late = store.change_account(&alice(), &change, &event(EventKind::PasswordChanged)).await;
+    assert!(late.unwrap().is_none());
+    let stored = store.user_named(&folded("alice")).await.unwrap().unwrap();
+    assert_eq!(stored.password_hash, "set");
 }
 
 async fn a_user_who_is_removed_leaves_nothing_and_is_in_the_log(place: Place) {
