@@ -151,7 +151,7 @@ fn inactive_new_tokens_are_logged_once_a_minute_with_their_count() {
 fn unserved_metadata_is_logged_once() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let unserved = |lines: Vec<String>| {
-        lines.into_iter().filter(|line| line.contains("not served")).collect::<Vec<_>>()
+        lines.into_iter().filter(|line| line.contains("cannot serve")).collect::<Vec<_>>()
     };
     let build = async |resource: bool| {
         let builder = builder(&key);
