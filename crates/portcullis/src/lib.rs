@@ -58,7 +58,7 @@
 //! | write an adapter for another framework | [`adapter`], [`RequestView`] |
 //! | use settings that weaken security | [`dangerous`] |
 //!
-//! The [guide](guide) has the chapters in reading order, from [Add it](guide::add_it) to
+//! The [guide] has the chapters in reading order, from [Add it](guide::add_it) to
 //! [Troubleshooting](guide#troubleshooting), and a page for each well-known issuer.
 //!
 //! Validation fails closed: a token is rejected if a required header parameter or claim is missing,

@@ -31,9 +31,10 @@ const FRAMEWORKS: [(&str, &[&str]); 6] = [
 ];
 
 /// Allowed exceptions: the package, the signature, and the crate of its type.
-const EXCEPTIONS: [(&str, &str, &str); 2] = [
-    // `serve` takes the same listener as `axum::serve`.
+const EXCEPTIONS: [(&str, &str, &str); 3] = [
+    // They take the same listener as `axum::serve`.
     ("portcullis-issuer", "serve", "tokio"),
+    ("portcullis-issuer", "serve_probes", "tokio"),
     // The `impl` lets the store's code use `?` on an error of sqlx.
     ("portcullis-issuer", "impl From", "sqlx"),
 ];

@@ -15,7 +15,7 @@ const KEPT: [(&str, Option<usize>, &str); 12] = [
         "names the notification channel, and an applied migration must not change",
     ),
     (
-        "crates/portcullis-issuer/src/domain/sessions/refresh_token.rs",
+        "crates/portcullis-issuer/src/domain/sessions/refresh_token/former.rs",
         Some(1),
         "a key-derivation label",
     ),
