@@ -10,7 +10,6 @@ on_every_store!(
     wrong_secrets_of_a_client_take_nothing_from_the_user_of_its_name,
     unknown_clients_are_not_counted_one_by_one,
     texts_that_are_no_names_have_one_count,
-    rejected_logins_are_recorded_once,
 );
 
 /// At most two attempts per account, and any number per address.
@@ -52,13 +51,4 @@ async fn texts_that_are_no_names_have_one_count(home: Home) {
     for (name, expected) in [("a\u{0}", 401), ("b\u{0}", 401), ("c\u{0}", 429)] {
         login_as(&issuer, name, "wrong").await.expect(expected);
     }
-}
-
-async fn rejected_logins_are_recorded_once(home: Home) {
-    let issuer = open(&home).await;
-    for expected in [401, 401, 429, 429, 429] {
-        login_as(&issuer, "billing", "wrong").await.expect(expected);
-    }
-    let events = issuer.events(0, 1000).await.unwrap();
-    assert_eq!(events.iter().filter(|event| event.kind == "login_limited").count(), 1);
 }
