@@ -1,6 +1,11 @@
 //! One suite of tests for both stores: each runs on SQLite, and on PostgreSQL where there is one.
 
+mod conditions;
+mod housekeeping;
+mod past;
 mod people;
+mod races;
+mod refresh;
 mod renaming;
 
 use std::sync::Arc;

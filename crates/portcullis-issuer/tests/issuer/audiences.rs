@@ -20,7 +20,7 @@ on_every_store!(
 
 const OTHER_API: &str = "https://other.example.com";
 
-async fn open(home: &Home, change: impl FnOnce(&mut IssuerConfig)) -> Issuer {
+pub(crate) async fn open(home: &Home, change: impl FnOnce(&mut IssuerConfig)) -> Issuer {
     let mut config = home.config();
     config.audiences = vec![API.to_owned(), OTHER_API.to_owned()];
     change(&mut config);
@@ -30,7 +30,7 @@ async fn open(home: &Home, change: impl FnOnce(&mut IssuerConfig)) -> Issuer {
     issuer
 }
 
-async fn login_for(issuer: &Issuer, resource: &[&str]) -> Answer {
+pub(crate) async fn login_for(issuer: &Issuer, resource: &[&str]) -> Answer {
     let body = json!({ "username": "alice", "password": PASSWORD, "resource": resource });
     post(issuer, "/v1/auth/login", &body).await
 }
@@ -165,13 +165,13 @@ async fn host_cookie_proves_that_no_api_sent_the_request(home: Home) {
     }
 }
 
-async fn with_backend(issuer: &Issuer) -> String {
+pub(crate) async fn with_backend(issuer: &Issuer) -> String {
     let backend =
         NewClient::new("backend").resource_servers([API]).rights([ClientRight::ExchangeTokens]);
     basic("backend", &issuer.add_client(backend).await.unwrap().unwrap())
 }
 
-async fn exchange(issuer: &Issuer, client: &str, token: &str, more: &str) -> Answer {
+pub(crate) async fn exchange(issuer: &Issuer, client: &str, token: &str, more: &str) -> Answer {
     let body = format!(
         "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token={token}\
          &subject_token_type=urn:ietf:params:oauth:token-type:access_token{more}"

@@ -15,6 +15,9 @@ on_every_store!(
     client_added_again_has_tokens_of_its_own_and_those_of_the_removed_one_stay_revoked,
     updated_client_has_its_new_attributes_and_keeps_the_others,
     old_secret_is_accepted_until_it_expires,
+    update_keeps_what_it_does_not_name,
+    client_without_an_audience_gets_no_token,
+    revoked_token_stays_known_while_another_clock_may_accept_it,
 );
 
 const OTHER_API: &str = "https://other.example.com";
@@ -152,4 +155,39 @@ async fn old_secret_is_accepted_until_it_expires(home: Home) {
     let too_long = hour * 24 * 31;
     let error = issuer.rotate_client_secret_with_overlap("billing", too_long).await.unwrap_err();
     assert!(matches!(error, Error::InvalidClient(_)));
+}
+
+async fn update_keeps_what_it_does_not_name(home: Home) {
+    let issuer = home.open().await;
+    let client = NewClient::new("billing")
+        .scopes(["a"])
+        .audiences([API])
+        .resource_servers([OTHER_API])
+        .rights([ClientRight::ExchangeTokens]);
+    issuer.add_client(client).await.unwrap();
+    issuer.update_client("billing", ClientUpdate::new()).await.unwrap();
+    let client = issuer.clients().await.unwrap().remove(0);
+    assert_eq!((client.scopes, client.audiences), (vec!["a".into()], vec![API.into()]));
+    assert_eq!(client.resource_servers, [OTHER_API]);
+    assert_eq!(client.rights, [ClientRight::ExchangeTokens]);
+}
+
+async fn client_without_an_audience_gets_no_token(home: Home) {
+    let mut config = home.config();
+    config.audiences.clear();
+    let issuer = Issuer::open(config).await.unwrap();
+    let billing = add(&issuer, NewClient::new("billing"), "billing").await;
+    let answer = form(&issuer, TOKEN, &billing, "grant_type=client_credentials").await;
+    refused(&answer, 400, "invalid_target");
+}
+
+async fn revoked_token_stays_known_while_another_clock_may_accept_it(home: Home) {
+    let issuer = home.open().await;
+    let billing = add(&issuer, NewClient::new("billing").audiences([API]), "billing").await;
+    let token = token(&issuer, &billing).await;
+    good(form(&issuer, "/oauth/revoke", &billing, &format!("token={token}")).await);
+    let exp = part(&token, 1)["exp"].as_i64().unwrap();
+    let known_until = home.count("SELECT max(expires_at) FROM spent_jwts").await;
+    let skew = i64::try_from(home.config().clock_skew.as_secs()).unwrap();
+    assert_eq!(known_until, exp + skew);
 }

@@ -690,6 +690,7 @@ async fn a_client_that_cannot_be_is_not_added() {
         good.clone().resource_servers(["https://a.example https://b.example"]),
         good.clone().resource_servers([ISSUER]),
         good.clone().scopes((0..100).map(|n| format!("resource-{n}:read-write"))),
+        good.clone().resource_servers((0..100).map(|n| format!("https://a{n}.example.com"))),
     ] {
         let error = issuer.add_client(bad.clone()).await.unwrap_err();
         assert!(matches!(error, Error::InvalidClient(_)), "{bad:?}");

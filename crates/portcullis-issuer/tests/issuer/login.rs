@@ -19,6 +19,8 @@ on_every_store!(
     token_refreshed_after_the_factor_is_removed_is_aal1,
     session_without_a_required_factor_is_for_the_issuer_alone,
     factor_that_is_off_is_asked_at_step_up_alone,
+    disabled_user_is_not_asked_for_a_code,
+    session_without_a_required_factor_has_the_issuers_cookie_whatever_it_asks_for,
 );
 
 pub(crate) async fn login_with(issuer: &Issuer, code: &str) -> Answer {
@@ -219,4 +221,29 @@ async fn factor_that_is_off_is_asked_at_step_up_alone(home: Home) {
     assert_eq!(part(&token, 1)["acr"], "aal1");
     step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
     call(&issuer, "POST /v1/auth/recovery-codes", &[]).await.expect(401);
+}
+
+/// Being asked would tell that the password is right.
+async fn disabled_user_is_not_asked_for_a_code(home: Home) {
+    let issuer = home.open_with_alice().await;
+    with_factor(&home, &issuer).await;
+    issuer.disable_user("alice").await.unwrap();
+    let refused = login(&issuer).await.expect(401);
+    let unknown = json!({ "username": "nobody", "password": PASSWORD });
+    assert_eq!(refused.json, post(&issuer, "/v1/auth/login", &unknown).await.expect(401).json);
+}
+
+/// Its token is for the issuer alone, which must be able to enrol a factor with it.
+async fn session_without_a_required_factor_has_the_issuers_cookie_whatever_it_asks_for(home: Home) {
+    drop(home.open_with_alice().await);
+    let body = json!({ "username": "alice", "password": PASSWORD, "resource": [API] });
+    for (mode, expected) in
+        [(SecondFactorMode::Optional, false), (SecondFactorMode::Required, true)]
+    {
+        let mut config = home.config();
+        config.second_factor = mode;
+        let issuer = Issuer::open(config).await.unwrap();
+        let grant = post(&issuer, "/v1/auth/login", &body).await.expect(200);
+        assert_eq!(grant.cookie("__Host-portcullis-access").is_some(), expected, "{mode:?}");
+    }
 }

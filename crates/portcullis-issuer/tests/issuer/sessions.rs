@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::json;
 
 use crate::common::{
@@ -31,6 +33,7 @@ on_every_store!(
     logout_everywhere_ends_every_session,
     the_audit_log_is_for_those_who_may_read_it,
     what_no_database_can_hold_is_not_there,
+    long_user_agent_is_cut_in_the_list_of_sessions,
 );
 
 async fn from_login_to_the_end_of_the_session(home: Home) {
@@ -562,4 +565,16 @@ async fn what_no_database_can_hold_is_not_there(home: Home) {
     post(&issuer, "/v1/auth/login", &credentials).await.expect(401);
     let token = login(&issuer).await.expect(200).text("access_token");
     with_token(&issuer, "DELETE /v1/auth/sessions/a%00b", &token).await.expect(404);
+}
+
+async fn long_user_agent_is_cut_in_the_list_of_sessions(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let body = json!({ "username": "alice", "password": PASSWORD });
+    let request = Request::post("/v1/auth/login")
+        .header("content-type", "application/json")
+        .header("user-agent", "x".repeat(300))
+        .body(Body::from(body.to_string()));
+    let token = send(&issuer, request.unwrap()).await.expect(200).text("access_token");
+    let list = with_token(&issuer, "GET /v1/auth/sessions", &token).await.expect(200);
+    assert_eq!(list.json["sessions"][0]["user_agent"], "x".repeat(256), "{list:?}");
 }

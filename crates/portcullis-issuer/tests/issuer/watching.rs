@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Request;
 use metrics_util::debugging::DebuggingRecorder;
+use portcullis_issuer::Issuer;
 use serde_json::json;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::common::{Home, PASSWORD, call, login, post, refresh, send, with_token};
@@ -96,6 +98,24 @@ fn the_metrics_are_those_of_the_documentation_and_name_no_user() {
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
+impl Log {
+    fn of_this_thread() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_max_level(tracing::Level::INFO)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
@@ -108,21 +128,13 @@ impl Write for Log {
 
 #[tokio::test]
 async fn a_request_has_a_span_that_says_which_and_how_it_ended() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_max_level(tracing::Level::INFO)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _kept = tracing::subscriber::set_default(subscriber);
+    let (log, _kept) = Log::of_this_thread();
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     call(&issuer, "DELETE /v1/auth/sessions/hunter2", &[("traceparent", PARENT)]).await.expect(401);
     call(&issuer, "GET /healthz", &[("traceparent", "x\tinjected")]).await.expect(200);
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = log.text();
     for field in [
         "otel.name=DELETE /v1/auth/sessions/{id} otel.kind=\"server\"",
         "http.request.method=\"DELETE\" http.route=\"/v1/auth/sessions/{id}\"",
@@ -133,6 +145,22 @@ async fn a_request_has_a_span_that_says_which_and_how_it_ended() {
         assert!(told.contains(field), "no {field} in {told}");
     }
     assert!(!told.contains("hunter2") && !told.contains("injected"), "{told}");
+}
+
+/// Clients that reach the issuer past its proxy must not fill the log.
+#[tokio::test]
+async fn an_unusable_client_address_is_logged_once() {
+    let (log, _kept) = Log::of_this_thread();
+    let home = Home::new();
+    let mut config = home.config();
+    config.client_address_header = Some("x-forwarded-for".parse().unwrap());
+    let issuer = Issuer::open(config).await.unwrap();
+    for _ in 0..3 {
+        let body = json!({ "username": "nobody", "password": "wrong" });
+        post(&issuer, "/v1/auth/login", &body).await.expect(401);
+    }
+    let told = log.text();
+    assert_eq!(told.matches("no usable client address").count(), 1, "{told}");
 }
 
 fn free() -> String {

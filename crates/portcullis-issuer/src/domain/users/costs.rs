@@ -105,4 +105,12 @@ mod tests {
         assert_eq!(costs.besides(Some(other)), [new, older, old]);
         assert_eq!(costs.besides(None), [new, older, old, cost(7168, 5)]);
     }
+
+    #[test]
+    fn check_pays_for_a_bounded_number_of_costs() {
+        let stored: Vec<_> =
+            (0..100).map(|n| format!("$argon2id$v=19$m={},t=2,p=1", 7168 + n)).collect();
+        let costs = Costs::new(PasswordCost::default(), &stored);
+        assert_eq!(costs.besides(None).len(), MAX_COSTS);
+    }
 }

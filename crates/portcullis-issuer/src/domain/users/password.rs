@@ -256,4 +256,36 @@ mod tests {
         let new = passwords.hash_new(Share::Users, secret("correct horse staple"), "alice", None);
         assert!(new.await.unwrap().starts_with("$argon2id$"));
     }
+
+    /// Without a share of their own, strangers would be served here.
+    #[tokio::test(start_paused = true)]
+    async fn a_stranger_is_told_to_come_back_after_five_seconds() {
+        let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
+        let all = u32::try_from(passwords.slots_of_strangers.available_permits()).unwrap();
+        let _taken = passwords.slots_of_strangers.acquire_many(all).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let busy = passwords.verify(Share::Strangers, secret("x"), None).await;
+        assert!(matches!(busy, Err(Error::Busy)), "{busy:?}");
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_hangs_up_frees_no_slot_before_the_work_is_done() {
+        let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
+        let all = passwords.slots_of_strangers.available_permits();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let work = move || {
+            begun.send(()).unwrap();
+            let _ = ends.recv();
+        };
+        tokio::select! {
+            _ = passwords.in_a_slot(Share::Strangers, work) => panic!("the work has not ended"),
+            begun = has_begun => begun.unwrap(),
+        }
+        assert_eq!(passwords.slots_of_strangers.available_permits(), all - 1);
+        drop(end);
+        let freed = passwords.slots_of_strangers.acquire_many(u32::try_from(all).unwrap()).await;
+        drop(freed.unwrap());
+    }
 }
