@@ -103,6 +103,7 @@ impl Messages {
             awaits: Some(Awaits::Invitation),
             share: Share::Users,
             event: self.audit.event_by(EventKind::UserInvited, by),
+            authority: by.authority(),
         };
         let added = self.users.add(user, origin).await?;
         let account = self.people.account(&Whom::WithId(added.id)).await?;
@@ -124,6 +125,7 @@ impl Messages {
             awaits: Some(Awaits::Verification),
             share: Share::Strangers,
             event,
+            authority: None,
         };
         let (whom, kind) =
             match self.users.add(NewUser::new(name, password).address(name), origin).await {

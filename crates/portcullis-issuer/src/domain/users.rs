@@ -20,9 +20,9 @@ pub(crate) use self::password::Share;
 use self::password::{Passwords, Verdict};
 pub use self::password_cost::PasswordCost;
 pub use self::store::User;
-pub(crate) use self::store::{Account, Awaits, StoredUser, UserStore};
+pub(crate) use self::store::{Account, Added, Awaits, StoredUser, UserStore};
 use crate::clock::now_secs;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{Authority, NewEvent};
 use crate::error::Error;
 
 /// Users and their passwords.
@@ -51,10 +51,12 @@ pub(crate) struct Outdated {
 }
 
 /// How a user comes to be.
-pub(crate) struct Origin {
+pub(crate) struct Origin<'a> {
     pub(crate) awaits: Option<Awaits>,
     pub(crate) share: Share,
     pub(crate) event: NewEvent,
+    /// The administrator's, who adds the user.
+    pub(crate) authority: Option<Authority<'a>>,
 }
 
 impl Users {
@@ -69,7 +71,7 @@ impl Users {
 
     /// Adds a user. The password is hashed before the name is looked up, so that a taken name takes
     /// as long as a free one.
-    pub(crate) async fn add(&self, user: NewUser, origin: Origin) -> Result<User, Error> {
+    pub(crate) async fn add(&self, user: NewUser, origin: Origin<'_>) -> Result<User, Error> {
         user.check()?;
         let address = user.address.as_deref();
         let hash = self.hash(origin.share, user.password, &user.name, address).await?;
@@ -90,10 +92,10 @@ impl Users {
             replaces_awaiting: origin.awaits.is_some(),
         };
         let event = origin.event.user(&added.id);
-        if self.store.add_user(&account, &event).await? {
-            Ok(added)
-        } else {
-            Err(Error::UserExists { name: added.name })
+        match self.store.add_user(&account, &event, origin.authority).await? {
+            Added::Done => Ok(added),
+            Added::NameTaken => Err(Error::UserExists { name: added.name }),
+            Added::NotAnAdministrator => Err(Error::NotAnAdministrator),
         }
     }
 

@@ -18,19 +18,21 @@ use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, Authority};
 use crate::domain::peer::Peer;
 use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, Whom};
 
 /// Who calls: a user who has the scope at this very request, whatever the token says.
 pub(super) struct Admin {
     id: String,
+    session_id: String,
     peer: Peer,
 }
 
 impl Admin {
     fn actor(&self) -> Actor<'_> {
-        Actor::Admin { id: &self.id, peer: &self.peer }
+        let authority = Authority { user_id: &self.id, session_id: &self.session_id };
+        Actor::Admin { authority, peer: &self.peer }
     }
 }
 
@@ -41,7 +43,8 @@ impl FromRequestParts<Arc<Api>> for Admin {
         let Ok(peer) = Peer::from_request_parts(parts, api).await;
         match parts.extensions.get::<LiveSession>() {
             Some(live) if live.user.scopes.iter().any(|scope| scope == ADMIN_SCOPE) => {
-                Ok(Self { id: live.user.id.clone(), peer })
+                let session_id = live.session.id.clone();
+                Ok(Self { id: live.user.id.clone(), session_id, peer })
             }
             _ => Err(Problem::NotAnAdministrator),
         }

@@ -276,6 +276,7 @@ impl From<Error> for Problem {
             Error::UserExists { .. } => Self::NameTaken,
             Error::SecondFactorExists => Self::SecondFactorExists,
             Error::NoSuchUser { .. } => Self::NoSuchUser,
+            Error::NotAnAdministrator => Self::NotAnAdministrator,
             Error::InvalidPassword(why) => Self::InvalidPassword(why),
             Error::InvalidUser(why) => Self::InvalidUser(why),
             Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },

@@ -16,7 +16,7 @@ impl Issuer {
     /// is taken, whatever its capitals.
     pub async fn add_user(&self, user: NewUser) -> Result<User, Error> {
         let event = self.domain().audit.event_by(EventKind::UserAdded, Actor::Operator);
-        let origin = Origin { awaits: None, share: Share::Users, event };
+        let origin = Origin { awaits: None, share: Share::Users, event, authority: None };
         self.domain().users.add(user, origin).await
     }
 

@@ -19,7 +19,7 @@ use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
 use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, Session};
 use crate::domain::tokens::{Revoked, Until, client_owner};
-use crate::domain::users::{Account, FoldedName, User};
+use crate::domain::users::{Account, Added, FoldedName, User};
 
 /// A place for a database, on which any number of stores can be opened.
 enum Place {
@@ -134,18 +134,22 @@ fn folded(name: &str) -> FoldedName {
     FoldedName::of(name).unwrap()
 }
 
-async fn added(store: &dyn Store, name: &str) -> bool {
-    let user = user(name);
-    let account = Account {
-        user: &user,
+fn account(user: &User) -> Account<'_> {
+    Account {
+        user,
         password_hash: "hash",
         address: None,
         address_verified_at: None,
         awaits: None,
         replaces_awaiting: false,
-    };
+    }
+}
+
+async fn added(store: &dyn Store, name: &str) -> bool {
+    let user = user(name);
+    let account = account(&user);
     let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
-    store.add_user(&account, &event).await.unwrap()
+    store.add_user(&account, &event, None).await.unwrap() == Added::Done
 }
 
 fn session(id: &str) -> Session {

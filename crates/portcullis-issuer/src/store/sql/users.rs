@@ -1,19 +1,27 @@
 //! Users.
 
-use super::{audit, rows, timed};
+use super::{audit, people, rows, timed};
 use crate::domain::Answer;
-use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::users::{Account, Awaits, FoldedName, StoredUser, User, UserStore};
+use crate::domain::audit::{Authority, EventKind, NewEvent};
+use crate::domain::users::{Account, Added, Awaits, FoldedName, StoredUser, User, UserStore};
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, Row, query};
 
 impl<D: Database> UserStore for D {
-    fn add_user<'a>(&'a self, account: &'a Account<'a>, event: &'a NewEvent) -> Answer<'a, bool> {
+    fn add_user<'a>(
+        &'a self,
+        account: &'a Account<'a>,
+        event: &'a NewEvent,
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Added> {
         timed("add_user", async move {
             let mut tx = self.begin().await?;
+            if !people::lock_authority(&mut *tx, authority, event.at).await? {
+                return Ok(Added::NotAnAdministrator);
+            }
             let added = add(&mut *tx, account, event).await?;
             tx.commit().await?;
-            Ok(added)
+            Ok(if added { Added::Done } else { Added::NameTaken })
         })
     }
 
