@@ -34,6 +34,7 @@ pub(super) enum Problem {
     NoSecondFactor,
     SecondFactorExists,
     SessionOver,
+    TokenRevoked,
     CrossSite,
     NoSuchPage,
     NoSuchMethod,
@@ -179,6 +180,13 @@ impl Problem {
                 "Session over",
                 "The session has ended. Log in again.",
             ),
+            Self::TokenRevoked => (
+                S::UNAUTHORIZED,
+                "token-revoked",
+                "Token revoked",
+                "The token was revoked, or its client was disabled, removed or lost the right to \
+                 exchange tokens.",
+            ),
             Self::CrossSite => (
                 S::FORBIDDEN,
                 "cross-site",
@@ -253,6 +261,12 @@ impl IntoResponse for Problem {
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static(
                     "Bearer error=\"invalid_token\", error_description=\"The session has ended\"",
+                ),
+            ),
+            Self::TokenRevoked => headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(
+                    "Bearer error=\"invalid_token\", error_description=\"The token was revoked\"",
                 ),
             ),
             Self::WrongCredentials | Self::SecondFactorNeeded | Self::WrongRefreshToken => {
