@@ -24,7 +24,7 @@ use crate::notify::{Message, MessageKind, Notifier};
 use crate::random;
 
 /// How long a token counts.
-const LIFETIME: Duration = Duration::from_secs(15 * 60);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// How long the notifier may take.
 const DELIVERY: Duration = Duration::from_secs(10);
@@ -87,7 +87,7 @@ impl Messages {
     }
 
     /// Adds a user who sets the first password by a token. An invitation of the same name that was
-    /// not accepted is void.
+    /// not accepted is void, and a registration whose address was not verified.
     pub(crate) async fn invite(
         &self,
         name: &str,
@@ -101,6 +101,8 @@ impl Messages {
         let user = user.address(address).roles(roles).scopes(scopes);
         let origin = Origin {
             awaits: Some(Awaits::Invitation),
+            // A stranger's registration must not keep the name from its user.
+            replaces: &[Awaits::Invitation, Awaits::Verification],
             share: Share::Users,
             event: self.audit.event_by(EventKind::UserInvited, by),
             authority: by.authority(),
@@ -123,6 +125,7 @@ impl Messages {
             // The last of several registrations replaces the others: only the one whose token and
             // password come back counts.
             awaits: Some(Awaits::Verification),
+            replaces: &[Awaits::Verification],
             share: Share::Strangers,
             event,
             authority: None,

@@ -28,7 +28,8 @@ impl Registrations {
     ) -> Result<User, Error> {
         self.take(name, peer).await?;
         let event = self.audit.event(EventKind::UserAdded, peer);
-        let origin = Origin { awaits: None, share: Share::Strangers, event, authority: None };
+        let origin =
+            Origin { awaits: None, replaces: &[], share: Share::Strangers, event, authority: None };
         self.users.add(NewUser::new(name, password), origin).await
     }
 

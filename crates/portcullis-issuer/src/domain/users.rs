@@ -53,6 +53,8 @@ pub(crate) struct Outdated {
 /// How a user comes to be.
 pub(crate) struct Origin<'a> {
     pub(crate) awaits: Option<Awaits>,
+    /// Users of the same name who await this make room.
+    pub(crate) replaces: &'static [Awaits],
     pub(crate) share: Share,
     pub(crate) event: NewEvent,
     /// The administrator's, who adds the user.
@@ -89,7 +91,7 @@ impl Users {
             address,
             address_verified_at: proven.then_some(added.created_at),
             awaits: origin.awaits,
-            replaces_awaiting: origin.awaits.is_some(),
+            replaces: origin.replaces,
         };
         let event = origin.event.user(&added.id);
         match self.store.add_user(&account, &event, origin.authority).await? {

@@ -73,6 +73,9 @@ pub(super) trait Dialect: Send {
     /// The user with a folded name. The database folds ASCII only, as the issuer does.
     const USER_NAMED: &'static str;
     const FORGET_AWAITING: &'static str;
+    /// Ends a user's live sessions but the `$3` that were used last, at most `$4` of them, and returns
+    /// their ids.
+    const END_OLDEST_SESSIONS: &'static str;
     /// Locks a user's row until the end of the transaction.
     const LOCK_USER: &'static str;
     /// Keeps a user's row from being changed until the end of the transaction, if the user may log
@@ -113,6 +116,8 @@ pub(super) struct Housekeeping {
     pub(super) forget_jwts: &'static str,
     pub(super) forget_refresh_keys: &'static str,
     pub(super) forget_events: &'static str,
+    pub(super) forget_user_tokens: &'static str,
+    pub(super) forget_unverified: &'static str,
 }
 
 /// A type that all drivers can decode from a column.

@@ -118,11 +118,22 @@ impl Dialect for PgConnection {
              AND number < (SELECT max(number) FROM refresh_keys) LIMIT $2 FOR UPDATE SKIP LOCKED)",
         forget_events: "DELETE FROM events WHERE serial IN \
             (SELECT serial FROM events WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_user_tokens: "DELETE FROM user_tokens WHERE hash IN \
+            (SELECT hash FROM user_tokens WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_unverified: "DELETE FROM users WHERE id IN \
+            (SELECT id FROM users WHERE awaits = 'verification' AND created_at <= $1 AND NOT EXISTS \
+             (SELECT 1 FROM user_tokens WHERE user_id = users.id) LIMIT $2 FOR UPDATE SKIP LOCKED)",
     };
     /// By the collation that folds ASCII and nothing else.
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
     const FORGET_AWAITING: &'static str =
         "DELETE FROM users WHERE lower(name COLLATE \"C\") = $1 AND awaits = $2";
+    /// A session that another process has locked is being used, and is left.
+    const END_OLDEST_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN (SELECT id FROM sessions WHERE id IN \
+        (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1 \
+         ORDER BY last_used_at DESC, id LIMIT $4 OFFSET $3) \
+        AND ended_at IS NULL FOR UPDATE SKIP LOCKED) RETURNING id";
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1 FOR UPDATE";
     const HOLD_USER: &'static str = "SELECT id FROM users \
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";

@@ -17,9 +17,10 @@ use crate::domain::clients::{ClientRight, Credential, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
-use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, Session};
+use crate::domain::messages::{Purpose, UserToken};
+use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, SESSIONS_PER_USER, Session};
 use crate::domain::tokens::{Revoked, Until, client_owner};
-use crate::domain::users::{Account, Added, FoldedName, User};
+use crate::domain::users::{Account, Added, Awaits, FoldedName, User};
 
 /// A place for a database, on which any number of stores can be opened.
 enum Place {
@@ -95,6 +96,8 @@ on_both!(
     what_happened_is_in_the_audit_log_in_its_order,
     stores_that_are_opened_at_once_are_one,
     sessions_end_one_by_one_and_all_together,
+    a_user_has_a_bounded_number_of_sessions,
+    what_nobody_verified_in_time_is_deleted_in_batches,
     the_session_of_a_refresh_token_is_that_of_the_current_one,
     a_machine_client_is_what_it_was_made_until_it_is_removed,
     a_jwt_is_spent_once_however_many_ask,
@@ -141,7 +144,7 @@ fn account(user: &User) -> Account<'_> {
         address: None,
         address_verified_at: None,
         awaits: None,
-        replaces_awaiting: false,
+        replaces: &[],
     }
 }
 
@@ -436,6 +439,58 @@ async fn housekeeping_deletes_what_is_due_in_batches(place: Place) {
     store.beat(2000).await.unwrap();
     store.beat(3000).await.unwrap();
     assert_eq!(store.heartbeat().await.unwrap(), Some(3000));
+}
+
+/// The session that was used least recently ends, with its place.
+async fn a_user_has_a_bounded_number_of_sessions(place: Place) {
+    let store = with_alice(&place).await;
+    let bound = i64::try_from(SESSIONS_PER_USER).unwrap();
+    let places = [store.take_place("s", UNTIL).await.unwrap()];
+    for n in 1..=bound {
+        let id = format!("t{n}");
+        let session = Session { last_used_at: 1000 + n, ..session(&id) };
+        let hash = crate::domain::hash::hash_of(&id);
+        assert!(store.start_session(&session, 0, &hash, &login()).await.unwrap());
+    }
+    let live = store.live_sessions("id of alice", 1500).await.unwrap();
+    let ids: Vec<_> = live.iter().map(|session| session.id.as_str()).collect();
+    assert_eq!((ids.len(), ids.first().copied()), (SESSIONS_PER_USER, Some("t100")));
+    assert!(!ids.contains(&"s"));
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    let events = store.events(0, 1000).await.unwrap();
+    let ended: Vec<_> = events.iter().filter(|event| event.kind == "session_deleted").collect();
+    assert_eq!((ended.len(), ended[0].session_id.as_deref()), (1, Some("s")));
+}
+
+async fn what_nobody_verified_in_time_is_deleted_in_batches(place: Place) {
+    let store = with_alice(&place).await;
+    for (n, awaits) in ["a", "b", "c", "d"].into_iter().zip([
+        Some(Awaits::Verification),
+        Some(Awaits::Verification),
+        Some(Awaits::Invitation),
+        Some(Awaits::Verification),
+    ]) {
+        let user = user(n);
+        let account = Account { awaits, ..account(&user) };
+        store.add_user(&account, &login(), None).await.unwrap();
+        let byte = n.as_bytes()[0];
+        let purpose = Purpose::Verification;
+        let (hash, user_id) = (token(byte), user.id.clone());
+        let expires_at = if n == "d" { 3000 } else { 2000 };
+        store
+            .add_user_token(&UserToken { hash, user_id, purpose, expires_at }, None)
+            .await
+            .unwrap();
+    }
+    let tidy = async |chore, before| store.tidy(chore, before, 2).await.unwrap();
+    assert_eq!(tidy(Chore::ForgetUnverified, 2000).await, 0, "their tokens are there");
+    assert_eq!(tidy(Chore::ForgetUserTokens, 1999).await, 0);
+    assert_eq!(tidy(Chore::ForgetUserTokens, 2000).await, 2);
+    assert_eq!(tidy(Chore::ForgetUserTokens, 2000).await, 1);
+    assert_eq!(tidy(Chore::ForgetUnverified, 899).await, 0, "added later");
+    assert_eq!(tidy(Chore::ForgetUnverified, 2000).await, 2);
+    let left: Vec<_> = store.users().await.unwrap().into_iter().map(|user| user.name).collect();
+    assert_eq!(left, ["alice", "c", "d"]);
 }
 
 async fn what_happened_is_in_the_audit_log_in_its_order(place: Place) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use portcullis_issuer::{Delivery, Issuer, Message, MessageKind, Notifier};
+use portcullis_issuer::{Delivery, Error, Issuer, Message, MessageKind, NewUser, Notifier};
 use serde_json::json;
 
 use crate::common::{
@@ -16,6 +16,7 @@ on_every_store!(
     request_for_a_reset_does_not_tell_whether_there_is_a_user,
     invited_user_sets_the_first_password,
     registration_waits_for_the_address_and_does_not_tell_of_a_taken_name,
+    operator_adds_and_invites_users_whose_names_strangers_have_registered,
     administrator_invites_and_sets_addresses,
     messages_without_a_notifier_do_not_exist,
     many_requests_for_resets_are_limited,
@@ -212,6 +213,43 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     assert_eq!((&*told.address, told.token()), (BOB, None));
     login_as(&issuer, BOB, NEW).await.expect(401);
     login_as(&issuer, BOB, PASSWORD).await.expect(200);
+}
+
+async fn operator_adds_and_invites_users_whose_names_strangers_have_registered(home: Home) {
+    const BOB: &str = "bob@example.com";
+    drop(home.open().await);
+    let mailbox = Mailbox::default();
+    let mut config = home.config();
+    config.notifier = Some(Arc::new(mailbox.clone()));
+    (config.registration, config.address_verification) = (true, true);
+    let issuer = Issuer::open(config).await.unwrap();
+    let register = async |name: &str| {
+        let body = json!({ "username": name, "password": PASSWORD });
+        post(&issuer, "/v1/auth/register", &body).await.expect(202);
+        mailbox.token(MessageKind::AddressVerification).await
+    };
+    let token = register(BOB).await;
+    issuer.invite_user("Bob@example.com", BOB, [] as [&str; 0], ["a:read"]).await.unwrap();
+    let invitation = mailbox.token(MessageKind::Invitation).await;
+    let verify = json!({ "token": token, "password": PASSWORD });
+    post(&issuer, VERIFY, &verify).await.expect(403);
+    let set = json!({ "token": invitation, "new_password": NEW });
+    post(&issuer, SET, &set).await.expect(204);
+    login_as(&issuer, BOB, NEW).await.expect(200);
+    let taken = issuer.invite_user(BOB, BOB, [] as [&str; 0], [] as [&str; 0]).await;
+    assert!(matches!(taken, Err(Error::UserExists { .. })), "a user of long standing");
+
+    register("carol@example.com").await;
+    issuer.add_user(NewUser::new("carol@example.com", NEW)).await.unwrap();
+    login_as(&issuer, "carol@example.com", NEW).await.expect(200);
+
+    register("dave@example.com").await;
+    home.advance(899);
+    issuer.tidy().await.unwrap();
+    assert!(issuer.account("dave@example.com").await.is_ok());
+    home.advance(1);
+    issuer.tidy().await.unwrap();
+    assert!(issuer.account("dave@example.com").await.is_err(), "nobody verified it");
 }
 
 async fn administrator_invites_and_sets_addresses(home: Home) {

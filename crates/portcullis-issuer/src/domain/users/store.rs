@@ -38,9 +38,9 @@ pub(crate) struct Account<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) address_verified_at: Option<i64>,
     pub(crate) awaits: Option<Awaits>,
-    /// A user of the same name who awaits the same makes room: otherwise anybody could keep a name
-    /// that is not theirs.
-    pub(crate) replaces_awaiting: bool,
+    /// A user of the same name who awaits one of these makes room: otherwise anybody could keep a
+    /// name that is not theirs.
+    pub(crate) replaces: &'a [Awaits],
 }
 
 /// The result of adding a user.

@@ -7,7 +7,7 @@ mod start;
 use self::start::StartSession;
 use super::timed;
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::hash::TokenHash;
 use crate::domain::sessions::{Refreshed, Rotation, Session, SessionStore};
 use crate::domain::users::User;
@@ -27,10 +27,13 @@ impl<D: Database> SessionStore for D {
             let (session, token, kind) = (session.clone(), *token, event.kind);
             let event = event.clone();
             let started = self.change(StartSession { session, credentials, token, event }).await?;
-            if started {
+            if let Some(ended) = started {
                 metrics::event(kind.as_str());
+                for _ in 0..ended {
+                    metrics::event(EventKind::SessionDeleted.as_str());
+                }
             }
-            Ok(started)
+            Ok(started.is_some())
         })
     }
 

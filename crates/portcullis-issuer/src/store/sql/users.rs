@@ -63,7 +63,7 @@ async fn add<C: Dialect>(
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let user = account.user;
-    if let Some(awaits) = account.awaits.filter(|_| account.replaces_awaiting) {
+    for awaits in account.replaces {
         query(C::FORGET_AWAITING)
             .bind(user.name.to_ascii_lowercase())
             .bind(awaits.as_str())
