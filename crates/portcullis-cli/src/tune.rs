@@ -7,6 +7,7 @@ mod closed_forms;
 mod costs;
 mod figures;
 mod html;
+mod idle;
 mod inputs;
 mod issuer;
 #[cfg(feature = "live")]
@@ -33,6 +34,7 @@ mod tables;
 mod tests;
 mod text;
 mod tiers;
+mod waiting;
 mod warnings;
 
 use std::fs;

@@ -83,7 +83,7 @@ fn recorded_requests_replace_the_assumed_activity() {
     let cores = |name: &str| asked[name].as_f64().unwrap();
     assert!(cores("busiest_cores") > 1.5 * cores("issuer_cores"), "{asked}");
     assert!(text.contains("`By its means` is the closed form"), "{text}");
-    assert!(text.contains("Not modelled: such logins without an outage"), "{text}");
+    assert!(text.contains("Not modelled: a maximum session lifetime"), "{text}");
     let told = run(&["tune", "--activity", file, "--burst", "5m"], b"").expect(2);
     assert!(told.stderr.contains("--burst"), "{}", told.stderr);
     let told = run(&["tune", "--activity", "/nowhere.csv"], b"").expect(2);

@@ -2,6 +2,7 @@
 //! of the store.
 
 pub(crate) mod audit;
+pub(crate) mod background;
 pub(crate) mod clients;
 pub(crate) mod hash;
 pub(crate) mod host_cookie;
@@ -26,11 +27,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use self::audit::Audit;
+use self::background::Background;
 use self::clients::Clients;
 use self::host_cookie::HostCookies;
 use self::housekeeping::Housekeeping;
 use self::introspection::Introspection;
-use self::keys::{Keeper, KeyRing};
+use self::keys::KeyRing;
 use self::login::Logins;
 use self::messages::Messages;
 use self::people::People;
@@ -49,10 +51,10 @@ pub(crate) struct Domain {
     pub(crate) clients: Arc<Clients>,
     pub(crate) host_cookies: HostCookies,
     pub(crate) housekeeping: Arc<Housekeeping>,
-    pub(crate) housekeeper: housekeeping::Keeper,
+    pub(crate) housekeeper: Background,
     pub(crate) introspection: Introspection,
     pub(crate) keys: Arc<KeyRing>,
-    pub(crate) keeper: Keeper,
+    pub(crate) keeper: Background,
     pub(crate) logins: Logins,
     /// Where there is a notifier.
     pub(crate) messages: Option<Arc<Messages>>,

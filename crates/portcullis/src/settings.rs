@@ -89,7 +89,8 @@ settings! {
     MAX_KEYS: "max_keys", "PORTCULLIS_JWKS_MAX_KEYS", "200",
         "maximum number of keys in a set";
     LEEWAY: "leeway", "PORTCULLIS_LEEWAY_SECS", "10",
-        "tolerated clock skew for `exp`, `nbf` and `iat`; adds to every revocation lag";
+        "tolerated clock skew for `exp`, `nbf` and `iat`; adds once to the lag of a revoked session and \
+         twice to its bound, but not to the lag of a key or a status list";
     MAX_TOKEN_LIFETIME: "max_token_lifetime", "PORTCULLIS_MAX_TOKEN_LIFETIME_SECS", "no limit",
         "maximum time from `iat` to `exp`, which bounds the revocation lag";
     MAX_TOKEN_AGE: "max_token_age", "PORTCULLIS_MAX_TOKEN_AGE_SECS", "no limit",

@@ -16,6 +16,9 @@ pub(super) const FALSE_ALARM: f64 = 1e-4;
 /// The number of figures of [`compare`] without `session_idle`.
 pub(super) const FIGURES: usize = 11;
 
+/// The number of further figures with `session_idle`.
+pub(super) const FIGURES_OF_IDLE: usize = 2;
+
 /// One figure, by closed form and by simulation.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Comparison {
@@ -39,8 +42,7 @@ pub(super) fn compare(
     window: f64,
     false_alarm: f64,
 ) -> Vec<Comparison> {
-    // One more with `session_idle`.
-    let count = FIGURES + usize::from(scenario.session_idle.is_some());
+    let count = FIGURES + scenario.session_idle.map_or(0, |_| FIGURES_OF_IDLE);
     let gate = Gate { odds: (2.0 * count as f64 / false_alarm).ln() };
     let (sessions, keys, outage) = (&simulated.sessions, &simulated.keys, scenario.outage);
     let accepted = scenario.lag_exceeds(0.0);
@@ -96,10 +98,18 @@ pub(super) fn compare(
         ),
         gate.misses(1.0 - scenario.cache_hits(), &sessions.misses),
     ];
-    all.extend(scenario.session_idle.map(|_| {
+    if scenario.session_idle.is_some() {
         let share = scenario.logging_in(outage) / scenario.active_sessions();
-        gate.share("sessions that log in after the outage", share, sessions.logging_in)
-    }));
+        all.extend([
+            gate.share("sessions that log in after the outage", share, sessions.logging_in),
+            gate.count(
+                "logins of sessions that ended while idle",
+                scenario.idle_logins() * window,
+                sessions.idle_logins.sum,
+                sessions.idle_logins.variance(),
+            ),
+        ]);
+    }
     all
 }
 

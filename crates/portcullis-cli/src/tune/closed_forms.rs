@@ -9,6 +9,8 @@
 
 use std::f64::consts::SQRT_2;
 
+use super::waiting::{kept, unseen};
+
 /// The share of time, or of sessions, in bursts: b / (b + p).
 pub(super) fn active_share(burst: f64, pause: f64) -> f64 {
     burst / (burst + pause)
@@ -76,21 +78,23 @@ pub(super) fn lag_exceeds(
 
 /// Of the sessions that are active at the end of an outage, the share whose token is then older than
 /// `limit`. A token of age y at the start is young enough if y + D < limit. A session has a token of
-/// age y > U only if it has been inactive since the token reached the age U.
+/// age y > U only if it has been inactive since the token reached the age U, or if a lazy client waits
+/// for a request.
 pub(super) fn tokens_older(
     limit: f64,
     outage: f64,
-    used: f64,
+    [used, wait]: [f64; 2],
     burst: f64,
     pause: f64,
     cycle: f64,
 ) -> f64 {
     let young = (limit - outage).max(0.0);
     let mut serve = active_time(burst, pause, outage, outage + young.min(used));
-    if young > used && pause > 0.0 {
-        let resting = 1.0 - active_again(burst, pause, used);
+    if young > used {
+        let active = active_again(burst, pause, used);
+        let [as_active, as_inactive] = kept(young - used, active, wait, burst, pause);
         let back = active_share(burst, pause) * -(-mixing(burst, pause) * outage).exp_m1();
-        serve += resting * back * pause * -(-(young - used) / pause).exp_m1();
+        serve += as_active * active_again(burst, pause, outage) + as_inactive * back;
     }
     (1.0 - serve / (cycle * active_share(burst, pause))).clamp(0.0, 1.0)
 }
@@ -184,24 +188,8 @@ pub(super) fn instances_that_see(
     burst: f64,
     pause: f64,
 ) -> f64 {
-    instances * (1.0 - unseen(used, 1.0 / (request_every * instances), burst, pause))
-}
-
-/// E e^(−θτ) for the time τ in bursts until the age t: the solution of u' = −(λ + θ)u + λv,
-/// v' = μu − μv with u = v = 1 at 0, where λ = 1/b and μ = 1/p.
-fn unseen(age: f64, theta: f64, burst: f64, pause: f64) -> f64 {
-    if pause == 0.0 {
-        return (-theta * age).exp();
-    }
-    let (lambda, mu) = (1.0 / burst, 1.0 / pause);
-    let root = ((lambda + theta - mu).powi(2) + 4.0 * lambda * mu).sqrt();
-    let sum = lambda + theta + mu;
-    // `fast` is the root without a subtraction, which would cancel digits. The product of the roots is θμ, from
-    // which `slow` follows.
-    let fast = -(sum + root) / 2.0;
-    let slow = theta * mu / fast;
-    let slow_part = (-theta - fast) / (slow - fast);
-    slow_part * (slow * age).exp() + (1.0 - slow_part) * (fast * age).exp()
+    let [unseen, _] = unseen(used, 1.0 / (request_every * instances), burst, pause);
+    instances * (1.0 - unseen)
 }
 
 /// The share of clocks that are wrong by more than `secs` in one direction: Q(secs/σ).

@@ -30,6 +30,8 @@ pub(super) struct Figures {
     /// Until the last instance has fetched: the median of many withdrawals.
     pub(super) key_lag_last_instance: f64,
     pub(super) refreshes: Figure,
+    /// Of these, the logins of sessions that ended while idle, if the issuer ends idle sessions.
+    pub(super) idle_logins: Option<Figure>,
     pub(super) busiest_second: u64,
     /// The figures of the recorded requests. The other figures use their means.
     pub(super) recorded: Option<Replayed>,
@@ -135,6 +137,11 @@ impl Figures {
                 simulated: sessions.refreshes.sum as f64 / window,
                 error: DEVIATE * sessions.refreshes.variance().sqrt() / window,
             },
+            idle_logins: scenario.session_idle.map(|_| Figure {
+                model: scenario.idle_logins(),
+                simulated: sessions.idle_logins.sum as f64 / window,
+                error: DEVIATE * sessions.idle_logins.variance().sqrt() / window,
+            }),
             busiest_second: sessions.busiest_second(),
             fetches: Figure {
                 model: scenario.fetches(),

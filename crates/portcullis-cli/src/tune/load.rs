@@ -12,6 +12,9 @@ pub(super) struct Load {
     pub(super) refreshes: f64,
     /// Per second in the busiest minute of the recorded requests.
     pub(super) busiest_minute: Option<f64>,
+    /// Of the refreshes, the logins of sessions that ended while idle, and the same in the busiest minute.
+    pub(super) idle_logins: f64,
+    pub(super) busiest_idle_logins: Option<f64>,
     pub(super) validations: f64,
     pub(super) busiest_validations: Option<f64>,
     /// The share of active sessions whose token has expired at the end of the outage.
@@ -37,6 +40,9 @@ impl Load {
         Self {
             refreshes: replayed.map_or_else(|| scenario.refreshes(), |replayed| replayed.refreshes),
             busiest_minute: replayed.map(|replayed| replayed.busiest_minute),
+            idle_logins: replayed
+                .map_or_else(|| scenario.idle_logins(), |replayed| replayed.idle_logins),
+            busiest_idle_logins: replayed.map(|replayed| replayed.busiest_idle_logins),
             validations: replayed
                 .map_or_else(|| scenario.validations(), |replayed| replayed.validations),
             busiest_validations: replayed.map(|replayed| replayed.busiest_validations),
@@ -48,15 +54,21 @@ impl Load {
         }
     }
 
-    /// Cores of the issuer for refreshes and fetches.
+    /// Cores of the issuer for refreshes, with the logins among them, and fetches.
     pub(super) fn issuer_cores(&self, scenario: &Scenario) -> f64 {
-        self.refreshes * scenario.costs.refresh + scenario.fetches() * scenario.costs.fetch
+        cores(scenario, self.refreshes, self.idle_logins).iter().sum()
     }
 
     /// The same in the busiest minute.
     pub(super) fn busiest_cores(&self, scenario: &Scenario) -> f64 {
+        self.busiest_parts(scenario).iter().sum()
+    }
+
+    /// Cores in the busiest minute: for refreshes and fetches, and for the logins of sessions that ended
+    /// while idle.
+    pub(super) fn busiest_parts(&self, scenario: &Scenario) -> [f64; 2] {
         let refreshes = self.busiest_minute.unwrap_or(self.refreshes);
-        refreshes * scenario.costs.refresh + scenario.fetches() * scenario.costs.fetch
+        cores(scenario, refreshes, self.busiest_idle_logins.unwrap_or(self.idle_logins))
     }
 
     /// The time in seconds that the issuer needs for the waiting sessions; infinite if refreshes and fetches take
@@ -72,4 +84,11 @@ impl Load {
     pub(super) fn locked_out(&self, scenario: &Scenario) -> f64 {
         either(self.tokens_ended, scenario.keys_ended(scenario.outage))
     }
+}
+
+/// Cores for refreshes and fetches, and for the logins among the refreshes.
+fn cores(scenario: &Scenario, refreshes: f64, logins: f64) -> [f64; 2] {
+    let costs = &scenario.costs;
+    let without = (refreshes - logins) * costs.refresh + scenario.fetches() * costs.fetch;
+    [without, logins * costs.login]
 }

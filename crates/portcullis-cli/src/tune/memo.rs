@@ -90,6 +90,9 @@ fn values(report: &Report) -> String {
             number(figures.load().busiest_minute.unwrap_or_default())
         });
     }
+    if let Some((name, _)) = report.settings.first().and_then(Figures::idle_logins_line) {
+        row(name.trim(), &|figures| figures.idle_logins_line().unwrap_or_default().1);
+    }
     row("JWKS fetches/s at the issuer", &|figures| figures.fetches.show(number));
     row("issuer cores for both", &Figures::cores);
     row("requests rejected because of clock skew", &|figures| {

@@ -86,8 +86,8 @@ impl Scenario {
     /// Of the sessions that are active at the end of an outage, the share whose token is older.
     fn tokens_older(&self, limit: f64, outage: f64) -> f64 {
         let activity = &self.activity;
-        let (used, cycle) = (self.used_for(), self.cycle());
-        forms::tokens_older(limit, outage, used, activity.burst, activity.pause, cycle)
+        let (due, cycle) = ([self.used_for(), self.waits_for()], self.cycle());
+        forms::tokens_older(limit, outage, due, activity.burst, activity.pause, cycle)
     }
 
     /// The share whose token has expired.

@@ -48,6 +48,8 @@ pub(super) struct LoginPeak {
 pub(super) struct Parts {
     /// Refreshes and fetches without a peak.
     pub(super) refreshes_and_fetches: f64,
+    /// Logins of sessions that ended while idle, without a peak.
+    pub(super) idle_logins: f64,
     pub(super) logins: f64,
     pub(super) refreshes_due: f64,
     pub(super) introspection: f64,
@@ -84,8 +86,10 @@ impl PeakArguments {
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
         // The sessions that are active when their token is due; the others refresh later.
         let refreshes_again = logins * active_again(burst, pause, scenario.used_for());
+        let [refreshes_and_fetches, idle_logins] = load.busiest_parts(scenario);
         let parts = Parts {
-            refreshes_and_fetches: load.busiest_cores(scenario),
+            refreshes_and_fetches,
+            idle_logins,
             logins: logins * scenario.costs.login,
             refreshes_due: refreshes_again * scenario.costs.refresh,
             introspection,
@@ -106,6 +110,7 @@ impl PeakArguments {
 impl Parts {
     fn sum(self) -> f64 {
         self.refreshes_and_fetches
+            + self.idle_logins
             + self.logins
             + self.refreshes_due
             + self.introspection
@@ -116,6 +121,13 @@ impl Parts {
 impl LoginPeak {
     pub(super) fn text(&self, scenario: &Scenario) -> String {
         let parts = &self.parts;
+        let idle = match parts.idle_logins {
+            0.0 => String::new(),
+            cores => format!(
+                " + {} for the logins of sessions that ended while idle (--session-idle)",
+                number(cores)
+            ),
+        };
         let beside = [(parts.introspection, "introspection"), (parts.status_lists, "status lists")];
         let beside = beside
             .into_iter()
@@ -124,7 +136,7 @@ impl LoginPeak {
             .collect::<String>();
         format!(
             "{} logins in {} are {} logins/s. The issuer needs {} cores at the peak: {} for the refreshes and \
-             fetches without a peak + {} for logins ({} each, {}) + {} for the {} refreshes/s that are due {} \
+             fetches without a peak{idle} + {} for logins of the peak ({} each, {}) + {} for the {} refreshes/s that are due {} \
              after the logins{beside}. An upper limit: it takes all parts as simultaneous, and the sessions of \
              the peak are in --sessions as well. A closed form without a simulation.",
             number(self.sessions),

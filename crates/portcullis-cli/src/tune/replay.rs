@@ -15,6 +15,10 @@ pub(super) struct Replayed {
     pub(super) busiest_minute: f64,
     /// `None` if the scenario has many more sessions than the file, whose seconds are then a small sample.
     pub(super) busiest_second: Option<f64>,
+    /// Of the refreshes, the logins of sessions that ended while idle: on average, and in their busiest
+    /// minute.
+    pub(super) idle_logins: f64,
+    pub(super) busiest_idle_logins: f64,
     pub(super) validations: f64,
     /// The same in the busiest minute of requests.
     pub(super) busiest_validations: f64,
@@ -61,6 +65,8 @@ impl Replayed {
         let requests: usize = recorded.sessions.iter().map(Vec::len).sum();
         let validations = requests as f64 * scenario.fan_out as f64;
         let refreshes: usize = tokens.iter().map(|of| of.issued.len().saturating_sub(1)).sum();
+        let idle_logins: Vec<_> = tokens.iter().flat_map(|of| of.idle_logins(scenario)).collect();
+        let (ended, _) = busiest(recorded, idle_logins.iter());
         let outage = Outage::average(&tokens, recorded.from, scenario);
         // A request stands for the time until the next one.
         let active = requests as f64 / span * recorded.summary.request_every * scale;
@@ -68,6 +74,8 @@ impl Replayed {
             refreshes: refreshes as f64 / span * scale,
             busiest_minute: f64::from(minute) / 60.0 * scale,
             busiest_second: (scale <= SCALE).then(|| f64::from(second) * scale),
+            idle_logins: idle_logins.len() as f64 / span * scale,
+            busiest_idle_logins: f64::from(ended) / 60.0 * scale,
             validations: validations / span * scale,
             busiest_validations: f64::from(asked) / 60.0 * scale * scenario.fan_out as f64,
             busiest_logins: f64::from(logins) / 60.0 * scale,
@@ -153,6 +161,12 @@ impl<'a> Tokens<'a> {
     fn held(&self, until: f64) -> Vec<f64> {
         let ends = self.issued.iter().skip(1).copied().chain([until]);
         self.issued.iter().zip(ends).map(|(from, to)| (to - from).max(0.0)).collect()
+    }
+
+    /// The times of the tokens that needed a login because the issuer had ended the session.
+    fn idle_logins(&self, scenario: &Scenario) -> Vec<f64> {
+        let next = self.issued.iter().zip(self.issued.iter().skip(1));
+        next.filter(|(last, at)| scenario.is_ended(*at - *last)).map(|(_, at)| *at).collect()
     }
 
     /// The issue time of the session's token at that moment.
@@ -268,6 +282,9 @@ mod tests {
             limited.waiting.unwrap() > 0.0 && limited.logging_in == limited.waiting,
             "{limited:?}"
         );
+        // An hour without a new token ends each session.
+        assert_eq!((replayed.idle_logins, limited.idle_logins), (0.0, limited.refreshes));
+        assert_eq!(limited.busiest_idle_logins, limited.busiest_minute);
         // Three requests with two tokens, each with one cache miss.
         let one = Replayed::new(&recorded, &Scenario { instances: 1, ..scenario });
         assert!((one.cache_hits - 1.0 / 3.0).abs() < 1e-9, "{one:?}");

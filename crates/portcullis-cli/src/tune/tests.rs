@@ -4,6 +4,7 @@ mod core;
 mod decisions;
 mod forms;
 mod grid;
+mod idle;
 mod outage;
 mod page;
 mod rows;

@@ -25,8 +25,8 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
      the file's bursts have similar lengths or coincide. \
      Curves over other expiries and outages use the means. The first token of a session counts as a login, \
      not as a refresh: it has a line of its own and is not in the issuer's cores (see --login-peak).",
-    "After an outage, a session without a new token for --session-idle must log in instead of refreshing. Not \
-     modelled: such logins without an outage, which count as refreshes, and a maximum session lifetime at the \
+    "A session without a new token for --session-idle must log in instead of refreshing. These logins are among \
+     the refreshes, and the issuer's cores include their cost. Not modelled: a maximum session lifetime at the \
      issuer.",
     "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of sessions.",
     "Each instance renews its keys in the background, between one and two times `refresh_ahead` before their \

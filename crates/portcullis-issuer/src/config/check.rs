@@ -180,7 +180,7 @@ mod tests {
     use crate::config::DatabaseUrl;
     use crate::domain::keys::KeyEncryptionKey;
 
-    fn refused(change: impl FnOnce(&mut IssuerConfig)) -> String {
+    pub(super) fn refused(change: impl FnOnce(&mut IssuerConfig)) -> String {
         let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
         config.check().unwrap();
         change(&mut config);

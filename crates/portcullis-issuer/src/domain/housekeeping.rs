@@ -6,10 +6,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use portcullis::clock::Clock;
-use tokio::task::AbortHandle;
 
 pub(crate) use self::store::{Chore, HousekeepingStore};
 use crate::clock::{is_ahead, now_secs, secs};
+use crate::domain::background::Background;
 use crate::domain::messages;
 use crate::domain::tokens::TokenSettings;
 use crate::error::Error;
@@ -39,8 +39,8 @@ pub(crate) struct Housekeeping {
 
 impl Housekeeping {
     /// Starts the task that runs periodically, in the process that leads.
-    pub(crate) fn keep(self: &Arc<Self>) -> Keeper {
-        Keeper(tokio::spawn(Self::run_periodically(Arc::downgrade(self))).abort_handle())
+    pub(crate) fn keep(self: &Arc<Self>) -> Background {
+        Background::spawn(Self::run_periodically(Arc::downgrade(self)))
     }
 
     async fn run_periodically(weak: Weak<Self>) {
@@ -99,21 +99,5 @@ impl Housekeeping {
         let last = self.store.heartbeat().await?;
         self.store.beat(now_secs(&*self.clock)).await?;
         Ok(last)
-    }
-}
-
-/// The task. It ends when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Keeper(AbortHandle);
-
-impl Keeper {
-    pub(crate) fn stop(&self) {
-        self.0.abort();
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.stop();
     }
 }

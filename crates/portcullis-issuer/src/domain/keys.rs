@@ -37,7 +37,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use portcullis::{clock::Clock, keys::SharedKeySet};
-use tokio::task::AbortHandle;
 
 pub(crate) use self::custody::Custody;
 pub(crate) use self::schedule::Schedule;
@@ -50,6 +49,7 @@ use self::snapshot::{active_of, load};
 pub use self::store::KeyState;
 pub(crate) use self::store::{KeyStore, KeyTable, NewKey, Promises, StoredKey};
 use crate::clock::{is_ahead, now_secs};
+use crate::domain::background::Background;
 use crate::error::Error;
 
 /// How long nothing is done that is due after a signer made no key, or under a doubtful clock, in
@@ -236,8 +236,8 @@ impl KeyRing {
     }
 
     /// Starts the task that rotates keys on schedule when no request does.
-    pub(crate) fn keep(self: &Arc<Self>) -> Keeper {
-        Keeper(tokio::spawn(Self::keep_turning(Arc::downgrade(self))).abort_handle())
+    pub(crate) fn keep(self: &Arc<Self>) -> Background {
+        Background::spawn(Self::keep_turning(Arc::downgrade(self)))
     }
 
     async fn keep_turning(ring: Weak<Self>) {
@@ -340,21 +340,5 @@ impl KeyRing {
         self.shared.replace(snapshot.verification.clone());
         self.current.store(Arc::clone(&snapshot));
         Ok(snapshot)
-    }
-}
-
-/// The task that rotates keys on schedule. It ends when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Keeper(AbortHandle);
-
-impl Keeper {
-    pub(crate) fn stop(&self) {
-        self.0.abort();
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.stop();
     }
 }

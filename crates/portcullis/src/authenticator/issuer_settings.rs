@@ -341,7 +341,8 @@ impl IssuerSettings {
     }
 
     /// Sets the clock skew that `exp`, `nbf` and `iat` tolerate: 10 seconds by default, at most 5
-    /// minutes. It adds to every revocation lag.
+    /// minutes. It adds once to the lag of a revoked session and twice to its bound, but not to the
+    /// lag of a withdrawn key or of a status list.
     ///
     /// `PORTCULLIS_LEEWAY_SECS`
     #[doc(alias("clock skew", "clock_skew"))]

@@ -1,5 +1,7 @@
 //! Tests of revocation settings and of status list refreshes.
 
+mod outage;
+
 use super::*;
 
 const SEC: Duration = Duration::from_secs(1);

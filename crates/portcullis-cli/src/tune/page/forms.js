@@ -43,13 +43,14 @@ function lagExceeds(lag, accepted, used, burst, pause, cycle) {
 }
 
 /** Of the sessions active at the end of an outage, the share whose token is older than `limit`. */
-function tokensOlder(limit, outage, used, burst, pause, cycle) {
+function tokensOlder(limit, outage, [used, wait], burst, pause, cycle) {
   const young = Math.max(limit - outage, 0);
   let serve = activeTime(burst, pause, outage, outage + Math.min(young, used));
-  if (young > used && pause > 0) {
-    const resting = 1 - activeAgain(burst, pause, used);
+  if (young > used) {
+    const active = activeAgain(burst, pause, used);
+    const [asActive, asInactive] = kept(young - used, active, wait, burst, pause);
     const back = activeShare(burst, pause) * -Math.expm1(-mixing(burst, pause) * outage);
-    serve += resting * back * pause * -Math.expm1(-(young - used) / pause);
+    serve += asActive * activeAgain(burst, pause, outage) + asInactive * back;
   }
   return clamp(1 - serve / (cycle * activeShare(burst, pause)), 0, 1);
 }
@@ -89,6 +90,48 @@ function keysEnded(outage, ttl, ahead, rotations, maxStale, restarted) {
 /** Either of two independent losses, or both. */
 function either(one, other) {
   return 1 - (1 - one) * (1 - other);
+}
+
+/** The probability that a session's next token needs a login, because the issuer ended it while idle. */
+function endedWhileIdle(idle, used, wait, burst, pause) {
+  const rest = idle - used;
+  if (rest <= 0) return 1;
+  const active = activeAgain(burst, pause, used);
+  if (wait === 0) return pause === 0 ? 0 : (1 - active) * Math.exp(-rest / pause);
+  const [fromActive, fromInactive] = unseen(rest, 1 / wait, burst, pause);
+  return active * fromActive + (1 - active) * fromInactive;
+}
+
+/** Roots of `waiting.rs`, the nearer to zero first. */
+function roots(theta, burst, pause) {
+  const [lambda, mu] = [1 / burst, 1 / pause];
+  const root = Math.sqrt((lambda + theta - mu) ** 2 + 4 * lambda * mu);
+  const fast = -(lambda + theta + mu + root) / 2;
+  return [(theta * mu) / fast, fast];
+}
+
+/** The probability that no request comes within `time`, of an active and of an inactive session. */
+function unseen(time, theta, burst, pause) {
+  if (pause === 0) return [Math.exp(-theta * time), Math.exp(-theta * time)];
+  const [slow, fast] = roots(theta, burst, pause);
+  const part = (-theta - fast) / (slow - fast);
+  const slowly = part * Math.exp(slow * time);
+  const quickly = (1 - part) * Math.exp(fast * time);
+  const inactive = (of) => (of + 1 / burst + theta) * burst;
+  return [slowly + quickly, slowly * inactive(slow) + quickly * inactive(fast)];
+}
+
+/** The mean time, up to `time`, for which a session keeps a due token: while active and while inactive. */
+function kept(time, active, wait, burst, pause) {
+  const inactive = 1 - active;
+  if (wait === 0) return [0, pause === 0 ? 0 : inactive * pause * -Math.expm1(-time / pause)];
+  if (pause === 0) return [wait * -Math.expm1(-time / wait), 0];
+  const [fromActive, fromInactive] = unseen(time, 1 / wait, burst, pause);
+  const asActive = wait * (1 - active * fromActive - inactive * fromInactive);
+  const [slow, fast] = roots(1 / wait, burst, pause);
+  const part = (active / burst - inactive / pause - fast * inactive) / (slow - fast);
+  const left = part * Math.exp(slow * time) + (inactive - part) * Math.exp(fast * time);
+  return [asActive, pause * (asActive / burst + inactive - left)];
 }
 
 /** The time that the issuer needs for the sessions that wait for it after an outage. */

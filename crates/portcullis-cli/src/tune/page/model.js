@@ -34,7 +34,9 @@ function modelOf(scenario) {
   const isTimer = scenario.habit === 'timer';
   const accepted = expiry + verifier.leeway;
   const used = isTimer ? Math.max(expiry - scenario.refresh_early, expiry / 2) : accepted;
-  const cycle = refreshCycle(used, isTimer ? 0 : activity.request_every, burst, pause);
+  const wait = isTimer ? 0 : activity.request_every;
+  const due = [used, wait];
+  const cycle = refreshCycle(used, wait, burst, pause);
   const ahead = Math.min(verifier.refresh_ahead, verifier.used_ttl / 3);
   const active = scenario.sessions * activeShare(burst, pause);
   const rotations = scenario.rotations_per_day / 86400;
@@ -43,7 +45,7 @@ function modelOf(scenario) {
   const exceeds = (lag) => lagExceeds(lag, accepted, used, burst, pause, cycle);
   const all = exceeds(0);
   const quantile = (share) => bisect(accepted, (lag) => exceeds(lag) <= (1 - share) * all);
-  const tokensEnded = (time) => tokensOlder(accepted, time, used, burst, pause, cycle);
+  const tokensEnded = (time) => tokensOlder(accepted, time, due, burst, pause, cycle);
   const keysGone = (time) => {
     const { used_ttl: ttl, max_stale: stale } = verifier;
     const ended = keysEnded(time, ttl, ahead, rotations, stale, lost);
@@ -52,11 +54,13 @@ function modelOf(scenario) {
   const lockedOut = (time) => either(tokensEnded(time), keysGone(time));
   const refreshes = scenario.sessions / cycle;
   const fetches = scenario.instances / timeOlder(0, verifier.used_ttl, ahead, rotations);
-  const issuerCores = refreshes * costs.refresh + fetches * costs.fetch;
-  const waiting = active * tokensOlder(used, outage, used, burst, pause, cycle);
   const idle = scenario.session_idle;
+  const idleLogins = idle == null ? 0 : refreshes * endedWhileIdle(idle, used, wait, burst, pause);
+  const issuerCores =
+    (refreshes - idleLogins) * costs.refresh + idleLogins * costs.login + fetches * costs.fetch;
+  const waiting = active * tokensOlder(used, outage, due, burst, pause, cycle);
   const loggingIn =
-    idle == null ? 0 : active * tokensOlder(Math.max(idle, used), outage, used, burst, pause, cycle);
+    idle == null ? 0 : active * tokensOlder(Math.max(idle, used), outage, due, burst, pause, cycle);
   const dearer = loggingIn * (costs.login - costs.refresh);
   const tokenCost = costs.refresh + (waiting > 0 ? dearer / waiting : 0);
   return {
@@ -66,6 +70,7 @@ function modelOf(scenario) {
     lag_median: quantile(0.5),
     lag_p99: quantile(0.99),
     refreshes,
+    idle_logins: idleLogins,
     fetches,
     issuer_cores: issuerCores,
     key_lag_bound: verifier.jwks_ttl + 2 * verifier.fetch_timeout + 1.1,

@@ -42,7 +42,8 @@ function showFigures(model) {
   say('lag_median', `median ${duration(model.lag_median)}; 99th percentile ${duration(model.lag_p99)}`);
   const inOutage = duration(model.key_lag_bound_in_outage);
   say('key_lag_bound', `${duration(model.key_lag_bound)}; in an outage ${inOutage}`);
-  say('refreshes', rate(model.refreshes));
+  const logins = start.scenario.session_idle == null ? '' : `; ${number(model.idle_logins)} of them logins`;
+  say('refreshes', rate(model.refreshes) + logins);
   say('fetches', rate(model.fetches));
   say('issuer_cores', `${number(model.issuer_cores)} cores`);
   const [tokens, keys] = [percent(model.tokens_ended), percent(model.keys_ended)];
@@ -171,7 +172,7 @@ function summary(model, mechanisms) {
   return (
     `Lag at most ${duration(model.lag_bound)} · ${number(model.refreshes)} refreshes/s · ` +
     `${percent(routes.locked_out)} locked out by ${duration(values.outage)} · ` +
-    `${number(routes.issuer_cores)} issuer cores${ofWhom}`
+    `${number(routes.issuer_cores)} issuer cores${ofWhom}, without a login peak`
   );
 }
 

@@ -172,7 +172,8 @@ impl<'a> Session<'a> {
     }
 
     fn refresh(&mut self, now: f64, tally: &mut Tally) {
-        tally.refresh(now, self.active_for);
+        let logs_in = self.scenario.is_ended(now - self.issued_at);
+        tally.refresh(now, self.active_for, logs_in);
         self.issued_at = now;
         self.next_at = now + self.scenario.used_for();
         self.active_since = now;

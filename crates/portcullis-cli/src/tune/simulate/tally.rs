@@ -23,6 +23,8 @@ pub(crate) struct Tally {
     pub(crate) skewed: Share,
     /// The refreshes of each session, within the window.
     pub(crate) refreshes: Counts,
+    /// Of these, the logins of sessions that ended while idle.
+    pub(crate) idle_logins: Counts,
     /// Refreshes in each second of the window.
     by_second: Vec<u64>,
     /// The cache misses of the tokens that are replaced within the window.
@@ -32,8 +34,9 @@ pub(crate) struct Tally {
     validation_every: f64,
     /// Validations of a request that a client repeats with a new token: one by each service.
     repeated: f64,
-    /// The refreshes of the current session.
+    /// The refreshes of the current session, and the logins among them.
     refreshed: u64,
+    logged_in: u64,
 }
 
 impl Tally {
@@ -48,6 +51,7 @@ impl Tally {
             logging_in: Share::default(),
             skewed: Share::default(),
             refreshes: Counts::default(),
+            idle_logins: Counts::default(),
             by_second: vec![0; window.ceil() as usize],
             misses: Misses::default(),
             window,
@@ -58,6 +62,7 @@ impl Tally {
                 Habit::Lazy => scenario.fan_out as f64,
             },
             refreshed: 0,
+            logged_in: 0,
         }
     }
 
@@ -71,17 +76,19 @@ impl Tally {
         self.logging_in.add(other.logging_in);
         self.skewed.add(other.skewed);
         self.refreshes.add(&other.refreshes);
+        self.idle_logins.add(&other.idle_logins);
         for (count, more) in self.by_second.iter_mut().zip(&other.by_second) {
             *count += more;
         }
         self.misses.add(&other.misses);
     }
 
-    pub(super) fn refresh(&mut self, now: f64, active_for: f64) {
+    pub(super) fn refresh(&mut self, now: f64, active_for: f64, logs_in: bool) {
         if !(0.0..self.window).contains(&now) {
             return;
         }
         self.refreshed += 1;
+        self.logged_in += u64::from(logs_in);
         if let Some(count) = self.by_second.get_mut(now as usize) {
             *count += 1;
         }
@@ -94,7 +101,8 @@ impl Tally {
 
     pub(super) fn session_ends(&mut self) {
         self.refreshes.count(self.refreshed);
-        self.refreshed = 0;
+        self.idle_logins.count(self.logged_in);
+        (self.refreshed, self.logged_in) = (0, 0);
         self.misses.session_ends();
     }
 

@@ -6,7 +6,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::exit::Exit;
-use crate::tune::agreement::{self, FIGURES};
+use crate::tune::agreement::{self, FIGURES, FIGURES_OF_IDLE};
 use crate::tune::scenario::{Activity, Habit, Scenario, Verifier, default_ahead, used_ttl};
 use crate::tune::simulate::simulate;
 use crate::tune::{html, memo, verdict};
@@ -97,24 +97,41 @@ pub(super) fn scenarios(count: usize, seed: u64) -> Vec<Scenario> {
     (0..count).map(|_| draw.scenario()).collect()
 }
 
+/// Two thirds of the scenarios with an idle limit: from below the age at which a client refreshes to two
+/// pauses above it.
+pub(super) fn with_idle_limits(scenarios: Vec<Scenario>) -> Vec<Scenario> {
+    let limited = scenarios.into_iter().enumerate().map(|(at, of)| {
+        let above = of.activity.pause.max(of.waits_for()) * (at % 20) as f64 / 10.0;
+        let idle = of.used_for() * if at % 20 == 0 { 0.8 } else { 1.0 } + above;
+        Scenario { session_idle: (at % 3 > 0).then_some(idle), ..of }
+    });
+    limited.collect()
+}
+
 /// Each figure of each setting is within its interval, and none is biased over all settings.
 #[test]
 fn closed_forms_and_simulation_agree_over_a_grid() {
     let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(19));
     let mut off = Vec::new();
-    let mut deviations = vec![(0.0, 0.0); FIGURES];
+    let mut deviations = vec![(0.0, 0.0); FIGURES + FIGURES_OF_IDLE];
     let mut names = Vec::new();
     let mut beyond = 0;
     for seed in 0..SETTINGS as u64 {
-        let scenario = draw.scenario();
+        let mut scenario = draw.scenario();
+        // The first of three settings has no idle limit.
+        let limits = with_idle_limits(vec![scenario; 60]);
+        scenario.session_idle = limits[seed as usize % 60].session_idle;
         beyond +=
             u32::from(scenario.outage > scenario.verifier.used_ttl + scenario.verifier.max_stale);
         let window = draw.between(60.0, 7200.0).ceil();
         let simulated = simulate(&scenario, window, seed);
         let figures =
             agreement::compare(&scenario, &simulated, window, FALSE_ALARM / SETTINGS as f64);
-        assert_eq!(figures.len(), FIGURES);
-        names = figures.iter().map(|figure| figure.name).collect();
+        let further = scenario.session_idle.map_or(0, |_| FIGURES_OF_IDLE);
+        assert_eq!(figures.len(), FIGURES + further);
+        if further > 0 || names.is_empty() {
+            names = figures.iter().map(|figure| figure.name).collect();
+        }
         for (figure, (sum, count)) in figures.iter().zip(&mut deviations) {
             if !figure.agrees {
                 off.push(format!("{seed}, {window} s: {figure:?}\n  of {scenario:?}"));

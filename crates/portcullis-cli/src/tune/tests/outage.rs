@@ -53,6 +53,7 @@ fn cores_at_the_peak_are_the_sum_of_the_listed_parts() {
     let (peak, rows) = (of.login_peak.as_ref().unwrap(), &of.mechanisms);
     let parts = peak.parts;
     let sum = parts.refreshes_and_fetches
+        + parts.idle_logins
         + parts.logins
         + parts.refreshes_due
         + parts.introspection

@@ -58,6 +58,7 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
         ("lag_median", scenario.lag_quantile(0.5)),
         ("lag_p99", scenario.lag_quantile(0.99)),
         ("refreshes", load.refreshes),
+        ("idle_logins", load.idle_logins),
         ("fetches", scenario.fetches()),
         ("issuer_cores", load.issuer_cores(scenario)),
         ("key_lag_bound", scenario.key_lag_bound()),
@@ -127,7 +128,7 @@ type Expected = (Vec<(String, f64)>, String);
 
 /// All settings: the page's input, and the expected figures.
 fn settings() -> (Value, Vec<Expected>) {
-    let scenarios = grid::scenarios(SETTINGS, 3);
+    let scenarios = grid::with_idle_limits(grid::scenarios(SETTINGS, 3));
     let mut expected = Vec::new();
     let mut input = Vec::new();
     for (at, scenario) in scenarios.iter().enumerate() {
@@ -188,7 +189,9 @@ fn wrong_formula_in_the_page_is_noticed() {
         ("1 / burst + 1 / pause;", "1 / burst + 1.000001 / pause;"),
         ("wait * (1 + pause / burst)", "wait"),
         ("(Math.min(rest, used) + older) / cycle", "Math.min(rest, used) / cycle"),
-        ("serve += resting * back", "serve += resting"),
+        ("asInactive * back", "asInactive"),
+        ("serve += asActive * ", "serve += 0 * "),
+        ("inactive - left", "inactive"),
         ("(slope * slope) / ahead", "(slope * slope) / (1.000001 * ahead)"),
         ("Math.exp(-rotations * age) * level", "level"),
         ("Math.exp(-rotations * from) * falling", "falling"),
@@ -199,6 +202,10 @@ fn wrong_formula_in_the_page_is_noticed() {
         ("expiry + 2 * verifier.leeway", "expiry + verifier.leeway"),
         ("(waiting * cost) / (cores - load)", "(waiting * cost) / cores"),
         ("1 - (1 - ended) ** scenario.fan_out", "ended"),
+        ("const rest = idle - used;", "const rest = idle;"),
+        ("(1 - active) * Math.exp(-rest / pause)", "Math.exp(-rest / pause)"),
+        ("(of + 1 / burst + theta) * burst", "1"),
+        ("idleLogins * costs.login", "idleLogins * costs.refresh"),
         ("2 * verifier.fetch_timeout + 1.1", "verifier.fetch_timeout + 1.1"),
         ("Math.floor(maxAge / 3)", "maxAge / 3"),
         ("one + 0.1 * (all - one)", "0.1 * all"),

@@ -87,7 +87,8 @@ fn costs_are_those_of_the_named_issuer() {
     let keycloak = cores("--costs-of keycloak");
     assert!((2.1..4.0).contains(&keycloak), "{keycloak}");
     let own = cores("--costs-of keycloak --lookup-cost 4200 --refresh-cost 7000");
-    assert!((2.1..2.4).contains(&own), "{own}");
+    // And the logins of sessions that ended while idle.
+    assert!((2.5..2.8).contains(&own), "{own}");
 }
 
 /// Keycloak has tokens of 300 s, RS256 and no status lists.

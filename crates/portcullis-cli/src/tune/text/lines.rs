@@ -99,6 +99,7 @@ impl Figures {
             None => lines
                 .push(line("  in the busiest second simulated", self.busiest_second.to_string())),
         }
+        lines.extend(self.idle_logins_line());
         lines.push(line("JWKS fetches/s at the issuer", self.fetches.show(number)));
         lines.push(line("  issuer cores for both", self.cores()));
         lines.push(line(
@@ -114,6 +115,13 @@ impl Figures {
             duration(self.cpu_per_validation_without_cache),
         ));
         lines
+    }
+
+    /// The logins among the refreshes, if the issuer ends idle sessions.
+    pub(in crate::tune) fn idle_logins_line(&self) -> Option<(String, String)> {
+        let figure = self.idle_logins?;
+        let logins = self.by_file(|file| Some(file.idle_logins), figure, number);
+        Some(line("  of these, logins of sessions that ended while idle", logins))
     }
 
     /// Cores of the issuer, on average and in the busiest minute.

@@ -91,13 +91,7 @@ pub(super) fn check_cookie_domain(domain: &str, issuer: &Url) -> Result<(), Conf
 mod tests {
     use super::*;
     use crate::config::IssuerConfig;
-
-    fn refused(change: impl FnOnce(&mut IssuerConfig)) -> String {
-        let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
-        config.check().unwrap();
-        change(&mut config);
-        config.check().unwrap_err().to_string()
-    }
+    use crate::config::check::tests::refused;
 
     #[test]
     fn an_issuer_is_an_https_origin() {

@@ -99,17 +99,26 @@ impl Tokens {
         audience: &Audience,
         now: i64,
     ) -> Result<String, Error> {
+        let mut claims = self.claims_for_issuer(subject, now)?;
+        if !self.is_limited(subject) {
+            claims.aud = audience.names().collect();
+        }
+        sign_access_token(keys, &claims).await
+    }
+
+    /// The claims of a token of a session, for the issuer alone.
+    fn claims_for_issuer<'a>(
+        &'a self,
+        subject: &Subject<'a>,
+        now: i64,
+    ) -> Result<Claims<'a>, Error> {
         let settings = self.settings();
         let stepped_up = subject.stepped_up_at.is_some();
         let (acr, amr) = if stepped_up { TWO_FACTORS } else { PASSWORD_ONLY };
-        let claims = Claims {
+        Ok(Claims {
             iss: &settings.issuer,
             sub: subject.user_id,
-            aud: if self.is_limited(subject) {
-                vec![&settings.issuer]
-            } else {
-                audience.names().collect()
-            },
+            aud: vec![&settings.issuer],
             exp: settings.expiry(now),
             iat: now,
             jti: crate::random::hex_id()?,
@@ -122,8 +131,7 @@ impl Tokens {
             acr: Some(acr),
             amr: Some(amr),
             status: subject.place.map(|place| Status::at(settings, place)),
-        };
-        sign_access_token(keys, &claims).await
+        })
     }
 
     /// Returns the scopes of a token of a session, separated by spaces.
@@ -154,25 +162,11 @@ impl Tokens {
         client_id: &str,
         now: i64,
     ) -> Result<String, Error> {
-        let settings = self.settings();
-        let stepped_up = subject.stepped_up_at.is_some();
-        let (acr, amr) = if stepped_up { TWO_FACTORS } else { PASSWORD_ONLY };
         let claims = Claims {
-            iss: &settings.issuer,
-            sub: subject.user_id,
-            aud: vec![&settings.issuer],
             exp: now.saturating_add(self.actor_expiry_secs()),
-            iat: now,
-            jti: crate::random::hex_id()?,
             client_id,
             act: Some(Actor { sub: client_id }),
-            scope: self.scope_of(subject),
-            roles: Some(self.roles_of(subject)),
-            sid: Some(subject.session_id),
-            auth_time: Some(subject.stepped_up_at.unwrap_or(subject.logged_in_at)),
-            acr: Some(acr),
-            amr: Some(amr),
-            status: subject.place.map(|place| Status::at(settings, place)),
+            ..self.claims_for_issuer(subject, now)?
         };
         sign_access_token(keys, &claims).await
     }
