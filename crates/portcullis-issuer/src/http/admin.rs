@@ -94,7 +94,7 @@ pub(super) async fn list(
 }
 
 /// Adds a user, and sends the user a token that sets the first password. An invitation of the same
-/// name that was not accepted is void.
+/// name that was not accepted is void, and so is a registration whose address was not verified.
 #[utoipa::path(
     post,
     path = "/v1/admin/users",
