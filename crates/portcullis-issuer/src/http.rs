@@ -165,6 +165,9 @@ fn by_user(route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> 
 /// What may be wrong with an operation on another user's account.
 const ADMINISTRATION: &[openapi::Refusal] = &[of(P::NotAnAdministrator), of(P::NoSuchUser)];
 
+/// What is wrong with an operation on the administrator's own account.
+const ANOTHERS: &[openapi::Refusal] = &[of(P::OwnAccount)];
+
 fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {
     let new_password = &[of(P::InvalidPassword(""))];
     let new_names = &[of(P::InvalidUser(""))];
@@ -176,17 +179,17 @@ fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {
         routes
     };
     routes
-        .routes(own(routes!(changes::set_address), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::set_address), &[ADMINISTRATION, ANOTHERS, A_BODY, new_names]))
         .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
         .routes(own(routes!(changes::remove), &[ADMINISTRATION]))
-        .routes(own(routes!(changes::set_password), &[ADMINISTRATION, A_BODY, new_password]))
+        .routes(own(routes!(changes::set_password), &[ADMINISTRATION, ANOTHERS, A_BODY, new_password]))
         .routes(own(routes!(changes::disable), &[ADMINISTRATION]))
         .routes(own(routes!(changes::enable), &[ADMINISTRATION]))
         .routes(own(routes!(changes::end_sessions), &[ADMINISTRATION]))
         .routes(own(routes!(changes::set_roles), &[ADMINISTRATION, A_BODY, new_names]))
         .routes(own(routes!(changes::set_scopes), &[ADMINISTRATION, A_BODY, new_names]))
-        .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION]))
-        .routes(own(routes!(changes::unlock), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION, ANOTHERS]))
+        .routes(own(routes!(changes::unlock), &[ADMINISTRATION, ANOTHERS]))
         .routes(own(routes!(changes::end_all_sessions), &[ADMINISTRATION]))
         // The token's scope as well as the user's: a narrowed token of an administrator is not enough.
         .route_layer(RequireLayer::new(Policy::scopes([ADMIN_SCOPE])))

@@ -34,6 +34,15 @@ impl Admin {
         let authority = Authority { user_id: &self.id, session_id: &self.session_id };
         Actor::Admin { authority, peer: &self.peer }
     }
+
+    /// Rejects the administrator's own account, for what a user changes only with the current
+    /// password or a step-up: a stolen access token must not replace both.
+    fn require_another(&self, whom: &Whom) -> Result<(), Problem> {
+        match whom {
+            Whom::WithId(id) if *id != self.id => Ok(()),
+            Whom::WithId(_) | Whom::Named(_) => Err(Problem::OwnAccount),
+        }
+    }
 }
 
 impl FromRequestParts<Arc<Api>> for Admin {
@@ -72,6 +81,13 @@ fn whom(id: Id) -> Result<Whom, Problem> {
 
 async fn change(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64, Problem> {
     Ok(api.domain.people.change(&whom(id)?, change, admin.actor()).await?)
+}
+
+/// Makes a change that [`Admin::require_another`] rejects for the administrator's own account.
+async fn change_another(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64, Problem> {
+    let whom = whom(id)?;
+    admin.require_another(&whom)?;
+    Ok(api.domain.people.change(&whom, change, admin.actor()).await?)
 }
 
 /// Lists users' accounts.

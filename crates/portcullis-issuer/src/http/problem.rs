@@ -41,6 +41,7 @@ pub(super) enum Problem {
     NoSuchSession,
     NoSuchUser,
     NotAnAdministrator,
+    OwnAccount,
     NameTaken,
     InvalidUser(&'static str),
     InvalidPassword(&'static str),
@@ -216,6 +217,13 @@ impl Problem {
                 "not-an-administrator",
                 "Not an administrator",
                 "This operation is for users with the scope identsphere:admin.",
+            ),
+            Self::OwnAccount => (
+                S::FORBIDDEN,
+                "own-account",
+                "Own account",
+                "This operation is for other users' accounts. Change your own password and second \
+                 factor at /v1/auth, or ask another administrator or an operator.",
             ),
             Self::NameTaken => {
                 (S::CONFLICT, "name-taken", "Name taken", "There is already a user of that name.")
