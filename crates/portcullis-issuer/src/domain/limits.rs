@@ -81,14 +81,12 @@ impl Limits {
 
     /// Takes an attempt at what needs no name, such as a token that a message delivered.
     pub(crate) fn take_of_network(&self, peer: &Peer) -> Result<(), Limited> {
-        network_of(peer).map_or(Ok(()), |network| self.networks.take(&network))
+        self.networks.take(&network_of(peer))
     }
 
     /// Returns the attempt after a success.
     pub(crate) fn give_back_of_network(&self, peer: &Peer) {
-        if let Some(network) = network_of(peer) {
-            self.networks.give_back(&network);
-        }
+        self.networks.give_back(&network_of(peer));
     }
 
     /// Takes an attempt of an authenticated user at a password or a code. `account` must not be
@@ -108,9 +106,7 @@ impl Limits {
         client_id: Option<&str>,
         peer: &Peer,
     ) -> Result<(), Limited> {
-        if let Some(network) = network_of(peer) {
-            self.client_networks.take(&network)?;
-        }
+        self.client_networks.take(&network_of(peer))?;
         client_id.map_or(Ok(()), |id| self.accounts.take(&format!("client {id}")))
     }
 
@@ -211,8 +207,9 @@ impl Attempts {
     }
 }
 
-fn network_of(peer: &Peer) -> Option<String> {
-    peer.address.map(|address| Network::of_client(address).to_string())
+/// Callers without an address have one count: a limit that is absent would be no protection.
+fn network_of(peer: &Peer) -> String {
+    peer.address.map_or_else(String::new, |address| Network::of_client(address).to_string())
 }
 
 #[cfg(test)]
