@@ -76,6 +76,8 @@ pub(super) trait Dialect: Send {
     /// Ends a user's live sessions but the `$3` that were used last, at most `$4` of them, and returns
     /// their ids.
     const END_OLDEST_SESSIONS: &'static str;
+    /// Ends at most `$2` sessions of any users.
+    const END_SOME_SESSIONS: &'static str;
     /// Locks a user's row until the end of the transaction.
     const LOCK_USER: &'static str;
     /// Keeps a user's row from being changed until the end of the transaction, if the user may log

@@ -134,6 +134,12 @@ impl Dialect for PgConnection {
         (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1 \
          ORDER BY last_used_at DESC, id LIMIT $4 OFFSET $3) \
         AND ended_at IS NULL FOR UPDATE SKIP LOCKED) RETURNING id";
+    /// The rows are locked in the order of a batch of refreshes, so that the two cannot wait for each
+    /// other.
+    const END_SOME_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN (SELECT id FROM sessions WHERE id IN \
+        (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT $2) \
+        AND ended_at IS NULL ORDER BY id FOR UPDATE)";
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1 FOR UPDATE";
     const HOLD_USER: &'static str = "SELECT id FROM users \
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";

@@ -164,6 +164,9 @@ impl Dialect for SqliteConnection {
         SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
         (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1 \
          ORDER BY last_used_at DESC, id LIMIT $4 OFFSET $3) RETURNING id";
+    const END_SOME_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
+        (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT $2)";
     /// A transaction that writes holds the whole file's lock already.
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1";
     const HOLD_USER: &'static str = "SELECT id FROM users \

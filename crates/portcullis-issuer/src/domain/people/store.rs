@@ -24,10 +24,10 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed>;
-    /// Ends up to `limit` live sessions that began until then.
+    /// Ends up to `limit` sessions; none only if all have ended. Whether a session is live is not
+    /// asked: by another clock an expired one may be.
     fn end_some_sessions<'a>(
         &'a self,
-        begun_until: i64,
         now: i64,
         limit: i64,
         authority: Option<Authority<'a>>,

@@ -64,7 +64,6 @@ impl<D: Database> PeopleStore for D {
 
     fn end_some_sessions<'a>(
         &'a self,
-        begun_until: i64,
         now: i64,
         limit: i64,
         authority: Option<Authority<'a>>,
@@ -74,16 +73,7 @@ impl<D: Database> PeopleStore for D {
             if !lock_authority(&mut *tx, authority, now).await? {
                 return Ok(Changed::NotAnAdministrator);
             }
-            let ended = query(
-                "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
-                 (SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at > $1 \
-                  AND created_at <= $2 LIMIT $3) AND ended_at IS NULL",
-            )
-            .bind(now)
-            .bind(begun_until)
-            .bind(limit)
-            .execute(&mut *tx)
-            .await?;
+            let ended = end_some(&mut *tx, now, limit).await?;
             tx.commit().await?;
             Ok(Changed::Done(ended))
         })
@@ -253,6 +243,28 @@ pub(super) async fn set_password(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Returns how many sessions have ended; 0 only if there is none left.
+async fn end_some<C: Dialect>(
+    connection: &mut C,
+    now: i64,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    loop {
+        let ended =
+            query(C::END_SOME_SESSIONS).bind(now).bind(limit).execute(connection).await?;
+        if ended > 0 {
+            return Ok(ended);
+        }
+        // Another transaction may have ended all those of the batch, and left others.
+        let left: Option<String> = query("SELECT id FROM sessions WHERE ended_at IS NULL LIMIT 1")
+            .scalar_optional(connection)
+            .await?;
+        if left.is_none() {
+            return Ok(0);
+        }
+    }
 }
 
 /// Ends all sessions of a user but one. A trigger revokes their places in the status lists.

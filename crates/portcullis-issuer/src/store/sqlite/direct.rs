@@ -22,6 +22,7 @@ impl Dialect for Connection {
     const USER_NAMED: &'static str = SqliteConnection::USER_NAMED;
     const FORGET_AWAITING: &'static str = SqliteConnection::FORGET_AWAITING;
     const END_OLDEST_SESSIONS: &'static str = SqliteConnection::END_OLDEST_SESSIONS;
+    const END_SOME_SESSIONS: &'static str = SqliteConnection::END_SOME_SESSIONS;
     const LOCK_USER: &'static str = SqliteConnection::LOCK_USER;
     const HOLD_USER: &'static str = SqliteConnection::HOLD_USER;
 
