@@ -87,13 +87,15 @@ impl Clients {
     /// Stops issuing tokens to a client.
     pub(crate) async fn disable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientDisabled, id);
-        found(id, self.store.set_disabled(true, &event).await?)
+        found(id, self.store.disable_client(&event).await?)
     }
 
-    /// Issues tokens to a disabled client again.
+    /// Issues tokens to a disabled client again. Those of before stay revoked: another party may have
+    /// them, for which the client was disabled.
     pub(crate) async fn enable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientEnabled, id);
-        found(id, self.store.set_disabled(false, &event).await?)
+        let place_owner = client_owner(id, &random::hex_id()?);
+        found(id, self.store.enable_client(&place_owner, &event).await?)
     }
 
     /// Deletes a client.

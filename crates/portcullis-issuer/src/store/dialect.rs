@@ -83,6 +83,9 @@ pub(super) trait Dialect: Send {
     /// Keeps a user's row from being changed until the end of the transaction, if the user may log
     /// in with what was checked before.
     const HOLD_USER: &'static str;
+    /// Keeps a client's row from being changed until the end of the transaction, if the client with
+    /// this owner of a place is enabled.
+    const HOLD_CLIENT: &'static str;
 
     /// Runs a statement, and returns the number of changed rows.
     fn execute(

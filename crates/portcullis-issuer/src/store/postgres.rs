@@ -143,6 +143,8 @@ impl Dialect for PgConnection {
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1 FOR UPDATE";
     const HOLD_USER: &'static str = "SELECT id FROM users \
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";
+    const HOLD_CLIENT: &'static str =
+        "SELECT id FROM clients WHERE place_owner = $1 AND disabled_at IS NULL FOR SHARE";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;

@@ -104,6 +104,7 @@ on_both!(
     a_place_says_that_its_session_has_ended_however_it_did,
     a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired,
     a_clients_place_says_whether_it_is_disabled_or_gone,
+    the_first_place_of_a_client_that_was_disabled_meanwhile_is_revoked,
     lists_of_before_a_restored_backup_are_revoked_as_a_whole,
 );
 
@@ -631,18 +632,19 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
     let changed = about(EventKind::ClientCredentialChanged, "a");
     assert!(store.set_credential(&other, None, &changed).await.unwrap());
     let disabled = about(EventKind::ClientDisabled, "a");
-    assert!(store.set_disabled(true, &disabled).await.unwrap());
+    assert!(store.disable_client(&disabled).await.unwrap());
     let found = store.client("a").await.unwrap().unwrap();
     assert_eq!((found.credential, found.disabled_at), (other.clone(), Some(900)));
     let enabled = about(EventKind::ClientEnabled, "a");
-    assert!(store.set_disabled(false, &enabled).await.unwrap());
+    assert!(store.enable_client("client a 2", &enabled).await.unwrap());
     assert_eq!(store.client("a").await.unwrap().unwrap().disabled_at, None);
     assert!(store.remove_client(&about(EventKind::ClientRemoved, "a")).await.unwrap());
 
     // Nothing happens to a client that there is not, and nothing is told of it.
     let gone = about(EventKind::ClientRemoved, "a");
     assert!(!store.set_credential(&other, None, &gone).await.unwrap());
-    assert!(!store.set_disabled(true, &gone).await.unwrap());
+    assert!(!store.disable_client(&gone).await.unwrap());
+    assert!(!store.enable_client("client a 3", &gone).await.unwrap());
     assert!(!store.remove_client(&gone).await.unwrap());
     assert_eq!(store.clients().await.unwrap().len(), 1);
     let events = store.events(0, 1000).await.unwrap();
@@ -777,26 +779,49 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
     assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
     let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
     assert!(revoked(&*store, &places).await.is_empty());
-    for (disabled, answer) in [(true, &[0][..]), (false, &[]), (true, &[0])] {
-        let version = store.status_version().await.unwrap();
-        let changed = event(EventKind::ClientDisabled);
-        assert!(store.set_disabled(disabled, &changed).await.unwrap());
-        assert_eq!(revoked(&*store, &places).await, answer);
-        assert!(store.status_version().await.unwrap() > version);
-    }
-    store.set_disabled(false, &event(EventKind::ClientEnabled)).await.unwrap();
-    assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
+    let enabled = event(EventKind::ClientEnabled);
+    let owner = async || store.client("reports").await.unwrap().unwrap().place_owner;
+    assert!(store.enable_client("client reports 2", &enabled).await.unwrap());
+    assert_eq!(owner().await, client.place_owner, "it was enabled");
+    let version = store.status_version().await.unwrap();
+    assert!(store.disable_client(&event(EventKind::ClientDisabled)).await.unwrap());
     assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.status_version().await.unwrap() > version);
+
+    // Tokens of before the client was disabled stay revoked.
+    assert!(store.enable_client("client reports 2", &enabled).await.unwrap());
+    assert_eq!(owner().await, "client reports 2");
+    let places = [places[0], store.take_place("client reports 2", UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
+    assert_eq!(revoked(&*store, &places).await, [0, 1]);
+}
+
+/// A request for the client's first token that was authenticated before.
+async fn the_first_place_of_a_client_that_was_disabled_meanwhile_is_revoked(place: Place) {
+    let store = place.open().await;
+    let client = machine("reports", Credential::Secret([7; 32]));
+    let event = |kind| NewEvent::new(kind, 1000).client("reports");
+    assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
+    assert!(store.disable_client(&event(EventKind::ClientDisabled)).await.unwrap());
+    let version = store.status_version().await.unwrap();
+    let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.status_version().await.unwrap() > version);
+    store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap();
+    store.tidy(Chore::FreePlaces, 2000, 9).await.unwrap();
+    let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0], "removed");
 }
 
 async fn lists_of_before_a_restored_backup_are_revoked_as_a_whole(place: Place) {
     let store = with_alice(&place).await;
-    let before = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
+    let before = store.take_place("one", UNTIL).await.unwrap();
     let version = store.status_version().await.unwrap();
     let restored = NewEvent::new(EventKind::Restored, 1000);
     store.start_new_lists(&restored).await.unwrap();
     assert!(store.status_version().await.unwrap() > version + 1_000_000);
-    let after = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
+    let after = store.take_place("one", UNTIL).await.unwrap();
     assert!(after.list > before.list);
     // A list that began after the backup is not known here, and is revoked, too.
     for list in 0..after.list {

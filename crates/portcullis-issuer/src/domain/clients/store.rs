@@ -34,9 +34,12 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
         old_until: Option<i64>,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Disables the client of `event` from that time on, or enables it; `false` if there is no
-    /// such client.
-    fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Disables the client of `event` from that time on, and revokes its place; `false` if there is
+    /// no such client.
+    fn disable_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Enables the client of `event`, with another owner of its place if it was disabled; `false` if
+    /// there is no such client.
+    fn enable_client<'a>(&'a self, place_owner: &'a str, event: &'a NewEvent) -> Answer<'a, bool>;
     /// Forgets the client of `event`; `false` if there is no such client.
     fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
 }
@@ -48,7 +51,8 @@ pub struct RegisteredClient {
     /// Its `client_id`, which is also the `sub` of its tokens.
     pub id: String,
     /// The owner of its place in a status list. It belongs to one incarnation of the client: one
-    /// with the same id that is added later has another.
+    /// with the same id that is added later has another, and so has a client that was disabled and
+    /// is enabled again.
     pub(crate) place_owner: String,
     pub(crate) credential: Credential,
     pub(crate) old_secret: Option<OldSecret>,

@@ -56,10 +56,19 @@ impl<D: Database> ClientStore for D {
         })
     }
 
-    fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("set_disabled", async move {
+    fn disable_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
+        timed("disable_client", async move {
             let mut tx = self.begin().await?;
-            let found = set_disabled(&mut *tx, disabled, event).await?;
+            let found = disable(&mut *tx, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
+    fn enable_client<'a>(&'a self, place_owner: &'a str, event: &'a NewEvent) -> Answer<'a, bool> {
+        timed("enable_client", async move {
+            let mut tx = self.begin().await?;
+            let found = enable(&mut *tx, place_owner, event).await?;
             tx.commit().await?;
             Ok(found)
         })
@@ -159,16 +168,29 @@ async fn set_credential(
     changed(connection, set, event).await
 }
 
-async fn set_disabled(
-    connection: &mut impl Dialect,
-    disabled: bool,
-    event: &NewEvent,
-) -> Result<bool, StoreError> {
+async fn disable(connection: &mut impl Dialect, event: &NewEvent) -> Result<bool, StoreError> {
     let set = query("UPDATE clients SET disabled_at = $1 WHERE id = $2")
-        .bind(disabled.then_some(event.at))
+        .bind(event.at)
         .bind(&event.client_id)
         .execute(connection)
         .await?;
+    changed(connection, set, event).await
+}
+
+async fn enable(
+    connection: &mut impl Dialect,
+    place_owner: &str,
+    event: &NewEvent,
+) -> Result<bool, StoreError> {
+    // On the right of an assignment the columns have their old values.
+    let set = query(
+        "UPDATE clients SET disabled_at = NULL, \
+         place_owner = CASE WHEN disabled_at IS NULL THEN place_owner ELSE $1 END WHERE id = $2",
+    )
+    .bind(place_owner)
+    .bind(&event.client_id)
+    .execute(connection)
+    .await?;
     changed(connection, set, event).await
 }
 
