@@ -21,6 +21,7 @@ use super::dialect::{
     Change, Column, Database, Dialect, Housekeeping, Pooled, Row, Statement, Transaction, Turn,
     Writer,
 };
+use super::sql::is_conflict;
 use super::sql::rows::session_to_rotate;
 use super::sql::sessions::refresh::RotateRefresh;
 use crate::domain::sessions::{Refreshed, Rotation};
@@ -39,10 +40,10 @@ impl Database for PostgresStore {
     type Connection = PgConnection;
 
     async fn change<C: Change>(&self, mut change: C) -> Result<C::Outcome, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let outcome = change.apply(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(outcome)
+        match self.apply(&mut change).await {
+            Err(error) if is_conflict(&error) => self.apply(&mut change).await,
+            outcome => outcome,
+        }
     }
 
     async fn rotate(&self, rotation: Rotation) -> Result<Refreshed, StoreError> {
@@ -87,6 +88,15 @@ impl Database for PostgresStore {
         self.watcher.abort();
         self.watch.close().await;
         self.pool.close().await;
+    }
+}
+
+impl PostgresStore {
+    async fn apply<C: Change>(&self, change: &mut C) -> Result<C::Outcome, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let outcome = change.apply(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(outcome)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One suite of tests for both stores: each runs on SQLite, and on PostgreSQL where there is one.
 
+mod locks;
 mod people;
 mod renaming;
 

@@ -1,6 +1,6 @@
 //! Machine clients.
 
-use super::{audit, rows, timed};
+use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::clients::{ClientStore, Credential, RegisteredClient};
@@ -13,7 +13,7 @@ impl<D: Database> ClientStore for D {
         client: &'a RegisteredClient,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("add_client", async move {
+        retried("add_client", move || async move {
             let mut tx = self.begin().await?;
             let added = add(&mut *tx, client, event).await?;
             tx.commit().await?;
@@ -34,7 +34,7 @@ impl<D: Database> ClientStore for D {
         client: &'a RegisteredClient,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("update_client", async move {
+        retried("update_client", move || async move {
             let mut tx = self.begin().await?;
             let found = update(&mut *tx, client, event).await?;
             tx.commit().await?;
@@ -48,7 +48,7 @@ impl<D: Database> ClientStore for D {
         old_until: Option<i64>,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("set_credential", async move {
+        retried("set_credential", move || async move {
             let mut tx = self.begin().await?;
             let found = set_credential(&mut *tx, credential, old_until, event).await?;
             tx.commit().await?;
@@ -57,7 +57,7 @@ impl<D: Database> ClientStore for D {
     }
 
     fn disable_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("disable_client", async move {
+        retried("disable_client", move || async move {
             let mut tx = self.begin().await?;
             let found = disable(&mut *tx, event).await?;
             tx.commit().await?;
@@ -66,7 +66,7 @@ impl<D: Database> ClientStore for D {
     }
 
     fn enable_client<'a>(&'a self, place_owner: &'a str, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("enable_client", async move {
+        retried("enable_client", move || async move {
             let mut tx = self.begin().await?;
             let found = enable(&mut *tx, place_owner, event).await?;
             tx.commit().await?;
@@ -75,7 +75,7 @@ impl<D: Database> ClientStore for D {
     }
 
     fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("remove_client", async move {
+        retried("remove_client", move || async move {
             let mut tx = self.begin().await?;
             let found = remove(&mut *tx, event).await?;
             tx.commit().await?;

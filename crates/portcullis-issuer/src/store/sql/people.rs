@@ -1,6 +1,6 @@
 //! Accounts, as an administrator sees and changes them.
 
-use super::{audit, rows, timed};
+use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{Authority, NewEvent};
 use crate::domain::people::{ADMIN_SCOPE, AccountInfo, Change, Changed, PeopleStore, Whom};
@@ -37,7 +37,7 @@ impl<D: Database> PeopleStore for D {
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed> {
-        timed("change_account", async move {
+        retried("change_account", move || async move {
             let mut tx = self.begin().await?;
             let Some(id) = id_of(&mut *tx, whom).await? else { return Ok(Changed::Nobody) };
             let is_there = lock(&mut *tx, &id, authority).await?;
@@ -68,7 +68,7 @@ impl<D: Database> PeopleStore for D {
         limit: i64,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed> {
-        timed("end_some_sessions", async move {
+        retried("end_some_sessions", move || async move {
             let mut tx = self.begin().await?;
             if !lock_authority(&mut *tx, authority, now).await? {
                 return Ok(Changed::NotAnAdministrator);
@@ -246,14 +246,9 @@ pub(super) async fn set_password(
 }
 
 /// Returns how many sessions have ended; 0 only if there is none left.
-async fn end_some<C: Dialect>(
-    connection: &mut C,
-    now: i64,
-    limit: i64,
-) -> Result<u64, StoreError> {
+async fn end_some<C: Dialect>(connection: &mut C, now: i64, limit: i64) -> Result<u64, StoreError> {
     loop {
-        let ended =
-            query(C::END_SOME_SESSIONS).bind(now).bind(limit).execute(connection).await?;
+        let ended = query(C::END_SOME_SESSIONS).bind(now).bind(limit).execute(connection).await?;
         if ended > 0 {
             return Ok(ended);
         }

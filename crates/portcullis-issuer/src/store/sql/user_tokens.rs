@@ -1,6 +1,6 @@
 //! Single-use tokens that a notifier delivers.
 
-use super::{audit, people, timed};
+use super::{audit, people, retried, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
@@ -15,7 +15,7 @@ impl<D: Database> UserTokenStore for D {
         token: &'a UserToken,
         event: Option<&'a NewEvent>,
     ) -> Answer<'a, ()> {
-        timed("add_user_token", async move {
+        retried("add_user_token", move || async move {
             let mut tx = self.begin().await?;
             add(&mut *tx, token).await?;
             if let Some(event) = event {
@@ -54,7 +54,7 @@ impl<D: Database> UserTokenStore for D {
         password_hash: &'a str,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("set_password_by_token", async move {
+        retried("set_password_by_token", move || async move {
             let mut tx = self.begin().await?;
             let Some(id) = redeem(&mut *tx, token, event.at).await? else { return Ok(false) };
             people::set_password(&mut *tx, &id, password_hash).await?;
@@ -75,7 +75,7 @@ impl<D: Database> UserTokenStore for D {
     }
 
     fn verify_address<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("verify_address", async move {
+        retried("verify_address", move || async move {
             let mut tx = self.begin().await?;
             let Some(id) = redeem(&mut *tx, token, event.at).await? else { return Ok(false) };
             query(

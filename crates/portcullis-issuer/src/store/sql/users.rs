@@ -1,6 +1,6 @@
 //! Users.
 
-use super::{audit, people, rows, timed};
+use super::{audit, people, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{Authority, EventKind, NewEvent};
 use crate::domain::users::{Account, Added, Awaits, FoldedName, StoredUser, User, UserStore};
@@ -14,7 +14,7 @@ impl<D: Database> UserStore for D {
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Added> {
-        timed("add_user", async move {
+        retried("add_user", move || async move {
             let mut tx = self.begin().await?;
             if !people::lock_authority(&mut *tx, authority, event.at).await? {
                 return Ok(Added::NotAnAdministrator);
@@ -49,7 +49,7 @@ impl<D: Database> UserStore for D {
         new: &'a str,
         now: i64,
     ) -> Answer<'a, ()> {
-        timed("rehash_password", async move {
+        retried("rehash_password", move || async move {
             let mut tx = self.begin().await?;
             rehash(&mut *tx, user_id, old, new, now).await?;
             Ok(tx.commit().await?)
