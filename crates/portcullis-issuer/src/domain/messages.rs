@@ -217,9 +217,12 @@ impl Messages {
         };
         let token = random::secret()?;
         let expires_at = now_secs(&*self.clock).saturating_add(secs(LIFETIME));
+        let (user_id, sent_to) = (account.id.clone(), address.to_owned());
         let kept =
-            UserToken { hash: hash_of(&token), user_id: account.id.clone(), purpose, expires_at };
-        self.store.add_user_token(&kept, event.as_ref()).await?;
+            UserToken { hash: hash_of(&token), user_id, purpose, address: sent_to, expires_at };
+        if !self.store.add_user_token(&kept, event.as_ref()).await? {
+            return Ok(());
+        }
         let message = Message::new(kind, &account.id, &account.name, address);
         self.deliver(message.with_token(token, expires_at)).await;
         Ok(())

@@ -473,16 +473,17 @@ async fn what_nobody_verified_in_time_is_deleted_in_batches(place: Place) {
         Some(Awaits::Verification),
     ]) {
         let user = user(n);
-        let account = Account { awaits, ..account(&user) };
+        let address = "a@example.com";
+        let account = Account { awaits, address: Some(address), ..account(&user) };
         store.add_user(&account, &login(), None).await.unwrap();
-        let byte = n.as_bytes()[0];
-        let purpose = Purpose::Verification;
-        let (hash, user_id) = (token(byte), user.id.clone());
-        let expires_at = if n == "d" { 3000 } else { 2000 };
-        store
-            .add_user_token(&UserToken { hash, user_id, purpose, expires_at }, None)
-            .await
-            .unwrap();
+        let kept = UserToken {
+            hash: token(n.as_bytes()[0]),
+            user_id: user.id.clone(),
+            purpose: Purpose::Verification,
+            address: address.to_owned(),
+            expires_at: if n == "d" { 3000 } else { 2000 },
+        };
+        assert!(store.add_user_token(&kept, None).await.unwrap());
     }
     let tidy = async |chore, before| store.tidy(chore, before, 2).await.unwrap();
     assert_eq!(tidy(Chore::ForgetUnverified, 2000).await, 0, "their tokens are there");

@@ -14,14 +14,20 @@ impl<D: Database> UserTokenStore for D {
         &'a self,
         token: &'a UserToken,
         event: Option<&'a NewEvent>,
-    ) -> Answer<'a, ()> {
+    ) -> Answer<'a, bool> {
         retried("add_user_token", move || async move {
             let mut tx = self.begin().await?;
+            // The account was read before this transaction. A token must not go to the address of
+            // before, whose mailbox another person may have.
+            if address_of(&mut *tx, &token.user_id).await?.as_ref() != Some(&token.address) {
+                return Ok(false);
+            }
             add(&mut *tx, token).await?;
             if let Some(event) = event {
                 audit::insert(&mut *tx, event).await?;
             }
-            Ok(tx.commit().await?)
+            tx.commit().await?;
+            Ok(true)
         })
     }
 
@@ -93,6 +99,19 @@ impl<D: Database> UserTokenStore for D {
     }
 }
 
+/// Locks a user's row until the transaction ends, before all others of the user, as each transaction
+/// must. Returns the address of a user who is not disabled.
+async fn address_of<C: Dialect>(
+    connection: &mut C,
+    user_id: &str,
+) -> Result<Option<String>, StoreError> {
+    let row = query(C::LOCK_USER).bind(user_id).fetch_optional(connection).await?;
+    let Some(row) = row else { return Ok(None) };
+    let disabled_at: Option<i64> = row.column("disabled_at")?;
+    let address: Option<String> = row.column("address")?;
+    Ok(address.filter(|_| disabled_at.is_none()))
+}
+
 async fn add(connection: &mut impl Dialect, token: &UserToken) -> Result<(), StoreError> {
     query("DELETE FROM user_tokens WHERE user_id = $1 AND purpose = $2")
         .bind(&token.user_id)
@@ -112,12 +131,21 @@ async fn add(connection: &mut impl Dialect, token: &UserToken) -> Result<(), Sto
     Ok(())
 }
 
-/// Deletes a token that has not expired, and returns its user. Of two requests one gets it.
-async fn redeem(
-    connection: &mut impl Dialect,
+/// Deletes a token that has not expired, of a user who is not disabled, and returns the user. Of two
+/// requests one gets it.
+async fn redeem<C: Dialect>(
+    connection: &mut C,
     token: &TokenHash,
     now: i64,
 ) -> Result<Option<String>, StoreError> {
+    let user_id: Option<String> = query("SELECT user_id FROM user_tokens WHERE hash = $1")
+        .bind(token.as_slice())
+        .scalar_optional(connection)
+        .await?;
+    let Some(user_id) = user_id else { return Ok(None) };
+    if address_of(connection, &user_id).await?.is_none() {
+        return Ok(None);
+    }
     query("DELETE FROM user_tokens WHERE hash = $1 AND expires_at > $2 RETURNING user_id")
         .bind(token.as_slice())
         .bind(now)

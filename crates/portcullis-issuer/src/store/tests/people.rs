@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Place, UNTIL, folded, kinds, login, revoked, session, token, with_alice};
 use crate::domain::audit::{Authority, EventKind, NewEvent};
+use crate::domain::messages::{Purpose, UserToken};
 use crate::domain::people::{ADMIN_SCOPE, Change, Changed, Whom};
 use crate::domain::users::Added;
 use crate::store::Store;
@@ -98,6 +99,7 @@ super::on_both!(
     sessions_of_all_users_end_in_batches,
     codes_are_counted_across_processes,
     an_administrator_who_has_lost_the_authority_changes_nothing,
+    a_token_of_a_user_who_is_disabled_or_has_another_address_is_void,
 );
 
 fn alice() -> Whom {
@@ -175,9 +177,7 @@ async fn sessions_of_all_users_end_in_batches(place: Place) {
     for (id, byte) in [("t", 11), ("u", 21)] {
         store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
-    let end_some = async |limit: i64| {
-        store.end_some_sessions(1500, limit, None).await.unwrap()
-    };
+    let end_some = async |limit: i64| store.end_some_sessions(1500, limit, None).await.unwrap();
     assert_eq!(end_some(2).await, Changed::Done(2));
     assert_eq!(end_some(2).await, Changed::Done(1));
     assert_eq!(end_some(2).await, Changed::Done(0));
@@ -250,4 +250,44 @@ async fn an_administrator_who_has_lost_the_authority_changes_nothing(place: Plac
     refused().await;
     let account = store.account(&alice()).await.unwrap().unwrap();
     assert!(account.disabled_at.is_some());
+}
+
+async fn a_token_of_a_user_who_is_disabled_or_has_another_address_is_void(place: Place) {
+    let store = with_alice(&place).await;
+    let keep = async |byte| {
+        let kept = UserToken {
+            hash: token(byte),
+            user_id: "id of alice".to_owned(),
+            purpose: Purpose::Reset,
+            address: "alice@example.com".to_owned(),
+            expires_at: 2000,
+        };
+        store.add_user_token(&kept, None).await.unwrap()
+    };
+    let set_address = async |address: &str| {
+        let (change, changed) = (Change::Address(address.to_owned()), EventKind::AddressChanged);
+        store.change_account(&alice(), &change, &event(changed), None).await.unwrap();
+    };
+    let set_disabled = async |disabled| {
+        let change = Change::Disabled(disabled);
+        store
+            .change_account(&alice(), &change, &event(EventKind::UserDisabled), None)
+            .await
+            .unwrap();
+    };
+    let set = async |byte| {
+        let reset = event(EventKind::PasswordReset).user("id of alice");
+        store.set_password_by_token(&token(byte), "new", &reset).await.unwrap()
+    };
+    set_address("alice@example.com").await;
+    assert!(keep(51).await);
+    set_disabled(true).await;
+    assert!(!set(51).await && !keep(52).await, "disabled");
+    set_disabled(false).await;
+    assert!(!set(51).await, "enabled again");
+    // Requests that had read the account before.
+    set_address("alice@another.example").await;
+    assert!(!keep(53).await && !set(53).await, "it would go to the address of before");
+    set_address("alice@example.com").await;
+    assert!(keep(54).await && set(54).await);
 }
