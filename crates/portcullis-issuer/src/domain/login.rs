@@ -69,6 +69,8 @@ impl Logins {
         let asked = stored.has_second_factor && self.second_factor != SecondFactorMode::Off;
         if asked {
             let Some(code) = code else {
+                let event = self.audit.event(EventKind::SecondFactorAsked, peer).user(&user.id);
+                self.audit.record(&event).await?;
                 self.limits.give_back(account, peer);
                 return Ok(Login::CodeNeeded);
             };

@@ -18,8 +18,8 @@ use crate::domain::peer::Peer;
 /// Ends the session that a credential proves, and takes the cookies back.
 ///
 /// The credential is a refresh token from the JSON body; or else the access token of the
-/// `Authorization` header; or else the refresh token's cookie, or the access token's. An unknown or
-/// spent refresh token ends no session, and the response is the same. Without a usable credential no
+/// `Authorization` header; or else the refresh token's cookie, or the access token's. A spent refresh
+/// token ends its session, too. An unknown one ends none, and the response is the same. Without a usable credential no
 /// session is ended, and the response is 400; with an exchanged token 403.
 #[utoipa::path(
     post,

@@ -14,7 +14,7 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use crate::config::DatabaseUrl;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::clients::{ClientRight, Credential, RegisteredClient};
+use crate::domain::clients::{ClientRight, ClientUpdate, Credential, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
@@ -630,6 +630,16 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
     assert_eq!(store.client("A").await.unwrap(), None);
     assert_eq!(store.clients().await.unwrap(), [secret, keyed]);
 
+    // Two changes of other attributes, each of which was begun before the other was made.
+    let updated = about(EventKind::ClientUpdated, "a");
+    for change in [ClientUpdate::new().rights([]), ClientUpdate::new().scopes(["b"])] {
+        assert!(store.update_client("client a 1", &change, &updated).await.unwrap());
+    }
+    let found = store.client("a").await.unwrap().unwrap();
+    assert_eq!((found.scopes, found.rights), (vec!["b".to_owned()], Vec::new()));
+    assert_eq!(found.audiences, ["https://api.example"]);
+    assert!(!store.update_client("client a 0", &ClientUpdate::new(), &updated).await.unwrap());
+
     let other = Credential::Keys("{\"keys\":[]}".to_owned());
     let changed = about(EventKind::ClientCredentialChanged, "a");
     assert!(store.set_credential(&other, None, &changed).await.unwrap());
@@ -659,6 +669,8 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
         [
             ("client_added", "b"),
             ("client_added", "a"),
+            ("client_updated", "a"),
+            ("client_updated", "a"),
             ("client_credential_changed", "a"),
             ("client_disabled", "a"),
             ("client_enabled", "a"),

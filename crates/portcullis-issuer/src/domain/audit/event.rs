@@ -125,6 +125,8 @@ pub enum EventKind {
     LogoutEverywhere,
     /// `session_deleted`
     SessionDeleted,
+    /// `second_factor_asked`: a login with the right password and without a code.
+    SecondFactorAsked,
     /// `totp_enrolled`: a second factor was set up.
     TotpEnrolled,
     /// `totp_removed`
@@ -215,6 +217,7 @@ impl EventKind {
             Self::Logout => "logout",
             Self::LogoutEverywhere => "logout_everywhere",
             Self::SessionDeleted => "session_deleted",
+            Self::SecondFactorAsked => "second_factor_asked",
             Self::TotpEnrolled => "totp_enrolled",
             Self::TotpRemoved => "totp_removed",
             Self::StepUp => "step_up",

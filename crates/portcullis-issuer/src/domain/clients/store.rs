@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::rights::ClientRight;
+use super::update::ClientUpdate;
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
@@ -19,11 +20,12 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>>;
     /// All machine clients, by id.
     fn clients(&self) -> Answer<'_, Vec<RegisteredClient>>;
-    /// Replaces the scopes, audiences, resource servers and rights; `false` if there is no such
+    /// Replaces what the change names of the client of `event`; `false` if there is no such
     /// incarnation of the client.
     fn update_client<'a>(
         &'a self,
-        client: &'a RegisteredClient,
+        place_owner: &'a str,
+        change: &'a ClientUpdate,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
     /// Replaces the credential of the client of `event`; `false` if there is no such client. A

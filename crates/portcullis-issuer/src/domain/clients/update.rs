@@ -24,10 +24,10 @@ const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct ClientUpdate {
-    scopes: Option<Vec<String>>,
-    audiences: Option<Vec<String>>,
-    resource_servers: Option<Vec<String>>,
-    rights: Option<Vec<ClientRight>>,
+    pub(crate) scopes: Option<Vec<String>>,
+    pub(crate) audiences: Option<Vec<String>>,
+    pub(crate) resource_servers: Option<Vec<String>>,
+    pub(crate) rights: Option<Vec<ClientRight>>,
 }
 
 impl ClientUpdate {
@@ -68,14 +68,14 @@ impl ClientUpdate {
         self
     }
 
-    fn of(self, client: &RegisteredClient) -> Attributes {
+    /// The client's attributes after the change.
+    fn of(&self, client: &RegisteredClient) -> Attributes {
+        let or = |new: &Option<Vec<String>>, old: &Vec<String>| new.as_ref().unwrap_or(old).clone();
         Attributes {
-            scopes: self.scopes.unwrap_or_else(|| client.scopes.clone()),
-            audiences: self.audiences.unwrap_or_else(|| client.audiences.clone()),
-            resource_servers: self
-                .resource_servers
-                .unwrap_or_else(|| client.resource_servers.clone()),
-            rights: self.rights.unwrap_or_else(|| client.rights.clone()),
+            scopes: or(&self.scopes, &client.scopes),
+            audiences: or(&self.audiences, &client.audiences),
+            resource_servers: or(&self.resource_servers, &client.resource_servers),
+            rights: self.rights.as_ref().unwrap_or(&client.rights).clone(),
         }
     }
 }
@@ -84,12 +84,10 @@ impl Clients {
     /// Changes a client's attributes.
     pub(crate) async fn update(&self, id: &str, update: ClientUpdate) -> Result<(), Error> {
         let client = self.of(id).await?.ok_or_else(|| Error::NoSuchClient { id: id.to_owned() })?;
-        let attributes = update.of(&client);
-        attributes.check(&self.tokens.settings().issuer)?;
-        let Attributes { scopes, audiences, resource_servers, rights } = attributes;
-        let client = RegisteredClient { scopes, audiences, resource_servers, rights, ..client };
+        update.of(&client).check(&self.tokens.settings().issuer)?;
         let event = self.about(EventKind::ClientUpdated, id);
-        found(id, self.store.update_client(&client, &event).await?)
+        // Only what the change names: another change, such as one that takes a right, may be under way.
+        found(id, self.store.update_client(&client.place_owner, &update, &event).await?)
     }
 
     /// Replaces the client's credential by a new secret, and returns it. The old secret stays valid

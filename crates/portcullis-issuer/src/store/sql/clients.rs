@@ -3,7 +3,7 @@
 use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
-use crate::domain::clients::{ClientStore, Credential, RegisteredClient};
+use crate::domain::clients::{ClientStore, ClientUpdate, Credential, RegisteredClient};
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, query};
 
@@ -31,12 +31,13 @@ impl<D: Database> ClientStore for D {
 
     fn update_client<'a>(
         &'a self,
-        client: &'a RegisteredClient,
+        place_owner: &'a str,
+        change: &'a ClientUpdate,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
         retried("update_client", move || async move {
             let mut tx = self.begin().await?;
-            let found = update(&mut *tx, client, event).await?;
+            let found = update(&mut *tx, place_owner, change, event).await?;
             tx.commit().await?;
             Ok(found)
         })
@@ -128,19 +129,22 @@ async fn all(connection: &mut impl Dialect) -> Result<Vec<RegisteredClient>, Sto
 
 async fn update(
     connection: &mut impl Dialect,
-    client: &RegisteredClient,
+    place_owner: &str,
+    change: &ClientUpdate,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
+    let names = |names: &Option<Vec<String>>| names.as_deref().map(rows::names_to_json).transpose();
     let updated = query(
-        "UPDATE clients SET scopes = $1, audiences = $2, resource_servers = $3, rights = $4 \
+        "UPDATE clients SET scopes = COALESCE($1, scopes), audiences = COALESCE($2, audiences), \
+         resource_servers = COALESCE($3, resource_servers), rights = COALESCE($4, rights) \
          WHERE id = $5 AND place_owner = $6",
     )
-    .bind(rows::names_to_json(&client.scopes)?)
-    .bind(rows::names_to_json(&client.audiences)?)
-    .bind(rows::names_to_json(&client.resource_servers)?)
-    .bind(rows::rights_to_json(&client.rights)?)
-    .bind(&client.id)
-    .bind(&client.place_owner)
+    .bind(&names(&change.scopes)?)
+    .bind(&names(&change.audiences)?)
+    .bind(&names(&change.resource_servers)?)
+    .bind(&change.rights.as_deref().map(rows::rights_to_json).transpose()?)
+    .bind(&event.client_id)
+    .bind(place_owner)
     .execute(connection)
     .await?;
     changed(connection, updated, event).await

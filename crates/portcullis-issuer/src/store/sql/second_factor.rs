@@ -64,6 +64,11 @@ impl<D: Database> SecondFactorStore for D {
         retried("replace_recovery_codes", move || async move {
             let Some(user_id) = event.user_id.as_deref() else { return Ok(false) };
             let mut tx = self.begin().await?;
+            // Of two requests the second must see the codes of the first, to delete them.
+            query(<D::Connection as Dialect>::LOCK_USER)
+                .bind(user_id)
+                .fetch_optional(&mut *tx)
+                .await?;
             let counts = factor(&mut *tx, user_id).await?.is_some_and(|factor| factor.confirmed);
             if counts {
                 replace_codes(&mut *tx, user_id, codes).await?;

@@ -99,6 +99,7 @@ super::on_both!(
     sessions_of_all_users_end_in_batches,
     codes_are_counted_across_processes,
     an_administrator_who_has_lost_the_authority_changes_nothing,
+    recovery_codes_that_are_made_at_once_are_those_of_one_request,
     a_token_of_a_user_who_is_disabled_or_has_another_address_is_void,
 );
 
@@ -250,6 +251,31 @@ async fn an_administrator_who_has_lost_the_authority_changes_nothing(place: Plac
     refused().await;
     let account = store.account(&alice()).await.unwrap().unwrap();
     assert!(account.disabled_at.is_some());
+}
+
+async fn recovery_codes_that_are_made_at_once_are_those_of_one_request(place: Place) {
+    let stores = [with_alice(&place).await, place.open().await];
+    let stepped_up = event(EventKind::StepUp).user("id of alice");
+    let sealed = vec![9; 32];
+    stores[0].enrol_second_factor("id of alice", &sealed, &[token(250)]).await.unwrap();
+    assert!(stores[0].step_up(&sealed, 3, &stepped_up).await.unwrap());
+    let mut all = tokio::task::JoinSet::new();
+    for byte in 0..16 {
+        let store = Arc::clone(&stores[usize::from(byte) % 2]);
+        all.spawn(async move {
+            let made = event(EventKind::RecoveryCodesMade).user("id of alice");
+            let codes = [token(2 * byte), token(2 * byte + 1)];
+            store.replace_recovery_codes(&codes, &made).await.unwrap()
+        });
+    }
+    while let Some(made) = all.join_next().await {
+        assert!(made.unwrap());
+    }
+    let mut right = 0;
+    for byte in 0..32 {
+        right += i32::from(stores[0].use_recovery_code(&token(byte), &stepped_up).await.unwrap());
+    }
+    assert_eq!(right, 2);
 }
 
 async fn a_token_of_a_user_who_is_disabled_or_has_another_address_is_void(place: Place) {
