@@ -211,6 +211,9 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     assert_eq!(register(NEW).await, new);
     let told = mailbox.next(MessageKind::NameTaken).await;
     assert_eq!((&*told.address, told.token()), (BOB, None));
+    // Both kinds of registrations write, and so take as long to commit.
+    let last = issuer.events(0, 1000).await.unwrap().pop().unwrap();
+    assert_eq!((last.kind.as_str(), last.user_id), ("registration_refused", None));
     login_as(&issuer, BOB, NEW).await.expect(401);
     login_as(&issuer, BOB, PASSWORD).await.expect(200);
 }

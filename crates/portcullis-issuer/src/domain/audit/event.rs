@@ -103,6 +103,8 @@ impl NewEvent {
 pub enum EventKind {
     /// `user_added`
     UserAdded,
+    /// `registration_refused`: a client tried to register with a taken name, with address verification.
+    RegistrationRefused,
     /// `login`
     Login,
     /// `login_failed`: a wrong password, or a user that there is not.
@@ -207,6 +209,7 @@ impl EventKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UserAdded => "user_added",
+            Self::RegistrationRefused => "registration_refused",
             Self::Login => "login",
             Self::LoginFailed => "login_failed",
             Self::LoginLimited => "login_limited",

@@ -89,6 +89,11 @@ async fn add<C: Dialect>(
     let added = added == 1;
     if added {
         audit::insert(connection, event).await?;
+    } else if account.awaits == Some(Awaits::Verification) {
+        // A transaction that writes nothing commits faster, which would tell that the name is taken.
+        let kind = EventKind::RegistrationRefused;
+        let refused = NewEvent { kind, user_id: None, ..event.clone() };
+        audit::insert(connection, &refused).await?;
     }
     Ok(added)
 }
