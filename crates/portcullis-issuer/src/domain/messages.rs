@@ -60,15 +60,16 @@ impl Messages {
 
     /// Sends a user a token that sets another password. The user is looked up after the answer: it
     /// says, by its time too, nothing about whether there is such a user.
+    ///
+    /// A user is sent a few messages only, and the last one's token counts: a stranger who asks again
+    /// and again fills no mailbox, and does not keep the user from the reset.
     pub(crate) async fn request_reset(
         self: &Arc<Self>,
         name: &str,
         peer: &Peer,
     ) -> Result<(), Error> {
-        let folded = FoldedName::of(name);
-        let account = folded.as_ref().map_or("", FoldedName::as_str);
-        self.limits.take(&format!("reset of {account}"), peer).await?;
-        let Some(name) = folded else { return Ok(()) };
+        self.limits.take_of_network(peer).await?;
+        let Some(name) = FoldedName::of(name) else { return Ok(()) };
         let event = self.audit.event(EventKind::PasswordResetRequested, peer);
         self.in_the_background(|messages| async move {
             let Some(account) = messages.people.find(&Whom::Named(name)).await? else {
@@ -77,7 +78,7 @@ impl Messages {
             let may_reset = account.disabled_at.is_none()
                 && account.awaits.is_none()
                 && account.address_verified_at.is_some();
-            if may_reset {
+            if may_reset && messages.limits.take_message(&format!("reset of {}", account.id)) {
                 let event = event.user(&account.id);
                 messages.send(&account, MessageKind::PasswordReset, Some(event)).await?;
             }
@@ -114,7 +115,8 @@ impl Messages {
     }
 
     /// Adds a user whose name is an address, and sends a token there. A name that is taken is told to
-    /// its user alone.
+    /// its user alone. An address is sent a few messages only; a registration beyond that is dropped,
+    /// and replaces none that waits for its token.
     pub(crate) async fn register(
         self: &Arc<Self>,
         name: &str,
@@ -130,12 +132,18 @@ impl Messages {
             event,
             authority: None,
         };
-        let (whom, kind) =
-            match self.users.add(NewUser::new(name, password).address(name), origin).await {
-                Ok(added) => (Whom::WithId(added.id), MessageKind::AddressVerification),
-                Err(Error::UserExists { name }) => (Whom::named(&name)?, MessageKind::NameTaken),
-                Err(error) => return Err(error),
-            };
+        let user = NewUser::new(name, password).address(name);
+        let checked = self.users.check_new(user, origin.share).await?;
+        let recipient =
+            FoldedName::of(name).map_or_else(String::new, |name| name.as_str().to_owned());
+        if !self.limits.take_message(&format!("registration of {recipient}")) {
+            return Ok(());
+        }
+        let (whom, kind) = match self.users.add_checked(checked, origin).await {
+            Ok(added) => (Whom::WithId(added.id), MessageKind::AddressVerification),
+            Err(Error::UserExists { name }) => (Whom::named(&name)?, MessageKind::NameTaken),
+            Err(error) => return Err(error),
+        };
         self.in_the_background(|messages| async move {
             let Some(account) = messages.people.find(&whom).await? else { return Ok(()) };
             if kind == MessageKind::AddressVerification {
@@ -156,12 +164,11 @@ impl Messages {
         password: Zeroizing<String>,
         peer: &Peer,
     ) -> Result<Redeemed, Error> {
-        self.take(peer)?;
+        self.limits.take_of_network(peer).await?;
         let (token, now) = (hash_of(token), now_secs(&*self.clock));
         let purposes = [Purpose::Reset, Purpose::Invitation];
-        let Some((account, _)) = self.store.account_of_token(&token, purposes, now).await? else {
-            return Ok(Redeemed::WrongToken);
-        };
+        let found = self.store.account_of_token(&token, purposes, now);
+        let Some((account, _)) = found.await? else { return Ok(Redeemed::WrongToken) };
         let address = account.address.as_deref();
         let hash = self.users.hash(Share::Strangers, password, &account.name, address).await?;
         let event = self.audit.event(EventKind::PasswordReset, peer).user(&account.id);
@@ -178,13 +185,11 @@ impl Messages {
         password: Zeroizing<String>,
         peer: &Peer,
     ) -> Result<Redeemed, Error> {
-        self.take(peer)?;
+        self.limits.take_of_network(peer).await?;
         let (token, now) = (hash_of(token), now_secs(&*self.clock));
         let purposes = [Purpose::Verification; 2];
-        let Some((account, hash)) = self.store.account_of_token(&token, purposes, now).await?
-        else {
-            return Ok(Redeemed::WrongToken);
-        };
+        let found = self.store.account_of_token(&token, purposes, now);
+        let Some((account, hash)) = found.await? else { return Ok(Redeemed::WrongToken) };
         if !self.users.is_password_of(Share::Strangers, password, hash).await? {
             return Ok(Redeemed::WrongPassword);
         }
@@ -192,13 +197,6 @@ impl Messages {
         let verified = self.store.verify_address(&token, &event).await?;
         self.limits.give_back_of_network(peer);
         Ok(if verified { Redeemed::Done } else { Redeemed::WrongToken })
-    }
-
-    /// A token cannot be guessed. The limit is for the work that it asks for.
-    fn take(&self, peer: &Peer) -> Result<(), Error> {
-        self.limits
-            .take_of_network(peer)
-            .map_err(|limited| Error::Limited { retry_after_secs: limited.retry_after_secs })
     }
 
     /// Makes a token, and has it delivered.

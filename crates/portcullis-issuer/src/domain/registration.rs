@@ -41,7 +41,7 @@ impl Registrations {
         password: String,
         peer: &Peer,
     ) -> Result<(), Error> {
-        self.take(address, peer).await?;
+        self.limits.take_of_network(peer).await?;
         let event = self.audit.event(EventKind::UserAdded, peer);
         match &self.messages {
             Some(messages) => messages.register(address, password, event).await,

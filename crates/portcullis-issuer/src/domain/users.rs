@@ -44,6 +44,12 @@ pub(crate) enum PasswordCheck {
     Wrong { user: Option<User> },
 }
 
+/// A user to be added who breaks no rule, and the hash of the password.
+pub(crate) struct Checked {
+    user: NewUser,
+    hash: String,
+}
+
 /// A stored hash, and the hash of the same password that replaces it.
 pub(crate) struct Outdated {
     old: String,
@@ -74,9 +80,25 @@ impl Users {
     /// Adds a user. The password is hashed before the name is looked up, so that a taken name takes
     /// as long as a free one.
     pub(crate) async fn add(&self, user: NewUser, origin: Origin<'_>) -> Result<User, Error> {
+        let checked = self.check_new(user, origin.share).await?;
+        self.add_checked(checked, origin).await
+    }
+
+    /// Checks a new user, and hashes the password.
+    pub(crate) async fn check_new(&self, user: NewUser, share: Share) -> Result<Checked, Error> {
         user.check()?;
         let address = user.address.as_deref();
-        let hash = self.hash(origin.share, user.password, &user.name, address).await?;
+        let hash = self.hash(share, user.password.clone(), &user.name, address).await?;
+        Ok(Checked { user, hash })
+    }
+
+    /// Adds a user whose name is free.
+    pub(crate) async fn add_checked(
+        &self,
+        Checked { user, hash }: Checked,
+        origin: Origin<'_>,
+    ) -> Result<User, Error> {
+        let address = user.address.as_deref();
         let added = User {
             id: crate::random::hex_id()?,
             name: user.name,

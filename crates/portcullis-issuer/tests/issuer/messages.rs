@@ -20,6 +20,8 @@ on_every_store!(
     administrator_invites_and_sets_addresses,
     messages_without_a_notifier_do_not_exist,
     many_requests_for_resets_are_limited,
+    flood_of_requests_leaves_the_last_token_that_was_sent,
+    flood_of_registrations_leaves_the_last_one_that_was_sent,
 );
 
 const NEW: &str = "of clouds and 7 anvils";
@@ -183,6 +185,7 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     let issuer = Issuer::open(config).await.unwrap();
     let register = async |password: &str| {
         let body = json!({ "username": BOB, "password": password });
+        home.advance(300);
         let answer = post(&issuer, "/v1/auth/register", &body).await.expect(202);
         (answer.headers, answer.json)
     };
@@ -304,12 +307,56 @@ async fn many_requests_for_resets_are_limited(home: Home) {
     let mailbox = Mailbox::default();
     let mut config = home.config();
     config.notifier = Some(Arc::new(mailbox.clone()));
-    config.attempts_per_account = 2;
+    config.attempts_per_account = 1;
+    config.attempts_per_address = 3;
     let issuer = Issuer::open(config).await.unwrap();
-    for name in ["alice", "Alice"] {
+    // A stranger does not use up what alice has.
+    for name in ["alice", "Alice", "ALICE"] {
         post(&issuer, RESET, &json!({ "username": name })).await.expect(202);
     }
-    post(&issuer, RESET, &json!({ "username": "ALICE" })).await.expect(429);
-    // The count is not that of logins.
-    login(&issuer).await.expect(200);
+    post(&issuer, RESET, &json!({ "username": "bob" })).await.expect(429);
+    let events = issuer.events(0, 1000).await.unwrap();
+    assert!(events.iter().any(|event| event.kind == "login_limited"), "{events:?}");
+}
+
+async fn flood_of_requests_leaves_the_last_token_that_was_sent(home: Home) {
+    drop(home.open_with_alice().await);
+    let (issuer, mailbox) = with_mailbox(&home).await;
+    issuer.set_address("alice", "alice@example.com").await.unwrap();
+    let forgotten = json!({ "username": "alice" });
+    let mut last = String::new();
+    for _ in 0..3 {
+        post(&issuer, RESET, &forgotten).await.expect(202);
+        last = mailbox.token(MessageKind::PasswordReset).await;
+    }
+    for _ in 0..3 {
+        post(&issuer, RESET, &forgotten).await.expect(202);
+    }
+    mailbox.stays_empty().await;
+    let set = json!({ "token": last, "new_password": NEW });
+    post(&issuer, SET, &set).await.expect(204);
+    home.advance(300);
+    post(&issuer, RESET, &forgotten).await.expect(202);
+    mailbox.token(MessageKind::PasswordReset).await;
+}
+
+async fn flood_of_registrations_leaves_the_last_one_that_was_sent(home: Home) {
+    const BOB: &str = "bob@example.com";
+    drop(home.open().await);
+    let mailbox = Mailbox::default();
+    let mut config = home.config();
+    config.notifier = Some(Arc::new(mailbox.clone()));
+    (config.registration, config.address_verification) = (true, true);
+    let issuer = Issuer::open(config).await.unwrap();
+    let body = json!({ "username": BOB, "password": PASSWORD });
+    let mut last = String::new();
+    for _ in 0..3 {
+        post(&issuer, "/v1/auth/register", &body).await.expect(202);
+        last = mailbox.token(MessageKind::AddressVerification).await;
+    }
+    let strangers = json!({ "username": BOB, "password": NEW });
+    post(&issuer, "/v1/auth/register", &strangers).await.expect(202);
+    mailbox.stays_empty().await;
+    post(&issuer, VERIFY, &json!({ "token": last, "password": PASSWORD })).await.expect(204);
+    login_as(&issuer, BOB, PASSWORD).await.expect(200);
 }
