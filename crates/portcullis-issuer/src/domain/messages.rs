@@ -167,10 +167,12 @@ impl Messages {
         self.limits.take_of_network(peer).await?;
         let (token, now) = (hash_of(token), now_secs(&*self.clock));
         let purposes = [Purpose::Reset, Purpose::Invitation];
-        let found = self.store.account_of_token(&token, purposes, now);
+        let found = self.or_give_back(self.store.account_of_token(&token, purposes, now), peer);
         let Some((account, _)) = found.await? else { return Ok(Redeemed::WrongToken) };
         let address = account.address.as_deref();
-        let hash = self.users.hash(Share::Strangers, password, &account.name, address).await?;
+        // The token proves the user: registrations must not delay this.
+        let hash = self.users.hash(Share::Users, password, &account.name, address);
+        let hash = self.or_give_back(hash, peer).await?;
         let event = self.audit.event(EventKind::PasswordReset, peer).user(&account.id);
         let set = self.store.set_password_by_token(&token, &hash, &event).await?;
         self.limits.give_back_of_network(peer);
@@ -188,15 +190,31 @@ impl Messages {
         self.limits.take_of_network(peer).await?;
         let (token, now) = (hash_of(token), now_secs(&*self.clock));
         let purposes = [Purpose::Verification; 2];
-        let found = self.store.account_of_token(&token, purposes, now);
+        let found = self.or_give_back(self.store.account_of_token(&token, purposes, now), peer);
         let Some((account, hash)) = found.await? else { return Ok(Redeemed::WrongToken) };
-        if !self.users.is_password_of(Share::Strangers, password, hash).await? {
+        let right = self.users.is_password_of(Share::Strangers, password, hash);
+        if !self.or_give_back(right, peer).await? {
             return Ok(Redeemed::WrongPassword);
         }
         let event = self.audit.event(EventKind::AddressVerified, peer).user(&account.id);
         let verified = self.store.verify_address(&token, &event).await?;
         self.limits.give_back_of_network(peer);
         Ok(if verified { Redeemed::Done } else { Redeemed::WrongToken })
+    }
+
+    /// Returns the network's attempt if a check could not be made. A password that breaks a rule counts:
+    /// it took a slot for hashing, and the token is still there.
+    async fn or_give_back<T, E: Into<Error>>(
+        &self,
+        check: impl Future<Output = Result<T, E>>,
+        peer: &Peer,
+    ) -> Result<T, Error> {
+        let checked = check.await.map_err(Into::into);
+        checked.inspect_err(|error| {
+            if !matches!(error, Error::InvalidPassword(_)) {
+                self.limits.give_back_of_network(peer);
+            }
+        })
     }
 
     /// Makes a token, and has it delivered.

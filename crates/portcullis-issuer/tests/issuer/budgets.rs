@@ -15,6 +15,7 @@ on_every_store!(
     unusable_client_address_counts_as_the_connections,
     header_counts_on_connections_of_trusted_proxies_only,
     header_does_not_count_where_the_connection_is_unknown,
+    attempt_that_could_not_be_checked_is_returned,
 );
 
 const FROM_PROXY: &str = "127.0.0.1:40000";
@@ -159,5 +160,14 @@ async fn header_does_not_count_where_the_connection_is_unknown(home: Home) {
             .header("content-type", "application/json")
             .body(body.to_string().into());
         assert_eq!(send(&issuer, request.unwrap()).await.status.as_u16(), expected, "{last}");
+    }
+}
+
+async fn attempt_that_could_not_be_checked_is_returned(home: Home) {
+    let issuer = limited(&home, |_| ()).await;
+    // As if all slots for hashing were taken.
+    issuer.close().await;
+    for _ in 0..5 {
+        assert_eq!(wrong_login(&issuer, FROM_PROXY, None).await, 503);
     }
 }
