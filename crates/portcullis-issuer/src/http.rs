@@ -182,7 +182,10 @@ fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {
         .routes(own(routes!(changes::set_address), &[ADMINISTRATION, ANOTHERS, A_BODY, new_names]))
         .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
         .routes(own(routes!(changes::remove), &[ADMINISTRATION]))
-        .routes(own(routes!(changes::set_password), &[ADMINISTRATION, ANOTHERS, A_BODY, new_password]))
+        .routes(own(
+            routes!(changes::set_password),
+            &[ADMINISTRATION, ANOTHERS, A_BODY, new_password],
+        ))
         .routes(own(routes!(changes::disable), &[ADMINISTRATION]))
         .routes(own(routes!(changes::enable), &[ADMINISTRATION]))
         .routes(own(routes!(changes::end_sessions), &[ADMINISTRATION]))

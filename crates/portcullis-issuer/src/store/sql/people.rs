@@ -1,5 +1,8 @@
 //! Accounts, as an administrator sees and changes them.
 
+mod ends;
+
+pub(super) use self::ends::end_of_user;
 use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{Authority, NewEvent};
@@ -73,7 +76,7 @@ impl<D: Database> PeopleStore for D {
             if !lock_authority(&mut *tx, authority, now).await? {
                 return Ok(Changed::NotAnAdministrator);
             }
-            let ended = end_some(&mut *tx, now, limit).await?;
+            let ended = ends::end_some(&mut *tx, now, limit).await?;
             tx.commit().await?;
             Ok(Changed::Done(ended))
         })
@@ -155,11 +158,11 @@ async fn apply(
     let changed = match change {
         Change::Password { hash, keeps } => {
             set_password(connection, id, hash).await?;
-            ended = end_sessions(connection, id, keeps.as_deref(), event.at).await?;
+            ended = end_of_user(connection, id, keeps.as_deref(), event.at).await?;
             1
         }
         Change::Disabled(true) => {
-            ended = end_sessions(connection, id, None, event.at).await?;
+            ended = end_of_user(connection, id, None, event.at).await?;
             query("UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL")
                 .bind(event.at)
                 .bind(id)
@@ -173,11 +176,11 @@ async fn apply(
                 .await?
         }
         Change::Removed => {
-            ended = end_sessions(connection, id, None, event.at).await?;
+            ended = end_of_user(connection, id, None, event.at).await?;
             query("DELETE FROM users WHERE id = $1").bind(id).execute(connection).await?
         }
         Change::LoggedOut => {
-            ended = end_sessions(connection, id, None, event.at).await?;
+            ended = end_of_user(connection, id, None, event.at).await?;
             1
         }
         Change::Address(address) => {
@@ -243,41 +246,6 @@ pub(super) async fn set_password(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// Returns how many sessions have ended; 0 only if there is none left.
-async fn end_some<C: Dialect>(connection: &mut C, now: i64, limit: i64) -> Result<u64, StoreError> {
-    loop {
-        let ended = query(C::END_SOME_SESSIONS).bind(now).bind(limit).execute(connection).await?;
-        if ended > 0 {
-            return Ok(ended);
-        }
-        // Another transaction may have ended all those of the batch, and left others.
-        let left: Option<String> = query("SELECT id FROM sessions WHERE ended_at IS NULL LIMIT 1")
-            .scalar_optional(connection)
-            .await?;
-        if left.is_none() {
-            return Ok(0);
-        }
-    }
-}
-
-/// Ends all sessions of a user but one. A trigger revokes their places in the status lists.
-pub(super) async fn end_sessions(
-    connection: &mut impl Dialect,
-    id: &str,
-    keeps: Option<&str>,
-    now: i64,
-) -> Result<u64, StoreError> {
-    query(
-        "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' \
-         WHERE user_id = $2 AND id <> $3 AND ended_at IS NULL",
-    )
-    .bind(now)
-    .bind(id)
-    .bind(keeps.unwrap_or_default())
-    .execute(connection)
-    .await
 }
 
 /// Returns 1 if there was one. A session that was raised by it is so no more.

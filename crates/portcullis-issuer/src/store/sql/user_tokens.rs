@@ -73,7 +73,7 @@ impl<D: Database> UserTokenStore for D {
             .bind(&id)
             .execute(&mut *tx)
             .await?;
-            people::end_sessions(&mut *tx, &id, None, event.at).await?;
+            people::end_of_user(&mut *tx, &id, None, event.at).await?;
             audit::insert(&mut *tx, event).await?;
             tx.commit().await?;
             Ok(true)
