@@ -74,7 +74,7 @@ fn recorded_requests_replace_the_assumed_activity() {
     assert!((figures["issuer_cores"].as_f64().unwrap() - cores).abs() < 1e-9);
     let text = run(&["tune", "--activity", file, "--access-expiry", "120"], b"").expect(0).stdout;
     let row = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().to_owned();
-    assert!(row("refreshes/s at the issuer").contains("(by its means:"), "{text}");
+    assert!(row("refreshes/s at the issuer").contains("(recorded; by its means:"), "{text}");
     assert!(!text.contains("busiest second simulated"), "{text}");
     // Logins are in none of the other figures.
     assert!(row("logins/s in their busiest minute").contains("in no other figure"), "{text}");
@@ -126,7 +126,7 @@ fn html_is_self_contained_and_the_memo_is_one_page() {
     let told = tune(&["--memo", "--vs-access-expiry", "60", "--html", file.to_str().unwrap()]);
     let memo = told.expect(0).stdout;
     assert!(
-        memo.contains("| a revoked session is accepted for at most | 15 min 20 s | 80 s |"),
+        memo.contains("| a revoked session is accepted for at most | 15 min 20 s  (computed) | 80 s  (computed) |"),
         "{memo}"
     );
     for part in [

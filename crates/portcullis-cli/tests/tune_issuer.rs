@@ -48,6 +48,7 @@ fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
     assert_eq!(names.len(), 2, "{names:?}");
     let text = issuer.tune(true, &["--issuer-requests", "1"]).expect(0).stdout;
     assert!(text.contains("left out: status lists"), "{text}");
+    assert!(!text.contains("push of its status list"), "{text}");
     let told = issuer.tune(true, &["--issuer-requests", "1", "--list-share", "10"]).expect(2);
     assert!(told.stderr.contains("--list-share"), "{}", told.stderr);
     let own = issuer.tune(true, &["--access-expiry", "60", "--refresh-cost", "5000", "--json"]);
@@ -94,11 +95,16 @@ fn issuer_timeout_governs_discovery_and_its_error_names_the_option() {
 #[test]
 fn repeat_command_gives_the_same_figures_without_the_issuer() {
     let issuer = Issuer::start(|_| {});
-    let options = ["--issuer-requests", "3", "--issuer-timeout=9s", "--json"];
+    let folder = tempfile::tempdir().unwrap();
+    let [html, page] = ["tune.html", "page.html"].map(|name| folder.path().join(name));
+    let page = format!("--page={}", page.display());
+    let options = ["--issuer-requests", "3", "--issuer-timeout=9s", "--json", "--html"];
+    let options = [&options[..], &[html.to_str().unwrap(), &page]].concat();
     let report = issuer.tune(true, &options).expect(0).json().remove(0);
     let repeat = report["repeat"].as_str().unwrap();
     assert!(repeat.contains("--lacks status-lists"), "{repeat}");
-    for secret in ["client", "issuer", "billing", &issuer.url] {
+    // The files of the first run are not overwritten.
+    for secret in ["client", "issuer", "billing", &issuer.url, ".html"] {
         assert!(!repeat.contains(secret), "{repeat}");
     }
     let words: Vec<_> = repeat.split(' ').skip(1).collect();
@@ -154,6 +160,7 @@ fn missing_introspection_is_left_out_and_unknown_costs_are_reported() {
     assert!(text.contains("left out: introspection: this issuer"), "{text}");
     assert!(!text.contains("introspection of each request *"), "{text}");
     assert!(text.contains("unknown: give a client"), "{text}");
+    assert!(text.contains("push of its status list"), "{text}");
     assert_eq!(issuer.asked("/token"), 0);
 }
 

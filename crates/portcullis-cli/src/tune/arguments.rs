@@ -45,7 +45,7 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) refresh_ahead: Option<f64>,
 
-    /// Tolerated clock skew: adds once to every lag, and twice to the bound.
+    /// Tolerated clock skew: adds once to each lag of a session, and twice to its bound.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) leeway: f64,
 

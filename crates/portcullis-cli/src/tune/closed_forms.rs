@@ -25,6 +25,14 @@ pub(super) fn active_again(burst: f64, pause: f64, after: f64) -> f64 {
     share + (1.0 - share) * (-mixing(burst, pause) * after).exp()
 }
 
+/// The probability that a session is active `after` it was inactive. Without pauses, all are active.
+fn active_back(burst: f64, pause: f64, after: f64) -> f64 {
+    if pause == 0.0 {
+        return 1.0;
+    }
+    active_share(burst, pause) * -(-mixing(burst, pause) * after).exp_m1()
+}
+
 /// The expected time in bursts between two ages of a session that was active at age 0: the integral
 /// of [`active_again`].
 pub(super) fn active_time(burst: f64, pause: f64, from: f64, to: f64) -> f64 {
@@ -93,8 +101,8 @@ pub(super) fn tokens_older(
     if young > used {
         let active = active_again(burst, pause, used);
         let [as_active, as_inactive] = kept(young - used, active, wait, burst, pause);
-        let back = active_share(burst, pause) * -(-mixing(burst, pause) * outage).exp_m1();
-        serve += as_active * active_again(burst, pause, outage) + as_inactive * back;
+        let again = active_again(burst, pause, outage);
+        serve += as_active * again + as_inactive * active_back(burst, pause, outage);
     }
     (1.0 - serve / (cycle * active_share(burst, pause))).clamp(0.0, 1.0)
 }

@@ -5,7 +5,7 @@ use super::figures::Figures;
 use super::report::Report;
 use super::scenario::Scenario;
 use super::sweep::EXPIRIES;
-use super::text::{ASSUMPTIONS, FRONT, GUARANTEES};
+use super::text::{ASSUMPTIONS, COMPUTED, FRONT, GUARANTEES};
 use super::tiers::TIERS_TABLE;
 use crate::document::{self, escape, prose};
 use crate::plot::{Axis, Line, plot};
@@ -23,18 +23,21 @@ pub(super) fn page(report: &Report) -> String {
         let given = if first.recorded.is_some() { "the recorded requests" } else { "these bursts" };
         body += &format!(
             "<p class=\"lead\">{} instead of {}: a lag of at most {} instead of {}, and {} times the \
-             refreshes if sessions are always active; {} times for {given}.</p>\n",
+             refreshes if sessions are always active; {} times for {given} (computed; simulated bursts: {} \
+             times).</p>\n",
             duration(second.scenario.access_expiry),
             duration(first.scenario.access_expiry),
             duration(second.lag_bound),
             duration(first.lag_bound),
             number(comparison.always_active),
-            number(comparison.as_given)
+            number(comparison.as_given),
+            number(comparison.as_simulated)
         );
     }
     if let Some(recommendation) = &report.recommendation {
+        body += &format!("<p>Recommendation. {COMPUTED}</p>\n");
         for why in &recommendation.why {
-            body += &format!("<p class=\"lead\">Recommendation: {}</p>\n", prose(why));
+            body += &format!("<p class=\"lead\">{}</p>\n", prose(why));
         }
     }
     if let Some(recorded) = report.recorded_text() {

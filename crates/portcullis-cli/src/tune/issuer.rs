@@ -35,7 +35,8 @@ pub(crate) struct IssuerArguments {
     #[arg(long, value_name = "SCOPE", requires = "client_id", help_heading = "Your issuer")]
     client_scope: Option<String>,
 
-    /// Number of fetches, of grants and of introspections to measure; 4 further requests are made.
+    /// Number of fetches, of grants and of introspections to measure, at most 200; 4 further requests
+    /// are made.
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=200), requires = "issuer", help_heading = "Your issuer")]
     issuer_requests: u64,
 
@@ -209,7 +210,7 @@ impl Found {
                               client is not allowed to introspect (Keycloak requires it in the token's `aud`)";
         }
         let control = escaped(self.cache_control.as_deref().unwrap_or("not sent"));
-        vec![
+        let mut lines = vec![
             (
                 "Cache-Control of its JWKS",
                 match self.max_age {
@@ -240,10 +241,6 @@ impl Found {
                 offered(self.offers.status_lists, "give a client (--client-id), to see its token"),
             ),
             (
-                "push of its status list",
-                "not checked: as without --issuer, pushed with --costs-of companion".to_owned(),
-            ),
-            (
                 "back-channel logout",
                 match self.offers.backchannel_logout {
                     Some(true) => "offered: ends sessions of web clients, but no access token",
@@ -251,6 +248,11 @@ impl Found {
                 }
                 .to_owned(),
             ),
-        ]
+        ];
+        if self.offers.status_lists != Some(false) {
+            let push = "not checked: assumed with --costs-of companion, the default, only";
+            lines.push(("push of its status list", push.to_owned()));
+        }
+        lines
     }
 }

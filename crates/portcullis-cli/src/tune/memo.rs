@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::figures::Figures;
 use super::report::Report;
-use super::text::{ASSUMPTIONS, GUARANTEES};
+use super::text::{ASSUMPTIONS, COMPUTED, EXPIRED, GUARANTEES, computed, recorded};
 use super::tiers::TIERS_TABLE;
 use crate::units::{duration, number, percent};
 
@@ -36,7 +36,7 @@ pub(super) fn memo(report: &Report, at: SystemTime) -> String {
     text += &tiers(report);
     text += &alternatives(report);
     if let Some(recommendation) = &report.recommendation {
-        text += "\n## Recommendation\n\n";
+        text += &format!("\n## Recommendation\n\n{COMPUTED}\n\n");
         for why in &recommendation.why {
             text += &format!("- {why}\n");
         }
@@ -46,7 +46,7 @@ pub(super) fn memo(report: &Report, at: SystemTime) -> String {
         text += &format!("- {assumption}\n");
     }
     text += &format!("- Costs at the issuer, unless an option sets them: {}.\n", report.costs);
-    text += REMAINS;
+    text += &remains(report);
     text += "## Inputs\n\n| | |\n|---|---|\n";
     for (name, value) in report.inputs() {
         text += &format!("| {name} | {value} |\n");
@@ -68,8 +68,8 @@ fn values(report: &Report) -> String {
     };
     row("access expiry", &|figures| duration(figures.scenario.access_expiry));
     row("---", &|_| "---".to_owned());
-    row("a revoked session is accepted for at most", &Figures::session_bound);
-    row("not accepted: its token had expired", &|figures| {
+    row("a revoked session is accepted for at most", &|figures| computed(&figures.session_bound()));
+    row(EXPIRED.trim(), &|figures| {
         figures.by_file(|file| Some(1.0 - file.with_lag), figures.without_lag, percent)
     });
     row("lag of the others, median", &|figures| {
@@ -78,16 +78,16 @@ fn values(report: &Report) -> String {
     row("lag of the others, 99th percentile", &|figures| {
         figures.by_file(|file| Some(file.lag_p99), figures.lag_p99, duration)
     });
-    row("a withdrawn key is accepted for at most", &Figures::key_bound);
+    row("a withdrawn key is accepted for at most", &|figures| computed(&figures.key_bound()));
     row("the same while the issuer is unavailable", &|figures| {
-        duration(figures.key_lag_bound_in_outage)
+        computed(&duration(figures.key_lag_bound_in_outage))
     });
     row("refreshes/s at the issuer", &|figures| {
         figures.by_file(|file| Some(file.refreshes), figures.refreshes, number)
     });
     if report.recorded.is_some() {
         row("refreshes/s in the busiest minute", &|figures| {
-            number(figures.load().busiest_minute.unwrap_or_default())
+            recorded(&number(figures.load().busiest_minute.unwrap_or_default()))
         });
     }
     if let Some((name, _)) = report.settings.first().and_then(Figures::idle_logins_line) {
@@ -151,9 +151,24 @@ const FORMULAS: &str = "\n## Formulas\n\n\
     - keys expired after an outage D = share of key sets that were older than TTL + max stale − D when it began\n\n\
     ## Assumptions\n\n";
 
-const REMAINS: &str = "\n## What remains\n\n\
-    - A revoked session is accepted until its token expires. Routes that cannot tolerate that require an \
-    introspection of each request, which costs a call to the issuer.\n\
-    - A change of the issuer's settings changes the bound. `max_token_lifetime` in the service rejects \
-    tokens with a longer lifetime.\n\
-    - The shorter the expiry, the more often every session depends on the issuer.\n\n";
+/// The remaining risks, with the guarantees that the issuer offers against the first.
+fn remains(report: &Report) -> String {
+    let offers = report.habits.offers;
+    let age = duration(report.guarantees.list_max_age);
+    let list = format!("a status list, at most {age} old");
+    let introspection = "an introspection of each request, which costs a call to the issuer";
+    let shorter = match (offers.status_lists != Some(false), offers.introspection != Some(false)) {
+        (true, true) => format!("{list}, or {introspection}"),
+        (true, false) => list,
+        (false, true) => introspection.to_owned(),
+        (false, false) => "a `max_token_age`: the issuer offers nothing else".to_owned(),
+    };
+    format!(
+        "\n## What remains\n\n\
+         - A revoked session is accepted until its token expires. Routes that cannot tolerate that require \
+         {shorter}.\n\
+         - A change of the issuer's settings changes the bound. `max_token_lifetime` in the service rejects \
+         tokens with a longer lifetime.\n\
+         - The shorter the expiry, the more often every session depends on the issuer.\n\n"
+    )
+}

@@ -1,5 +1,5 @@
-//! The users that an outage of the issuer affects, beside the shares at its end. Closed forms without a
-//! simulation, from the means of recorded requests if there are any.
+//! The number of users that an outage of the issuer affects, in addition to the shares at its end.
+//! The figures are closed forms, not simulated. They use the means of recorded requests, if any.
 
 use serde::Serialize;
 

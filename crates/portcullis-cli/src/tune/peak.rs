@@ -23,8 +23,8 @@ pub(crate) struct PeakArguments {
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = seconds, allow_hyphen_values = true, requires = "login_peak", help_heading = "Load")]
     login_within: f64,
 
-    /// CPU time of a login at the issuer, with its password hash. [default: a refresh and 50 ms; 75 ms
-    /// with keycloak]
+    /// CPU time of a login at the issuer, including the password hash. [default: that of a refresh
+    /// plus 50 ms; 75 ms with keycloak]
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) login_cost: Option<f64>,
 }

@@ -69,7 +69,8 @@ impl Recommendation {
         .collect();
         if !other.is_empty() {
             self.why.push(format!(
-                "The other figures are those of the given settings (expiry {}, TTL {}, max_stale {}, outage \
+                "These sentences are about the recommended settings. The other figures are those of the given \
+                 settings (expiry {}, TTL {}, max_stale {}, outage \
                  {}). For those of this recommendation, add {}",
                 duration(scenario.access_expiry),
                 duration(scenario.verifier.jwks_ttl),

@@ -122,7 +122,9 @@ impl Report {
         let login_source = cost_sources.login.clone();
         let login_peak = arguments.peak.peak(&first, &load, ways.route_cores, login_source);
         let repeat = arguments.in_place_of_issuer(&known).map(|options| {
-            format!("{} {}", output::command_without(ISSUER_OPTIONS), options.join(" "))
+            // It writes no file, which would replace that of this run.
+            let without = [ISSUER_OPTIONS, &["--html", "--page"]].concat();
+            format!("{} {}", output::command_without(&without), options.join(" "))
         });
         let sweep = sweep::sweep(&first, known.max_age(arguments), recorded);
         step("searching for a recommendation");

@@ -38,8 +38,9 @@ impl Recommendation {
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
             "A max_stale of at least {}, {}: no running instance loses its keys in an outage of {} (TTL {}). This includes \
-             {} for the first fetch after the outage: a back-off of up to {}, then the fetch. A withdrawn key is \
-             accepted for at most {} while the issuer is unavailable{}",
+             {} for the first fetch after the outage: a back-off of up to {}, then the fetch. With it, a withdrawn \
+             key is accepted for at most {} while the issuer is unavailable, and with the given max_stale for at \
+             most {}{}",
             duration(max_stale),
             if given < max_stale {
                 format!("more than the given {}", duration(given))
@@ -51,6 +52,7 @@ impl Recommendation {
             duration(margin),
             duration(RETRY),
             duration(keys.key_lag_bound_in_outage()),
+            duration(scenario.key_lag_bound_in_outage()),
             match keys.keys_forgotten() {
                 0.0 => String::new(),
                 share => format!(
@@ -67,8 +69,9 @@ impl Recommendation {
                 self.refreshes = Some(load.refreshes);
                 self.why.push(format!(
                     "An access expiry of {}, at the price of a lag of at most {} for a revoked session: {} of the \
-                     active sessions are accepted at the end of the outage of {}. It takes {} refreshes/s. {} \
-                     sessions request a token after the outage{}, for which {} issuer cores need {}",
+                     active sessions are accepted at the end of the outage of {}. With this expiry, there are {} \
+                     refreshes/s, and {} sessions request a token after that outage{}, for which {} issuer cores \
+                     need {}",
                     duration(expiry as f64),
                     duration(scenario.lag_bound()),
                     percent(1.0 - load.locked_out(&scenario)),

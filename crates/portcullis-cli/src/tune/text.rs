@@ -2,6 +2,8 @@
 
 mod lines;
 
+pub(super) use lines::{EXPIRED, computed, recorded};
+
 use std::fmt::{self, Write as _};
 
 use super::figures::{Figure, Figures};
@@ -16,6 +18,10 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
     "A session is revoked at a random moment. The lag is the time for which its access token is accepted \
      after that, whether or not a client uses it. Clocks agree, unless a figure names clock skew; the bound \
      holds with clocks that differ by the leeway.",
+    "The share of revoked sessions that are not accepted, because their token had expired, does not hold for an \
+     attacker who uses the session, as on a stolen laptop. Such a session is accepted until its token expires, at \
+     most for the bound.",
+    "`(computed)` marks closed forms that are not simulated, and `(simulated)` the reverse. Figures with ± are both.",
     "Bursts and pauses have exponential lengths, and requests arrive at random in a burst. A timer refreshes \
      when the token expires, or earlier by --refresh-early, while the session is active; otherwise when the session \
      becomes active. A lazy client refreshes when a request is rejected with 401, and repeats that request \
@@ -75,7 +81,7 @@ impl fmt::Display for Report {
         writeln!(f, "\n{TIERS_TABLE}\n{}", self.tiers_table().text().trim_end())?;
         writeln!(f, "\n{FRONT}\n{}", self.front_table().text().trim_end())?;
         if let Some(recommendation) = &self.recommendation {
-            writeln!(f, "\nRecommendation:")?;
+            writeln!(f, "\nRecommendation. {COMPUTED}")?;
             for why in &recommendation.why {
                 writeln!(f, "  - {why}")?;
             }
@@ -94,17 +100,26 @@ impl fmt::Display for Report {
 
 /// What the table of guarantees shows.
 pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revocation`), at the first expiry. \
-    Rows with * are closed forms without a simulation; ! is more cores than the issuer has. Each service of a \
+    Rows with *, and the shares of your routes, are closed forms without a simulation. So are the lag bound and the \
+    cores of the row `expiry`; its other values are simulated as well, or recorded: see the figures. ! is more cores \
+    than the issuer has. No row contains a login peak. Each service of a \
     request introspects, so --fan-out multiplies introspections. `locked out` is the share of the sessions active at \
     the end of a full outage; `in a partition`, clients reach the issuer and services do not: introspection is \
     answered with 503 for every request, a status list from its maximum age on. These shares are without \
-    `Revocation::in_outage`, which accepts the last known answer for the time that it names: fewer sessions are \
-    locked out, and the lag bound in an outage grows to that time. In the row `your routes`, both lags are those of the \
+    `Revocation::in_outage`, with which fewer sessions are locked out: it accepts the last known answer for the time \
+    that it names, but no status list beyond its `exp`, and no token beyond its expiry, which still bounds the lag of a \
+    session. A token that was renewed in a partition was never introspected, so with introspection it helps each \
+    session for one expiry at most. In the row `your routes`, both lags are those of the \
     routes with the longest, usually those that rely on the expiry.";
 
 /// What the table of the sweep shows.
 pub(super) const FRONT: &str = "The best settings of the sweep: every setting with a lower lag bound (the longer one \
-    of sessions and keys) needs more issuer cores. TTLs beyond the issuer's max-age are left out.";
+    of sessions and keys) needs more issuer cores. TTLs beyond the issuer's max-age are left out. Closed forms without a \
+    simulation, or from recorded requests.";
+
+/// What the recommendation is computed from.
+pub(super) const COMPUTED: &str =
+    "Computed by closed forms without a simulation, or from recorded requests:";
 
 /// Names and values, with the values aligned.
 fn write_lines<N: AsRef<str>>(f: &mut fmt::Formatter<'_>, lines: &[(N, String)]) -> fmt::Result {
@@ -182,7 +197,7 @@ fn write_comparison(
     writeln!(f, "{to} instead of {from}:")?;
     writeln!(
         f,
-        "  lag bound    {} instead of {}, including twice the leeway of {}",
+        "  lag bound    {} instead of {}, including twice the leeway of {}  (computed)",
         duration(second.lag_bound),
         duration(first.lag_bound),
         duration(first.scenario.verifier.leeway)
@@ -190,7 +205,7 @@ fn write_comparison(
     let given = if first.recorded.is_some() { "the recorded requests" } else { "these bursts" };
     writeln!(
         f,
-        "  refreshes    {} times as many for sessions that are always active\n               {} \
+        "  refreshes    {} times as many for sessions that are always active  (computed)\n               {} \
          times as many for {given} (simulated bursts: {})\n",
         number(comparison.always_active),
         number(comparison.as_given),

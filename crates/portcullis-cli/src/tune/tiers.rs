@@ -9,12 +9,8 @@ use super::scenario::Scenario;
 use super::tables::{Table, loaded};
 use crate::units::{duration, number, percent};
 
-/// Token ages, and the routes that they suit.
-const TIERS: &[(&str, f64)] = &[
-    ("payments, administration", 60.0),
-    ("personal data", 300.0),
-    ("other data that changes", 900.0),
-];
+/// Token ages.
+const TIERS: [f64; 3] = [60.0, 300.0, 900.0];
 
 /// The share of sessions of the first cost.
 const FEW: f64 = 0.1;
@@ -22,13 +18,12 @@ const FEW: f64 = 0.1;
 /// What the table shows.
 pub(super) const TIERS_TABLE: &str = "Tiers: the same token is used on all routes, so a shorter bound is a setting of \
     single routes, `Policy::max_token_age`, and the clients of those routes must refresh as often. The cost is that of all \
-    refreshes and fetches if 10 % or all of the sessions use the tier, and is proportional to the share between them. A \
-    tier with an age of the access expiry or more would have no effect and is left out. Rows are closed forms without a \
+    refreshes and fetches if 10 % or all of the sessions use the tier, and is proportional to the share between them. Routes \
+    with introspection or a status list have the bounds above. A tier with an age of the access expiry or more would have no effect and is left out. Rows are closed forms without a \
     simulation.";
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Tier {
-    pub(super) routes: &'static str,
     /// `None`: the access expiry alone.
     pub(super) max_token_age: Option<f64>,
     pub(super) lag_bound: f64,
@@ -39,17 +34,11 @@ pub(super) struct Tier {
 }
 
 impl Tier {
-    fn new(
-        routes: &'static str,
-        age: Option<f64>,
-        first: &Scenario,
-        recorded: Option<&Recorded>,
-    ) -> Self {
+    fn new(age: Option<f64>, first: &Scenario, recorded: Option<&Recorded>) -> Self {
         let of = Scenario { access_expiry: age.unwrap_or(first.access_expiry), ..*first };
         let (load, base) = (Load::of(&of, recorded), Load::of(first, recorded));
         let by_share = |all: f64, base: f64| [base + FEW * (all - base), all];
         Self {
-            routes,
             max_token_age: age,
             lag_bound: of.lag_bound(),
             refreshes: by_share(load.refreshes, base.refreshes),
@@ -60,16 +49,12 @@ impl Tier {
 }
 
 pub(super) fn tiers(first: &Scenario, recorded: Option<&Recorded>) -> Vec<Tier> {
-    let shorter = TIERS.iter().filter(|(_, age)| *age < first.access_expiry);
-    shorter
-        .map(|(routes, age)| Tier::new(routes, Some(*age), first, recorded))
-        .chain([Tier::new("all other routes", None, first, recorded)])
-        .collect()
+    let shorter = TIERS.into_iter().filter(|age| *age < first.access_expiry).map(Some);
+    shorter.chain([None]).map(|age| Tier::new(age, first, recorded)).collect()
 }
 
 pub(super) fn table(tiers: &[Tier], has: f64) -> Table {
     let columns = vec![
-        "tier",
         "setting of the route",
         "accepted for at most",
         "refreshes/s (10 % of sessions)",
@@ -81,7 +66,6 @@ pub(super) fn table(tiers: &[Tier], has: f64) -> Table {
     let row = |tier: &Tier| {
         let ([few, all], [few_cores, all_cores]) = (tier.refreshes, tier.issuer_cores);
         vec![
-            tier.routes.to_owned(),
             tier.max_token_age.map_or_else(
                 || "none: the expiry".to_owned(),
                 |age| format!("max_token_age({age} s)"),

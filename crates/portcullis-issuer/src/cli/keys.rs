@@ -123,11 +123,11 @@ async fn withdraw(issuer: &Issuer, kid: &str) -> Outcome {
     let max_age = issuer.config().jwks_max_age.as_secs();
     println!(
         "withdrew {kid}: verifiers refuse its tokens within {max_age} s if they follow \
-         `Cache-Control`,"
+         `Cache-Control`;"
     );
     println!(
-        "and Portcullis's within the `withdrawal_bound` of their status, in an outage the \
-         `withdrawal_bound_in_outage`"
+        "services with Portcullis refuse them within the `withdrawal_bound` in their `status()`, \
+         or in an outage within `withdrawal_bound_in_outage`"
     );
     for key in issuer.keys().await?.iter().filter(|key| key.state == KeyState::Active) {
         println!("{} ({}): {}", key.kid, key.algorithm, state(key));

@@ -17,6 +17,11 @@ function activeAgain(burst, pause, after) {
   return share + (1 - share) * Math.exp(-mixing(burst, pause) * after);
 }
 
+/** The probability that a session is active `after` it was inactive. Without pauses, all are active. */
+function activeBack(burst, pause, after) {
+  return pause === 0 ? 1 : activeShare(burst, pause) * -Math.expm1(-mixing(burst, pause) * after);
+}
+
 /** The expected time in bursts between two ages of a session that was active at age 0. */
 function activeTime(burst, pause, from, to) {
   if (pause === 0) return to - from;
@@ -49,8 +54,8 @@ function tokensOlder(limit, outage, [used, wait], burst, pause, cycle) {
   if (young > used) {
     const active = activeAgain(burst, pause, used);
     const [asActive, asInactive] = kept(young - used, active, wait, burst, pause);
-    const back = activeShare(burst, pause) * -Math.expm1(-mixing(burst, pause) * outage);
-    serve += asActive * activeAgain(burst, pause, outage) + asInactive * back;
+    const again = activeAgain(burst, pause, outage);
+    serve += asActive * again + asInactive * activeBack(burst, pause, outage);
   }
   return clamp(1 - serve / (cycle * activeShare(burst, pause)), 0, 1);
 }

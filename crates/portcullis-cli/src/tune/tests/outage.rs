@@ -22,6 +22,16 @@ fn users_whose_token_is_due_are_the_refreshes_until_tokens_are_due_twice() {
 }
 
 #[test]
+fn sessions_without_pauses_have_their_token_at_the_start_of_an_outage() {
+    let of = Scenario::for_test();
+    let always = Scenario { activity: Activity { pause: 0.0, ..of.activity }, ..of };
+    for scenario in [of, always] {
+        let none = scenario.locked_out(0.0);
+        assert!(none.abs() < 1e-9, "{none}");
+    }
+}
+
+#[test]
 fn outage_names_active_and_distinct_users_and_the_failed_logins_of_a_peak() {
     let of = report("--sessions 6000 --access-expiry 5m --outage 10m");
     assert!((of.affected.active - 1000.0).abs() < 1e-6, "{:?}", of.affected);
@@ -96,14 +106,14 @@ fn partition_leaves_routes_on_the_expiry_and_closes_those_with_introspection() {
 #[test]
 fn tier_costs_are_proportional_to_its_share_of_sessions() {
     let of = report("--sessions 1000 --access-expiry 15m");
-    let [payments, personal, rest] = &of.tiers[..] else { panic!("{:?}", of.tiers) };
-    assert_eq!((payments.max_token_age, personal.max_token_age), (Some(60.0), Some(300.0)));
+    let [minute_old, older, rest] = &of.tiers[..] else { panic!("{:?}", of.tiers) };
+    assert_eq!((minute_old.max_token_age, older.max_token_age), (Some(60.0), Some(300.0)));
     assert_eq!((rest.max_token_age, rest.refreshes[0]), (None, rest.refreshes[1]));
     let minute = report("--sessions 1000 --access-expiry 60").settings[0].refreshes.model;
     let base = of.settings[0].refreshes.model;
-    assert_eq!(payments.refreshes[1], minute);
+    assert_eq!(minute_old.refreshes[1], minute);
     let few = 0.9f64.mul_add(base, 0.1 * minute);
-    assert!((payments.refreshes[0] - few).abs() < 1e-9, "{payments:?}");
+    assert!((minute_old.refreshes[0] - few).abs() < 1e-9, "{minute_old:?}");
     assert!(of.to_string().contains("max_token_age(60 s)"), "{of}");
 }
 

@@ -26,7 +26,9 @@ impl Figures {
         unit: fn(f64) -> String,
     ) -> String {
         match self.recorded.as_ref().and_then(of_file) {
-            Some(value) => format!("{}  (by its means: {})", unit(value), unit(figure.model)),
+            Some(value) => {
+                format!("{}  (recorded; by its means: {})", unit(value), unit(figure.model))
+            }
             None => figure.show(unit),
         }
     }
@@ -34,16 +36,17 @@ impl Figures {
     fn session_lines(&self) -> Vec<(String, String)> {
         let agreeing =
             format!("{}; {} if clocks agree", self.session_bound(), duration(self.lag_longest));
+        let sum = duration(self.exposure_per_day);
         let without = self.by_file(|file| Some(1.0 - file.with_lag), self.without_lag, percent);
         let median = self.by_file(|file| Some(file.lag_median), self.lag_median, duration);
         let p99 = self.by_file(|file| Some(file.lag_p99), self.lag_p99, duration);
         vec![
-            line("a revoked session is accepted for at most", agreeing),
-            line("  not accepted: its token had expired", without),
+            line("a revoked session is accepted for at most", computed(&agreeing)),
+            line(EXPIRED, without),
             line("  lag of the others, median", median),
             line("  lag of the others, 99th percentile", p99),
-            line("  longest simulated lag", duration(self.lag_max)),
-            line("  sum of the lags of a day's revocations", duration(self.exposure_per_day)),
+            line("  longest simulated lag", simulated(&duration(self.lag_max))),
+            line("  sum of the lags of a day's revocations", self.by_load(&sum)),
         ]
     }
 
@@ -58,13 +61,16 @@ impl Figures {
 
     fn key_lines(&self) -> Vec<(String, String)> {
         vec![
-            line("a withdrawn key is accepted for at most", self.key_bound()),
+            line("a withdrawn key is accepted for at most", computed(&self.key_bound())),
             line("  lag of an instance, median", self.key_lag_median.show(duration)),
             line("  lag of an instance, 99th percentile", self.key_lag_p99.show(duration)),
-            line("  lag of the last instance, median", duration(self.key_lag_last_instance)),
+            line(
+                "  lag of the last instance, median",
+                simulated(&duration(self.key_lag_last_instance)),
+            ),
             line(
                 "  while the issuer is unavailable, at most",
-                duration(self.key_lag_bound_in_outage),
+                computed(&duration(self.key_lag_bound_in_outage)),
             ),
         ]
     }
@@ -89,15 +95,18 @@ impl Figures {
         )];
         match &self.recorded {
             Some(file) => {
-                lines.push(line("  in the busiest minute", number(file.busiest_minute)));
+                lines.push(line("  in the busiest minute", recorded(&number(file.busiest_minute))));
                 lines.extend(
-                    file.busiest_second.map(|most| line("  in the busiest second", number(most))),
+                    file.busiest_second
+                        .map(|most| line("  in the busiest second", recorded(&number(most)))),
                 );
-                let logins = format!("{} (in no other figure)", number(file.busiest_logins));
-                lines.push(line("  logins/s in their busiest minute", logins));
+                let logins = format!("{}, in no other figure", number(file.busiest_logins));
+                lines.push(line("  logins/s in their busiest minute", recorded(&logins)));
             }
-            None => lines
-                .push(line("  in the busiest second simulated", self.busiest_second.to_string())),
+            None => lines.push(line(
+                "  in the busiest second simulated",
+                simulated(&self.busiest_second.to_string()),
+            )),
         }
         lines.extend(self.idle_logins_line());
         lines.push(line("JWKS fetches/s at the issuer", self.fetches.show(number)));
@@ -108,11 +117,11 @@ impl Figures {
         ));
         lines.push(line(
             "  CPU per validation, with the token cache",
-            duration(self.cpu_per_validation),
+            self.by_load(&duration(self.cpu_per_validation)),
         ));
         lines.push(line(
             "  CPU per validation, without the token cache",
-            duration(self.cpu_per_validation_without_cache),
+            computed(&duration(self.cpu_per_validation_without_cache)),
         ));
         lines
     }
@@ -127,11 +136,19 @@ impl Figures {
     /// Cores of the issuer, on average and in the busiest minute.
     pub(in crate::tune) fn cores(&self) -> String {
         let loaded = |cores: f64| loaded(cores, self.scenario.issuer_cores);
-        match self.busiest_cores {
+        self.by_load(&match self.busiest_cores {
             Some(most) => {
                 format!("{}; {} in the busiest minute", loaded(self.issuer_cores), loaded(most))
             }
             None => loaded(self.issuer_cores),
+        })
+    }
+
+    /// Marks a figure that follows from the load.
+    fn by_load(&self, text: &str) -> String {
+        match self.recorded {
+            Some(_) => format!("{text}  (computed from the recorded requests)"),
+            None => computed(text),
         }
     }
 
@@ -166,13 +183,30 @@ impl Figures {
                 "  time that {} issuer cores need for these",
                 number(self.scenario.issuer_cores)
             ),
-            self.recovery.map_or_else(
+            self.by_load(&self.recovery.map_or_else(
                 || "unlimited: refreshes and fetches need all of its cores".to_owned(),
                 duration,
-            ),
+            )),
         ));
         lines
     }
+}
+
+/// The name of the share of revoked sessions without a lag.
+pub(in crate::tune) const EXPIRED: &str =
+    "  not accepted: its token had expired (no attacker uses it)";
+
+/// Marks a figure by a closed form without a simulation. One that both compute has an interval instead.
+pub(in crate::tune) fn computed(text: &str) -> String {
+    format!("{text}  (computed)")
+}
+
+fn simulated(text: &str) -> String {
+    format!("{text}  (simulated)")
+}
+
+pub(in crate::tune) fn recorded(text: &str) -> String {
+    format!("{text}  (recorded)")
 }
 
 fn line(name: &str, text: String) -> (String, String) {
