@@ -3,6 +3,7 @@
 
 mod assertion;
 mod authentication;
+mod client_update;
 mod grants;
 mod new_client;
 mod rights;
@@ -15,13 +16,13 @@ use portcullis::{clock::Clock, keys::KeySet};
 
 pub(crate) use self::assertion::claimed_client;
 pub(crate) use self::authentication::Proof;
+pub use self::client_update::ClientUpdate;
 pub(crate) use self::grants::ClientGrant;
 pub use self::new_client::NewClient;
 use self::new_client::is_client_id;
 pub use self::rights::{ClientRight, UnknownClientRight};
 pub use self::store::RegisteredClient;
 pub(crate) use self::store::{ClientStore, Credential, OldSecret};
-pub use self::update::ClientUpdate;
 use crate::clock::now_secs;
 use crate::domain::audit::{Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;

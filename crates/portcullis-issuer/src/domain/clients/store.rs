@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::client_update::ClientUpdate;
 use super::rights::ClientRight;
-use super::update::ClientUpdate;
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
