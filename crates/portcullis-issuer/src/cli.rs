@@ -32,14 +32,14 @@ type Outcome = Result<(), Box<dyn Error>>;
 ///   portcullis-issuer users add alice --role admin --scope orders:read
 ///   portcullis-issuer
 ///
-/// A copy of the database is made by SQLite, also while the issuer runs (the file alone may lack
-/// what was written last), and is worth nothing without the key file:
+/// Copy the database with SQLite, also while the issuer runs: a plain copy of the file may lack the
+/// last writes. A copy of the database is useless without the key file:
 ///
 ///   sqlite3 identsphere.db ".backup copy.db"
 #[derive(Debug, Parser)]
 #[command(version, after_help = settings_help(), verbatim_doc_comment)]
 pub(crate) struct Cli {
-    /// A settings file (TOML); a variable wins over its key there
+    /// A settings file (TOML); environment variables take precedence over it
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -48,15 +48,15 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the issuer over HTTP (what happens without a command, too)
+    /// Serve the issuer over HTTP (the default without a command)
     Serve,
-    /// Who can log in
+    /// Manage the users
     #[command(subcommand)]
     Users(users::Users),
-    /// Who is logged in
+    /// List or end sessions
     #[command(subcommand)]
     Sessions(sessions::Sessions),
-    /// Which services get tokens in their own name
+    /// Manage the machine clients, which get tokens in their own name
     #[command(subcommand)]
     Clients(clients::Clients),
     /// Print the audit log, one line of JSON for each event, the oldest first
@@ -65,18 +65,18 @@ enum Command {
         #[arg(long, value_name = "SERIAL", default_value_t = 0)]
         after: i64,
     },
-    /// What tokens are signed with
+    /// Manage the signing keys
     #[command(subcommand)]
     Keys(keys::Keys),
-    /// What depends on the machine's clock
+    /// Confirm that the machine's clock is correct
     #[command(subcommand)]
     Clock(clock::Clock),
-    /// Make a database safe that was restored from a backup, before it serves again
+    /// After restoring a database from a backup: make it safe before the issuer serves from it
     ///
     /// Withdraws all keys, ends all sessions and starts new status lists: a backup has keys and
     /// sessions that were withdrawn and ended later. Users log in again.
     Restored,
-    /// The settings, and where they come from
+    /// Check or print the settings
     #[command(subcommand)]
     Config(config::Config),
 }

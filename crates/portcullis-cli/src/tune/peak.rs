@@ -135,10 +135,11 @@ impl LoginPeak {
             .map(|(cores, what)| format!(" + {} for {what} on your routes", number(cores)))
             .collect::<String>();
         format!(
-            "{} logins in {} are {} logins/s. The issuer needs {} cores at the peak: {} for the refreshes and \
-             fetches without a peak{idle} + {} for logins of the peak ({} each, {}) + {} for the {} refreshes/s that are due {} \
-             after the logins{beside}. An upper limit: it takes all parts as simultaneous, and the sessions of \
-             the peak are in --sessions as well. A closed form without a simulation.",
+            "{} logins in {} are {} logins/s. The issuer needs {} cores at the peak: {} for the \
+             refreshes and fetches without a peak{idle} + {} for logins of the peak ({} each, {}) \
+             + {} for the {} refreshes/s that are due {} after the logins{beside}. An upper limit: \
+             it assumes that all parts occur at once, and --sessions also includes the sessions of \
+             the peak. A closed form without a simulation.",
             number(self.sessions),
             duration(self.within),
             number(self.logins),

@@ -39,8 +39,8 @@ pub(super) enum Clients {
     Update(UpdateClient),
     /// Give a client a new secret, and print it, this once; the old one is rejected from then on
     ///
-    /// Tokens that the client has stay valid until they expire. A secret replaces the keys of a
-    /// client with keys.
+    /// Tokens that the client has stay valid until they expire. If the client
+    /// has keys, the secret replaces them.
     RotateSecret {
         /// The client's id
         id: String,
@@ -60,8 +60,8 @@ pub(super) enum Clients {
     },
     /// Stop issuing tokens to a client, and keep its id
     ///
-    /// Tokens that it has are inactive and revoked in the status list. Apps that validate by expiry
-    /// alone accept them until then (IDENTSPHERE_ACCESS_EXPIRY_SECS).
+    /// Its existing tokens are inactive in introspection, and revoked in the status list. Apps that
+    /// validate by expiry alone accept them until they expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
     Disable {
         /// The client's id
         id: String,
@@ -89,12 +89,11 @@ pub(super) struct AddClient {
     /// IDENTSPHERE_AUDIENCES
     #[arg(long = "audience", value_name = "AUDIENCE")]
     audiences: Vec<String>,
-    /// The identifier of an API that it is: it may introspect tokens for that audience; may be
-    /// repeated
+    /// The API's identifier, if the client is itself an API: it may introspect tokens for that
+    /// audience; may be repeated
     #[arg(long = "resource-server", value_name = "AUDIENCE")]
     resource_servers: Vec<String>,
-    /// A right beyond tokens in its own name: introspect-all, continue-sessions, exchange-tokens;
-    /// may be repeated
+    /// An additional right: introspect-all, continue-sessions, exchange-tokens; may be repeated
     #[arg(long = "right", value_name = "RIGHT")]
     rights: Vec<ClientRight>,
     /// A file with its public keys, a JSON Web Key Set, instead of a secret
@@ -118,7 +117,8 @@ pub(super) struct UpdateClient {
     /// Those of IDENTSPHERE_AUDIENCES
     #[arg(long, conflicts_with = "audiences")]
     no_audiences: bool,
-    /// The identifier of an API that it is, instead of those before; may be repeated
+    /// The API's identifier, if the client is itself an API, instead of the previous ones; may be
+    /// repeated
     #[arg(long = "resource-server", value_name = "AUDIENCE")]
     resource_servers: Vec<String>,
     /// No resource servers

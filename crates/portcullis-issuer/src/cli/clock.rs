@@ -8,10 +8,10 @@ use super::{Outcome, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Clock {
-    /// Take the clock as right: delete and rotate what is due by it
+    /// Accept the clock as correct: delete data and rotate keys that are due by it
     ///
     /// The issuer deletes nothing and rotates no key while the clock is more than 7 days ahead of
-    /// the last time that it did, for the clock may be wrong.
+    /// the last run of these tasks, since the clock may be wrong.
     Accept,
 }
 

@@ -12,7 +12,7 @@ use super::{Outcome, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
-    /// Encrypt all that is encrypted at rest under another key-encryption key
+    /// Re-encrypt all data that is encrypted at rest, with a new key-encryption key
     ///
     /// Stop every issuer process first, and keep a backup of database and old key. Then start them
     /// with the new key, in IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE or in place of the old file. Sessions
@@ -22,7 +22,7 @@ pub(super) enum Keys {
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
-    /// List all keys, the newest first, with what becomes of them
+    /// List all keys with their states, the newest first
     List,
     /// Publish a new key now; it signs as soon as every verifier can know it
     ///
@@ -33,15 +33,15 @@ pub(super) enum Keys {
         /// ES256, EdDSA or RS256; otherwise as IDENTSPHERE_SIGNING_ALGORITHM says, or as it was
         #[arg(long)]
         algorithm: Option<SigningAlgorithm>,
-        /// Sign with it at once: verifiers that do not fetch the keys again when they meet an
-        /// unknown kid (Portcullis does) refuse its tokens until their cached set has expired
+        /// Sign with it at once. Verifiers that refetch the keys on an unknown kid, as Portcullis
+        /// does, accept its tokens; others reject them until their cached key set expires
         #[arg(long)]
         now: bool,
     },
     /// Withdraw a key that is in the wrong hands: its tokens are refused, honest ones too
     ///
-    /// Each verifier refuses them once its cached key set has expired. If the key signs, another
-    /// one does from now on.
+    /// Each verifier rejects them once its cached key set has expired. If it is the signing key,
+    /// another key signs from now on.
     // One kid of 64 begins with a hyphen, and some of them as `-h` does.
     #[command(disable_help_flag = true)]
     Withdraw {

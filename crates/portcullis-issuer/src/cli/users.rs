@@ -22,7 +22,7 @@ pub(super) enum Users {
     ///
     /// For a leaked password. Without --password-stdin a password is made and printed.
     Passwd(accounts::SetPassword),
-    /// Let a user not log in any more, and end all sessions of the user
+    /// Block a user's logins, and end all sessions of the user
     Disable(accounts::Name),
     /// Let a user log in again
     Enable(accounts::Name),
@@ -36,7 +36,7 @@ pub(super) enum Users {
     SetAddress(accounts::SetAddress),
     /// Forget a user's second factor and recovery codes, when the app is lost
     ResetSecondFactor(accounts::Name),
-    /// Admit codes of a user's second factor again, after 100 wrong ones
+    /// Accept codes of a user's second factor again, after 100 wrong codes blocked it
     Unlock(accounts::Name),
 }
 

@@ -15,7 +15,7 @@ pub(in crate::cli) struct Name {
 pub(in crate::cli) struct Names {
     /// What the user logs in with
     name: String,
-    /// All that the user has from now on; none of them takes all away
+    /// The complete new list; without any value, the user has none
     values: Vec<String>,
 }
 
