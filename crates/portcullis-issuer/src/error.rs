@@ -99,6 +99,13 @@ pub enum Error {
         name: String,
     },
 
+    /// The administrator who asked for a change was disabled, logged out or lost the scope before the
+    /// change was made. Only requests at `/v1/admin` are answered with it.
+    #[error(
+        "the administrator's session has ended, or its user has lost the scope identsphere:admin"
+    )]
+    NotAnAdministrator,
+
     /// There is nothing that delivers messages to users.
     #[error(
         "there is no notifier to deliver the token; set IDENTSPHERE_NOTIFIER (or \

@@ -10,6 +10,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use url::Url;
+
 use self::command::CommandNotifier;
 use self::log::LogNotifier;
 pub use self::message::{Message, MessageKind};
@@ -17,7 +19,13 @@ use self::webhook::WebhookNotifier;
 use crate::error::ConfigError;
 
 /// The variable that names a notifier.
-const SETTING: &str = "IDENTSPHERE_NOTIFIER";
+pub(crate) const SETTING: &str = "IDENTSPHERE_NOTIFIER";
+
+/// The value for [`LogNotifier`].
+const LOG: &str = "log";
+
+/// What a program follows.
+const EXEC: &str = "exec:";
 
 /// Delivers messages to users, such as the token of a password reset.
 ///
@@ -76,10 +84,10 @@ pub(crate) fn from_setting(
     secret: Option<String>,
     issuer: &str,
 ) -> Result<Arc<dyn Notifier>, ConfigError> {
-    if let Some(command) = setting.strip_prefix("exec:") {
+    if let Some(command) = setting.strip_prefix(EXEC) {
         return Ok(Arc::new(CommandNotifier::new(command)?));
     }
-    if setting == "log" {
+    if setting == LOG {
         // A log is no place for a token that sets a password, but on the machine of a developer.
         if issuer.starts_with("https:") {
             return Err(ConfigError::new(
@@ -92,6 +100,39 @@ pub(crate) fn from_setting(
         return Ok(Arc::new(LogNotifier));
     }
     Ok(Arc::new(WebhookNotifier::new(setting, secret)?))
+}
+
+/// What may be shown of the setting: the URL's origin, or the program. The rest may be a secret: chat
+/// services have theirs in the path, and programs take them as arguments.
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    /// Whether the setting says no more than `text`.
+    pub(crate) is_all: bool,
+}
+
+impl Shown {
+    /// Returns `None` if nothing of the setting may be shown, since it names no notifier.
+    pub(crate) fn of(setting: &str) -> Option<Self> {
+        if setting == LOG {
+            return Some(Self { text: LOG.to_owned(), is_all: true });
+        }
+        if let Some(command) = setting.strip_prefix(EXEC) {
+            let mut words = command.split_whitespace();
+            let text = format!("{EXEC}{}", words.next().unwrap_or_default());
+            return Some(Self { text, is_all: words.next().is_none() });
+        }
+        let url = Url::parse(setting).ok().filter(|url| url.origin().is_tuple())?;
+        let text = url.origin().ascii_serialization();
+        let is_all = setting.trim_end_matches('/') == text;
+        Some(Self { text, is_all })
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        f.write_str(if self.is_all { "" } else { " (rest not shown)" })
+    }
 }
 
 #[cfg(test)]
@@ -108,16 +149,14 @@ mod tests {
         };
         assert_eq!(named("log", LOCAL).unwrap(), "LogNotifier");
         let hook = named("https://hooks.example/notices", "https://auth.example").unwrap();
-        assert!(
-            hook.contains("https://hooks.example/notices") && !hook.contains("s3cret"),
-            "{hook}"
-        );
-        let command = named("exec:/usr/bin/send --to user", "https://auth.example").unwrap();
-        assert!(command.contains("/usr/bin/send"), "{command}");
+        assert!(hook.contains("https://hooks.example"), "{hook}");
+        assert!(!hook.contains("notices") && !hook.contains("s3cret"), "{hook}");
+        let command = named("exec:/usr/bin/send --key s3cret", "https://auth.example").unwrap();
+        assert!(command.contains("/usr/bin/send") && !command.contains("s3cret"), "{command}");
         for (wrong, issuer, hint) in [
             ("log", "https://auth.example", "loopback only"),
-            ("http://hooks.example/", LOCAL, "it must be an https URL"),
-            ("mail", LOCAL, "it must be an https URL"),
+            ("http://hooks.example/", LOCAL, "must be an https URL"),
+            ("mail", LOCAL, "must be an https URL"),
             ("exec: ", LOCAL, "exec:/usr/local/bin/"),
         ] {
             let message = named(wrong, issuer).unwrap_err();

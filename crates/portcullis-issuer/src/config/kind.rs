@@ -2,6 +2,7 @@
 //! follow from the setting's row in the table, so that a new row needs no second entry.
 
 use super::{PREFIX, Setting};
+use crate::notify;
 
 /// The type of a setting's value in a settings file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +76,12 @@ impl Setting {
 }
 
 impl Setting {
-    /// Whether this text of the setting is a secret, or has a password in a URL.
+    /// Whether this text of the setting is a secret or may contain one: a password in a URL, or more
+    /// of a notifier than its origin or program.
     pub(super) fn hides(&self, text: &str) -> bool {
+        if self.name == notify::SETTING {
+            return !notify::Shown::of(text).is_some_and(|shown| shown.is_all);
+        }
         let authority = |rest: &str| -> bool {
             let end = |c: char| matches!(c, '/' | '?' | '#' | ',') || c.is_whitespace();
             rest.split(end).next().is_some_and(|authority| authority.contains('@'))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use portcullis::clock::Clock;
 
-pub(crate) use self::actor::Actor;
+pub(crate) use self::actor::{Actor, Authority};
 use self::cap::Cap;
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};

@@ -3,6 +3,7 @@
 
 mod assertion;
 mod authentication;
+mod client_update;
 mod grants;
 mod new_client;
 mod rights;
@@ -15,13 +16,13 @@ use portcullis::{clock::Clock, keys::KeySet};
 
 pub(crate) use self::assertion::claimed_client;
 pub(crate) use self::authentication::Proof;
+pub use self::client_update::ClientUpdate;
 pub(crate) use self::grants::ClientGrant;
 pub use self::new_client::NewClient;
 use self::new_client::is_client_id;
 pub use self::rights::{ClientRight, UnknownClientRight};
 pub use self::store::RegisteredClient;
 pub(crate) use self::store::{ClientStore, Credential, OldSecret};
-pub use self::update::ClientUpdate;
 use crate::clock::now_secs;
 use crate::domain::audit::{Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
@@ -87,13 +88,15 @@ impl Clients {
     /// Stops issuing tokens to a client.
     pub(crate) async fn disable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientDisabled, id);
-        found(id, self.store.set_disabled(true, &event).await?)
+        found(id, self.store.disable_client(&event).await?)
     }
 
-    /// Issues tokens to a disabled client again.
+    /// Issues tokens to a disabled client again. Those of before stay revoked: another party may have
+    /// them, for which the client was disabled.
     pub(crate) async fn enable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientEnabled, id);
-        found(id, self.store.set_disabled(false, &event).await?)
+        let place_owner = client_owner(id, &random::hex_id()?);
+        found(id, self.store.enable_client(&place_owner, &event).await?)
     }
 
     /// Deletes a client.

@@ -10,6 +10,7 @@ use portcullis::clock::Clock;
 pub(crate) use self::store::{Chore, HousekeepingStore};
 use crate::clock::{is_ahead, now_secs, secs};
 use crate::domain::background::Background;
+use crate::domain::messages;
 use crate::domain::tokens::TokenSettings;
 use crate::error::Error;
 
@@ -74,6 +75,8 @@ impl Housekeeping {
             let before = match chore {
                 Chore::FreePlaces => self.tokens.until(now).free,
                 Chore::ForgetEvents => now.saturating_sub(secs(self.audit_retention)),
+                // The token is made after the account, and may not be there yet.
+                Chore::ForgetUnverified => now.saturating_sub(secs(messages::LIFETIME)),
                 _ => now,
             };
             self.finish(chore, before).await?;

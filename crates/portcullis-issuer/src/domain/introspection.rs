@@ -159,6 +159,11 @@ impl Introspection {
         if self.tokens.is_spent(&name_of(&issued.iss, &issued.jti)).await? {
             return Ok(None);
         }
+        if issued.act.is_some()
+            && !self.may_still_act(&issued.jti, &issued.client_id, issued.iat).await?
+        {
+            return Ok(None);
+        }
         let username = match &issued.sid {
             Some(_) => match self.session_of(&issued).await? {
                 Some((_, user)) => Some(user.name),

@@ -53,7 +53,10 @@ impl Logins {
         // What cannot be a name is no user's, and has one count.
         let account = folded.as_ref().map_or("", FoldedName::as_str);
         self.limits.take(account, peer).await?;
-        let (stored, outdated) = match self.users.check_password(folded.as_ref(), password).await? {
+        let checked = self.users.check_password(folded.as_ref(), password).await;
+        // Nothing was checked: the user's next attempts must not be rejected for that.
+        let checked = checked.inspect_err(|_| self.limits.give_back(account, peer))?;
+        let (stored, outdated) = match checked {
             PasswordCheck::Right { stored, outdated } if stored.may_log_in => (stored, outdated),
             PasswordCheck::Right { stored, .. } => {
                 return self.refuse(Some(&stored.user.id), peer).await;
@@ -69,6 +72,8 @@ impl Logins {
         let asked = stored.has_second_factor && self.second_factor != SecondFactorMode::Off;
         if asked {
             let Some(code) = code else {
+                let event = self.audit.event(EventKind::SecondFactorAsked, peer).user(&user.id);
+                self.audit.record(&event).await?;
                 self.limits.give_back(account, peer);
                 return Ok(Login::CodeNeeded);
             };

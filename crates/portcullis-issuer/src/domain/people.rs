@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub use self::store::AccountInfo;
-pub(crate) use self::store::{Change, PeopleStore, Whom};
+pub(crate) use self::store::{Change, Changed, PeopleStore, Whom};
 use crate::domain::audit::{Actor, Audit, EventKind};
 use crate::domain::peer::Peer;
 use crate::domain::users::{FoldedName, Share, Users, check_address, check_names};
@@ -79,8 +79,8 @@ impl People {
         let hash = self.users.hash(Share::Users, password, &account.name, address).await?;
         let change = Change::Password { hash, keeps: Some(session_id.to_owned()) };
         let event = self.audit.event(change.event(), peer).session(session_id);
-        let changed = self.store.change_account(&whom, &change, &event).await?;
-        Ok(changed.is_some())
+        let changed = self.store.change_account(&whom, &change, &event, None).await?;
+        Ok(matches!(changed, Changed::Done(_)))
     }
 
     /// Sets the roles, which the next access token has.
@@ -124,19 +124,27 @@ impl People {
         by: Actor<'_>,
     ) -> Result<u64, Error> {
         let event = self.audit.event_by(change.event(), by);
-        self.store.change_account(whom, &change, &event).await?.ok_or_else(|| nobody(whom))
+        match self.store.change_account(whom, &change, &event, by.authority()).await? {
+            Changed::Done(ended) => Ok(ended),
+            Changed::Nobody => Err(nobody(whom)),
+            Changed::NotAnAdministrator => Err(Error::NotAnAdministrator),
+        }
     }
 
-    /// Ends the sessions of all users that have begun until now, and returns how many those were.
+    /// Ends the sessions of all users, and returns how many those were. The clock decides nothing: a
+    /// restored database may come from a host whose clock was ahead.
     pub(crate) async fn end_all_sessions(&self, by: Actor<'_>) -> Result<u64, Error> {
         let event = self.audit.event_by(EventKind::AllSessionsEnded, by);
         let mut ended = 0;
+        // For the first batch: the administrator's own session may be in it.
+        let mut authority = by.authority();
         // In batches: a database with a million sessions goes on serving between two of them.
         loop {
-            let batch = self.store.end_some_sessions(event.at, event.at, BATCH).await?;
-            ended += batch;
-            if batch == 0 {
-                break;
+            let authority = authority.take();
+            match self.store.end_some_sessions(event.at, BATCH, authority).await? {
+                Changed::Done(batch) if batch > 0 => ended += batch,
+                Changed::NotAnAdministrator => return Err(Error::NotAnAdministrator),
+                Changed::Done(_) | Changed::Nobody => break,
             }
         }
         self.audit.record(&event).await?;

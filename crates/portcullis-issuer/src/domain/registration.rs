@@ -28,7 +28,8 @@ impl Registrations {
     ) -> Result<User, Error> {
         self.take(name, peer).await?;
         let event = self.audit.event(EventKind::UserAdded, peer);
-        let origin = Origin { awaits: None, share: Share::Strangers, event };
+        let origin =
+            Origin { awaits: None, replaces: &[], share: Share::Strangers, event, authority: None };
         self.users.add(NewUser::new(name, password), origin).await
     }
 
@@ -40,7 +41,7 @@ impl Registrations {
         password: String,
         peer: &Peer,
     ) -> Result<(), Error> {
-        self.take(address, peer).await?;
+        self.limits.take_of_network(peer).await?;
         let event = self.audit.event(EventKind::UserAdded, peer);
         match &self.messages {
             Some(messages) => messages.register(address, password, event).await,

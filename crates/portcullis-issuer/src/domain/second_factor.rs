@@ -133,9 +133,9 @@ impl SecondFactors {
         let account = format!("password of user {}", user.id);
         self.limits.take_of_session(&account, peer).await?;
         let name = FoldedName::of(&user.name);
-        if let PasswordCheck::Wrong { .. } =
-            self.users.check_password(name.as_ref(), password).await?
-        {
+        let checked = self.users.check_password(name.as_ref(), password).await;
+        let checked = checked.inspect_err(|_| self.limits.give_back_of_session(&account))?;
+        if let PasswordCheck::Wrong { .. } = checked {
             let failed = self.event_of(EventKind::StepUpFailed, user, peer);
             self.audit.record(&failed).await?;
             return Ok(false);

@@ -24,6 +24,10 @@ use crate::domain::tokens::{Audience, Subject, Tokens};
 use crate::domain::users::User;
 use crate::error::Error;
 
+/// How many live sessions a user has at most. A login beyond that ends the session that was used
+/// least recently: rows and places in status lists must not grow with the number of logins.
+pub(crate) const SESSIONS_PER_USER: usize = 100;
+
 /// What a login or a refresh hands out.
 pub(crate) struct Grant {
     pub(crate) access_token: String,

@@ -12,7 +12,9 @@ use std::sync::Arc;
 pub(crate) use self::access_token::{FIRST_PARTY, Subject, TWO_FACTORS};
 pub(crate) use self::settings::{Audience, TokenSettings};
 pub(crate) use self::status_lists::StatusLists;
-pub(crate) use self::store::{PLACES, Place, Revoked, TokenStore, Until, client_owner, name_of};
+pub(crate) use self::store::{
+    PLACES, Place, Revoked, TokenStore, Until, client_owner, is_client, name_of,
+};
 pub(crate) use self::waits::Verifier;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;

@@ -18,19 +18,30 @@ use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, Authority};
 use crate::domain::peer::Peer;
 use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, Whom};
 
 /// Who calls: a user who has the scope at this very request, whatever the token says.
 pub(super) struct Admin {
     id: String,
+    session_id: String,
     peer: Peer,
 }
 
 impl Admin {
     fn actor(&self) -> Actor<'_> {
-        Actor::Admin { id: &self.id, peer: &self.peer }
+        let authority = Authority { user_id: &self.id, session_id: &self.session_id };
+        Actor::Admin { authority, peer: &self.peer }
+    }
+
+    /// Rejects the administrator's own account, for what a user changes only with the current
+    /// password or a step-up: a stolen access token must not replace both.
+    fn require_another(&self, whom: &Whom) -> Result<(), Problem> {
+        match whom {
+            Whom::WithId(id) if *id != self.id => Ok(()),
+            Whom::WithId(_) | Whom::Named(_) => Err(Problem::OwnAccount),
+        }
     }
 }
 
@@ -41,7 +52,8 @@ impl FromRequestParts<Arc<Api>> for Admin {
         let Ok(peer) = Peer::from_request_parts(parts, api).await;
         match parts.extensions.get::<LiveSession>() {
             Some(live) if live.user.scopes.iter().any(|scope| scope == ADMIN_SCOPE) => {
-                Ok(Self { id: live.user.id.clone(), peer })
+                let session_id = live.session.id.clone();
+                Ok(Self { id: live.user.id.clone(), session_id, peer })
             }
             _ => Err(Problem::NotAnAdministrator),
         }
@@ -71,6 +83,13 @@ async fn change(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64,
     Ok(api.domain.people.change(&whom(id)?, change, admin.actor()).await?)
 }
 
+/// Makes a change that [`Admin::require_another`] rejects for the administrator's own account.
+async fn change_another(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64, Problem> {
+    let whom = whom(id)?;
+    admin.require_another(&whom)?;
+    Ok(api.domain.people.change(&whom, change, admin.actor()).await?)
+}
+
 /// Lists users' accounts.
 #[utoipa::path(
     get,
@@ -91,7 +110,7 @@ pub(super) async fn list(
 }
 
 /// Adds a user, and sends the user a token that sets the first password. An invitation of the same
-/// name that was not accepted is void.
+/// name that was not accepted is void, and so is a registration whose address was not verified.
 #[utoipa::path(
     post,
     path = "/v1/admin/users",

@@ -52,7 +52,8 @@ fn answer(redeemed: Redeemed) -> Result<StatusCode, Problem> {
     }
 }
 
-/// Has a token sent to the user's address. The answer is the same if there is no such user.
+/// Has a token sent to the user's address. The answer is the same if there is no such user, and if
+/// the user was sent 3 tokens within the last minutes: then nothing is sent, and the last one counts.
 #[utoipa::path(
     post,
     path = "/v1/auth/password-reset",

@@ -138,6 +138,7 @@ const ACCESS: &[Refusal] = &[
     of(Problem::UnmatchedCookie),
     of(Problem::NotIssuersOwn),
     of(Problem::SessionOver),
+    of(Problem::TokenRevoked),
 ];
 
 /// A route for anybody, and how it refuses.

@@ -21,8 +21,15 @@ impl FromRequestParts<Arc<Api>> for Peer {
         let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let connection = connection.map(|ConnectInfo(address)| address.ip());
         let user_agent = parts.headers.get(USER_AGENT).and_then(|field| field.to_str().ok());
+        let address = client_address(api, &parts.headers, connection);
+        if address.is_none() && !api.unusable_address_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "requests have no client address, and share one rate limit; serve the app with \
+                 `into_make_service_with_connect_info::<SocketAddr>()` (logged once)"
+            );
+        }
         Ok(Self {
-            address: client_address(api, &parts.headers, connection),
+            address,
             // Longer ones do not fit into the user's list of sessions.
             user_agent: user_agent.map(|text| text.chars().take(256).collect()),
         })
@@ -33,7 +40,9 @@ impl FromRequestParts<Arc<Api>> for Peer {
 fn client_address(api: &Api, headers: &HeaderMap, connection: Option<IpAddr>) -> Option<IpAddr> {
     let Some(name) = &api.config.client_address_header else { return connection };
     let proxies = &api.config.trusted_proxies;
-    if !proxies.is_empty() && connection.is_some_and(|address| !is_one_of(proxies, address)) {
+    // Without `ConnectInfo` nothing says that a proxy sent the header.
+    let from_proxy = connection.is_some_and(|address| is_one_of(proxies, address));
+    if !proxies.is_empty() && !from_proxy {
         return connection;
     }
     match forwarded(headers, name, proxies) {

@@ -34,12 +34,14 @@ pub(super) enum Problem {
     NoSecondFactor,
     SecondFactorExists,
     SessionOver,
+    TokenRevoked,
     CrossSite,
     NoSuchPage,
     NoSuchMethod,
     NoSuchSession,
     NoSuchUser,
     NotAnAdministrator,
+    OwnAccount,
     NameTaken,
     InvalidUser(&'static str),
     InvalidPassword(&'static str),
@@ -179,6 +181,13 @@ impl Problem {
                 "Session over",
                 "The session has ended. Log in again.",
             ),
+            Self::TokenRevoked => (
+                S::UNAUTHORIZED,
+                "token-revoked",
+                "Token revoked",
+                "The token was revoked, or its client was disabled, removed or lost the right to \
+                 exchange tokens.",
+            ),
             Self::CrossSite => (
                 S::FORBIDDEN,
                 "cross-site",
@@ -208,6 +217,13 @@ impl Problem {
                 "not-an-administrator",
                 "Not an administrator",
                 "This operation is for users with the scope identsphere:admin.",
+            ),
+            Self::OwnAccount => (
+                S::FORBIDDEN,
+                "own-account",
+                "Own account",
+                "This operation is for other users' accounts. Change your own password and second \
+                 factor at /v1/auth, or ask another administrator or an operator.",
             ),
             Self::NameTaken => {
                 (S::CONFLICT, "name-taken", "Name taken", "There is already a user of that name.")
@@ -255,6 +271,12 @@ impl IntoResponse for Problem {
                     "Bearer error=\"invalid_token\", error_description=\"The session has ended\"",
                 ),
             ),
+            Self::TokenRevoked => headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(
+                    "Bearer error=\"invalid_token\", error_description=\"The token was revoked\"",
+                ),
+            ),
             Self::WrongCredentials | Self::SecondFactorNeeded | Self::WrongRefreshToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
@@ -276,6 +298,7 @@ impl From<Error> for Problem {
             Error::UserExists { .. } => Self::NameTaken,
             Error::SecondFactorExists => Self::SecondFactorExists,
             Error::NoSuchUser { .. } => Self::NoSuchUser,
+            Error::NotAnAdministrator => Self::NotAnAdministrator,
             Error::InvalidPassword(why) => Self::InvalidPassword(why),
             Error::InvalidUser(why) => Self::InvalidUser(why),
             Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },

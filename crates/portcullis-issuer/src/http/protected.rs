@@ -38,6 +38,7 @@ pub struct LiveSession {
     /// The `aud` of the request's token.
     pub(super) audience: Vec<String>,
     issuers_own: bool,
+    has_actor: bool,
 }
 
 impl LiveSession {
@@ -147,14 +148,20 @@ async fn prepare(
     Ok(next.run(request).await)
 }
 
-/// The claims of a session's token that decide where it is accepted.
+/// The claims of a session's token that decide whether and where it is accepted.
 #[derive(Deserialize)]
 pub(super) struct SessionClaims {
     pub(super) sid: String,
     aud: Vec<String>,
     /// Whether it has the member `act`: a backend acts for the user (RFC 8693 section 4.1).
     #[serde(rename = "act", default, deserialize_with = "is_present")]
-    has_actor: bool,
+    pub(super) has_actor: bool,
+    #[serde(default)]
+    jti: String,
+    #[serde(default)]
+    client_id: String,
+    #[serde(default)]
+    iat: i64,
 }
 
 impl SessionClaims {
@@ -179,7 +186,20 @@ pub(super) fn require_issuers_own(live: &LiveSession) -> Result<(), Problem> {
     if live.issuers_own { Ok(()) } else { Err(Problem::NotIssuersOwn) }
 }
 
-/// The same as a layer, for routes behind [`protect_own`].
+/// Rejects a token with `act`, for the end of sessions: a backend acts for its user for one request,
+/// and ends its own token.
+pub(super) async fn user_only(
+    live: LiveSession,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if live.has_actor {
+        return Err(Problem::NotIssuersOwn);
+    }
+    Ok(next.run(request).await)
+}
+
+/// [`require_issuers_own`] as a layer, for routes behind [`protect_own`].
 pub(super) async fn issuers_own_only(
     live: LiveSession,
     request: Request,
@@ -214,9 +234,13 @@ async fn require_live_session(
     let issuers_own = !claims.has_actor
         && (claims.is_for_alone(&api.config.issuer)
             || (by_cookie && has_host_cookie(&api, headers, &claims.sid)));
-    let SessionClaims { sid, aud, .. } = claims;
+    let SessionClaims { sid, aud, has_actor, jti, client_id, iat } = claims;
     let (session, user) = api.domain.sessions.live(&sid).await?.ok_or(Problem::SessionOver)?;
-    request.extensions_mut().insert(LiveSession { session, user, audience: aud, issuers_own });
+    if has_actor && !api.domain.introspection.may_still_act(&jti, &client_id, iat).await? {
+        return Err(Problem::TokenRevoked);
+    }
+    let live = LiveSession { session, user, audience: aud, issuers_own, has_actor };
+    request.extensions_mut().insert(live);
     Ok(next.run(request).await)
 }
 

@@ -73,7 +73,8 @@ pub(super) async fn register(
 }
 
 /// Begins a registration: the user can log in once the token that is sent to the address has come
-/// back. The answer is the same if the name is taken.
+/// back. The answer is the same if the name is taken, and if the address was sent 3 messages within
+/// the last minutes: then nothing is sent, and the registration before counts.
 #[utoipa::path(
     post,
     path = "/v1/auth/register",

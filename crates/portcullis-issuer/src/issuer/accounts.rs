@@ -152,7 +152,8 @@ impl Issuer {
     }
 
     /// Adds a user, and has the [`Notifier`](crate::Notifier) deliver a token that sets the first
-    /// password, within 15 minutes. An invitation of the same name that was not accepted is void.
+    /// password, within 15 minutes. An invitation of the same name that was not accepted is void,
+    /// and a registration whose address was not verified.
     ///
     /// # Errors
     ///

@@ -83,8 +83,8 @@ impl Issuer {
         self.domain().clients.disable(id).await
     }
 
-    /// Issues tokens to a disabled client again. Tokens that it has are active again; those of a
-    /// removed client with the same id are not.
+    /// Issues tokens to a disabled client again. Its tokens of before stay revoked, and so do those of
+    /// a removed client with the same id.
     ///
     /// # Errors
     ///

@@ -3,11 +3,11 @@
 use super::Issuer;
 use crate::domain::audit::{Actor, EventKind};
 use crate::domain::sessions::SessionInfo;
-use crate::domain::users::{NewUser, Origin, Share, User};
+use crate::domain::users::{Awaits, NewUser, Origin, Share, User};
 use crate::error::Error;
 
 impl Issuer {
-    /// Adds a user.
+    /// Adds a user. A registration of the same name whose address was not verified is void.
     ///
     /// # Errors
     ///
@@ -16,7 +16,14 @@ impl Issuer {
     /// is taken, whatever its capitals.
     pub async fn add_user(&self, user: NewUser) -> Result<User, Error> {
         let event = self.domain().audit.event_by(EventKind::UserAdded, Actor::Operator);
-        let origin = Origin { awaits: None, share: Share::Users, event };
+        let origin = Origin {
+            awaits: None,
+            // A stranger's registration must not keep the name from its user.
+            replaces: &[Awaits::Verification],
+            share: Share::Users,
+            event,
+            authority: None,
+        };
         self.domain().users.add(user, origin).await
     }
 

@@ -1,5 +1,6 @@
 //! A command: messages go to the standard input of a program.
 
+use std::fmt;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt as _;
@@ -9,7 +10,6 @@ use super::{Delivery, Message, Notifier, SETTING};
 use crate::error::ConfigError;
 
 /// Runs a program for each message, which reads it as a line of JSON.
-#[derive(Debug)]
 pub(super) struct CommandNotifier {
     program: String,
     arguments: Vec<String>,
@@ -49,6 +49,13 @@ impl Notifier for CommandNotifier {
             let status = child.wait().await?;
             if status.success() { Ok(()) } else { Err(format!("it ended with {status}").into()) }
         })
+    }
+}
+
+/// The arguments may be secrets.
+impl fmt::Debug for CommandNotifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandNotifier").field("program", &self.program).finish_non_exhaustive()
     }
 }
 

@@ -73,11 +73,19 @@ pub(super) trait Dialect: Send {
     /// The user with a folded name. The database folds ASCII only, as the issuer does.
     const USER_NAMED: &'static str;
     const FORGET_AWAITING: &'static str;
+    /// Ends a user's live sessions but the `$3` that were used last, at most `$4` of them, and returns
+    /// their ids.
+    const END_OLDEST_SESSIONS: &'static str;
+    /// Ends at most `$2` sessions of any users.
+    const END_SOME_SESSIONS: &'static str;
     /// Locks a user's row until the end of the transaction.
     const LOCK_USER: &'static str;
     /// Keeps a user's row from being changed until the end of the transaction, if the user may log
     /// in with what was checked before.
     const HOLD_USER: &'static str;
+    /// Keeps a client's row from being changed until the end of the transaction, if the client with
+    /// this owner of a place is enabled.
+    const HOLD_CLIENT: &'static str;
 
     /// Runs a statement, and returns the number of changed rows.
     fn execute(
@@ -113,6 +121,8 @@ pub(super) struct Housekeeping {
     pub(super) forget_jwts: &'static str,
     pub(super) forget_refresh_keys: &'static str,
     pub(super) forget_events: &'static str,
+    pub(super) forget_user_tokens: &'static str,
+    pub(super) forget_unverified: &'static str,
 }
 
 /// A type that all drivers can decode from a column.

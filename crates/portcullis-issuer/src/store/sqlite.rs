@@ -151,14 +151,28 @@ impl Dialect for SqliteConnection {
              AND number < (SELECT max(number) FROM refresh_keys) LIMIT $2)",
         forget_events: "DELETE FROM events WHERE serial IN \
             (SELECT serial FROM events WHERE at < $1 LIMIT $2)",
+        forget_user_tokens: "DELETE FROM user_tokens WHERE hash IN \
+            (SELECT hash FROM user_tokens WHERE expires_at <= $1 LIMIT $2)",
+        forget_unverified: "DELETE FROM users WHERE id IN \
+            (SELECT id FROM users WHERE awaits = 'verification' AND created_at <= $1 AND NOT EXISTS \
+             (SELECT 1 FROM user_tokens WHERE user_id = users.id) LIMIT $2)",
     };
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name) = $1";
     const FORGET_AWAITING: &'static str =
         "DELETE FROM users WHERE lower(name) = $1 AND awaits = $2";
+    const END_OLDEST_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
+        (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1 \
+         ORDER BY last_used_at DESC, id LIMIT $4 OFFSET $3) RETURNING id";
+    const END_SOME_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
+        (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT $2)";
     /// A transaction that writes holds the whole file's lock already.
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1";
     const HOLD_USER: &'static str = "SELECT id FROM users \
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL";
+    const HOLD_CLIENT: &'static str =
+        "SELECT id FROM clients WHERE place_owner = $1 AND disabled_at IS NULL";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;

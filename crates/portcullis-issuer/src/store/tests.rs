@@ -2,6 +2,7 @@
 
 mod conditions;
 mod housekeeping;
+mod locks;
 mod past;
 mod people;
 mod races;
@@ -18,13 +19,14 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use crate::config::DatabaseUrl;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::clients::{ClientRight, Credential, RegisteredClient};
+use crate::domain::clients::{ClientRight, ClientUpdate, Credential, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
-use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, Session};
+use crate::domain::messages::{Purpose, UserToken};
+use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, SESSIONS_PER_USER, Session};
 use crate::domain::tokens::{Revoked, Until, client_owner};
-use crate::domain::users::{Account, FoldedName, User};
+use crate::domain::users::{Account, Added, Awaits, FoldedName, User};
 
 /// A place for a database, on which any number of stores can be opened.
 enum Place {
@@ -100,12 +102,15 @@ on_both!(
     what_happened_is_in_the_audit_log_in_its_order,
     stores_that_are_opened_at_once_are_one,
     sessions_end_one_by_one_and_all_together,
+    a_user_has_a_bounded_number_of_sessions,
+    what_nobody_verified_in_time_is_deleted_in_batches,
     the_session_of_a_refresh_token_is_that_of_the_current_one,
     a_machine_client_is_what_it_was_made_until_it_is_removed,
     a_jwt_is_spent_once_however_many_ask,
     a_place_says_that_its_session_has_ended_however_it_did,
     a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired,
     a_clients_place_says_whether_it_is_disabled_or_gone,
+    the_first_place_of_a_client_that_was_disabled_meanwhile_is_revoked,
     lists_of_before_a_restored_backup_are_revoked_as_a_whole,
 );
 
@@ -139,18 +144,22 @@ fn folded(name: &str) -> FoldedName {
     FoldedName::of(name).unwrap()
 }
 
-async fn added(store: &dyn Store, name: &str) -> bool {
-    let user = user(name);
-    let account = Account {
-        user: &user,
+fn account(user: &User) -> Account<'_> {
+    Account {
+        user,
         password_hash: "hash",
         address: None,
         address_verified_at: None,
         awaits: None,
-        replaces_awaiting: false,
-    };
+        replaces: &[],
+    }
+}
+
+async fn added(store: &dyn Store, name: &str) -> bool {
+    let user = user(name);
+    let account = account(&user);
     let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
-    store.add_user(&account, &event).await.unwrap()
+    store.add_user(&account, &event, None).await.unwrap() == Added::Done
 }
 
 fn session(id: &str) -> Session {
@@ -439,6 +448,59 @@ async fn housekeeping_deletes_what_is_due_in_batches(place: Place) {
     assert_eq!(store.heartbeat().await.unwrap(), Some(3000));
 }
 
+/// The session that was used least recently ends, with its place.
+async fn a_user_has_a_bounded_number_of_sessions(place: Place) {
+    let store = with_alice(&place).await;
+    let bound = i64::try_from(SESSIONS_PER_USER).unwrap();
+    let places = [store.take_place("s", UNTIL).await.unwrap()];
+    for n in 1..=bound {
+        let id = format!("t{n}");
+        let session = Session { last_used_at: 1000 + n, ..session(&id) };
+        let hash = crate::domain::hash::hash_of(&id);
+        assert!(store.start_session(&session, 0, &hash, &login()).await.unwrap());
+    }
+    let live = store.live_sessions("id of alice", 1500).await.unwrap();
+    let ids: Vec<_> = live.iter().map(|session| session.id.as_str()).collect();
+    assert_eq!((ids.len(), ids.first().copied()), (SESSIONS_PER_USER, Some("t100")));
+    assert!(!ids.contains(&"s"));
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    let events = store.events(0, 1000).await.unwrap();
+    let ended: Vec<_> = events.iter().filter(|event| event.kind == "session_deleted").collect();
+    assert_eq!((ended.len(), ended[0].session_id.as_deref()), (1, Some("s")));
+}
+
+async fn what_nobody_verified_in_time_is_deleted_in_batches(place: Place) {
+    let store = with_alice(&place).await;
+    for (n, awaits) in ["a", "b", "c", "d"].into_iter().zip([
+        Some(Awaits::Verification),
+        Some(Awaits::Verification),
+        Some(Awaits::Invitation),
+        Some(Awaits::Verification),
+    ]) {
+        let user = user(n);
+        let address = "a@example.com";
+        let account = Account { awaits, address: Some(address), ..account(&user) };
+        store.add_user(&account, &login(), None).await.unwrap();
+        let kept = UserToken {
+            hash: token(n.as_bytes()[0]),
+            user_id: user.id.clone(),
+            purpose: Purpose::Verification,
+            address: address.to_owned(),
+            expires_at: if n == "d" { 3000 } else { 2000 },
+        };
+        assert!(store.add_user_token(&kept, None).await.unwrap());
+    }
+    let tidy = async |chore, before| store.tidy(chore, before, 2).await.unwrap();
+    assert_eq!(tidy(Chore::ForgetUnverified, 2000).await, 0, "their tokens are there");
+    assert_eq!(tidy(Chore::ForgetUserTokens, 1999).await, 0);
+    assert_eq!(tidy(Chore::ForgetUserTokens, 2000).await, 2);
+    assert_eq!(tidy(Chore::ForgetUserTokens, 2000).await, 1);
+    assert_eq!(tidy(Chore::ForgetUnverified, 899).await, 0, "added later");
+    assert_eq!(tidy(Chore::ForgetUnverified, 2000).await, 2);
+    let left: Vec<_> = store.users().await.unwrap().into_iter().map(|user| user.name).collect();
+    assert_eq!(left, ["alice", "c", "d"]);
+}
+
 async fn what_happened_is_in_the_audit_log_in_its_order(place: Place) {
     let store = with_alice(&place).await;
     let failed = NewEvent::new(EventKind::LoginFailed, 1500).address(Some("192.0.2.7"));
@@ -573,22 +635,33 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
     assert_eq!(store.client("A").await.unwrap(), None);
     assert_eq!(store.clients().await.unwrap(), [secret, keyed]);
 
+    // Two changes of other attributes, each of which was begun before the other was made.
+    let updated = about(EventKind::ClientUpdated, "a");
+    for change in [ClientUpdate::new().rights([]), ClientUpdate::new().scopes(["b"])] {
+        assert!(store.update_client("client a 1", &change, &updated).await.unwrap());
+    }
+    let found = store.client("a").await.unwrap().unwrap();
+    assert_eq!((found.scopes, found.rights), (vec!["b".to_owned()], Vec::new()));
+    assert_eq!(found.audiences, ["https://api.example"]);
+    assert!(!store.update_client("client a 0", &ClientUpdate::new(), &updated).await.unwrap());
+
     let other = Credential::Keys("{\"keys\":[]}".to_owned());
     let changed = about(EventKind::ClientCredentialChanged, "a");
     assert!(store.set_credential(&other, None, &changed).await.unwrap());
     let disabled = about(EventKind::ClientDisabled, "a");
-    assert!(store.set_disabled(true, &disabled).await.unwrap());
+    assert!(store.disable_client(&disabled).await.unwrap());
     let found = store.client("a").await.unwrap().unwrap();
     assert_eq!((found.credential, found.disabled_at), (other.clone(), Some(900)));
     let enabled = about(EventKind::ClientEnabled, "a");
-    assert!(store.set_disabled(false, &enabled).await.unwrap());
+    assert!(store.enable_client("client a 2", &enabled).await.unwrap());
     assert_eq!(store.client("a").await.unwrap().unwrap().disabled_at, None);
     assert!(store.remove_client(&about(EventKind::ClientRemoved, "a")).await.unwrap());
 
     // Nothing happens to a client that there is not, and nothing is told of it.
     let gone = about(EventKind::ClientRemoved, "a");
     assert!(!store.set_credential(&other, None, &gone).await.unwrap());
-    assert!(!store.set_disabled(true, &gone).await.unwrap());
+    assert!(!store.disable_client(&gone).await.unwrap());
+    assert!(!store.enable_client("client a 3", &gone).await.unwrap());
     assert!(!store.remove_client(&gone).await.unwrap());
     assert_eq!(store.clients().await.unwrap().len(), 1);
     let events = store.events(0, 1000).await.unwrap();
@@ -601,6 +674,8 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
         [
             ("client_added", "b"),
             ("client_added", "a"),
+            ("client_updated", "a"),
+            ("client_updated", "a"),
             ("client_credential_changed", "a"),
             ("client_disabled", "a"),
             ("client_enabled", "a"),
@@ -723,26 +798,49 @@ async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
     assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
     let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
     assert!(revoked(&*store, &places).await.is_empty());
-    for (disabled, answer) in [(true, &[0][..]), (false, &[]), (true, &[0])] {
-        let version = store.status_version().await.unwrap();
-        let changed = event(EventKind::ClientDisabled);
-        assert!(store.set_disabled(disabled, &changed).await.unwrap());
-        assert_eq!(revoked(&*store, &places).await, answer);
-        assert!(store.status_version().await.unwrap() > version);
-    }
-    store.set_disabled(false, &event(EventKind::ClientEnabled)).await.unwrap();
-    assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
+    let enabled = event(EventKind::ClientEnabled);
+    let owner = async || store.client("reports").await.unwrap().unwrap().place_owner;
+    assert!(store.enable_client("client reports 2", &enabled).await.unwrap());
+    assert_eq!(owner().await, client.place_owner, "it was enabled");
+    let version = store.status_version().await.unwrap();
+    assert!(store.disable_client(&event(EventKind::ClientDisabled)).await.unwrap());
     assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.status_version().await.unwrap() > version);
+
+    // Tokens of before the client was disabled stay revoked.
+    assert!(store.enable_client("client reports 2", &enabled).await.unwrap());
+    assert_eq!(owner().await, "client reports 2");
+    let places = [places[0], store.take_place("client reports 2", UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
+    assert_eq!(revoked(&*store, &places).await, [0, 1]);
+}
+
+/// A request for the client's first token that was authenticated before.
+async fn the_first_place_of_a_client_that_was_disabled_meanwhile_is_revoked(place: Place) {
+    let store = place.open().await;
+    let client = machine("reports", Credential::Secret([7; 32]));
+    let event = |kind| NewEvent::new(kind, 1000).client("reports");
+    assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
+    assert!(store.disable_client(&event(EventKind::ClientDisabled)).await.unwrap());
+    let version = store.status_version().await.unwrap();
+    let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.status_version().await.unwrap() > version);
+    store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap();
+    store.tidy(Chore::FreePlaces, 2000, 9).await.unwrap();
+    let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0], "removed");
 }
 
 async fn lists_of_before_a_restored_backup_are_revoked_as_a_whole(place: Place) {
     let store = with_alice(&place).await;
-    let before = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
+    let before = store.take_place("one", UNTIL).await.unwrap();
     let version = store.status_version().await.unwrap();
     let restored = NewEvent::new(EventKind::Restored, 1000);
     store.start_new_lists(&restored).await.unwrap();
     assert!(store.status_version().await.unwrap() > version + 1_000_000);
-    let after = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
+    let after = store.take_place("one", UNTIL).await.unwrap();
     assert!(after.list > before.list);
     // A list that began after the backup is not known here, and is revoked, too.
     for list in 0..after.list {

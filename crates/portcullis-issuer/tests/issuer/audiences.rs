@@ -15,6 +15,7 @@ on_every_store!(
     token_that_an_api_has_seen_changes_no_factor_and_reads_no_audit_log,
     host_cookie_proves_that_no_api_sent_the_request,
     backend_acts_for_its_user_with_an_exchanged_token,
+    exchanged_token_ends_with_its_client,
     exchange_is_for_active_tokens_of_the_clients_own_apis,
 );
 
@@ -205,11 +206,23 @@ async fn backend_acts_for_its_user_with_an_exchanged_token(home: Home) {
         let bearer = format!("Bearer {token}");
         is_not_the_issuers_own(ask(&issuer, line, &[("authorization", &bearer)]).await);
     }
+    // It ends no session of the user's.
+    let sid = part(&token, 1)["sid"].as_str().unwrap().to_owned();
+    for line in [
+        "POST /v1/auth/logout",
+        "POST /v1/auth/logout-everywhere",
+        &format!("DELETE /v1/auth/sessions/{sid}"),
+    ] {
+        is_not_the_issuers_own(with_token(&issuer, line, &token).await);
+    }
+    with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
     // Revoked, it is inactive, and the user's session goes on.
     good(form(&issuer, "/oauth/revoke", &backend, &format!("token={token}")).await);
     with_token(&issuer, "GET /v1/users/me", &login(&issuer).await.expect(200).text("access_token"))
         .await
         .expect(200);
+    let refusal = with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
+    assert_eq!(refusal.text("type"), "urn:portcullis:problem:token-revoked");
     let received = received.text("access_token");
     assert_eq!(active(&issuer, &backend, &received).await["active"], true, "the session goes on");
     let again = good(exchange(&issuer, &backend, &received, "&scope=a:read").await);
@@ -220,6 +233,29 @@ async fn backend_acts_for_its_user_with_an_exchanged_token(home: Home) {
     with_token(&issuer, "GET /v1/users/me", &again).await.expect(401);
     let kinds = issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind);
     assert_eq!(kinds.filter(|kind| kind == "token_exchanged").count(), 2);
+}
+
+async fn exchanged_token_ends_with_its_client(home: Home) {
+    let issuer = open(&home, |config| config.narrow_tokens = true).await;
+    let backend = with_backend(&issuer).await;
+    let all = NewClient::new("all").rights([ClientRight::IntrospectAll]);
+    let all = basic("all", &issuer.add_client(all).await.unwrap().unwrap());
+    let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");
+    let token = good(exchange(&issuer, &backend, &received, "").await).text("access_token");
+    let is_good = async |good: bool| {
+        let status = with_token(&issuer, "GET /v1/users/me", &token).await.status;
+        assert_eq!(status.as_u16(), if good { 200 } else { 401 });
+        assert_eq!(active(&issuer, &all, &token).await["active"], good);
+    };
+    is_good(true).await;
+    issuer.disable_client("backend").await.unwrap();
+    is_good(false).await;
+    issuer.enable_client("backend").await.unwrap();
+    issuer.remove_client("backend").await.unwrap();
+    is_good(false).await;
+    home.advance(1);
+    with_backend(&issuer).await;
+    is_good(false).await;
 }
 
 async fn exchange_is_for_active_tokens_of_the_clients_own_apis(home: Home) {

@@ -14,6 +14,8 @@ on_every_store!(
     wrong_clients_from_the_proxys_address_take_nothing_from_logins_and_right_clients,
     unusable_client_address_counts_as_the_connections,
     header_counts_on_connections_of_trusted_proxies_only,
+    header_does_not_count_where_the_connection_is_unknown,
+    attempt_that_could_not_be_checked_is_returned,
 );
 
 const FROM_PROXY: &str = "127.0.0.1:40000";
@@ -141,5 +143,31 @@ async fn header_counts_on_connections_of_trusted_proxies_only(home: Home) {
     assert_eq!(wrong_login(&issuer, "198.51.100.7:1", Some("192.0.2.4")).await, 429);
     for name in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4, 127.0.0.2"] {
         assert_eq!(wrong_login(&issuer, FROM_PROXY, Some(name)).await, 401);
+    }
+}
+
+/// A router that an app serves without `ConnectInfo`: nothing says that a proxy sent the header.
+async fn header_does_not_count_where_the_connection_is_unknown(home: Home) {
+    let issuer = limited(&home, |config| {
+        config.client_address_header = Some("x-forwarded-for".parse().unwrap());
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    for (last, expected) in [(1, 401), (2, 401), (3, 401), (4, 429)] {
+        let body = json!({ "username": "nobody", "password": "wrong" });
+        let request = Request::post("/v1/auth/login")
+            .header("x-forwarded-for", format!("192.0.2.{last}"))
+            .header("content-type", "application/json")
+            .body(body.to_string().into());
+        assert_eq!(send(&issuer, request.unwrap()).await.status.as_u16(), expected, "{last}");
+    }
+}
+
+async fn attempt_that_could_not_be_checked_is_returned(home: Home) {
+    let issuer = limited(&home, |_| ()).await;
+    // As if all slots for hashing were taken.
+    issuer.close().await;
+    for _ in 0..5 {
+        assert_eq!(wrong_login(&issuer, FROM_PROXY, None).await, 503);
     }
 }

@@ -464,6 +464,8 @@ async fn a_token_is_active_for_as_long_as_it_is_worth_something(home: Home) {
     issuer.disable_client("shipping").await.unwrap();
     assert_eq!(active(&issuer, &billing, &of_client).await, inactive);
     issuer.enable_client("shipping").await.unwrap();
+    assert_eq!(active(&issuer, &billing, &of_client).await, inactive, "it may be a thief's");
+    let of_client = token(&issuer, &shipping).await;
     assert_eq!(active(&issuer, &billing, &of_client).await["active"], true);
     issuer.remove_client("shipping").await.unwrap();
     assert_eq!(active(&issuer, &billing, &of_client).await, inactive);

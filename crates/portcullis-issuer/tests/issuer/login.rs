@@ -60,6 +60,10 @@ async fn login_of_a_user_with_a_second_factor_needs_a_code(home: Home) {
     assert_eq!(kind(&needed), "second-factor-needed");
     assert_eq!(needed.header("www-authenticate"), "Bearer");
     assert!(needed.cookie("__Host-portcullis-access").is_none());
+    // Passwords from another service that are right here are in the log, too.
+    let last = issuer.events(0, 1000).await.unwrap().pop().unwrap();
+    assert_eq!(last.kind, "second_factor_asked");
+    assert_eq!(last.user_id.as_ref(), Some(&issuer.account("alice").await.unwrap().id));
     // Without the password the answer does not tell that there is a factor.
     let body = json!({ "username": "alice", "password": "wrong", "code": code(&home, &secret) });
     let wrong = post(&issuer, "/v1/auth/login", &body).await.expect(401);

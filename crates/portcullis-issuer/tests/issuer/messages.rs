@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use portcullis_issuer::{Delivery, Issuer, Message, MessageKind, Notifier};
+use portcullis_issuer::{Delivery, Error, Issuer, Message, MessageKind, NewUser, Notifier};
 use serde_json::json;
 
 use crate::common::{
@@ -16,9 +16,12 @@ on_every_store!(
     request_for_a_reset_does_not_tell_whether_there_is_a_user,
     invited_user_sets_the_first_password,
     registration_waits_for_the_address_and_does_not_tell_of_a_taken_name,
+    operator_adds_and_invites_users_whose_names_strangers_have_registered,
     administrator_invites_and_sets_addresses,
     messages_without_a_notifier_do_not_exist,
     many_requests_for_resets_are_limited,
+    flood_of_requests_leaves_the_last_token_that_was_sent,
+    flood_of_registrations_leaves_the_last_one_that_was_sent,
 );
 
 const NEW: &str = "of clouds and 7 anvils";
@@ -182,6 +185,7 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     let issuer = Issuer::open(config).await.unwrap();
     let register = async |password: &str| {
         let body = json!({ "username": BOB, "password": password });
+        home.advance(300);
         let answer = post(&issuer, "/v1/auth/register", &body).await.expect(202);
         (answer.headers, answer.json)
     };
@@ -210,8 +214,48 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     assert_eq!(register(NEW).await, new);
     let told = mailbox.next(MessageKind::NameTaken).await;
     assert_eq!((&*told.address, told.token()), (BOB, None));
+    // Both kinds of registrations write, and so take as long to commit.
+    let last = issuer.events(0, 1000).await.unwrap().pop().unwrap();
+    assert_eq!((last.kind.as_str(), last.user_id), ("registration_refused", None));
     login_as(&issuer, BOB, NEW).await.expect(401);
     login_as(&issuer, BOB, PASSWORD).await.expect(200);
+}
+
+async fn operator_adds_and_invites_users_whose_names_strangers_have_registered(home: Home) {
+    const BOB: &str = "bob@example.com";
+    drop(home.open().await);
+    let mailbox = Mailbox::default();
+    let mut config = home.config();
+    config.notifier = Some(Arc::new(mailbox.clone()));
+    (config.registration, config.address_verification) = (true, true);
+    let issuer = Issuer::open(config).await.unwrap();
+    let register = async |name: &str| {
+        let body = json!({ "username": name, "password": PASSWORD });
+        post(&issuer, "/v1/auth/register", &body).await.expect(202);
+        mailbox.token(MessageKind::AddressVerification).await
+    };
+    let token = register(BOB).await;
+    issuer.invite_user("Bob@example.com", BOB, [] as [&str; 0], ["a:read"]).await.unwrap();
+    let invitation = mailbox.token(MessageKind::Invitation).await;
+    let verify = json!({ "token": token, "password": PASSWORD });
+    post(&issuer, VERIFY, &verify).await.expect(403);
+    let set = json!({ "token": invitation, "new_password": NEW });
+    post(&issuer, SET, &set).await.expect(204);
+    login_as(&issuer, BOB, NEW).await.expect(200);
+    let taken = issuer.invite_user(BOB, BOB, [] as [&str; 0], [] as [&str; 0]).await;
+    assert!(matches!(taken, Err(Error::UserExists { .. })), "a user of long standing");
+
+    register("carol@example.com").await;
+    issuer.add_user(NewUser::new("carol@example.com", NEW)).await.unwrap();
+    login_as(&issuer, "carol@example.com", NEW).await.expect(200);
+
+    register("dave@example.com").await;
+    home.advance(899);
+    issuer.tidy().await.unwrap();
+    assert!(issuer.account("dave@example.com").await.is_ok());
+    home.advance(1);
+    issuer.tidy().await.unwrap();
+    assert!(issuer.account("dave@example.com").await.is_err(), "nobody verified it");
 }
 
 async fn administrator_invites_and_sets_addresses(home: Home) {
@@ -263,12 +307,56 @@ async fn many_requests_for_resets_are_limited(home: Home) {
     let mailbox = Mailbox::default();
     let mut config = home.config();
     config.notifier = Some(Arc::new(mailbox.clone()));
-    config.attempts_per_account = 2;
+    config.attempts_per_account = 1;
+    config.attempts_per_address = 3;
     let issuer = Issuer::open(config).await.unwrap();
-    for name in ["alice", "Alice"] {
+    // A stranger does not use up what alice has.
+    for name in ["alice", "Alice", "ALICE"] {
         post(&issuer, RESET, &json!({ "username": name })).await.expect(202);
     }
-    post(&issuer, RESET, &json!({ "username": "ALICE" })).await.expect(429);
-    // The count is not that of logins.
-    login(&issuer).await.expect(200);
+    post(&issuer, RESET, &json!({ "username": "bob" })).await.expect(429);
+    let events = issuer.events(0, 1000).await.unwrap();
+    assert!(events.iter().any(|event| event.kind == "login_limited"), "{events:?}");
+}
+
+async fn flood_of_requests_leaves_the_last_token_that_was_sent(home: Home) {
+    drop(home.open_with_alice().await);
+    let (issuer, mailbox) = with_mailbox(&home).await;
+    issuer.set_address("alice", "alice@example.com").await.unwrap();
+    let forgotten = json!({ "username": "alice" });
+    let mut last = String::new();
+    for _ in 0..3 {
+        post(&issuer, RESET, &forgotten).await.expect(202);
+        last = mailbox.token(MessageKind::PasswordReset).await;
+    }
+    for _ in 0..3 {
+        post(&issuer, RESET, &forgotten).await.expect(202);
+    }
+    mailbox.stays_empty().await;
+    let set = json!({ "token": last, "new_password": NEW });
+    post(&issuer, SET, &set).await.expect(204);
+    home.advance(300);
+    post(&issuer, RESET, &forgotten).await.expect(202);
+    mailbox.token(MessageKind::PasswordReset).await;
+}
+
+async fn flood_of_registrations_leaves_the_last_one_that_was_sent(home: Home) {
+    const BOB: &str = "bob@example.com";
+    drop(home.open().await);
+    let mailbox = Mailbox::default();
+    let mut config = home.config();
+    config.notifier = Some(Arc::new(mailbox.clone()));
+    (config.registration, config.address_verification) = (true, true);
+    let issuer = Issuer::open(config).await.unwrap();
+    let body = json!({ "username": BOB, "password": PASSWORD });
+    let mut last = String::new();
+    for _ in 0..3 {
+        post(&issuer, "/v1/auth/register", &body).await.expect(202);
+        last = mailbox.token(MessageKind::AddressVerification).await;
+    }
+    let strangers = json!({ "username": BOB, "password": NEW });
+    post(&issuer, "/v1/auth/register", &strangers).await.expect(202);
+    mailbox.stays_empty().await;
+    post(&issuer, VERIFY, &json!({ "token": last, "password": PASSWORD })).await.expect(204);
+    login_as(&issuer, BOB, PASSWORD).await.expect(200);
 }

@@ -17,6 +17,7 @@ on_every_store!(
     changed_roles_and_scopes_are_in_the_next_token,
     administrator_needs_the_scope_and_a_token_for_the_issuer_alone,
     administrator_does_what_an_operator_does_and_is_in_the_log,
+    administrator_does_not_get_around_the_checks_of_the_own_account,
     sessions_of_all_users_end,
     own_password_is_changed_with_the_old_one_or_after_a_step_up,
     password_that_breaks_a_rule_is_rejected_with_the_reason,
@@ -214,6 +215,26 @@ async fn administrator_does_what_an_operator_does_and_is_in_the_log(home: Home) 
         assert_eq!(kind(&call(method, rest).await.expect(404)), "no-such-user");
     }
     with_token(&issuer, "POST /v1/admin/users/%00/disable", &token).await.expect(404);
+}
+
+/// A stolen token is not enough for what takes the password or a code.
+async fn administrator_does_not_get_around_the_checks_of_the_own_account(home: Home) {
+    let (issuer, token) = with_admin(&home).await;
+    let root = issuer.account("root").await.unwrap().id;
+    let own = |rest: &str| format!("/v1/admin/users/{root}{rest}");
+    for (rest, body) in [
+        ("/password", json!({ "password": NEW })),
+        ("/address", json!({ "address": "thief@example.com" })),
+    ] {
+        let refused = ask(&issuer, &own(rest), &token, body).await.expect(403);
+        assert_eq!(kind(&refused), "own-account");
+    }
+    for (method, rest) in [("DELETE", "/second-factor"), ("POST", "/unlock")] {
+        let line = format!("{method} {}", own(rest));
+        assert_eq!(kind(&with_token(&issuer, &line, &token).await.expect(403)), "own-account");
+    }
+    login_as(&issuer, "root", PASSWORD).await.expect(200);
+    ask(&issuer, &own("/roles"), &token, json!({ "roles": ["boss"] })).await.expect(204);
 }
 
 async fn sessions_of_all_users_end(home: Home) {

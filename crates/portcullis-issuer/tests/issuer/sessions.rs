@@ -20,6 +20,7 @@ on_every_store!(
     refreshes_of_a_session_are_limited,
     logout_by_an_access_token_ends_its_session,
     logout_without_a_proof_of_the_session_is_400_and_says_so,
+    logout_by_a_spent_refresh_token_ends_its_session,
     logout_ends_the_session_at_once_and_takes_the_cookies_back,
     a_user_sees_and_ends_their_own_sessions_only,
     one_refresh_token_presented_many_times_at_once_has_one_successor,
@@ -244,6 +245,14 @@ async fn logout_without_a_proof_of_the_session_is_400_and_says_so(home: Home) {
     with_token(&issuer, "POST /v1/auth/logout", &token).await.expect(400);
     call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(400);
     refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
+}
+
+async fn logout_by_a_spent_refresh_token_ends_its_session(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let spent = login(&issuer).await.expect(200).text("refresh_token");
+    let next = refresh(&issuer, &spent).await.expect(200).text("refresh_token");
+    post(&issuer, "/v1/auth/logout", &json!({ "refresh_token": spent })).await.expect(204);
+    refresh(&issuer, &next).await.expect(401);
 }
 
 async fn logout_ends_the_session_at_once_and_takes_the_cookies_back(home: Home) {

@@ -103,6 +103,8 @@ impl NewEvent {
 pub enum EventKind {
     /// `user_added`
     UserAdded,
+    /// `registration_refused`: a client tried to register with a taken name, with address verification.
+    RegistrationRefused,
     /// `login`
     Login,
     /// `login_failed`: a wrong password, or a user that there is not.
@@ -125,6 +127,8 @@ pub enum EventKind {
     LogoutEverywhere,
     /// `session_deleted`
     SessionDeleted,
+    /// `second_factor_asked`: a login with the right password and without a code.
+    SecondFactorAsked,
     /// `totp_enrolled`: a second factor was set up.
     TotpEnrolled,
     /// `totp_removed`
@@ -205,6 +209,7 @@ impl EventKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UserAdded => "user_added",
+            Self::RegistrationRefused => "registration_refused",
             Self::Login => "login",
             Self::LoginFailed => "login_failed",
             Self::LoginLimited => "login_limited",
@@ -215,6 +220,7 @@ impl EventKind {
             Self::Logout => "logout",
             Self::LogoutEverywhere => "logout_everywhere",
             Self::SessionDeleted => "session_deleted",
+            Self::SecondFactorAsked => "second_factor_asked",
             Self::TotpEnrolled => "totp_enrolled",
             Self::TotpRemoved => "totp_removed",
             Self::StepUp => "step_up",

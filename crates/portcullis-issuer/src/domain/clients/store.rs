@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::client_update::ClientUpdate;
 use super::rights::ClientRight;
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
@@ -19,11 +20,12 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>>;
     /// All machine clients, by id.
     fn clients(&self) -> Answer<'_, Vec<RegisteredClient>>;
-    /// Replaces the scopes, audiences, resource servers and rights; `false` if there is no such
+    /// Replaces what the change names of the client of `event`; `false` if there is no such
     /// incarnation of the client.
     fn update_client<'a>(
         &'a self,
-        client: &'a RegisteredClient,
+        place_owner: &'a str,
+        change: &'a ClientUpdate,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
     /// Replaces the credential of the client of `event`; `false` if there is no such client. A
@@ -34,9 +36,12 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
         old_until: Option<i64>,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Disables the client of `event` from that time on, or enables it; `false` if there is no
-    /// such client.
-    fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Disables the client of `event` from that time on, and revokes its place; `false` if there is
+    /// no such client.
+    fn disable_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Enables the client of `event`, with another owner of its place if it was disabled; `false` if
+    /// there is no such client.
+    fn enable_client<'a>(&'a self, place_owner: &'a str, event: &'a NewEvent) -> Answer<'a, bool>;
     /// Forgets the client of `event`; `false` if there is no such client.
     fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
 }
@@ -48,7 +53,8 @@ pub struct RegisteredClient {
     /// Its `client_id`, which is also the `sub` of its tokens.
     pub id: String,
     /// The owner of its place in a status list. It belongs to one incarnation of the client: one
-    /// with the same id that is added later has another.
+    /// with the same id that is added later has another, and so has a client that was disabled and
+    /// is enabled again.
     pub(crate) place_owner: String,
     pub(crate) credential: Credential,
     pub(crate) old_secret: Option<OldSecret>,

@@ -22,17 +22,23 @@ pub(crate) enum Chore {
     ForgetRefreshKeys,
     /// Deletes old events.
     ForgetEvents,
+    /// Deletes users' single-use tokens that have expired.
+    ForgetUserTokens,
+    /// Deletes accounts whose address was not verified, and cannot be any more.
+    ForgetUnverified,
 }
 
 impl Chore {
     /// Those that delete, in an order in which no statement deletes more rows by a cascade.
-    pub(super) const DELETIONS: [Self; 6] = [
+    pub(super) const DELETIONS: [Self; 8] = [
         Self::ForgetFormerTokens,
         Self::ForgetSessions,
         Self::FreePlaces,
         Self::ForgetJwts,
         Self::ForgetRefreshKeys,
         Self::ForgetEvents,
+        Self::ForgetUserTokens,
+        Self::ForgetUnverified,
     ];
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Introspection, Issued};
 use crate::domain::audit::NewEvent;
-use crate::domain::clients::RegisteredClient;
+use crate::domain::clients::{ClientRight, RegisteredClient};
 use crate::domain::sessions::Session;
 use crate::domain::tokens::name_of;
 use crate::domain::users::User;
@@ -67,6 +67,28 @@ impl Introspection {
         self.clients.audit.record(&event).await?;
         let expires_in = u64::try_from(self.tokens.actor_expiry_secs()).unwrap_or_default();
         Ok(Exchanged::Token { access_token, scope: user.scopes.join(" "), expires_in })
+    }
+
+    /// Returns whether an exchanged token still counts: it was not revoked, and the client is there as
+    /// it was at `issued_at`, enabled and with the right. For the issuer's own routes, which have read
+    /// the session.
+    pub(crate) async fn may_still_act(
+        &self,
+        jti: &str,
+        client_id: &str,
+        issued_at: i64,
+    ) -> Result<bool, Error> {
+        let name = name_of(&self.tokens.settings().issuer, jti);
+        if self.tokens.is_spent(&name).await? {
+            return Ok(false);
+        }
+        let client = self.clients.of(client_id).await?;
+        Ok(client.is_some_and(|client| {
+            client.disabled_at.is_none()
+                && client.has(ClientRight::ExchangeTokens)
+                // A later client of the same id is another one.
+                && client.created_at <= issued_at
+        }))
     }
 
     /// Returns the live session of a user's token.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{Authority, NewEvent};
 use crate::domain::users::FoldedName;
 
 /// Accounts.
@@ -15,17 +15,23 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
     /// Up to `limit` accounts whose ids follow this one, by id.
     fn accounts<'a>(&'a self, after: &'a str, limit: i64) -> Answer<'a, Vec<AccountInfo>>;
     /// Changes an account, ends the sessions that the change ends, and records `event` with the
-    /// user, all in one transaction. Returns how many sessions have ended, and `None` if there is no
-    /// such user, or if a session that the change keeps has ended. Nothing is recorded of an
-    /// account that is as it should be already.
+    /// user, all in one transaction. Nothing is recorded of an account that is as it should be
+    /// already. `authority` is the administrator's, if one makes the change.
     fn change_account<'a>(
         &'a self,
         whom: &'a Whom,
         change: &'a Change,
         event: &'a NewEvent,
-    ) -> Answer<'a, Option<u64>>;
-    /// Ends up to `limit` live sessions that began until then, and returns how many those were.
-    fn end_some_sessions(&self, begun_until: i64, now: i64, limit: i64) -> Answer<'_, u64>;
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Changed>;
+    /// Ends up to `limit` sessions; none only if all have ended. Whether a session is live is not
+    /// asked: by another clock an expired one may be.
+    fn end_some_sessions<'a>(
+        &'a self,
+        now: i64,
+        limit: i64,
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Changed>;
 }
 
 /// Whose account.
@@ -33,6 +39,17 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
 pub(crate) enum Whom {
     Named(FoldedName),
     WithId(String),
+}
+
+/// The result of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// It is made, and so many sessions have ended.
+    Done(u64),
+    /// There is no such user, or a session that the change keeps has ended.
+    Nobody,
+    /// The administrator's session has ended, or its user has lost the scope.
+    NotAnAdministrator,
 }
 
 /// A change of an account.

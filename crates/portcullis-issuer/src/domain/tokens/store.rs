@@ -15,6 +15,11 @@ pub(crate) fn client_owner(client_id: &str, incarnation: &str) -> String {
     format!("client {client_id} {incarnation}")
 }
 
+/// Returns whether an owner of a place is a client, and not a session, whose id is hexadecimal.
+pub(crate) fn is_client(owner: &str) -> bool {
+    owner.starts_with("client ")
+}
+
 /// What a JWT is known by: no issuer uses an id twice (RFC 7519 section 4.1.7).
 pub(crate) fn name_of(issuer: &str, jti: &str) -> TokenHash {
     // Neither a URL nor a client's id has the character between the two.

@@ -21,9 +21,9 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// Whose share of the hashing a password belongs to: a flood of one does not delay the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// Logins, and changes by users and operators.
+    /// Logins, and changes by users, by operators and by the token of a reset or an invitation.
     Users,
-    /// Registrations, and passwords that are set by a token.
+    /// Registrations.
     Strangers,
 }
 

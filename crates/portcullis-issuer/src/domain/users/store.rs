@@ -4,12 +4,17 @@ use std::fmt;
 
 use super::name::FoldedName;
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{Authority, NewEvent};
 
 /// Users and the hashes of their passwords.
 pub(crate) trait UserStore: fmt::Debug + Send + Sync {
-    /// Adds a user, and records `event`; `false` if the name is taken.
-    fn add_user<'a>(&'a self, account: &'a Account<'a>, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Adds a user, and records `event`. `authority` is the administrator's, if one does it.
+    fn add_user<'a>(
+        &'a self,
+        account: &'a Account<'a>,
+        event: &'a NewEvent,
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Added>;
     /// The user of that name, with what a login needs.
     fn user_named<'a>(&'a self, name: &'a FoldedName) -> Answer<'a, Option<StoredUser>>;
     /// All users, by name.
@@ -33,9 +38,18 @@ pub(crate) struct Account<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) address_verified_at: Option<i64>,
     pub(crate) awaits: Option<Awaits>,
-    /// A user of the same name who awaits the same makes room: otherwise anybody could keep a name
-    /// that is not theirs.
-    pub(crate) replaces_awaiting: bool,
+    /// A user of the same name who awaits one of these makes room: otherwise anybody could keep a
+    /// name that is not theirs.
+    pub(crate) replaces: &'a [Awaits],
+}
+
+/// The result of adding a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    Done,
+    NameTaken,
+    /// The administrator's session has ended, or its user has lost the scope.
+    NotAnAdministrator,
 }
 
 /// What must happen before a user's first login.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use zeroize::Zeroizing;
 
 use super::shapes::{Address, Ended, NewPassword, Roles, Scopes};
-use super::{Admin, Id, change, whom};
+use super::{Admin, Id, change, change_another, whom};
 use crate::domain::people::Change;
 use crate::http::api::Api;
 use crate::http::body::JsonBody;
@@ -32,7 +32,7 @@ pub(in crate::http) async fn remove(
     Ok(Json(Ended { ended_sessions }))
 }
 
-/// Sets a user's password, and ends all sessions of the user.
+/// Sets another user's password, and ends all sessions of the user.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/password",
@@ -49,8 +49,9 @@ pub(in crate::http) async fn set_password(
     JsonBody(NewPassword { password }): JsonBody<NewPassword>,
 ) -> Result<Json<Ended>, Problem> {
     let password = Zeroizing::new(password);
-    let people = &api.domain.people;
-    let ended_sessions = people.set_password(&whom(id)?, password, admin.actor()).await?;
+    let whom = whom(id)?;
+    admin.require_another(&whom)?;
+    let ended_sessions = api.domain.people.set_password(&whom, password, admin.actor()).await?;
     Ok(Json(Ended { ended_sessions }))
 }
 
@@ -147,7 +148,7 @@ pub(in crate::http) async fn set_scopes(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Forgets a user's second factor and recovery codes.
+/// Deletes another user's second factor and recovery codes.
 #[utoipa::path(
     delete,
     path = "/v1/admin/users/{id}/second-factor",
@@ -161,10 +162,10 @@ pub(in crate::http) async fn reset_second_factor(
     admin: Admin,
     id: Id,
 ) -> Result<StatusCode, Problem> {
-    change(&api, &admin, id, Change::NoSecondFactor).await.map(|_| StatusCode::NO_CONTENT)
+    change_another(&api, &admin, id, Change::NoSecondFactor).await.map(|_| StatusCode::NO_CONTENT)
 }
 
-/// Admits codes again, after too many wrong ones.
+/// Admits another user's codes again, after too many wrong ones.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/unlock",
@@ -178,7 +179,7 @@ pub(in crate::http) async fn unlock(
     admin: Admin,
     id: Id,
 ) -> Result<StatusCode, Problem> {
-    change(&api, &admin, id, Change::Unlocked).await.map(|_| StatusCode::NO_CONTENT)
+    change_another(&api, &admin, id, Change::Unlocked).await.map(|_| StatusCode::NO_CONTENT)
 }
 
 /// Ends the sessions of all users, the caller's too.
@@ -197,7 +198,7 @@ pub(in crate::http) async fn end_all_sessions(
     Ok(Json(Ended { ended_sessions }))
 }
 
-/// Sets the address where the notifier reaches a user. It counts as verified.
+/// Sets the address where the notifier reaches another user. It counts as verified.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/address",
@@ -213,6 +214,8 @@ pub(in crate::http) async fn set_address(
     id: Id,
     JsonBody(Address { address }): JsonBody<Address>,
 ) -> Result<StatusCode, Problem> {
-    api.domain.people.set_address(&whom(id)?, address, admin.actor()).await?;
+    let whom = whom(id)?;
+    admin.require_another(&whom)?;
+    api.domain.people.set_address(&whom, address, admin.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,19 +1,27 @@
 //! Users.
 
-use super::{audit, rows, timed};
+use super::{audit, people, retried, rows, timed};
 use crate::domain::Answer;
-use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::users::{Account, Awaits, FoldedName, StoredUser, User, UserStore};
+use crate::domain::audit::{Authority, EventKind, NewEvent};
+use crate::domain::users::{Account, Added, Awaits, FoldedName, StoredUser, User, UserStore};
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, Row, query};
 
 impl<D: Database> UserStore for D {
-    fn add_user<'a>(&'a self, account: &'a Account<'a>, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("add_user", async move {
+    fn add_user<'a>(
+        &'a self,
+        account: &'a Account<'a>,
+        event: &'a NewEvent,
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Added> {
+        retried("add_user", move || async move {
             let mut tx = self.begin().await?;
+            if !people::lock_authority(&mut *tx, authority, event.at).await? {
+                return Ok(Added::NotAnAdministrator);
+            }
             let added = add(&mut *tx, account, event).await?;
             tx.commit().await?;
-            Ok(added)
+            Ok(if added { Added::Done } else { Added::NameTaken })
         })
     }
 
@@ -41,7 +49,7 @@ impl<D: Database> UserStore for D {
         new: &'a str,
         now: i64,
     ) -> Answer<'a, ()> {
-        timed("rehash_password", async move {
+        retried("rehash_password", move || async move {
             let mut tx = self.begin().await?;
             rehash(&mut *tx, user_id, old, new, now).await?;
             Ok(tx.commit().await?)
@@ -55,7 +63,7 @@ async fn add<C: Dialect>(
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let user = account.user;
-    if let Some(awaits) = account.awaits.filter(|_| account.replaces_awaiting) {
+    for awaits in account.replaces {
         query(C::FORGET_AWAITING)
             .bind(user.name.to_ascii_lowercase())
             .bind(awaits.as_str())
@@ -81,6 +89,11 @@ async fn add<C: Dialect>(
     let added = added == 1;
     if added {
         audit::insert(connection, event).await?;
+    } else if account.awaits == Some(Awaits::Verification) {
+        // A transaction that writes nothing commits faster, which would tell that the name is taken.
+        let kind = EventKind::RegistrationRefused;
+        let refused = NewEvent { kind, user_id: None, ..event.clone() };
+        audit::insert(connection, &refused).await?;
     }
     Ok(added)
 }

@@ -21,8 +21,11 @@ impl Dialect for Connection {
     const HOUSEKEEPING: Housekeeping = SqliteConnection::HOUSEKEEPING;
     const USER_NAMED: &'static str = SqliteConnection::USER_NAMED;
     const FORGET_AWAITING: &'static str = SqliteConnection::FORGET_AWAITING;
+    const END_OLDEST_SESSIONS: &'static str = SqliteConnection::END_OLDEST_SESSIONS;
+    const END_SOME_SESSIONS: &'static str = SqliteConnection::END_SOME_SESSIONS;
     const LOCK_USER: &'static str = SqliteConnection::LOCK_USER;
     const HOLD_USER: &'static str = SqliteConnection::HOLD_USER;
+    const HOLD_CLIENT: &'static str = SqliteConnection::HOLD_CLIENT;
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let mut prepared = bound(self, &statement)?;

@@ -100,6 +100,8 @@ trait Waiting: Send {
     fn is_wanted(&self) -> bool;
     /// Makes the change, and keeps what to answer. Returns whether it succeeded.
     fn apply(&mut self, connection: &mut Connection) -> bool;
+    /// Keeps this error instead, also of a change that succeeded in a transaction that was undone.
+    fn fail(&mut self, error: StoreError);
     /// Answers: with what was kept, or with why it is not durable.
     fn answer(self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool);
 }
@@ -128,6 +130,10 @@ impl<C: Change> Waiting for One<C> {
             Poll::Pending => Err(StoreError::new("a change waits for something else")),
         };
         self.outcome.insert(outcome).is_ok()
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.outcome = Some(Err(error));
     }
 
     fn answer(mut self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool) {

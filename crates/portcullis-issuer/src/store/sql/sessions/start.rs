@@ -1,5 +1,6 @@
 //! A session's start: its row, its first refresh token, and the event.
 
+use super::life;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
 use crate::domain::sessions::Session;
@@ -16,10 +17,10 @@ pub(super) struct StartSession {
 }
 
 impl Change for StartSession {
-    /// Whether it has started.
-    type Outcome = bool;
+    /// How many other sessions have ended for it; `None` if it has not started.
+    type Outcome = Option<usize>;
 
-    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<bool, StoreError> {
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<Option<usize>, StoreError> {
         let Self { session, credentials, token, event } = self;
         // The password was checked before this transaction. A user who was disabled, or given
         // another password, since then must not get a session that nothing ends.
@@ -29,8 +30,9 @@ impl Change for StartSession {
             .scalar_optional(connection)
             .await?;
         if may_log_in.is_none() {
-            return Ok(false);
+            return Ok(None);
         }
+        let ended = life::make_room(connection, &session.user_id, event.at).await?;
         query(
             "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, \
              stepped_up_at, generation, token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8)",
@@ -46,6 +48,6 @@ impl Change for StartSession {
         .execute(connection)
         .await?;
         audit::write(connection, event).await?;
-        Ok(true)
+        Ok(Some(ended))
     }
 }

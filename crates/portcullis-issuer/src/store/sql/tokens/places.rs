@@ -1,6 +1,6 @@
 //! Places in the status lists: their owners, and which are revoked.
 
-use crate::domain::tokens::{PLACES, Place, Revoked, Until};
+use crate::domain::tokens::{PLACES, Place, Revoked, Until, is_client};
 use crate::error::StoreError;
 use crate::random;
 use crate::store::dialect::{Dialect, Row, query};
@@ -76,22 +76,33 @@ fn place_from(row: &impl Row) -> Result<Place, StoreError> {
 }
 
 /// Returns `false` if the place has another owner.
-async fn insert(
-    connection: &mut impl Dialect,
+async fn insert<C: Dialect>(
+    connection: &mut C,
     owner: &str,
     place: Place,
     until: Until,
 ) -> Result<bool, StoreError> {
+    // The client was authenticated before this transaction. If it was disabled or removed since
+    // then, it had no place that could be revoked.
+    let revoked = is_client(owner) && {
+        let enabled: Option<String> =
+            query(C::HOLD_CLIENT).bind(owner).scalar_optional(connection).await?;
+        enabled.is_none()
+    };
     let inserted = query(
-        "INSERT INTO status_places (list, place, owner, taken_until) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO status_places (list, place, owner, taken_until, revoked) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
     )
     .bind(place.list)
     .bind(place.index)
     .bind(owner)
     .bind(until.extend_to)
+    .bind(i64::from(revoked))
     .execute(connection)
     .await?;
+    if inserted == 1 && revoked {
+        query("UPDATE status_lists SET version = version + 1").execute(connection).await?;
+    }
     Ok(inserted == 1)
 }
 

@@ -66,6 +66,32 @@ async fn changes_that_wait_share_a_commit_and_one_that_fails_is_undone() {
     assert_eq!(stored(&store).await, expected, "stored");
 }
 
+/// As when memory runs out between the two passes over a group that SQLite has undone.
+#[test]
+fn change_that_was_undone_and_could_not_be_made_again_is_an_error() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch("CREATE TABLE spent_jwts (hash BLOB, expires_at INTEGER)").unwrap();
+    let (_queue, waiting) = channel();
+    let mut writer = Writer::new(connection, waiting, Arc::new(Semaphore::new(1)), || Ok(()));
+    let (answer, mut answered) = oneshot::channel();
+    let change = Beat { at: 1, fails: false };
+    let mut waiting = Box::new(One { change, outcome: None, answer: Some(answer) });
+    writer.connection.execute_batch("BEGIN").unwrap();
+    writer.apply(&mut *waiting);
+    writer.connection.execute_batch("ROLLBACK").unwrap();
+
+    // A statement in progress that writes: no savepoint can be opened.
+    let insert = "INSERT INTO spent_jwts (expires_at) VALUES (2) RETURNING expires_at";
+    let mut writing = writer.connection.prepare(insert).unwrap();
+    let mut rows = writing.query([]).unwrap();
+    rows.next().unwrap();
+    std::mem::forget(rows);
+    std::mem::forget(writing);
+    writer.apply(&mut *waiting);
+    waiting.answer(Ok(()), true);
+    assert!(answered.try_recv().unwrap().outcome.is_err(), "acknowledged, and undone");
+}
+
 /// Has the commit fail: its constraint is checked only then.
 struct Unsound;
 

@@ -19,7 +19,7 @@ use crate::store::sqlite::problem::{BUSY_TIMEOUT, LOCKED};
 const MAX_GROUP: usize = 256;
 
 pub(super) struct Writer<U> {
-    connection: Connection,
+    pub(super) connection: Connection,
     waiting: Receiver<Box<dyn Waiting>>,
     turn: Arc<Semaphore>,
     usable: U,
@@ -83,6 +83,7 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
             let committed = self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed);
             let committed = committed.and_then(|()| {
                 self.apply(&mut *change);
+                // Undone, the change has kept its error.
                 if self.connection.is_autocommit() { Ok(()) } else { self.end() }
             });
             answer(vec![change], committed);
@@ -121,22 +122,24 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
         }
     }
 
-    fn apply(&mut self, change: &mut dyn Waiting) {
+    pub(super) fn apply(&mut self, change: &mut dyn Waiting) {
         let run = |connection: &Connection, sql| {
             connection.prepare_cached(sql).and_then(|mut prepared| prepared.raw_execute())
         };
-        // Without a savepoint the change is not made; it has nothing to answer but that.
-        if run(&self.connection, "SAVEPOINT one").is_err() {
-            return;
+        if let Err(error) = run(&self.connection, "SAVEPOINT one") {
+            return change.fail(failed(error));
         }
         let applied = change.apply(&mut self.connection);
         if self.connection.is_autocommit() {
             return;
         }
-        if !applied {
-            let _ = run(&self.connection, "ROLLBACK TO one");
+        let undone = if applied { Ok(0) } else { run(&self.connection, "ROLLBACK TO one") };
+        if let Err(error) = undone.and_then(|_| run(&self.connection, "RELEASE one")) {
+            // A part of the change may be left: nothing of the transaction is committed, and the
+            // others are made again.
+            change.fail(failed(error));
+            let _ = self.connection.execute_batch("ROLLBACK");
         }
-        let _ = run(&self.connection, "RELEASE one");
     }
 
     /// Commits. Returns when the changes are durable.
