@@ -1,13 +1,15 @@
 //! What a statement itself refuses, since the check before it may be out of date.
 
-use super::past::count;
+use std::sync::Arc;
+
+use super::past::{count, run};
 use super::{Place, folded, login, machine, session, token, with_alice};
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::clients::{Credential, RegisteredClient};
+use crate::domain::clients::{ClientUpdate, Credential, RegisteredClient};
 use crate::domain::messages::{Purpose, UserToken};
 use crate::domain::people::{Change, Whom};
 use crate::domain::tokens::client_owner;
-use crate::domain::users::{Account, Awaits};
+use crate::domain::users::{Account, Added, Awaits};
 use crate::store::Store;
 
 super::on_both!(
@@ -32,7 +34,7 @@ fn event(kind: EventKind, at: i64) -> NewEvent {
 }
 
 async fn change(store: &dyn Store, change: Change, kind: EventKind) {
-    store.change_account(&alice(), &change, &event(kind, 1500)).await.unwrap();
+    store.change_account(&alice(), &change, &event(kind, 1500), None).await.unwrap();
 }
 
 async fn update_of_a_removed_client_does_not_change_the_one_added_again(place: Place) {
@@ -41,11 +43,11 @@ async fn update_of_a_removed_client_does_not_change_the_one_added_again(place: P
     let first = machine("a", Credential::Secret(token(1)));
     let second = RegisteredClient { place_owner: client_owner("a", "2"), ..first.clone() };
     assert!(store.add_client(&first, &about(EventKind::ClientAdded)).await.unwrap());
-    let read = store.client("a").await.unwrap().unwrap();
     assert!(store.remove_client(&about(EventKind::ClientRemoved)).await.unwrap());
     assert!(store.add_client(&second, &about(EventKind::ClientAdded)).await.unwrap());
-    let update = RegisteredClient { scopes: vec!["everything".to_owned()], ..read };
-    assert!(!store.update_client(&update, &about(EventKind::ClientUpdated)).await.unwrap());
+    let change = ClientUpdate::new().scopes(["everything"]);
+    let updated = about(EventKind::ClientUpdated);
+    assert!(!store.update_client(&first.place_owner, &change, &updated).await.unwrap());
     assert_eq!(store.client("a").await.unwrap().unwrap().scopes, second.scopes);
 }
 
@@ -71,9 +73,10 @@ async fn add_awaiting(store: &dyn Store, awaits: Awaits) {
         address: Some("alice@example.com"),
         address_verified_at: None,
         awaits: Some(awaits),
-        replaces_awaiting: false,
+        replaces: &[],
     };
-    assert!(store.add_user(&account, &event(EventKind::UserAdded, 900)).await.unwrap());
+    let added = store.add_user(&account, &event(EventKind::UserAdded, 900), None).await.unwrap();
+    assert_eq!(added, Added::Done);
 }
 
 async fn session_of_a_user_who_may_not_log_in_does_not_begin(place: Place) {
@@ -96,12 +99,23 @@ async fn session_of_a_user_who_may_not_log_in_does_not_begin(place: Place) {
 
 fn user_token(byte: u8, purpose: Purpose) -> UserToken {
     let user_id = "id of alice".to_owned();
-    UserToken { hash: token(byte), user_id, purpose, expires_at: 2000 }
+    let address = "alice@example.com".to_owned();
+    UserToken { hash: token(byte), user_id, purpose, address, expires_at: 2000 }
+}
+
+async fn add_token(store: &dyn Store, byte: u8, purpose: Purpose) {
+    assert!(store.add_user_token(&user_token(byte, purpose), None).await.unwrap());
+}
+
+async fn alice_with_address(place: &Place) -> Arc<dyn Store> {
+    let store = with_alice(place).await;
+    run(place, "UPDATE users SET address = 'alice@example.com'").await;
+    store
 }
 
 async fn expired_token_of_a_message_is_not_redeemed(place: Place) {
-    let store = with_alice(&place).await;
-    store.add_user_token(&user_token(5, Purpose::Reset), None).await.unwrap();
+    let store = alice_with_address(&place).await;
+    add_token(&*store, 5, Purpose::Reset).await;
     let of_token = async |now| {
         let purposes = [Purpose::Reset, Purpose::Invitation];
         store.account_of_token(&token(5), purposes, now).await.unwrap().is_some()
@@ -122,15 +136,15 @@ async fn expired_token_of_a_message_is_not_redeemed(place: Place) {
 async fn token_that_verifies_an_address_accepts_no_invitation(place: Place) {
     let store = place.open().await;
     add_awaiting(&*store, Awaits::Invitation).await;
-    store.add_user_token(&user_token(5, Purpose::Verification), None).await.unwrap();
+    add_token(&*store, 5, Purpose::Verification).await;
     store.verify_address(&token(5), &event(EventKind::AddressVerified, 1500)).await.unwrap();
     let account = store.account(&alice()).await.unwrap().unwrap();
     assert_eq!(account.awaits.as_deref(), Some("invitation"));
 }
 
 async fn restored_backup_brings_no_token_of_a_message_back(place: Place) {
-    let store = with_alice(&place).await;
-    store.add_user_token(&user_token(5, Purpose::Reset), None).await.unwrap();
+    let store = alice_with_address(&place).await;
+    add_token(&*store, 5, Purpose::Reset).await;
     store.start_new_lists(&NewEvent::new(EventKind::Restored, 1500)).await.unwrap();
     let used = event(EventKind::PasswordReset, 1500);
     assert!(!store.set_password_by_token(&token(5), "new", &used).await.unwrap());
@@ -139,8 +153,8 @@ async fn restored_backup_brings_no_token_of_a_message_back(place: Place) {
 async fn new_password_does_not_verify_an_address(place: Place) {
     let store = place.open().await;
     add_awaiting(&*store, Awaits::Verification).await;
-    store.add_user_token(&user_token(5, Purpose::Verification), None).await.unwrap();
-    store.add_user_token(&user_token(6, Purpose::Reset), None).await.unwrap();
+    add_token(&*store, 5, Purpose::Verification).await;
+    add_token(&*store, 6, Purpose::Reset).await;
     let password = Change::Password { hash: "new".to_owned(), keeps: None };
     change(&*store, password, EventKind::PasswordChanged).await;
     let account = store.account(&alice()).await.unwrap().unwrap();

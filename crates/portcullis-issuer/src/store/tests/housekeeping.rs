@@ -106,6 +106,8 @@ async fn each_chore_is_done_to_its_end_and_spares_what_may_still_count() {
         (Chore::ForgetJwts, NOW),
         (Chore::ForgetRefreshKeys, NOW),
         (Chore::ForgetEvents, NOW - 1000),
+        (Chore::ForgetUserTokens, NOW),
+        (Chore::ForgetUnverified, NOW - 900),
     ];
     let twice: Vec<_> = expected.into_iter().flat_map(|chore| [chore, chore]).collect();
     assert_eq!(*store.chores.lock().unwrap(), twice);

@@ -57,7 +57,7 @@ async fn on_postgres_own_password_is_not_changed_in_a_session_that_is_being_ende
     beside(&place, ends, async move {
         let change = Change::Password { hash: "new".to_owned(), keeps: Some("s".to_owned()) };
         let event = NewEvent::new(EventKind::PasswordChanged, 1500).user("id of alice");
-        store.change_account(&Whom::Named(folded("alice")), &change, &event).await.unwrap();
+        store.change_account(&Whom::Named(folded("alice")), &change, &event, None).await.unwrap();
     })
     .await;
     let store = place.open().await;
