@@ -1,4 +1,4 @@
-//! The issuer over HTTP: the routes. Everything else is below.
+//! The issuer's HTTP routes. The modules below have the handlers and the middleware.
 
 mod admin;
 mod api;
@@ -50,7 +50,7 @@ pub(crate) use self::serve::{serve, serve_probes};
 use crate::domain::audit::AUDIT_SCOPE;
 use crate::domain::people::ADMIN_SCOPE;
 
-/// More than any body that makes sense here: a name and a password.
+/// The maximum length of a body, in bytes: far longer than a name and a password.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
@@ -67,7 +67,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     router.layer(from_fn(trace::in_a_span)).with_state(api.clone())
 }
 
-/// The health probes alone, for a listener of their own.
+/// Returns the routes of the health probes alone, for a separate listener.
 pub(crate) fn probes(api: &Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(operation::alive))
@@ -152,7 +152,7 @@ fn for_users() -> OpenApiRouter<Arc<Api>> {
         ))
 }
 
-/// A route for credentials that no API has seen.
+/// Restricts a route to credentials that no API has seen.
 fn unseen(route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> {
     route.map(|route| route.route_layer(from_fn(protected::issuers_own_only)))
 }
@@ -162,7 +162,7 @@ fn by_user(route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> 
     route.map(|route| route.route_layer(from_fn(protected::user_only)))
 }
 
-/// What may be wrong with an operation on another user's account.
+/// The refusals of an operation on another user's account.
 const ADMINISTRATION: &[openapi::Refusal] = &[of(P::NotAnAdministrator), of(P::NoSuchUser)];
 
 /// What is wrong with an operation on the administrator's own account.
@@ -194,7 +194,8 @@ fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {
         .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION, ANOTHERS]))
         .routes(own(routes!(changes::unlock), &[ADMINISTRATION, ANOTHERS]))
         .routes(own(routes!(changes::end_all_sessions), &[ADMINISTRATION]))
-        // The token's scope as well as the user's: a narrowed token of an administrator is not enough.
+        // Both the token and the user must have the scope: a narrowed token of an administrator is
+        // rejected.
         .route_layer(RequireLayer::new(Policy::scopes([ADMIN_SCOPE])))
         .route_layer(from_fn(protected::issuers_own_only))
 }

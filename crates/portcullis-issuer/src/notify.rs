@@ -29,18 +29,18 @@ const EXEC: &str = "exec:";
 
 /// Delivers messages to users, such as the token of a password reset.
 ///
-/// The issuer sends no mail itself: an implementation knows the mail service, the language and the
-/// page that the token belongs to. It is given as
-/// [`IssuerConfig::notifier`](crate::IssuerConfig::notifier), or named by `IDENTSPHERE_NOTIFIER`.
-/// Answers to clients do not wait for it. A message that is not delivered is lost, which the log
-/// says without the token; the user asks again.
+/// The issuer sends no mail itself. An implementation chooses the mail service, the language and
+/// the page for the token. Set it as [`IssuerConfig::notifier`](crate::IssuerConfig::notifier), or
+/// with `IDENTSPHERE_NOTIFIER`. Responses to clients do not wait for the delivery. A message that
+/// cannot be delivered is lost, and the log says so without the token; the user must request
+/// another one.
 ///
 /// ```
 /// use std::sync::Arc;
 ///
 /// use portcullis_issuer::{Delivery, IssuerConfig, Message, MessageKind, Notifier};
 ///
-/// /// Stands for a client of a mail service.
+/// /// A stand-in for the client of a mail service.
 /// #[derive(Debug)]
 /// struct Mail;
 ///
@@ -69,12 +69,12 @@ pub trait Notifier: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Returns an error if the message is not on its way. The error must not contain the token: it
-    /// is logged.
+    /// Returns an error if the message could not be sent. The error is logged, so it must not
+    /// contain the token.
     fn deliver(&self, message: Message) -> Delivery<'_>;
 }
 
-/// A future that completes when a message is on its way.
+/// A future that completes when a message was handed over for delivery.
 pub type Delivery<'n> =
     Pin<Box<dyn Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'n>>;
 
@@ -88,13 +88,13 @@ pub(crate) fn from_setting(
         return Ok(Arc::new(CommandNotifier::new(command)?));
     }
     if setting == LOG {
-        // A log is no place for a token that sets a password, but on the machine of a developer.
+        // A token that sets a password may be logged on a developer's machine only.
         if issuer.starts_with("https:") {
             return Err(ConfigError::new(
                 SETTING,
                 setting,
-                "it writes tokens to the log, and is for an issuer on loopback only: name an https \
-                 URL, or exec: and a program",
+                "log writes tokens to the log, and is accepted for an issuer on loopback only; set an \
+                 https URL, or exec: and a program",
             ));
         }
         return Ok(Arc::new(LogNotifier));

@@ -1,4 +1,4 @@
-//! `clock`: what depends on the machine's clock.
+//! `clock`: continues after the machine's clock was far ahead.
 
 use clap::Subcommand;
 use portcullis_issuer::{Issuer, IssuerConfig};
@@ -23,6 +23,6 @@ pub(super) async fn run(Clock::Accept: Clock, config: IssuerConfig) -> Outcome {
 async fn accept(issuer: &Issuer) -> Outcome {
     let last = issuer.accept_clock().await?;
     let last = last.map_or_else(|| "never".to_owned(), rfc_3339);
-    println!("housekeeping ran last: {last}; it goes on by the clock of this machine");
+    println!("last run of housekeeping: {last}; it continues by the clock of this machine");
     Ok(())
 }

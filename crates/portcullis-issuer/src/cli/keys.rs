@@ -1,4 +1,4 @@
-//! `keys`: what tokens are signed with.
+//! `keys`: manages signing keys.
 
 use std::path::{Path, PathBuf};
 
@@ -18,19 +18,20 @@ pub(super) enum Keys {
     /// with the new key, in IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE or in place of the old file. Sessions
     /// and refresh tokens go on.
     Rekey {
-        /// A file with the base64 of the new key's 32 bytes; made if it is absent
+        /// File with the base64 of the new key's 32 bytes; created if it is absent
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
     /// List all keys with their states, the newest first
     List,
-    /// Publish a new key now; it signs as soon as every verifier can know it
+    /// Publish a new key now; it signs once every verifier can have it
     ///
-    /// That is when every cached key set without it has expired, and so no verifier refuses a
-    /// token. A running issuer sees to it. The old key stays published until the last token that
-    /// it signed has expired.
+    /// A running issuer signs with the new key once every cached key set without it has expired, so
+    /// no verifier rejects a token. The old key stays published until the last token that it signed
+    /// has expired.
     Rotate {
-        /// ES256, EdDSA or RS256; otherwise as IDENTSPHERE_SIGNING_ALGORITHM says, or as it was
+        /// ES256, EdDSA or RS256; default: IDENTSPHERE_SIGNING_ALGORITHM, or else the current
+        /// key's algorithm
         #[arg(long)]
         algorithm: Option<SigningAlgorithm>,
         /// Sign with it at once. Verifiers that refetch the keys on an unknown kid, as Portcullis
@@ -38,7 +39,7 @@ pub(super) enum Keys {
         #[arg(long)]
         now: bool,
     },
-    /// Withdraw a key that is in the wrong hands: its tokens are refused, honest ones too
+    /// Withdraw a key that is in the wrong hands: its tokens are rejected, honest ones too
     ///
     /// Each verifier rejects them once its cached key set has expired. If it is the signing key,
     /// another key signs from now on.
@@ -48,7 +49,7 @@ pub(super) enum Keys {
         /// The key's kid, as `keys list` shows it
         #[arg(allow_hyphen_values = true)]
         kid: String,
-        /// Say that you mean it: everybody with a token of this key has to refresh it
+        /// Confirm: every client with a token of this key has to refresh it
         #[arg(long, required = true)]
         now: bool,
         /// Print help
@@ -102,7 +103,7 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
     if let Some(new) = after.iter().find(|key| key.kid == kid) {
         println!("{kid} ({}): {}", new.algorithm, state(new));
     }
-    // Another process may have rotated at the same moment; then this is told where it happened.
+    // Another process may have rotated at the same moment; then that process prints this line.
     if let Some(old) = before.iter().find(|key| key.state == KeyState::Active)
         && let Some(old) = after.iter().find(|key| key.kid == old.kid)
     {
@@ -114,7 +115,7 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
 async fn rekey(issuer: &Issuer, new: &KeyEncryptionKey, file: &Path) -> Outcome {
     issuer.rekey(new).await?;
     println!("everything is encrypted under the key in {}", file.display());
-    println!("start the issuer with it: the old key opens nothing any more, but backups");
+    println!("start the issuer with it: the old key decrypts backups only");
     Ok(())
 }
 
@@ -122,11 +123,11 @@ async fn withdraw(issuer: &Issuer, kid: &str) -> Outcome {
     issuer.withdraw_key_now(kid).await?;
     let max_age = issuer.config().jwks_max_age.as_secs();
     println!(
-        "withdrew {kid}: verifiers refuse its tokens within {max_age} s if they follow \
+        "withdrew {kid}: verifiers reject its tokens within {max_age} s if they follow \
          `Cache-Control`;"
     );
     println!(
-        "services with Portcullis refuse them within the `withdrawal_bound` in their `status()`, \
+        "services with Portcullis reject them within the `withdrawal_bound` in their `status()`, \
          or in an outage within `withdrawal_bound_in_outage`"
     );
     for key in issuer.keys().await?.iter().filter(|key| key.state == KeyState::Active) {
@@ -147,7 +148,6 @@ mod tests {
         command: Keys,
     }
 
-    /// A kid is base64url of a hash: whatever it begins with.
     #[test]
     fn a_key_is_withdrawn_whatever_its_name_begins_with() {
         for named in ["Rnc8", "-g8x", "-hB7", "--x1", "--help-me", "_k", "-"] {

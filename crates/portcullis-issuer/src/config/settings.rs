@@ -1,6 +1,6 @@
 //! The table of settings.
 
-/// What the names of all variables begin with.
+/// The prefix of all variables' names.
 pub(super) const PREFIX: &str = "IDENTSPHERE_";
 
 /// The variable that names the settings file. It is not a setting: a file cannot name another.
@@ -9,11 +9,11 @@ pub const CONFIG_VARIABLE: &str = "IDENTSPHERE_CONFIG";
 /// One setting of the issuer: an environment variable, and a key of a settings file.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// The variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// What holds when it is not set (or empty).
+    /// The value if the variable is not set or empty; an empty text if there is no default.
     pub default: &'static str,
-    /// What it does.
+    /// The effect of the setting, with its range or possible values.
     pub meaning: &'static str,
 }
 
@@ -41,8 +41,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_METRICS_LISTEN",
         default: "",
-        meaning: "IP address and port to serve Prometheus metrics on, at /metrics; nowhere when it \
-                  is not set",
+        meaning: "IP address and port to serve Prometheus metrics on, at /metrics; without it, no \
+                  metrics are served",
     },
     Setting {
         name: "IDENTSPHERE_HEALTH_LISTEN",
@@ -67,19 +67,19 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_DATABASE",
         default: "identsphere.db",
-        meaning: "The SQLite file; made when it is absent",
+        meaning: "The SQLite file; created if it is absent",
     },
     Setting {
         name: "IDENTSPHERE_DATABASE_URL",
         default: "",
         meaning: "postgres://user:password@host/database, instead of the SQLite file: for several \
-                  issuer processes. Needs a key-encryption key that all of them are given",
+                  issuer processes. All of them need the same key-encryption key",
     },
     Setting {
         name: "IDENTSPHERE_AUDIENCES",
         default: "",
-        meaning: "The APIs that tokens are meant for, separated by commas or spaces; the issuer \
-                  itself is always one",
+        meaning: "The audiences of tokens (your APIs), separated by commas or spaces, in addition \
+                  to the issuer itself",
     },
     Setting {
         name: "IDENTSPHERE_NARROW_TOKENS",
@@ -98,13 +98,13 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_REFRESH_EXPIRY_SECS",
         default: "2592000",
-        meaning: "How long a session lives without being used; at least the access expiry",
+        meaning: "Lifetime of an unused session; at least the access expiry",
     },
     Setting {
         name: "IDENTSPHERE_SESSION_MAX_SECS",
         default: "7776000",
-        meaning: "How long a session lives however much it is used, before its user must log in \
-                  again; at least the refresh expiry",
+        meaning: "Maximum lifetime of a session, even if it is used; then its user must log in \
+                  again. At least the refresh expiry",
     },
     Setting {
         name: "IDENTSPHERE_REFRESH_GRACE_SECS",
@@ -133,7 +133,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_KEY_ROTATION_DAYS",
         default: "30",
-        meaning: "How long a key signs before the next one does; 0 leaves it to `keys rotate`",
+        meaning: "How long a key signs before the next key replaces it; with 0, keys are rotated \
+                  only by `keys rotate`",
     },
     Setting {
         name: "IDENTSPHERE_CLOCK_SKEW_SECS",
@@ -145,20 +146,21 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_SIGNING_ALGORITHM",
         default: "",
-        meaning: "ES256, EdDSA or RS256, for keys made from now on. When it is not set, the first \
-                  key is for ES256, and `keys rotate` keeps the algorithm",
+        meaning: "Algorithm of new keys: ES256, EdDSA or RS256. If not set, the first key uses \
+                  ES256, and each later key the algorithm of its predecessor",
     },
     Setting {
         name: "IDENTSPHERE_KEY_ENCRYPTION_KEY",
         default: "",
-        meaning: "Base64 of the 32 bytes that signing keys are encrypted under at rest \
+        meaning: "Base64 of the 32-byte key that encrypts signing keys at rest \
                   (openssl rand -base64 32); instead of the key file",
     },
     Setting {
         name: "IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
         default: "",
-        meaning: "The file that holds the same; <database>.key when neither is set, made at the \
-                  first start. On PostgreSQL one of the two must be set",
+        meaning: "The file with the key-encryption key. If neither setting is set, it is \
+                  <database>.key, created at the first start. On PostgreSQL one of the two must be \
+                  set",
     },
     Setting {
         name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT",
@@ -184,15 +186,15 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_TRUSTED_PROXIES",
         default: "",
         meaning: "The addresses and networks (10.0.0.0/8) of the proxies in front of the issuer, \
-                  separated by commas or spaces: on connections from elsewhere the header above \
-                  does not count. When it is not set, every connection must come through the \
-                  proxy: otherwise clients choose their address",
+                  separated by commas or spaces: on connections from other addresses \
+                  IDENTSPHERE_CLIENT_ADDRESS_HEADER is ignored. If this is not set, every \
+                  connection must come through the proxy: otherwise clients choose their address",
     },
     Setting {
         name: "IDENTSPHERE_PASSWORD_MEMORY_KIB",
         default: "19456",
-        meaning: "Memory that argon2id takes for one password, 7168 to 1048576; a stored hash is \
-                  replaced at its user's next login",
+        meaning: "Memory of argon2id for one password, 7168 to 1048576; a stored hash is replaced \
+                  at its user's next login",
     },
     Setting {
         name: "IDENTSPHERE_PASSWORD_ITERATIONS",
@@ -216,15 +218,15 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_COOKIE_DOMAIN",
         default: "",
-        meaning: "The domain whose hosts all receive the access cookie; only the issuer's own \
-                  host when it is not set",
+        meaning: "The domain whose hosts all receive the access cookie; if not set, only the \
+                  issuer's own host receives it",
     },
     Setting {
         name: "IDENTSPHERE_TRUSTED_ORIGINS",
         default: "",
         meaning: "The origins whose pages may call the issuer with their users' cookies, such as \
                   https://app.example.com, separated by commas or spaces: they get CORS with \
-                  credentials, all others nothing",
+                  credentials; other origins are rejected",
     },
     Setting {
         name: "IDENTSPHERE_REGISTRATION",
@@ -250,6 +252,6 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_NOTIFIER_SECRET",
         default: "",
-        meaning: "Sent to that URL as a bearer token",
+        meaning: "Bearer token for the URL of IDENTSPHERE_NOTIFIER",
     },
 ];

@@ -11,12 +11,12 @@ pub struct EffectiveSetting {
     pub setting: &'static Setting,
     /// Its value or default, without secrets; `None` if it is not set and has no default.
     pub shown: Option<String>,
-    /// Where the value comes from.
+    /// The origin of the value.
     pub origin: Origin,
 }
 
 impl SettingSources {
-    /// Every setting with its value and where that comes from, in the order of [`SETTINGS`].
+    /// Returns every setting with its value and its origin, in the order of [`SETTINGS`].
     pub fn effective(&self) -> impl Iterator<Item = EffectiveSetting> {
         SETTINGS.iter().map(|setting| {
             let shown = match self.text(setting) {

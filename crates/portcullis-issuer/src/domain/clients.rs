@@ -33,7 +33,7 @@ use crate::domain::tokens::{Tokens, client_owner};
 use crate::error::Error;
 use crate::random;
 
-/// Enough for the keys of a rotation.
+/// The maximum length of a client's key set: enough for the keys of a rotation.
 const MAX_KEYS_BYTES: usize = 64 * 1024;
 
 /// The machine clients.
@@ -119,14 +119,16 @@ fn found(id: &str, found: bool) -> Result<(), Error> {
     if found { Ok(()) } else { Err(Error::NoSuchClient { id: id.to_owned() }) }
 }
 
-/// Returns 256 random bits, and their hash, which is stored. A slow hash, as for passwords, would
-/// protect nothing: random bits cannot be guessed. It would make a flood of requests cost more.
+/// Returns 256 random bits and their hash, which is stored. A plain hash is enough, since random
+/// bits cannot be guessed. A slow hash, as for passwords, would only make a flood of requests cost
+/// more.
 fn new_secret() -> Result<(Credential, String), Error> {
     let secret = random::secret()?;
     Ok((Credential::Secret(hash_of(&secret)), secret.to_string()))
 }
 
-/// Checks that every key of a key set can be used: the operator is there to read the error.
+/// Checks that every key of a key set can be used. Unlike a verifier, it rejects the whole set for
+/// one wrong key: the operator reads the error and can correct the set.
 fn checked_keys(jwks: &str) -> Result<String, Error> {
     let wrong = |problem: String| Err(Error::InvalidClientKeys { problem });
     if jwks.len() > MAX_KEYS_BYTES {
@@ -141,7 +143,7 @@ fn checked_keys(jwks: &str) -> Result<String, Error> {
         return wrong(format!("the key {id:?}: {}", skipped.reason));
     }
     if keys.is_empty() {
-        return wrong("there are none".to_owned());
+        return wrong("the set has no keys".to_owned());
     }
     Ok(jwks.to_owned())
 }

@@ -14,8 +14,8 @@
 //! | a client's credential that is right | none | none |
 //! | a client's credential that is wrong | the client, after the check | clients of the network |
 //!
-//! Callers that prove themselves therefore cannot be locked out by wrong attempts of others from the
-//! same address, such as a proxy's.
+//! So wrong attempts from the same address, such as a proxy's, cannot lock out a user with a
+//! session or a client with the right credential.
 
 mod attempts;
 
@@ -55,7 +55,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Limits the attempts per account and per network. 0 is no limit.
+    /// Creates limits of attempts per account and per network; 0 is no limit.
     pub(crate) fn new(
         per_account: u32,
         per_network: u32,
@@ -124,7 +124,8 @@ impl Limits {
 
     async fn admit(&self, taken: Result<(), Limited>, peer: &Peer) -> Result<(), Error> {
         let Err(limited) = taken else { return Ok(()) };
-        // Once: the log must not grow with each request of a rejected client.
+        // Only the first rejection is recorded: the log must not grow with each request of a
+        // rejected client.
         if limited.first {
             self.audit.record(&self.audit.event(EventKind::LoginLimited, peer)).await?;
         }

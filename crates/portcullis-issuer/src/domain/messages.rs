@@ -17,20 +17,20 @@ use crate::domain::audit::{Actor, Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
 use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
-use crate::domain::people::{AccountInfo, People, Whom};
+use crate::domain::people::{AccountInfo, People, UserRef};
 use crate::domain::users::{Awaits, FoldedName, NewUser, Origin, Share, Users};
 use crate::error::Error;
 use crate::notify::{Message, MessageKind, Notifier};
 use crate::random;
 
-/// How long a token counts.
+/// The lifetime of a token.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// How long the notifier may take.
 const DELIVERY: Duration = Duration::from_secs(10);
 
-/// How many messages are under way at once. More are lost: a flood of requests must not become a
-/// flood of tasks.
+/// The maximum number of messages that are delivered at once. Further messages are dropped: a flood
+/// of requests must not become a flood of tasks.
 const UNDER_WAY: usize = 64;
 
 /// Messages to users.
@@ -45,10 +45,10 @@ pub(crate) struct Messages {
     pub(crate) under_way: Arc<Semaphore>,
 }
 
-/// The result of a token.
+/// The result of redeeming a token.
 pub(crate) enum Redeemed {
     Done,
-    /// Unknown, used, expired, or of a user who is disabled.
+    /// The token is unknown, used or expired, or its user is disabled.
     WrongToken,
     WrongPassword,
 }
@@ -58,8 +58,8 @@ impl Messages {
         Arc::new(Semaphore::new(UNDER_WAY))
     }
 
-    /// Sends a user a token that sets another password. The user is looked up after the answer: it
-    /// says, by its time too, nothing about whether there is such a user.
+    /// Sends a user a token that sets another password. The user is looked up after the response,
+    /// so that neither the response nor its duration reveals whether there is such a user.
     ///
     /// A user is sent a few messages only, and the last one's token counts: a stranger who asks again
     /// and again fills no mailbox, and does not keep the user from the reset.
@@ -72,7 +72,7 @@ impl Messages {
         let Some(name) = FoldedName::of(name) else { return Ok(()) };
         let event = self.audit.event(EventKind::PasswordResetRequested, peer);
         self.in_the_background(|messages| async move {
-            let Some(account) = messages.people.find(&Whom::Named(name)).await? else {
+            let Some(account) = messages.people.find(&UserRef::Named(name)).await? else {
                 return Ok(());
             };
             let may_reset = account.disabled_at.is_none()
@@ -97,7 +97,7 @@ impl Messages {
         scopes: Vec<String>,
         by: Actor<'_>,
     ) -> Result<AccountInfo, Error> {
-        // An unknown password, hashed so that a login takes as long as any other.
+        // The user has a random password, so that a login takes as long as for any other user.
         let (user, _) = NewUser::with_random_password(name)?;
         let user = user.address(address).roles(roles).scopes(scopes);
         let origin = Origin {
@@ -109,7 +109,7 @@ impl Messages {
             authority: by.authority(),
         };
         let added = self.users.add(user, origin).await?;
-        let account = self.people.account(&Whom::WithId(added.id)).await?;
+        let account = self.people.account(&UserRef::WithId(added.id)).await?;
         self.send(&account, MessageKind::Invitation, None).await?;
         Ok(account)
     }
@@ -124,8 +124,8 @@ impl Messages {
         event: NewEvent,
     ) -> Result<(), Error> {
         let origin = Origin {
-            // The last of several registrations replaces the others: only the one whose token and
-            // password come back counts.
+            // Each registration replaces an unfinished one of the same name. It is completed only
+            // by its own token and password.
             awaits: Some(Awaits::Verification),
             replaces: &[Awaits::Verification],
             share: Share::Strangers,
@@ -139,13 +139,13 @@ impl Messages {
         if !self.limits.take_message(&format!("registration of {recipient}")) {
             return Ok(());
         }
-        let (whom, kind) = match self.users.add_checked(checked, origin).await {
-            Ok(added) => (Whom::WithId(added.id), MessageKind::AddressVerification),
-            Err(Error::UserExists { name }) => (Whom::named(&name)?, MessageKind::NameTaken),
+        let (user_ref, kind) = match self.users.add_checked(checked, origin).await {
+            Ok(added) => (UserRef::WithId(added.id), MessageKind::AddressVerification),
+            Err(Error::UserExists { name }) => (UserRef::named(&name)?, MessageKind::NameTaken),
             Err(error) => return Err(error),
         };
         self.in_the_background(|messages| async move {
-            let Some(account) = messages.people.find(&whom).await? else { return Ok(()) };
+            let Some(account) = messages.people.find(&user_ref).await? else { return Ok(()) };
             if kind == MessageKind::AddressVerification {
                 return messages.send(&account, kind, None).await;
             }
@@ -263,7 +263,7 @@ impl Messages {
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let Ok(place) = Arc::clone(&self.under_way).try_acquire_owned() else {
-            tracing::warn!("message not delivered: too many are under way");
+            tracing::warn!("message not delivered: too many deliveries in progress");
             return;
         };
         let work = work(Arc::clone(self));

@@ -1,4 +1,4 @@
-//! Users: who may be added, under what names and with which passwords.
+//! Users: adding them, their names and their passwords.
 
 mod costs;
 mod name;
@@ -56,7 +56,7 @@ pub(crate) struct Outdated {
     new: String,
 }
 
-/// How a user comes to be.
+/// The circumstances in which a user is added.
 pub(crate) struct Origin<'a> {
     pub(crate) awaits: Option<Awaits>,
     /// Users of the same name who await this make room.
@@ -145,8 +145,8 @@ impl Users {
         Ok(self.store.user_named(&name).await?.map(|stored| stored.user))
     }
 
-    /// Checks a password against the hash of the user with this name. Takes as long for an unknown
-    /// user, and for what cannot be a name.
+    /// Checks a password against the hash of the user with this name. The check takes equally long
+    /// for an unknown user, and for a text that cannot be a name.
     pub(crate) async fn check_password(
         &self,
         name: Option<&FoldedName>,

@@ -1,4 +1,4 @@
-//! Users' accounts, for the users with the scope for it.
+//! Users' accounts, for users with the scope of administrators.
 
 pub(super) mod changes;
 mod shapes;
@@ -20,9 +20,10 @@ use super::problem::Problem;
 use super::protected::LiveSession;
 use crate::domain::audit::{Actor, Authority};
 use crate::domain::peer::Peer;
-use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, Whom};
+use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, UserRef};
 
-/// Who calls: a user who has the scope at this very request, whatever the token says.
+/// The calling administrator: a user who has the scope at the time of the request. The token's
+/// scope alone is not enough.
 pub(super) struct Admin {
     id: String,
     session_id: String,
@@ -37,10 +38,10 @@ impl Admin {
 
     /// Rejects the administrator's own account, for what a user changes only with the current
     /// password or a step-up: a stolen access token must not replace both.
-    fn require_another(&self, whom: &Whom) -> Result<(), Problem> {
-        match whom {
-            Whom::WithId(id) if *id != self.id => Ok(()),
-            Whom::WithId(_) | Whom::Named(_) => Err(Problem::OwnAccount),
+    fn require_another(&self, user_ref: &UserRef) -> Result<(), Problem> {
+        match user_ref {
+            UserRef::WithId(id) if *id != self.id => Ok(()),
+            UserRef::WithId(_) | UserRef::Named(_) => Err(Problem::OwnAccount),
         }
     }
 }
@@ -66,28 +67,28 @@ pub(super) struct Page {
     /// Begin after the user with this id.
     #[serde(default)]
     after: String,
-    /// At most so many users, and never more than 1000.
+    /// The maximum number of users, at most 1000.
     #[param(maximum = 65535)]
     limit: Option<u16>,
 }
 
 type Id = Result<Path<String>, PathRejection>;
 
-/// What is no text is no user's id.
-fn whom(id: Id) -> Result<Whom, Problem> {
+/// Returns the reference to a user by id. An id that is not valid UTF-8 is an unknown user.
+fn user_ref(id: Id) -> Result<UserRef, Problem> {
     let Path(id) = id.map_err(|_| Problem::NoSuchUser)?;
-    Ok(Whom::WithId(id))
+    Ok(UserRef::WithId(id))
 }
 
 async fn change(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64, Problem> {
-    Ok(api.domain.people.change(&whom(id)?, change, admin.actor()).await?)
+    Ok(api.domain.people.change(&user_ref(id)?, change, admin.actor()).await?)
 }
 
 /// Makes a change that [`Admin::require_another`] rejects for the administrator's own account.
 async fn change_another(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64, Problem> {
-    let whom = whom(id)?;
-    admin.require_another(&whom)?;
-    Ok(api.domain.people.change(&whom, change, admin.actor()).await?)
+    let user_ref = user_ref(id)?;
+    admin.require_another(&user_ref)?;
+    Ok(api.domain.people.change(&user_ref, change, admin.actor()).await?)
 }
 
 /// Lists users' accounts.
@@ -97,7 +98,7 @@ async fn change_another(api: &Api, admin: &Admin, id: Id, change: Change) -> Res
     tag = "administration",
     operation_id = "list_accounts",
     params(Page),
-    responses((status = 200, description = "The accounts that follow", body = Accounts)),
+    responses((status = 200, description = "The accounts after this id", body = Accounts)),
 )]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,

@@ -15,7 +15,7 @@ use super::{cookies, cross_site, protected};
 use crate::domain::audit::EventKind;
 use crate::domain::peer::Peer;
 
-/// Ends the session that a credential proves, and takes the cookies back.
+/// Ends the session of a credential, and clears the cookies.
 ///
 /// The credential is a refresh token from the JSON body; or else the access token of the
 /// `Authorization` header; or else the refresh token's cookie, or the access token's. A spent refresh
@@ -26,7 +26,7 @@ use crate::domain::peer::Peer;
     path = "/v1/auth/logout",
     tag = "sessions",
     request_body = Option<RefreshToken>,
-    responses((status = 204, description = "There is no such session (any more)")),
+    responses((status = 204, description = "The session has ended, or there was none")),
     security((), ("refresh_cookie" = []), ("access_token" = []), ("access_cookie" = [])),
 )]
 pub(super) async fn logout(

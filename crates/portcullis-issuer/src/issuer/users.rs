@@ -1,4 +1,4 @@
-//! What an operator does with users and their sessions.
+//! The operator's methods for users and their sessions.
 
 use super::Issuer;
 use crate::domain::audit::{Actor, EventKind};
@@ -11,9 +11,9 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUser`] if the name, address, a role or a scope does not fit,
+    /// [`Error::InvalidUser`] if the name, the address, a role or a scope is invalid,
     /// [`Error::InvalidPassword`] if a rule rejects the password, [`Error::UserExists`] if the name
-    /// is taken, whatever its capitals.
+    /// is taken; names are case-insensitive.
     pub async fn add_user(&self, user: NewUser) -> Result<User, Error> {
         let event = self.domain().audit.event_by(EventKind::UserAdded, Actor::Operator);
         let origin = Origin {
@@ -27,7 +27,7 @@ impl Issuer {
         self.domain().users.add(user, origin).await
     }
 
-    /// All users, by name.
+    /// Returns all users, by name.
     ///
     /// # Errors
     ///
@@ -36,8 +36,8 @@ impl Issuer {
         self.domain().users.all().await
     }
 
-    /// The live sessions of the user of that name, the latest first; `None` if there is no such
-    /// user.
+    /// Returns the live sessions of a user, the latest first; `None` if there is no user of that
+    /// name.
     ///
     /// # Errors
     ///
@@ -48,9 +48,8 @@ impl Issuer {
         Ok(Some(sessions.into_iter().map(SessionInfo::from).collect()))
     }
 
-    /// Ends all sessions of the user of that name, and returns how many those were; `None` if there
-    /// is no such user. Apps that validate by expiry alone accept the access tokens until they
-    /// expire.
+    /// Ends all sessions of a user, and returns their number; `None` if there is no user of that
+    /// name. Apps that validate by expiry alone accept the access tokens until they expire.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A command: messages go to the standard input of a program.
+//! The notifier that writes messages to the standard input of a program.
 
 use std::fmt;
 use std::process::Stdio;
@@ -16,8 +16,8 @@ pub(super) struct CommandNotifier {
 }
 
 impl CommandNotifier {
-    /// The words are the program and its arguments: no shell reads them, and nothing of a message is
-    /// among them.
+    /// Splits `command` at white space into the program and its arguments. No shell is used, and
+    /// the arguments contain nothing of a message.
     pub(super) fn new(command: &str) -> Result<Self, ConfigError> {
         let mut words = command.split_whitespace().map(str::to_owned);
         let Some(program) = words.next() else {
@@ -35,12 +35,12 @@ impl Notifier for CommandNotifier {
             let mut line = zeroize::Zeroizing::new(serde_json::to_vec(&message)?);
             line.push(b'\n');
             let mut command = Command::new(&self.program);
-            // The issuer's environment has its key-encryption key, which no other program needs.
+            // The environment is cleared, since it may contain the key-encryption key.
             command.args(&self.arguments).env_clear().kill_on_drop(true);
             if let Some(path) = std::env::var_os("PATH") {
                 command.env("PATH", path);
             }
-            // What it prints may have the token in it.
+            // The program's output is discarded, since it may contain the token.
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
             let mut child = command.spawn()?;
             if let Some(mut stdin) = child.stdin.take() {

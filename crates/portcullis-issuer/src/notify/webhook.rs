@@ -1,4 +1,4 @@
-//! A webhook: messages are posted to a URL.
+//! The notifier that posts messages to a URL.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use url::{Host, Url};
 use super::{Delivery, Message, Notifier, SETTING, Shown};
 use crate::error::ConfigError;
 
-/// The body of the answer is not read for anything.
+/// The maximum length of the response's body, which is not used.
 const MAX_BODY: usize = 64 * 1024;
 
 /// Posts each message as JSON to a URL.

@@ -1,7 +1,7 @@
 //! PostgreSQL, which several issuer processes share.
 //!
-//! A row that two of them may change is locked for the transaction. Of all processes one holds
-//! the advisory lock of the leader, and each hears of a change of the keys by `NOTIFY`: see
+//! A row that two processes may change is locked until the transaction ends. One process holds the
+//! leader's advisory lock, and `NOTIFY` reports changes of the keys to all processes: see
 //! [`watch`].
 
 mod open;
@@ -57,7 +57,6 @@ impl Database for PostgresStore {
         Ok(Turn { inner: self.pool.begin().await?, turn: None })
     }
 
-    /// Starts a transaction whose statements all see the same.
     async fn begin_snapshot(&self) -> Result<Transaction<Self>, sqlx::Error> {
         let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Turn { inner: self.pool.begin_with(snapshot).await?, turn: None })
@@ -108,7 +107,7 @@ impl Dialect for PgConnection {
     const LOCK_KEYS: &'static str = "SELECT version FROM key_ring FOR UPDATE";
     const SESSION_TO_ROTATE: &'static str =
         concat!(session_to_rotate!(), " FOR UPDATE OF sessions");
-    /// Rows that another process has locked are left to it.
+    /// Skips the rows that another process has locked.
     const HOUSEKEEPING: Housekeeping = Housekeeping {
         erase_successors: "UPDATE sessions SET sealed_successor = NULL WHERE id IN \
             (SELECT id FROM sessions WHERE sealed_successor IS NOT NULL AND rotated_at < $1 \
@@ -134,7 +133,7 @@ impl Dialect for PgConnection {
             (SELECT id FROM users WHERE awaits = 'verification' AND created_at <= $1 AND NOT EXISTS \
              (SELECT 1 FROM user_tokens WHERE user_id = users.id) LIMIT $2 FOR UPDATE SKIP LOCKED)",
     };
-    /// By the collation that folds ASCII and nothing else.
+    /// With the collation `C`, `lower` folds only ASCII letters.
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
     const FORGET_AWAITING: &'static str =
         "DELETE FROM users WHERE lower(name COLLATE \"C\") = $1 AND awaits = $2";

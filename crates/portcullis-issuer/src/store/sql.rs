@@ -1,7 +1,7 @@
-//! The parts of the store in SQL, with the statements once for both databases.
+//! The parts of the store in SQL, written once for both databases.
 //!
 //! Each method is one transaction. A method that is a [`Change`](super::dialect::Change) may share
-//! its transaction with others.
+//! its transaction with other changes.
 
 mod audit;
 mod clients;
@@ -52,7 +52,7 @@ pub(super) fn is_conflict(error: &StoreError) -> bool {
     matches!(code.as_deref(), Some("40P01" | "40001"))
 }
 
-/// Boxes the work of one method, and measures how long it takes.
+/// Boxes the future of one method, and records its duration and outcome.
 fn timed<'a, T>(
     operation: &'static str,
     work: impl Future<Output = Result<T, StoreError>> + Send + 'a,

@@ -1,4 +1,4 @@
-//! What a token is for, and what an API that has seen one can do with it.
+//! The audiences of tokens, and what an API can do with a token that it has received.
 
 use axum::http::Request;
 use portcullis_issuer::{ClientRight, Issuer, IssuerConfig, NewClient, NewUser};
@@ -12,11 +12,11 @@ use crate::common::{
 on_every_store!(
     resource_narrows_the_audience_of_a_login_and_of_each_refresh,
     narrow_tokens_are_for_the_issuer_unless_a_resource_is_named,
-    token_that_an_api_has_seen_changes_no_factor_and_reads_no_audit_log,
+    token_for_an_api_cannot_change_a_factor_or_read_the_audit_log,
     host_cookie_proves_that_no_api_sent_the_request,
     backend_acts_for_its_user_with_an_exchanged_token,
     exchanged_token_ends_with_its_client,
-    exchange_is_for_active_tokens_of_the_clients_own_apis,
+    only_active_tokens_for_the_clients_own_apis_can_be_exchanged,
 );
 
 const OTHER_API: &str = "https://other.example.com";
@@ -61,7 +61,7 @@ async fn resource_narrows_the_audience_of_a_login_and_of_each_refresh(home: Home
     let other = good(form(&issuer, TOKEN, "", &body).await);
     assert_eq!(aud(&other), json!([OTHER_API]));
 
-    // A wrong resource spends nothing.
+    // A wrong resource does not spend the refresh token.
     let wrong = json!({ "refresh_token": other.text("refresh_token"), "resource": ["https://x"] });
     let refused = post(&issuer, "/v1/auth/refresh", &wrong).await.expect(400);
     assert_eq!(refused.json["type"], "urn:portcullis:problem:invalid-target");
@@ -78,7 +78,7 @@ async fn narrow_tokens_are_for_the_issuer_unless_a_resource_is_named(home: Home)
     with_token(&issuer, "GET /v1/audit", &own.text("access_token")).await.expect(200);
     let for_api = login_for(&issuer, &[API]).await.expect(200);
     assert_eq!(aud(&for_api), json!([API]));
-    // All that a hostile API could do with it at the issuer.
+    // A hostile API cannot use the token for the issuer's operations.
     let id = for_api.text("session_id");
     for line in [
         "GET /v1/users/me",
@@ -92,7 +92,7 @@ async fn narrow_tokens_are_for_the_issuer_unless_a_resource_is_named(home: Home)
     with_token(&issuer, "POST /v1/auth/logout", &for_api.text("access_token")).await.expect(400);
 }
 
-/// A request with a JSON body.
+/// Sends a request with a password and a code in its JSON body.
 async fn ask(issuer: &Issuer, line: &str, headers: &[(&str, &str)]) -> Answer {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
@@ -113,7 +113,7 @@ fn is_not_the_issuers_own(answer: Answer) {
     assert_eq!(answer.json["type"], "urn:portcullis:problem:not-issuers-own", "{answer:?}");
 }
 
-async fn token_that_an_api_has_seen_changes_no_factor_and_reads_no_audit_log(home: Home) {
+async fn token_for_an_api_cannot_change_a_factor_or_read_the_audit_log(home: Home) {
     let issuer = open(&home, |_| ()).await;
     let seen = login(&issuer).await.expect(200).text("access_token");
     let both = login_for(&issuer, &[ISSUER, API]).await.expect(200).text("access_token");
@@ -121,13 +121,13 @@ async fn token_that_an_api_has_seen_changes_no_factor_and_reads_no_audit_log(hom
         for line in SENSITIVE {
             let bearer = format!("Bearer {token}");
             is_not_the_issuers_own(ask(&issuer, line, &[("authorization", &bearer)]).await);
-            // An API is no browser: it sends what it likes as a cookie.
+            // An API is not a browser: it can send any cookie.
             let cookie = format!("__Host-portcullis-access={token}");
             let as_cookie = [("cookie", cookie.as_str()), ("origin", ISSUER)];
             is_not_the_issuers_own(ask(&issuer, line, &as_cookie).await);
         }
     }
-    // Its own session's are another matter, in this mode.
+    // Without `narrow_tokens`, the token may list the user's sessions.
     with_token(&issuer, "GET /v1/auth/sessions", &seen).await.expect(200);
     let own = login_for(&issuer, &[ISSUER]).await.expect(200).text("access_token");
     with_token(&issuer, "GET /v1/audit", &own).await.expect(200);
@@ -158,7 +158,7 @@ async fn host_cookie_proves_that_no_api_sent_the_request(home: Home) {
             Some(_) => drop(audit(&foreign).await.expect(400)),
             None => is_not_the_issuers_own(audit(&foreign).await),
         }
-        // With a bearer it proves nothing.
+        // The host cookie does not help a request with a bearer token.
         let bearer = format!("Bearer {}", one.text("access_token"));
         let headers = [("cookie", own.as_str()), ("authorization", bearer.as_str())];
         let refused = call(&issuer, "GET /v1/audit", &headers).await;
@@ -216,7 +216,7 @@ async fn backend_acts_for_its_user_with_an_exchanged_token(home: Home) {
         is_not_the_issuers_own(with_token(&issuer, line, &token).await);
     }
     with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
-    // Revoked, it is inactive, and the user's session goes on.
+    // The revocation of the exchanged token does not end the user's session.
     good(form(&issuer, "/oauth/revoke", &backend, &format!("token={token}")).await);
     with_token(&issuer, "GET /v1/users/me", &login(&issuer).await.expect(200).text("access_token"))
         .await
@@ -258,7 +258,7 @@ async fn exchanged_token_ends_with_its_client(home: Home) {
     is_good(false).await;
 }
 
-async fn exchange_is_for_active_tokens_of_the_clients_own_apis(home: Home) {
+async fn only_active_tokens_for_the_clients_own_apis_can_be_exchanged(home: Home) {
     let issuer = open(&home, |_| ()).await;
     let backend = with_backend(&issuer).await;
     let plain = NewClient::new("plain").resource_servers([API]).audiences([API]);
@@ -279,7 +279,7 @@ async fn exchange_is_for_active_tokens_of_the_clients_own_apis(home: Home) {
         refused(&exchange(&issuer, &backend, &right, more).await, 400, error);
     }
     good(exchange(&issuer, &backend, &right, "&audience=https%3A%2F%2Fauth.example.com").await);
-    // Of another API, of a client, made up, or no access token.
+    // The wrong tokens: for another API, of a client, made up, and a refresh token.
     let elsewhere = login_for(&issuer, &[OTHER_API]).await.expect(200).text("access_token");
     let of_client = crate::clients::token(&issuer, &plain).await;
     for wrong in [&elsewhere, &of_client, "a.b.c", &grant.text("refresh_token")] {

@@ -1,6 +1,6 @@
-//! The issuer as its users meet it: over HTTP, on the command line, with a database of its own.
+//! Tests of the issuer's public interfaces: HTTP, the command line and the Rust API.
 
-// `cfg(test)` is always true here; it tells clippy that the helpers are tests, too.
+// `cfg(test)` is always true here. It makes clippy treat the helpers as test code.
 #[cfg(test)]
 mod administration;
 #[cfg(test)]

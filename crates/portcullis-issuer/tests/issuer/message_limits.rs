@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
 use axum::http::Request;
-use portcullis_issuer::{Delivery, Issuer, Message, Notifier};
+use portcullis_issuer::{Delivery, Issuer, Message, NewUser, Notifier};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::common::{Home, execute, on_every_store, post, send, stranger};
+use crate::common::{Home, PASSWORD, execute, on_every_store, post, send, stranger};
 
 on_every_store!(
     reset_is_for_users_who_can_log_in_and_whose_address_is_proven,
@@ -94,9 +94,16 @@ async fn guessed_tokens_are_limited_for_their_address(home: Home) {
 async fn deliveries_under_way_are_limited_and_end_after_ten_seconds() {
     let home = Home::new();
     let (issuer, stuck) = with_stuck(&home).await;
-    let ask = async |times: usize| {
-        for _ in 0..times {
-            post(&issuer, RESET, &json!({ "username": "alice" })).await.expect(202);
+    // Each user gets at most three messages at once.
+    let names: Vec<_> = (0..23).map(|number| format!("user{number}")).collect();
+    for name in &names {
+        issuer.add_user(NewUser::new(name, PASSWORD)).await.unwrap();
+        issuer.set_address(name, &format!("{name}@example.com")).await.unwrap();
+    }
+    let mut recipients = names.iter().cycle();
+    let mut ask = async |times: usize| {
+        for name in recipients.by_ref().take(times) {
+            post(&issuer, RESET, &json!({ "username": name })).await.expect(202);
         }
     };
     ask(64).await;

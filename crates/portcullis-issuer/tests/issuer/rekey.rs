@@ -1,4 +1,5 @@
-//! Another key-encryption key: all goes on with the new one, and nothing with the old one.
+//! Change of the key-encryption key: the issuer runs with the new key, and does not start with the
+//! old one.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use crate::common::{Home, KEY, PASSWORD, login, login_own, on_every_store, refre
 use crate::second_factor::{code, enrolled, step_up};
 
 on_every_store!(
-    sessions_go_on_under_another_key_encryption_key,
+    sessions_survive_a_change_of_the_key_encryption_key,
     second_factor_counts_under_another_key_encryption_key,
     token_of_the_old_key_is_accepted_as_long_as_its_session_lives,
     process_with_the_old_key_issues_nothing_after_the_change,
@@ -29,7 +30,7 @@ async fn open_with_alice(home: &Home) -> Issuer {
     issuer
 }
 
-async fn sessions_go_on_under_another_key_encryption_key(home: Home) {
+async fn sessions_survive_a_change_of_the_key_encryption_key(home: Home) {
     let issuer = open_with_alice(&home).await;
     let unused = login(&issuer).await.expect(200);
     let spent = login(&issuer).await.expect(200).text("refresh_token");
@@ -47,14 +48,15 @@ async fn sessions_go_on_under_another_key_encryption_key(home: Home) {
     with_token(&issuer, "GET /v1/users/me", &unused.text("access_token")).await.expect(200);
     let on = refresh(&issuer, &unused.text("refresh_token")).await.expect(200);
     refresh(&issuer, &on.text("refresh_token")).await.expect(200);
-    // What is spent under the old key is known as such, and its successor can be repeated.
+    // A token that was spent under the old key is still known as spent, and its successor can be
+    // repeated.
     let again = refresh(&issuer, &spent).await.expect(200);
     assert_eq!(again.text("refresh_token"), current);
     home.advance(60);
     refresh(&issuer, &spent).await.expect(401);
     refresh(&issuer, &current).await.expect(401);
 
-    // Twice, and back; then the first key's tokens outlive their sessions.
+    // The second change is back to the first key. Tokens of the second key are still accepted.
     let waiting = login(&issuer).await.expect(200).text("refresh_token");
     issuer.rekey(&KeyEncryptionKey::from_base64(KEY).unwrap()).await.unwrap();
     issuer.close().await;

@@ -1,4 +1,4 @@
-//! What an operator sees: metrics, spans, and whether it is ready.
+//! Observability: metrics, spans and readiness.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -20,7 +20,8 @@ use crate::process::{HttpClient, Running, program, request, run, wait_for};
 
 const DOCUMENTATION: &str = include_str!("../../src/lib.rs");
 
-/// `name{label=value,…}` of everything that is recorded while a user comes, goes wrong and goes.
+/// Returns `name{label=value,…}` of each metric that logins, refreshes and rejected requests
+/// record.
 fn recorded() -> BTreeSet<String> {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
@@ -57,7 +58,7 @@ fn recorded() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_metrics_are_those_of_the_documentation_and_name_no_user() {
+fn recorded_metrics_are_documented_and_have_no_user_data() {
     let recorded = recorded();
     for expected in [
         "portcullis_issuer_events_total{kind=user_added}",
@@ -94,7 +95,7 @@ fn the_metrics_are_those_of_the_documentation_and_name_no_user() {
     assert_eq!(names, table);
 }
 
-/// Keeps what is logged.
+/// A writer that keeps the log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -127,7 +128,7 @@ impl Write for Log {
 }
 
 #[tokio::test]
-async fn a_request_has_a_span_that_says_which_and_how_it_ended() {
+async fn request_span_has_the_route_and_the_status() {
     let (log, _kept) = Log::of_this_thread();
     let home = Home::new();
     let issuer = home.open_with_alice().await;
@@ -156,7 +157,7 @@ async fn an_unusable_client_address_is_logged_once() {
     config.client_address_header = Some("x-forwarded-for".parse().unwrap());
     let issuer = Issuer::open(config).await.unwrap();
     for _ in 0..3 {
-        let body = json!({ "username": "nobody", "password": "wrong" });
+        let body = json!({ "username": "unknown", "password": "wrong" });
         post(&issuer, "/v1/auth/login", &body).await.expect(401);
     }
     let told = log.text();
@@ -167,10 +168,10 @@ fn free() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-/// What a service manager, a load balancer and Prometheus see of a process.
+/// A process with the probes of a load balancer, a scrape by Prometheus and a stop by SIGTERM.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_stops_says_so_before_it_stops_listening() {
+async fn stopping_process_is_not_ready_before_it_stops_listening() {
     let home = Home::new();
     let (address, metrics) = (free(), free());
     let url = format!("http://{address}");
@@ -200,7 +201,7 @@ async fn a_process_that_stops_says_so_before_it_stops_listening() {
         assert!(scraped.contains(line), "no {line} in {scraped}");
     }
     assert!(!scraped.contains("alice"), "{scraped}");
-    assert_eq!(client.get("/metrics").await.unwrap().0, 404, "they are nobody else's business");
+    assert_eq!(client.get("/metrics").await.unwrap().0, 404, "not on this listener");
 
     let told = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap();
     assert!(told.success());
@@ -215,5 +216,5 @@ async fn a_process_that_stops_says_so_before_it_stops_listening() {
     };
     assert_eq!((refused.0, &refused.1["detail"]), (503, &json!("It is stopping.")));
     assert_eq!(client.get("/healthz").await.unwrap().0, 200);
-    assert_eq!(client.login().await.unwrap().0, 200, "who comes all the same is served");
+    assert_eq!(client.login().await.unwrap().0, 200, "new clients are still served");
 }

@@ -3,15 +3,15 @@
 use super::{Audit, EventKind, NewEvent};
 use crate::domain::peer::Peer;
 
-/// How the log names an operator. No user has this id: those are hexadecimal.
+/// The name of an operator in the log. No user has this id: users' ids are hexadecimal.
 const OPERATOR: &str = "operator";
 
 /// Who changes another user's account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Actor<'a> {
-    /// At the command line, or an app that has the issuer inside.
+    /// An operator at the command line, or an app that embeds the issuer.
     Operator,
-    /// A user with the scope for it, over HTTP.
+    /// A user with [`ADMIN_SCOPE`](crate::ADMIN_SCOPE), over HTTP.
     Admin { authority: Authority<'a>, peer: &'a Peer },
 }
 

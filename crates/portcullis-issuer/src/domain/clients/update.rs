@@ -10,7 +10,7 @@ use crate::clock::secs;
 use crate::domain::audit::EventKind;
 use crate::error::Error;
 
-/// How long an old secret may be kept beside the new one.
+/// The maximum time for which the old secret stays valid beside the new one.
 const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Clients {
@@ -23,8 +23,8 @@ impl Clients {
         found(id, self.store.update_client(&client.place_owner, &update, &event).await?)
     }
 
-    /// Replaces the client's credential by a new secret, and returns it. The old secret stays valid
-    /// for `overlap`.
+    /// Replaces the client's credential with a new secret, and returns the secret. The old secret
+    /// stays valid for `overlap`.
     pub(crate) async fn rotate_secret(&self, id: &str, overlap: Duration) -> Result<String, Error> {
         if overlap > MAX_OVERLAP {
             return Err(Error::InvalidClient("an old secret stays valid for at most 30 days"));
@@ -37,7 +37,7 @@ impl Clients {
         self.set_credential(id, &credential, old_until).await.map(|()| secret)
     }
 
-    /// Replaces the client's credential by these keys.
+    /// Replaces the client's credential with these keys.
     pub(crate) async fn set_keys(&self, id: &str, jwks: &str) -> Result<(), Error> {
         self.set_credential(id, &Credential::Keys(checked_keys(jwks)?), None).await
     }

@@ -19,11 +19,11 @@ pub(crate) enum Exchanged {
 }
 
 impl Introspection {
-    /// Exchanges a user's token for a resource server of `client` for a token for the issuer, with
-    /// the client as its actor. Its scopes are those of the token that its user still has, or the
-    /// requested part of them.
+    /// Exchanges a user's token, whose audience is a resource server of `client`, for a token for
+    /// the issuer with the client as its actor. The new token's scopes are those scopes of the
+    /// received token that the user still has, or the requested part of them.
     ///
-    /// A token that was exchanged before has an actor and is not exchanged again.
+    /// A token from an exchange has an actor, and is not exchanged again.
     pub(crate) async fn exchange(
         &self,
         subject_token: &str,
@@ -57,7 +57,7 @@ impl Introspection {
         let scopes: Vec<String> = scopes.into_iter().map(str::to_owned).collect();
         let now = self.now();
         let place = self.tokens.take_place(&session.id, now).await?;
-        // No stronger than the token that was presented.
+        // The new token must not claim a second factor that the received token does not claim.
         let stepped_up_at = session.stepped_up_at.filter(|_| issued.is_of_two_factors());
         let session = Session { place: Some(place), stepped_up_at, ..session };
         let user = User { scopes, ..user };

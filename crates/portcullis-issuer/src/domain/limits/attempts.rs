@@ -148,7 +148,7 @@ mod tests {
             attempts.take("alice").unwrap();
             attempts.give_back("alice");
         }
-        attempts.give_back("nobody");
+        attempts.give_back("unknown");
         for _ in 0..2 {
             attempts.take("alice").unwrap();
         }

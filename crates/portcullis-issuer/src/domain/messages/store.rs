@@ -16,8 +16,8 @@ pub(crate) trait UserTokenStore: fmt::Debug + Send + Sync {
         token: &'a UserToken,
         event: Option<&'a NewEvent>,
     ) -> Answer<'a, bool>;
-    /// The account of a token of one of these purposes that has not expired, if the user is not
-    /// disabled, and the user's password hash.
+    /// Returns the account and the password hash of a token's user. `None` if the token is unknown,
+    /// has another purpose or has expired, or if the user is disabled.
     fn account_of_token<'a>(
         &'a self,
         token: &'a TokenHash,

@@ -11,7 +11,7 @@ use crate::domain::users::FoldedName;
 /// Accounts.
 pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
     /// A user's account.
-    fn account<'a>(&'a self, whom: &'a Whom) -> Answer<'a, Option<AccountInfo>>;
+    fn account<'a>(&'a self, user_ref: &'a UserRef) -> Answer<'a, Option<AccountInfo>>;
     /// Up to `limit` accounts whose ids follow this one, by id.
     fn accounts<'a>(&'a self, after: &'a str, limit: i64) -> Answer<'a, Vec<AccountInfo>>;
     /// Changes an account, ends the sessions that the change ends, and records `event` with the
@@ -19,7 +19,7 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
     /// already. `authority` is the administrator's, if one makes the change.
     fn change_account<'a>(
         &'a self,
-        whom: &'a Whom,
+        user_ref: &'a UserRef,
         change: &'a Change,
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
@@ -34,9 +34,9 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
     ) -> Answer<'a, Changed>;
 }
 
-/// Whose account.
+/// A reference to a user's account.
 #[derive(Debug, Clone)]
-pub(crate) enum Whom {
+pub(crate) enum UserRef {
     Named(FoldedName),
     WithId(String),
 }
@@ -47,15 +47,15 @@ pub(crate) enum Changed {
     /// It is made, and so many sessions have ended.
     Done(u64),
     /// There is no such user, or a session that the change keeps has ended.
-    Nobody,
+    NotFound,
     /// The administrator's session has ended, or its user has lost the scope.
     NotAnAdministrator,
 }
 
 /// A change of an account.
 pub(crate) enum Change {
-    /// Another password, whose hash this is. Ends all sessions but `keeps`, and makes the user's
-    /// single-use tokens void.
+    /// Sets the hash of another password. Ends all sessions except `keeps`, and invalidates the
+    /// user's single-use tokens.
     Password {
         hash: String,
         keeps: Option<String>,
@@ -66,14 +66,15 @@ pub(crate) enum Change {
     Removed,
     /// Ends all sessions, and changes nothing else.
     LoggedOut,
-    /// Where the notifier reaches the user. Tokens that went to the address before are void.
+    /// Sets the address to which the notifier delivers the user's messages. Tokens that were sent
+    /// to the former address become invalid.
     Address(String),
     Roles(Vec<String>),
     Scopes(Vec<String>),
-    /// Forgets the second factor and its recovery codes; no session is worth more than a password
-    /// from then on.
+    /// Deletes the second factor and its recovery codes. No session counts as stepped up from then
+    /// on.
     NoSecondFactor,
-    /// Forgets the wrong codes.
+    /// Resets the number of wrong codes.
     Unlocked,
 }
 

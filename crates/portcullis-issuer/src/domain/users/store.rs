@@ -19,9 +19,10 @@ pub(crate) trait UserStore: fmt::Debug + Send + Sync {
     fn user_named<'a>(&'a self, name: &'a FoldedName) -> Answer<'a, Option<StoredUser>>;
     /// All users, by name.
     fn users(&self) -> Answer<'_, Vec<User>>;
-    /// The parameters of all password hashes, each once: the beginnings of their PHC strings.
+    /// Returns the distinct parameters of all password hashes: the beginnings of their PHC strings.
     fn password_parameters(&self) -> Answer<'_, Vec<String>>;
-    /// Puts another hash of the same password in place of this one, if it is still there.
+    /// Replaces a hash with another hash of the same password, if it has not been changed
+    /// meanwhile.
     fn rehash_password<'a>(
         &'a self,
         user_id: &'a str,
@@ -62,7 +63,7 @@ pub(crate) enum Awaits {
 }
 
 impl Awaits {
-    /// As the store has it.
+    /// Returns the name in the store.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Invitation => "invitation",
@@ -75,24 +76,25 @@ impl Awaits {
 pub(crate) struct StoredUser {
     pub(crate) user: User,
     pub(crate) password_hash: String,
-    /// Counts the changes after which a login that is under way must not start a session.
+    /// The number of changes of the credentials. A login that began before the last change must not
+    /// start a session.
     pub(crate) credentials: i64,
-    /// Neither disabled nor waiting for an invitation or verification.
+    /// Whether the user is neither disabled nor awaits an invitation or verification.
     pub(crate) may_log_in: bool,
     pub(crate) has_second_factor: bool,
 }
 
-/// Someone who can log in.
+/// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct User {
-    /// The `sub` of their tokens: opaque, and never reused.
+    /// The `sub` of the user's tokens: opaque, and never reused.
     pub id: String,
-    /// What they log in with.
+    /// The name with which the user logs in.
     pub name: String,
-    /// The `roles` of their tokens.
+    /// The `roles` of the user's tokens.
     pub roles: Vec<String>,
-    /// The `scope` of their tokens.
+    /// The `scope` of the user's tokens.
     pub scopes: Vec<String>,
     /// When the user was added, in seconds since 1970.
     pub created_at: i64,

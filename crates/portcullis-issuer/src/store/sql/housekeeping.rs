@@ -1,4 +1,4 @@
-//! What housekeeping deletes and erases.
+//! The deletions of housekeeping, and its heartbeat.
 
 use super::timed;
 use crate::domain::Answer;

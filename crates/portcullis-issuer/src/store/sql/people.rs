@@ -6,15 +6,15 @@ pub(super) use self::ends::end_of_user;
 use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{Authority, NewEvent};
-use crate::domain::people::{ADMIN_SCOPE, AccountInfo, Change, Changed, PeopleStore, Whom};
+use crate::domain::people::{ADMIN_SCOPE, AccountInfo, Change, Changed, PeopleStore, UserRef};
 use crate::domain::users::User;
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, Row, query};
 
 impl<D: Database> PeopleStore for D {
-    fn account<'a>(&'a self, whom: &'a Whom) -> Answer<'a, Option<AccountInfo>> {
+    fn account<'a>(&'a self, user_ref: &'a UserRef) -> Answer<'a, Option<AccountInfo>> {
         timed("account", async move {
-            let row = find(&mut *self.reader().await?, whom).await?;
+            let row = find(&mut *self.reader().await?, user_ref).await?;
             row.as_ref().map(info_from).transpose()
         })
     }
@@ -35,27 +35,28 @@ impl<D: Database> PeopleStore for D {
 
     fn change_account<'a>(
         &'a self,
-        whom: &'a Whom,
+        user_ref: &'a UserRef,
         change: &'a Change,
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed> {
         retried("change_account", move || async move {
             let mut tx = self.begin().await?;
-            let Some(id) = id_of(&mut *tx, whom).await? else { return Ok(Changed::Nobody) };
+            let Some(id) = id_of(&mut *tx, user_ref).await? else { return Ok(Changed::NotFound) };
             let is_there = lock(&mut *tx, &id, authority).await?;
             if !is_authorized(&mut *tx, authority, event.at).await? {
                 return Ok(Changed::NotAnAdministrator);
             }
             if !is_there {
-                return Ok(Changed::Nobody);
+                return Ok(Changed::NotFound);
             }
-            // The session was checked before this transaction. If an operator has ended it since
-            // then, with another password or by disabling the user, that must stand.
+            // The session was checked before this transaction. An operator may have set another
+            // password or disabled the user since then, which ended the session. This change must
+            // not overwrite that password.
             if let Change::Password { keeps: Some(session), .. } = change {
                 let live = query(rows::SESSION_AND_USER).bind(session).bind(event.at);
                 if live.fetch_optional(&mut *tx).await?.is_none() {
-                    return Ok(Changed::Nobody);
+                    return Ok(Changed::NotFound);
                 }
             }
             let event = event.clone().user(&id);
@@ -83,20 +84,26 @@ impl<D: Database> PeopleStore for D {
     }
 }
 
-async fn find<C: Dialect>(connection: &mut C, whom: &Whom) -> Result<Option<C::Row>, StoreError> {
-    match whom {
-        Whom::Named(name) => {
+async fn find<C: Dialect>(
+    connection: &mut C,
+    user_ref: &UserRef,
+) -> Result<Option<C::Row>, StoreError> {
+    match user_ref {
+        UserRef::Named(name) => {
             query(C::USER_NAMED).bind(name.as_str()).fetch_optional(connection).await
         }
-        Whom::WithId(id) if !rows::can_be_stored(id) => Ok(None),
-        Whom::WithId(id) => {
+        UserRef::WithId(id) if !rows::can_be_stored(id) => Ok(None),
+        UserRef::WithId(id) => {
             query("SELECT * FROM users WHERE id = $1").bind(id).fetch_optional(connection).await
         }
     }
 }
 
-async fn id_of(connection: &mut impl Dialect, whom: &Whom) -> Result<Option<String>, StoreError> {
-    let row = find(connection, whom).await?;
+async fn id_of(
+    connection: &mut impl Dialect,
+    user_ref: &UserRef,
+) -> Result<Option<String>, StoreError> {
+    let row = find(connection, user_ref).await?;
     row.map(|row| row.column("id")).transpose()
 }
 
@@ -147,7 +154,7 @@ async fn is_authorized(
     Ok(user.id == by.user_id && user.scopes.iter().any(|scope| scope == ADMIN_SCOPE))
 }
 
-/// Returns how many sessions have ended.
+/// Applies a change to a user, and returns the number of sessions that it ended.
 async fn apply(
     connection: &mut impl Dialect,
     id: &str,
@@ -226,8 +233,8 @@ async fn apply(
     Ok(ended)
 }
 
-/// Also accepts an invitation. Tokens that were delivered before are void: one of them could set
-/// the password again.
+/// Sets a user's password, which also accepts an invitation. Deletes the tokens that were delivered
+/// before, since they could set the password again.
 pub(super) async fn set_password(
     connection: &mut impl Dialect,
     id: &str,
@@ -248,7 +255,8 @@ pub(super) async fn set_password(
     Ok(())
 }
 
-/// Returns 1 if there was one. A session that was raised by it is so no more.
+/// Deletes the second factor of a user, and undoes the step-up of the user's sessions. Returns 1 if
+/// there was a second factor, and 0 otherwise.
 pub(super) async fn forget_second_factor(
     connection: &mut impl Dialect,
     id: &str,

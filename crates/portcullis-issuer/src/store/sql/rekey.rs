@@ -1,4 +1,4 @@
-//! Another key-encryption key.
+//! The change to another key-encryption key.
 
 use super::keys::table;
 use super::{retried, timed};
@@ -23,7 +23,8 @@ impl<D: Database> RekeyStore for D {
     }
 }
 
-/// The caller commits: all of it, or nothing.
+/// Seals all secrets under the new key-encryption key. The caller commits the transaction, so
+/// either all secrets are sealed again or none.
 async fn rekey(connection: &mut impl Dialect, rekeying: &Rekeying) -> Result<(), StoreError> {
     table::lock(connection).await?;
     seal_again(

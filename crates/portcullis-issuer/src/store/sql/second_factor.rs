@@ -1,4 +1,4 @@
-//! Second factors: one for a user, in the user's row.
+//! Second factors: at most one per user, in the user's row.
 
 use super::{audit, people, retried, timed};
 use crate::domain::Answer;
@@ -168,7 +168,7 @@ async fn use_code(
     Ok(true)
 }
 
-/// Raises the session of `event`, if it has begun, and records it.
+/// Marks the session of `event` as stepped up, if the session exists, and records the event.
 async fn raise(connection: &mut impl Dialect, event: &NewEvent) -> Result<(), StoreError> {
     query("UPDATE sessions SET stepped_up_at = $1 WHERE id = $2")
         .bind(event.at)

@@ -115,7 +115,7 @@ impl<D: Database> SessionStore for D {
     }
 }
 
-/// Ends a session, as the holder of its refresh token wants.
+/// Ends a session at the request of the holder of its refresh token.
 struct LogOut {
     session_id: String,
     event: NewEvent,

@@ -64,7 +64,7 @@ impl<D: Database> UserTokenStore for D {
             let mut tx = self.begin().await?;
             let Some(id) = redeem(&mut *tx, token, event.at).await? else { return Ok(false) };
             people::set_password(&mut *tx, &id, password_hash).await?;
-            // The token came to the address, which is proven with it.
+            // The token was delivered to the address, so its use verifies the address.
             query(
                 "UPDATE users SET address_verified_at = $1 \
                  WHERE id = $2 AND address_verified_at IS NULL",

@@ -35,7 +35,8 @@ impl<D: Database> UserStore for D {
 
     fn password_parameters(&self) -> Answer<'_, Vec<String>> {
         timed("password_parameters", async {
-            // Without `$`, a salt of 16 bytes, `$`, and a hash of 32 bytes in base64.
+            // Cuts off the last 67 characters: `$`, a salt of 16 bytes, `$` and a hash of 32 bytes,
+            // both in base64.
             let beginnings = "SELECT DISTINCT CASE WHEN length(password_hash) > 67 \
                 THEN substr(password_hash, 1, length(password_hash) - 67) ELSE '' END FROM users";
             query(beginnings).scalars(&mut *self.reader().await?).await
@@ -122,7 +123,7 @@ fn stored_from(row: &impl Row) -> Result<StoredUser, StoreError> {
 async fn all(connection: &mut impl Dialect) -> Result<Vec<User>, StoreError> {
     let rows = query("SELECT * FROM users").fetch_all(connection).await?;
     let mut users = rows.iter().map(rows::user_from).collect::<Result<Vec<_>, _>>()?;
-    // Not by the database, whose order may follow the machine's language.
+    // Sorted here, since the order of the database depends on its locale.
     users.sort_by_key(|user| user.name.to_ascii_lowercase());
     Ok(users)
 }

@@ -7,7 +7,7 @@ use super::{Place, folded, login, machine, session, token, with_alice};
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::clients::{ClientUpdate, Credential, RegisteredClient};
 use crate::domain::messages::{Purpose, UserToken};
-use crate::domain::people::{Change, Whom};
+use crate::domain::people::{Change, UserRef};
 use crate::domain::tokens::client_owner;
 use crate::domain::users::{Account, Added, Awaits};
 use crate::store::Store;
@@ -25,8 +25,8 @@ super::on_both!(
     recovery_codes_are_made_again_for_a_factor_that_counts,
 );
 
-fn alice() -> Whom {
-    Whom::Named(folded("alice"))
+fn alice() -> UserRef {
+    UserRef::Named(folded("alice"))
 }
 
 fn event(kind: EventKind, at: i64) -> NewEvent {

@@ -43,7 +43,7 @@ async fn earlier_mac_keys_are_forgotten_when_due_but_the_latest(place: Place) {
     assert_eq!(kept.iter().map(|key| key.number).collect::<Vec<_>>(), [3]);
 }
 
-/// Notes what is asked of it. Its first batch of each chore is a full one.
+/// Records its calls. Its first batch of each chore is full.
 #[derive(Debug, Default)]
 struct Asked {
     chores: Mutex<Vec<(Chore, i64)>>,

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::{Place, folded, login, session, token, with_alice};
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::people::{Change, Changed, Whom};
+use crate::domain::people::{Change, Changed, UserRef};
 use crate::store::Store;
 
 /// A transaction of another program, and the store that waits for it.
@@ -17,7 +17,7 @@ impl Other {
     async fn begin(place: &Place, statement: &'static str) -> Self {
         let Place::Postgres(url) = place else { unreachable!() };
         let mut connection = PgConnection::connect(url.reveal()).await.unwrap();
-        // The store's transaction is the one that PostgreSQL ends.
+        // PostgreSQL ends the store's transaction.
         sqlx::raw_sql("SET deadlock_timeout = '60s'; BEGIN")
             .execute(&mut connection)
             .await
@@ -61,7 +61,7 @@ async fn change_that_postgres_ends_for_a_deadlock_is_made_again() {
     let store = with_sessions(&place).await;
     let mut other = Other::begin(&place, "SELECT id FROM sessions WHERE id = 's' FOR UPDATE").await;
     let change = tokio::spawn(async move {
-        let alice = Whom::Named(folded("alice"));
+        let alice = UserRef::Named(folded("alice"));
         let event = NewEvent::new(EventKind::LogoutEverywhere, 1500);
         store.change_account(&alice, &Change::LoggedOut, &event, None).await
     });

@@ -1,11 +1,11 @@
-//! Accounts: each change is whole, and ends what it must end.
+//! Changes of accounts: each change is made in full, and ends the sessions that it must end.
 
 use std::sync::Arc;
 
 use super::{Place, UNTIL, folded, kinds, login, revoked, session, token, with_alice};
 use crate::domain::audit::{Authority, EventKind, NewEvent};
 use crate::domain::messages::{Purpose, UserToken};
-use crate::domain::people::{ADMIN_SCOPE, Change, Changed, Whom};
+use crate::domain::people::{ADMIN_SCOPE, Change, Changed, UserRef};
 use crate::domain::users::Added;
 use crate::store::Store;
 
@@ -15,7 +15,7 @@ mod sql_on_sqlite {
         let place = super::Place::sqlite();
         let super::Place::Sqlite(directory) = &place else { unreachable!() };
         let path = directory.path().join("a.db");
-        // The sqlite3 shell does not enforce foreign keys by default, and sqlx does.
+        // The sqlite3 shell does not enforce foreign keys by default, but sqlx does.
         for (enforced, ids) in [(false, ["a", "b", "c", "d"]), (true, ["e", "f", "g", "h"])] {
             let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
             let options = options.foreign_keys(enforced);
@@ -47,7 +47,7 @@ mod sql_on_postgres {
     }
 }
 
-/// Alice with these two sessions, and their places.
+/// Adds alice with two sessions, and returns the sessions' places.
 async fn with_places(
     place: &Place,
     ids: [&str; 2],
@@ -63,7 +63,8 @@ async fn with_places(
     (store, places)
 }
 
-/// Each time with sessions of other ids: the sqlite3 shell leaves their refresh tokens behind.
+/// Runs statements that end sessions. Each call needs other session ids: without foreign keys, the
+/// refresh tokens of deleted sessions stay in the database.
 async fn sql_revokes_first(
     place: &Place,
     [a, b, c, d]: [&str; 4],
@@ -87,15 +88,15 @@ async fn sql_revokes_first(
     assert!(!checked_before.unwrap(), "a disabled user");
     run("UPDATE users SET disabled_at = NULL").await;
     let checked_before = store.start_session(&session("x"), 0, &token(41), &login()).await;
-    assert!(!checked_before.unwrap(), "a login from before");
+    assert!(!checked_before.unwrap(), "a login from before the user was disabled");
     run("DELETE FROM users").await;
     run("DELETE FROM status_places").await;
 }
 
 super::on_both!(
-    a_change_of_the_password_ends_all_other_sessions_and_logins_under_way,
-    a_user_who_is_removed_leaves_nothing_and_is_in_the_log,
-    a_change_that_changes_nothing_is_not_recorded,
+    password_change_ends_other_sessions_and_pending_logins,
+    removed_user_is_deleted_and_the_removal_is_recorded,
+    change_without_effect_is_not_recorded,
     sessions_of_all_users_end_in_batches,
     codes_are_counted_across_processes,
     an_administrator_who_has_lost_the_authority_changes_nothing,
@@ -103,15 +104,15 @@ super::on_both!(
     a_token_of_a_user_who_is_disabled_or_has_another_address_is_void,
 );
 
-fn alice() -> Whom {
-    Whom::Named(folded("ALICE"))
+fn alice() -> UserRef {
+    UserRef::Named(folded("ALICE"))
 }
 
 fn event(kind: EventKind) -> NewEvent {
     NewEvent::new(kind, 1500).by("operator")
 }
 
-async fn a_change_of_the_password_ends_all_other_sessions_and_logins_under_way(place: Place) {
+async fn password_change_ends_other_sessions_and_pending_logins(place: Place) {
     let store = with_alice(&place).await;
     store.start_session(&session("t"), 0, &token(11), &login()).await.unwrap();
     let change = Change::Password { hash: "new".to_owned(), keeps: Some("t".to_owned()) };
@@ -128,22 +129,22 @@ async fn a_change_of_the_password_ends_all_other_sessions_and_logins_under_way(p
     let changed = last.iter().find(|event| event.kind == "password_changed").unwrap();
     assert_eq!(changed.actor.as_deref(), Some("operator"));
     assert_eq!(changed.user_id.as_deref(), Some("id of alice"));
-    let unknown = Whom::WithId("unknown".to_owned());
+    let unknown = UserRef::WithId("unknown".to_owned());
     let none =
         store.change_account(&unknown, &change, &event(EventKind::PasswordChanged), None).await;
-    assert_eq!(none.unwrap(), Changed::Nobody);
+    assert_eq!(none.unwrap(), Changed::NotFound);
 
-    // A change that was under way in a session when an operator set another password.
+    // A change in a session fails if an operator has set another password in the meantime.
     let set = Change::Password { hash: "set".to_owned(), keeps: None };
     store.change_account(&alice(), &set, &event(EventKind::PasswordChanged), None).await.unwrap();
     let late =
         store.change_account(&alice(), &change, &event(EventKind::PasswordChanged), None).await;
-    assert_eq!(late.unwrap(), Changed::Nobody);
+    assert_eq!(late.unwrap(), Changed::NotFound);
     let stored = store.user_named(&folded("alice")).await.unwrap().unwrap();
     assert_eq!(stored.password_hash, "set");
 }
 
-async fn a_user_who_is_removed_leaves_nothing_and_is_in_the_log(place: Place) {
+async fn removed_user_is_deleted_and_the_removal_is_recorded(place: Place) {
     let store = with_alice(&place).await;
     let removed = event(EventKind::UserRemoved);
     let ended = store.change_account(&alice(), &Change::Removed, &removed, None).await.unwrap();
@@ -151,12 +152,12 @@ async fn a_user_who_is_removed_leaves_nothing_and_is_in_the_log(place: Place) {
     assert!(store.account(&alice()).await.unwrap().is_none());
     assert!(store.session_with("s", &token(1), 1500).await.unwrap().is_none());
     assert!(kinds(&*store).await.contains(&"user_removed".to_owned()));
-    // Of the same name, and another user.
+    // A new user with the same name does not get the old session.
     assert!(super::added(&*store, "alice").await);
     assert!(store.live_session("s", 1500).await.unwrap().is_none());
 }
 
-async fn a_change_that_changes_nothing_is_not_recorded(place: Place) {
+async fn change_without_effect_is_not_recorded(place: Place) {
     let store = with_alice(&place).await;
     let before = kinds(&*store).await;
     for change in [
@@ -206,9 +207,9 @@ async fn codes_are_counted_across_processes(place: Place) {
     assert_eq!(stores[0].begin_code("id of alice", 5).await.unwrap(), Some(1));
     let shown = event(EventKind::StepUp).user("id of alice");
     assert!(stores[0].step_up(&sealed, 3, &shown).await.unwrap());
-    assert_eq!(stores[1].begin_code("id of alice", 5).await.unwrap(), Some(1), "a right one");
+    assert_eq!(stores[1].begin_code("id of alice", 5).await.unwrap(), Some(1), "count reset");
     assert!(stores[0].use_recovery_code(&token(1), &shown).await.unwrap());
-    assert!(!stores[1].use_recovery_code(&token(1), &shown).await.unwrap(), "once");
+    assert!(!stores[1].use_recovery_code(&token(1), &shown).await.unwrap(), "already used");
 }
 
 /// Requests that had passed their check when an operator took the authority away.
@@ -223,9 +224,11 @@ async fn an_administrator_who_has_lost_the_authority_changes_nothing(place: Plac
     let authority = Some(Authority { user_id: "id of alice", session_id: "s" });
     let changes = || [Change::Disabled(false), Change::Removed, scopes(&[ADMIN_SCOPE])];
     let refused = async || {
-        for (whom, change) in ["bob", "alice"].into_iter().flat_map(|w| changes().map(|c| (w, c))) {
-            let whom = Whom::WithId(format!("id of {whom}"));
-            let result = store.change_account(&whom, &change, &changed, authority).await;
+        for (user_ref, change) in
+            ["bob", "alice"].into_iter().flat_map(|w| changes().map(|c| (w, c)))
+        {
+            let user_ref = UserRef::WithId(format!("id of {user_ref}"));
+            let result = store.change_account(&user_ref, &change, &changed, authority).await;
             assert_eq!(result.unwrap(), Changed::NotAnAdministrator);
         }
         let ended = store.end_some_sessions(1500, 9, authority).await.unwrap();
@@ -238,7 +241,7 @@ async fn an_administrator_who_has_lost_the_authority_changes_nothing(place: Plac
 
     refused().await;
     operator(scopes(&[ADMIN_SCOPE])).await;
-    let bob = Whom::Named(folded("bob"));
+    let bob = UserRef::Named(folded("bob"));
     let done = store.change_account(&bob, &scopes(&["a"]), &changed, authority).await.unwrap();
     assert_eq!(done, Changed::Done(0));
     let anothers = Some(Authority { user_id: "id of bob", session_id: "s" });

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::{Place, folded, login, session, token, with_alice};
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::keys::KeyEncryptionKey;
-use crate::domain::people::{Change, Whom};
+use crate::domain::people::{Change, UserRef};
 use crate::domain::rekey::Rekeyer;
 
 const LONG_ENOUGH: Duration = Duration::from_millis(300);
@@ -57,7 +57,10 @@ async fn on_postgres_own_password_is_not_changed_in_a_session_that_is_being_ende
     beside(&place, ends, async move {
         let change = Change::Password { hash: "new".to_owned(), keeps: Some("s".to_owned()) };
         let event = NewEvent::new(EventKind::PasswordChanged, 1500).user("id of alice");
-        store.change_account(&Whom::Named(folded("alice")), &change, &event, None).await.unwrap();
+        store
+            .change_account(&UserRef::Named(folded("alice")), &change, &event, None)
+            .await
+            .unwrap();
     })
     .await;
     let store = place.open().await;

@@ -1,4 +1,4 @@
-//! Which sessions are live, and how they end.
+//! Live sessions, and the end of sessions.
 
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::sessions::{SESSIONS_PER_USER, Session};
@@ -58,7 +58,7 @@ pub(super) async fn make_room<C: Dialect>(
     Ok(ended.len())
 }
 
-/// Returns whether the session had not ended before.
+/// Ends a session by a logout. Returns `false` if the session had ended before.
 pub(super) async fn log_out(
     connection: &mut impl Dialect,
     id: &str,
@@ -67,7 +67,8 @@ pub(super) async fn log_out(
     end(connection, id, "logout", event.clone().session(id)).await
 }
 
-/// The same for one whose refresh token has two holders, or another history than the store's.
+/// Ends a session whose refresh token was reused, or is unknown to the store. Returns `false` if
+/// the session had ended before.
 pub(super) async fn end_for_reuse(
     connection: &mut impl Dialect,
     id: &str,

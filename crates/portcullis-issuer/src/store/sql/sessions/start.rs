@@ -10,7 +10,7 @@ use crate::store::sql::audit;
 
 pub(super) struct StartSession {
     pub(super) session: Session,
-    /// The count of the user's credentials that the password was checked under.
+    /// The user's count of credential changes when the password was checked.
     pub(super) credentials: i64,
     pub(super) token: TokenHash,
     pub(super) event: NewEvent,
@@ -22,8 +22,9 @@ impl Change for StartSession {
 
     async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<Option<usize>, StoreError> {
         let Self { session, credentials, token, event } = self;
-        // The password was checked before this transaction. A user who was disabled, or given
-        // another password, since then must not get a session that nothing ends.
+        // The password was checked before this transaction. If the user was disabled since then, or
+        // the password was changed, the user's sessions have been ended already, and this session
+        // would stay live.
         let may_log_in: Option<String> = query(C::HOLD_USER)
             .bind(&session.user_id)
             .bind(*credentials)
