@@ -79,6 +79,7 @@ pub mod claims;
 pub mod clock;
 pub mod config;
 pub mod dangerous;
+pub mod feed;
 pub mod fetch;
 pub mod guide;
 pub mod keys;

@@ -1,5 +1,6 @@
 //! The revocation check that a route requires in addition to the token's expiry.
 
+pub(crate) mod feed;
 mod lists;
 mod live;
 #[cfg(test)]

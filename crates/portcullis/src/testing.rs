@@ -31,6 +31,7 @@ mod key;
 #[cfg(feature = "reqwest")]
 mod names;
 mod scene;
+mod store_suite;
 mod token;
 mod verdict;
 
@@ -43,6 +44,7 @@ pub use key::TestKey;
 #[cfg(feature = "reqwest")]
 pub use names::ScriptedNames;
 pub use scene::{Scene, bearer, builder, claims};
+pub use store_suite::store_suite;
 pub use token::TestToken;
 pub use verdict::{Now, attempt_now, rule, token_rule, verdict, verdict_now};
 
