@@ -243,12 +243,12 @@ mod tests {
         SkipsByTime,
         LosesPages,
         PrunesAll,
-        StoresTwice,
+        ChangesIds,
     }
 
     impl RevocationStore for Faulty {
         fn append<'s>(&'s self, entry: &'s Entry) -> Storing<'s, Appended> {
-            let Self(store, Fault::StoresTwice) = self else { return self.0.append(entry) };
+            let Self(store, Fault::ChangesIds) = self else { return self.0.append(entry) };
             let mut other = entry.clone();
             other.id.push_str(entry.target.value());
             Box::pin(async move { store.append(&other).await })
@@ -278,7 +278,7 @@ mod tests {
             (Fault::SkipsByTime, "by the next call after its append"),
             (Fault::LosesPages, "every page is returned"),
             (Fault::PrunesAll, "keeps entries until `until`"),
-            (Fault::StoresTwice, "an `id` is stored once"),
+            (Fault::ChangesIds, "returned unchanged"),
         ] {
             let store = Faulty(MemoryStore::new(), fault);
             let suite = std::thread::spawn(move || {

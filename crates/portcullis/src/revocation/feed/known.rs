@@ -1,0 +1,95 @@
+//! How current this instance's knowledge of the store is, and what follows from that.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::remote::freshness::Ages;
+
+/// How long a failed read is not repeated by requests.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// The history of this instance's reads of the store.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// The start of the last complete read: every entry that was stored before is known.
+    pub(super) at: Option<Timestamp>,
+    /// The time of the last read and its error, if it failed.
+    pub(super) failure: Option<(Timestamp, String)>,
+}
+
+/// What a request may do with the knowledge at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Apply it.
+    Apply,
+    /// Read the store first.
+    Read,
+    /// Nothing: it is too old, and the store cannot be read now.
+    Unavailable,
+}
+
+impl Known {
+    pub(super) fn age(&self, now: Timestamp) -> Option<Duration> {
+        self.at.map(|at| now.since(at))
+    }
+
+    /// Decides by the age of the knowledge. In an outage, which is a failed last read, older
+    /// knowledge may do.
+    pub(super) fn usable(&self, ages: Ages, now: Timestamp) -> Use {
+        let within = |max: Duration| self.age(now).is_some_and(|age| age <= max);
+        match &self.failure {
+            _ if within(ages.usual) => Use::Apply,
+            Some(_) if within(ages.in_outage) => Use::Apply,
+            Some((failed_at, _)) if now.since(*failed_at) < BACK_OFF => Use::Unavailable,
+            _ => Use::Read,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock as _;
+    use crate::testing::{ManualClock, NOW};
+
+    #[test]
+    fn knowledge_is_used_within_its_age_and_in_an_outage_for_longer() {
+        let clock = ManualClock::at(NOW);
+        let start = Timestamp::now(&clock);
+        let ages = Ages { usual: Duration::from_secs(10), in_outage: Duration::from_secs(60) };
+        let read = Known { at: Some(start), failure: None };
+        let mut used = Vec::new();
+        for secs in [0, 10, 11, 60, 61] {
+            let clock = ManualClock::at(NOW);
+            clock.advance(Duration::from_secs(secs));
+            let now = Timestamp::now(&clock);
+            let failed = |ago| {
+                let before = ManualClock::at(NOW);
+                before.advance(Duration::from_secs(secs).saturating_sub(ago));
+                Some((Timestamp::now(&before), String::new()))
+            };
+            let just = Known { failure: failed(Duration::ZERO), ..read.clone() };
+            let before = Known { failure: failed(BACK_OFF), ..read.clone() };
+            used.push([&read, &just, &before].map(|known| known.usable(ages, now)));
+        }
+        use Use::{Apply, Read, Unavailable};
+        let expected = [
+            [Apply, Apply, Apply],
+            [Apply, Apply, Apply],
+            [Read, Apply, Apply],
+            [Read, Apply, Apply],
+            [Read, Unavailable, Read],
+        ];
+        assert_eq!(used, expected);
+        assert_eq!(clock.monotonic(), Duration::ZERO);
+    }
+
+    #[test]
+    fn without_any_read_nothing_is_applied() {
+        let now = Timestamp::now(&ManualClock::at(NOW));
+        let ages = Ages { usual: Duration::MAX, in_outage: Duration::MAX };
+        assert_eq!(Known::default().usable(ages, now), Use::Read);
+        let failed = Known { at: None, failure: Some((now, String::new())) };
+        assert_eq!(failed.usable(ages, now), Use::Unavailable);
+    }
+}
