@@ -147,12 +147,6 @@ impl LogoutReceiver {
         Outcome::TooLarge.response()
     }
 
-    /// Returns the response to a request whose body could not be read: 400. For adapters.
-    #[must_use]
-    pub fn unreadable() -> Response<Bytes> {
-        Outcome::form("the body could not be read").response()
-    }
-
     /// Makes all checks that need no key.
     fn read(&self, request: &dyn RequestView, body: &[u8]) -> Result<Received, Outcome> {
         if request.method() != Some("POST") {
