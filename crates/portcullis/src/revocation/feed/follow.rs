@@ -87,7 +87,7 @@ impl Revocations {
 
     /// Whether the knowledge can be applied without a read.
     pub(crate) fn is_current(&self, ages: Ages) -> bool {
-        self.0.is_local || self.0.known.load().usable(ages, self.0.now()) == Use::Apply
+        self.0.is_local || self.0.usable(ages) == Use::Apply
     }
 
     /// Waits until the knowledge is current enough.
@@ -96,7 +96,7 @@ impl Revocations {
         if self.0.is_local {
             return MaybeReady::Ready(Ok(()));
         }
-        match self.0.known.load().usable(ages, self.0.now()) {
+        match self.0.usable(ages) {
             Use::Apply => MaybeReady::Ready(Ok(())),
             Use::Unavailable => MaybeReady::Ready(Err(unavailable())),
             Use::Read => {
@@ -136,6 +136,12 @@ impl Revocations {
 }
 
 impl Shared {
+    fn usable(&self, ages: Ages) -> Use {
+        let is_retried = || self.follows || self.cursor.try_lock().is_err();
+        let known = self.known.load();
+        known.usable(ages, self.now(), known.failure.is_some() && is_retried())
+    }
+
     /// Reads once, then waits until the next read is due. The wait is short, because the task holds
     /// a strong handle meanwhile.
     async fn follow(&self) {

@@ -34,13 +34,18 @@ impl Known {
     }
 
     /// Decides by the age of the knowledge. In an outage, which is a failed last read, older
-    /// knowledge may do.
-    pub(super) fn usable(&self, ages: Ages, now: Timestamp) -> Use {
+    /// knowledge may do. `is_retried` says whether somebody else reads again, so that requests need
+    /// not wait to find out whether the outage is over.
+    pub(super) fn usable(&self, ages: Ages, now: Timestamp, is_retried: bool) -> Use {
         let within = |max: Duration| self.age(now).is_some_and(|age| age <= max);
-        match &self.failure {
-            _ if within(ages.usual) => Use::Apply,
-            Some(_) if within(ages.in_outage) => Use::Apply,
-            Some((failed_at, _)) if now.since(*failed_at) < BACK_OFF => Use::Unavailable,
+        if within(ages.usual) {
+            return Use::Apply;
+        }
+        let Some((failed_at, _)) = &self.failure else { return Use::Read };
+        let is_recent = now.since(*failed_at) < BACK_OFF;
+        match within(ages.in_outage) {
+            true if is_recent || is_retried => Use::Apply,
+            false if is_recent => Use::Unavailable,
             _ => Use::Read,
         }
     }
@@ -70,15 +75,18 @@ mod tests {
             };
             let just = Known { failure: failed(Duration::ZERO), ..read.clone() };
             let before = Known { failure: failed(BACK_OFF), ..read.clone() };
-            used.push([&read, &just, &before].map(|known| known.usable(ages, now)));
+            let retried = before.clone();
+            let [read, just, before] =
+                [&read, &just, &before].map(|known| known.usable(ages, now, false));
+            used.push([read, just, before, retried.usable(ages, now, true)]);
         }
         use Use::{Apply, Read, Unavailable};
         let expected = [
-            [Apply, Apply, Apply],
-            [Apply, Apply, Apply],
-            [Read, Apply, Apply],
-            [Read, Apply, Apply],
-            [Read, Unavailable, Read],
+            [Apply, Apply, Apply, Apply],
+            [Apply, Apply, Apply, Apply],
+            [Read, Apply, Read, Apply],
+            [Read, Apply, Read, Apply],
+            [Read, Unavailable, Read, Read],
         ];
         assert_eq!(used, expected);
         assert_eq!(clock.monotonic(), Duration::ZERO);
@@ -88,8 +96,8 @@ mod tests {
     fn without_any_read_nothing_is_applied() {
         let now = Timestamp::now(&ManualClock::at(NOW));
         let ages = Ages { usual: Duration::MAX, in_outage: Duration::MAX };
-        assert_eq!(Known::default().usable(ages, now), Use::Read);
+        assert_eq!(Known::default().usable(ages, now, true), Use::Read);
         let failed = Known { at: None, failure: Some((now, String::new())) };
-        assert_eq!(failed.usable(ages, now), Use::Unavailable);
+        assert_eq!(failed.usable(ages, now, true), Use::Unavailable);
     }
 }
