@@ -342,8 +342,9 @@ impl Authenticated {
             Means::StatusList(ages) => self.stands_in_list(ages, at()),
             Means::Live(_) => false,
             Means::Feed(ages) => self.0.origin.issuer.feed.as_ref().is_some_and(|feed| {
-                feed.entries.generation() == self.0.fed.load(Ordering::Relaxed)
-                    && feed.revocations.is_current(ages)
+                // In this order: the generation must be at least as recent as the age.
+                feed.revocations.is_fresh(ages, &self.0.space.clock, at)
+                    && feed.entries.generation() == self.0.fed.load(Ordering::Relaxed)
             }),
         }
     }

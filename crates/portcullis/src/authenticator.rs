@@ -21,6 +21,7 @@ mod tests;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
@@ -404,18 +405,22 @@ impl Inner {
                 return Recalled::Elsewhere;
             }
             // Each clock is read at most once.
-            let read = Cell::new(None::<Timestamp>);
+            let (walls, read) = (Cell::new(None::<SystemTime>), Cell::new(None::<Timestamp>));
+            let wall = || {
+                walls.get().unwrap_or_else(|| {
+                    let wall = self.space.clock.now();
+                    walls.set(Some(wall));
+                    wall
+                })
+            };
             let at = || {
                 read.get().unwrap_or_else(|| {
-                    let at = Timestamp::now(&*self.space.clock);
+                    let at = Timestamp::of(self.space.clock.monotonic(), wall());
                     read.set(Some(at));
                     at
                 })
             };
-            let now = || {
-                let wall = read.get().map(Timestamp::wall);
-                NumericDate::from(wall.unwrap_or_else(|| self.space.clock.now()))
-            };
+            let now = || NumericDate::from(wall());
             if !self.still_holds(who, now, at) {
                 return Recalled::Ended;
             }

@@ -35,5 +35,5 @@ mod class_17_foreign;
 mod class_17_gate;
 mod class_18_rule_sets;
 mod class_19_tenant_urls;
-mod class_20_logout_tokens;
+mod class_21_logout_tokens;
 mod support;

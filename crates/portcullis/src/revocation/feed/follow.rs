@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::known::{Known, Use};
-use super::revocations::{Revocations, Shared};
-use super::{StoreError, seconds};
-use crate::clock::Timestamp;
+use super::shared::Shared;
+use super::{Revocations, StoreError, seconds};
+use crate::clock::{Clock, Timestamp};
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
@@ -85,9 +85,16 @@ impl Revocations {
         self.0.known.load().failure.as_ref().map(|(_, error)| error.clone())
     }
 
-    /// Whether the knowledge can be applied without a read.
-    pub(crate) fn is_current(&self, ages: Ages) -> bool {
-        self.0.is_local || self.0.usable(ages) == Use::Apply
+    /// Whether the knowledge is recent enough, for the usual request. `at` is a reading of `clock`,
+    /// which is also read for other checks.
+    pub(crate) fn is_fresh(
+        &self,
+        ages: Ages,
+        clock: &Arc<dyn Clock>,
+        at: impl FnOnce() -> Timestamp,
+    ) -> bool {
+        let now = || if self.0.has_clock(clock) { at() } else { self.0.now() };
+        self.0.is_local || self.0.fresh.is_within(ages.usual, now)
     }
 
     /// Waits until the knowledge is current enough.
@@ -112,7 +119,11 @@ impl Revocations {
                     revocations.keep_following();
                     // The error is in the record.
                     let _ = revocations.refresh().await;
-                    if revocations.is_current(ages) { Ok(()) } else { Err(unavailable()) }
+                    if revocations.0.usable(ages) == Use::Apply {
+                        Ok(())
+                    } else {
+                        Err(unavailable())
+                    }
                 })
             }
         }
@@ -175,6 +186,7 @@ impl Shared {
                     tracing::info!(target: "portcullis::feed", "revocation store available again");
                 }
                 self.known.store(Arc::new(Known { at: Some(*began), failure: None }));
+                self.fresh.set(*began);
                 metrics::feed_read("read");
             }
             Err(error) => self.note_failure(error),

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::revocations::{Revocations, Shared};
-use super::{Appended, Entry, MAX_TEXT_BYTES, StoreError, Target, rounded_up, seconds};
+use super::shared::Shared;
+use super::{
+    Appended, Entry, MAX_TEXT_BYTES, Revocations, StoreError, Target, rounded_up, seconds,
+};
 use crate::causes::debug_with_causes;
 use crate::metrics;
 
