@@ -352,8 +352,8 @@ impl Authenticated {
     fn stands_by_feed(&self, ages: Ages) -> MaybeReady<Result<(), Unreported>> {
         let issuer = &self.0.origin.issuer;
         let Some(feed) = &issuer.feed else {
-            let refusal = Unreported::misconfigured(NO_FEED, CONFIGURE_FEED, self.space());
-            return MaybeReady::Ready(Err(refusal.of_issuer(issuer.name())));
+            let unfed = Unreported::misconfigured(NO_FEED, CONFIGURE_FEED, self.space());
+            return MaybeReady::Ready(Err(unfed.of_issuer(issuer.name())));
         };
         let who = self.clone();
         let checked = move |current: Result<(), ResolveError>| {

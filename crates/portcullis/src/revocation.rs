@@ -144,7 +144,7 @@ impl Revocation {
     /// 3 seconds. The check is local, and usually one comparison. If what this instance knows is
     /// older, the request waits for a read of the store, and is rejected with 503 if the read fails.
     ///
-    /// What nobody reports has no effect before the token expires.
+    /// What is not reported has no effect before the token expires.
     ///
     /// ```
     /// use std::time::Duration;

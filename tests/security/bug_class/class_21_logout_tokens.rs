@@ -1,4 +1,4 @@
-//! Beyond the twelve classes: a message that ends sessions and that nobody but the issuer may send.
+//! Beyond the twelve classes: a message that ends sessions, from a sender that is not the issuer.
 //! A logout token is accepted only from the issuer, for one of the configured clients, once, and in
 //! time; no other token is accepted in its place, and it is accepted nowhere else. The response is
 //! 200 only if the logout is stored.

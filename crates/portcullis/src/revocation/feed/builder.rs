@@ -1,4 +1,4 @@
-//! The settings of [`Revocations`].
+//! The settings of [`Revocations`](super::Revocations).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -9,7 +9,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use super::known::Fresh;
 use super::shared::Shared;
-use super::{MemoryStore, RevocationStore, Revocations};
+use super::{MemoryStore, RevocationStore};
 
 /// The default maximum number of entries in memory, of all issuers.
 const MAX_ENTRIES: usize = 200_000;
@@ -20,7 +20,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum number of requests that wait for a read.
 const MAX_WAITING: usize = 1024;
 
-/// Builds [`Revocations`] with other settings than the defaults.
+/// Builds [`Revocations`](crate::feed::Revocations) with other settings than the defaults.
 ///
 /// ```
 /// use std::time::Duration;
@@ -96,10 +96,8 @@ impl RevocationsBuilder {
         self
     }
 
-    /// Creates the revocations. Nothing is read before an authenticator is built with them.
-    #[must_use]
-    pub fn build(self) -> Revocations {
-        Revocations(Arc::new(Shared {
+    pub(super) fn shared(self) -> Shared {
+        Shared {
             store: self.store,
             is_local: self.is_local,
             clock: OnceLock::new(),
@@ -118,6 +116,6 @@ impl RevocationsBuilder {
             waiting: Semaphore::new(MAX_WAITING),
             follower: Mutex::default(),
             has_started: AtomicBool::new(false),
-        }))
+        }
     }
 }

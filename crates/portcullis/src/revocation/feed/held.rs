@@ -7,7 +7,7 @@ use super::Target;
 use crate::claims::NumericDate;
 
 /// The divisor for the entries that become a watermark when the set is full: the oldest tenth. The
-/// watermark is then as old as possible, and refuses few tokens that nobody revoked.
+/// watermark is then as old as possible, and refuses few tokens that were not revoked.
 const CONDENSED: usize = 10;
 
 /// What a token says about itself, as far as entries can name it.

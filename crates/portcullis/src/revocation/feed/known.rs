@@ -51,7 +51,7 @@ fn nanos(at: Timestamp) -> [u64; 2] {
     [at.monotonic(), wall].map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// What a request may do with the knowledge at hand.
+/// What a request may do with the current knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// Apply it.
@@ -68,7 +68,7 @@ impl Known {
     }
 
     /// Decides by the age of the knowledge. In an outage, which is a failed last read, older
-    /// knowledge may do. `is_retried` says whether somebody else reads again, so that requests need
+    /// knowledge may do. `is_retried` says whether another task reads again, so that requests need
     /// not wait to find out whether the outage is over.
     pub(super) fn usable(&self, ages: Ages, now: Timestamp, is_retried: bool) -> Use {
         let within = |max: Duration| self.age(now).is_some_and(|age| age <= max);

@@ -112,6 +112,14 @@ impl Revocations {
     }
 }
 
+impl RevocationsBuilder {
+    /// Creates the revocations. Nothing is read before an authenticator is built with them.
+    #[must_use]
+    pub fn build(self) -> Revocations {
+        Revocations(Arc::new(self.shared()))
+    }
+}
+
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations")
