@@ -193,6 +193,7 @@
 mod auth;
 mod claims;
 mod future;
+mod logout;
 mod rejection;
 mod request;
 mod require;
@@ -203,5 +204,6 @@ pub use portcullis;
 pub use auth::{Auth, AuthMiddleware};
 pub use claims::{Caller, Claims, MaybeCaller, MaybeClaims, SharedClaims};
 pub use future::ResponseFuture;
+pub use logout::logout_resource;
 pub use rejection::Rejection;
 pub use require::{Require, RequireMiddleware};

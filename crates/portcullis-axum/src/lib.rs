@@ -68,6 +68,7 @@
 
 mod auth;
 mod claims;
+mod logout;
 mod protect;
 mod rejection;
 mod require;
@@ -78,6 +79,7 @@ pub use portcullis_tower::{AuthService, RequireService};
 
 pub use auth::AuthLayer;
 pub use claims::{Caller, Claims, SharedClaims};
+pub use logout::logout_route;
 pub use protect::{Protected, protect};
 pub use rejection::Rejection;
 pub use require::RequireLayer;

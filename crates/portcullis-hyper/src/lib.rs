@@ -97,6 +97,7 @@
 mod auth;
 mod caller;
 mod future;
+mod logout;
 mod require;
 
 pub use portcullis;
@@ -104,4 +105,5 @@ pub use portcullis;
 pub use auth::AuthService;
 pub use caller::{caller, maybe_caller};
 pub use future::ResponseFuture;
+pub use logout::receive_logout;
 pub use require::RequireService;

@@ -4,6 +4,7 @@ mod unfit;
 
 use std::any::Any;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
@@ -17,6 +18,7 @@ use crate::error::TokenError;
 use crate::error::UnreadableClaim;
 use crate::issuer::TrustedIssuer;
 use crate::key::VerificationKey;
+use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 use crate::profile::Lack;
 use crate::refusal::ProtectionSpace;
@@ -45,6 +47,8 @@ struct Inner {
     shared: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// The token's entry in a status list, once a route has looked it up.
     place: OnceLock<(RemoteStatusList, u64)>,
+    /// The generation of the feed's entries that did not revoke the token; 0 if none was checked.
+    fed: AtomicU64,
 }
 
 /// The issuer and the key that a token was accepted with. A cache hit checks again that both are
@@ -58,6 +62,12 @@ pub(crate) struct Origin {
 
 /// The reason for a 500, for the operator: a live route for an issuer without introspection.
 const NO_INTROSPECTION: &str = "the route requires introspection (`Revocation::live`), which is not configured for this issuer";
+
+/// The reason for a 500, for the operator: a feed route without revocations.
+const NO_FEED: &str =
+    "the route requires the revocation feed (`Revocation::feed`), which is not configured";
+
+const CONFIGURE_FEED: &str = "give the `AuthenticatorBuilder` its `revocations`";
 
 const NO_SUBJECT: &str = "the handler requires `sub`, but the settings accept tokens without it";
 
@@ -73,8 +83,8 @@ impl Authenticated {
         origin: Origin,
         space: Arc<ProtectionSpace>,
     ) -> Self {
-        let (shared, place) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { registered, key_id, algorithm, origin, space, shared, place }))
+        let (shared, place, fed) = (OnceLock::new(), OnceLock::new(), AtomicU64::new(0));
+        Self(Arc::new(Inner { registered, key_id, algorithm, origin, space, shared, place, fed }))
     }
 
     /// Returns the registered claims.
@@ -286,7 +296,7 @@ impl Authenticated {
     /// # Errors
     ///
     /// A refusal with 401 if the token was revoked, with 503 if the revocation status is
-    /// unavailable, and with 500 if no introspection is configured for the token's issuer.
+    /// unavailable, and with 500 if introspection or the feed is required and not configured.
     pub(crate) fn stands(&self, means: Means) -> MaybeReady<Result<(), Unreported>> {
         if self.0.origin.issuer.is_forgotten() {
             return MaybeReady::Ready(Err(self.refused(TokenError::UntrustedIssuer)));
@@ -307,6 +317,7 @@ impl Authenticated {
                 issuer.introspections.standing(token, Life { issued_at, expires_at }, ages)
             }
             (Means::Live(_), None) => None,
+            (Means::Feed(ages), _) => return self.stands_by_feed(ages),
         };
         let Some(standing) = standing else {
             let refusal =
@@ -330,7 +341,36 @@ impl Authenticated {
             Means::Expiry => true,
             Means::StatusList(ages) => self.stands_in_list(ages, at()),
             Means::Live(_) => false,
+            Means::Feed(ages) => self.0.origin.issuer.feed.as_ref().is_some_and(|feed| {
+                // In this order: the generation must be at least as recent as the age.
+                feed.revocations.is_fresh(ages, &self.0.space.clock, at)
+                    && feed.entries.generation() == self.0.fed.load(Ordering::Relaxed)
+            }),
         }
+    }
+
+    fn stands_by_feed(&self, ages: Ages) -> MaybeReady<Result<(), Unreported>> {
+        let issuer = &self.0.origin.issuer;
+        let Some(feed) = &issuer.feed else {
+            let unfed = Unreported::misconfigured(NO_FEED, CONFIGURE_FEED, self.space());
+            return MaybeReady::Ready(Err(unfed.of_issuer(issuer.name())));
+        };
+        let who = self.clone();
+        let checked = move |current: Result<(), ResolveError>| {
+            current.and_then(|()| who.check_feed()).map_err(|error| {
+                let refusal = Unreported::unresolved(error, Wanted::Status, who.space());
+                refusal.of_issuer(who.0.origin.issuer.name())
+            })
+        };
+        feed.revocations.current(ages).map(checked)
+    }
+
+    /// Checks the entries that are known, and remembers a generation that does not revoke the token.
+    fn check_feed(&self) -> Result<(), ResolveError> {
+        let Some(feed) = &self.0.origin.issuer.feed else { return Ok(()) };
+        let generation = feed.check(&self.0.registered).map_err(ResolveError::Refused)?;
+        self.0.fed.store(generation, Ordering::Relaxed);
+        Ok(())
     }
 
     fn stands_in_list(&self, ages: Ages, at: Timestamp) -> bool {

@@ -21,6 +21,7 @@ mod tests;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
@@ -42,6 +43,7 @@ use crate::refusal::ProtectionSpace;
 use crate::refusal::{Refusal, Site, Unreported, Wanted, reported};
 use crate::request::{Erased, RequestView};
 use crate::revocation::Means;
+use crate::revocation::feed::Revocations;
 use crate::token_cache::{Recalled, TokenCache};
 use issuers::Issuers;
 
@@ -95,6 +97,7 @@ struct Inner {
     tokens: Tokens,
     max_token_bytes: usize,
     runtime: Option<Handle>,
+    revocations: Option<Revocations>,
 }
 
 impl Authenticator {
@@ -257,6 +260,29 @@ impl Authenticator {
         issuers.find(|issuer| !issuer.introspections.are_possible()).map(TrustedIssuer::name)
     }
 
+    pub(crate) fn revocations(&self) -> Option<&Revocations> {
+        self.0.revocations.as_ref()
+    }
+
+    /// The issuer that a logout token claims to be from.
+    pub(crate) fn claimed_issuer(
+        &self,
+        jws: &CompactJws<'_>,
+        request: &dyn RequestView,
+    ) -> Result<Arc<TrustedIssuer>, TokenError> {
+        let issuer = self.0.issuers.of(jws, request)?;
+        self.0.issuers.check_claimed(jws, &issuer)?;
+        Ok(issuer)
+    }
+
+    /// Whether any issuer may send logout tokens.
+    pub(crate) fn may_receive_logouts(&self) -> bool {
+        let issuers = &self.0.issuers;
+        self.0.revocations.is_some()
+            && (issuers.has_resolver()
+                || issuers.configured().any(|issuer| !issuer.logout.clients.is_empty()))
+    }
+
     /// Where tokens are read from, unless a gate has its own list.
     pub(crate) fn credentials(&self) -> &Arc<Credentials> {
         &self.0.credentials
@@ -272,12 +298,15 @@ impl Authenticator {
     /// readiness probe.
     ///
     /// With several issuers, an unreachable one does not take the service out of traffic;
-    /// [`status`](Self::status) has the state of each. If all issuers come from a resolver, this is
-    /// always `true`. Never causes a fetch.
+    /// [`status`](Self::status) has the state of each. If all issuers come from a resolver, they are
+    /// always ready. With [`revocations`](AuthenticatorBuilder::revocations), the service is ready
+    /// only after they were loaded once. Never causes a fetch.
     #[must_use]
     pub fn ready(&self) -> bool {
         let issuers = &self.0.issuers;
-        issuers.are_all_resolved() || issuers.configured().any(TrustedIssuer::is_ready)
+        let are_revocations_loaded = self.0.revocations.as_ref().is_none_or(Revocations::is_loaded);
+        are_revocations_loaded
+            && (issuers.are_all_resolved() || issuers.configured().any(TrustedIssuer::is_ready))
     }
 
     /// Fetches the keys of every issuer that has no usable keys.
@@ -376,18 +405,22 @@ impl Inner {
                 return Recalled::Elsewhere;
             }
             // Each clock is read at most once.
-            let read = Cell::new(None::<Timestamp>);
+            let (walls, read) = (Cell::new(None::<SystemTime>), Cell::new(None::<Timestamp>));
+            let wall = || {
+                walls.get().unwrap_or_else(|| {
+                    let wall = self.space.clock.now();
+                    walls.set(Some(wall));
+                    wall
+                })
+            };
             let at = || {
                 read.get().unwrap_or_else(|| {
-                    let at = Timestamp::now(&*self.space.clock);
+                    let at = Timestamp::of(self.space.clock.monotonic(), wall());
                     read.set(Some(at));
                     at
                 })
             };
-            let now = || {
-                let wall = read.get().map(Timestamp::wall);
-                NumericDate::from(wall.unwrap_or_else(|| self.space.clock.now()))
-            };
+            let now = || NumericDate::from(wall());
             if !self.still_holds(who, now, at) {
                 return Recalled::Ended;
             }

@@ -59,6 +59,11 @@ impl Timestamp {
         Self { monotonic: clock.monotonic(), wall: clock.now() }
     }
 
+    /// Combines two readings of the same moment.
+    pub(crate) fn of(monotonic: Duration, wall: SystemTime) -> Self {
+        Self { monotonic, wall }
+    }
+
     /// Returns the reading for budgets and back-off.
     pub(crate) fn monotonic(self) -> Duration {
         self.monotonic

@@ -170,12 +170,19 @@ impl Gate {
     ///
     /// Returns an error if `revocation` is [`Revocation::live`] and a configured issuer has no
     /// [`introspection_url`](crate::IssuerSettings::introspection_url). Issuers from a resolver are
-    /// not checked here: without that setting, their requests are refused with 500.
+    /// not checked here: without that setting, their requests are refused with 500. Also an error if
+    /// it is [`Revocation::feed`] and the authenticator has no
+    /// [`revocations`](crate::AuthenticatorBuilder::revocations).
     pub fn revocation(mut self, revocation: Revocation) -> Result<Self, ConfigError> {
         if let (Means::Live(_), Some(issuer)) =
             (revocation.means(), self.auth.without_introspection())
         {
             return Err(ConfigError::NoIntrospection { issuer: issuer.to_owned() });
+        }
+        if let Means::Feed(_) = revocation.means()
+            && self.auth.revocations().is_none()
+        {
+            return Err(ConfigError::NoRevocations);
         }
         self.revocation = revocation;
         Ok(self)

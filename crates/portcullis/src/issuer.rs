@@ -2,6 +2,7 @@
 
 mod audiences;
 mod keys;
+mod logout;
 mod rules;
 mod status;
 
@@ -11,12 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::algorithm::Algorithm;
+use crate::revocation::feed::TokenFeed;
 use crate::revocation::{Introspections, StatusLists};
 
 pub(crate) use audiences::Audiences;
 pub(crate) use keys::IssuerKeys;
+pub(crate) use logout::LogoutRules;
 pub(crate) use rules::ClaimsRules;
-pub use status::IssuerStatus;
+pub use status::{FeedStatus, IssuerStatus};
 
 /// An issuer, the rules for its tokens, and its keys.
 pub(crate) struct TrustedIssuer {
@@ -29,6 +32,10 @@ pub(crate) struct TrustedIssuer {
     pub(crate) keys: IssuerKeys,
     pub(crate) status_lists: StatusLists,
     pub(crate) introspections: Introspections,
+    /// The revocations that the service was told, if it has a feed.
+    pub(crate) feed: Option<TokenFeed>,
+    /// What the issuer's logout tokens must be like, if any are accepted.
+    pub(crate) logout: LogoutRules,
     /// Whether the issuer was forgotten. Its tokens and callers are then rejected.
     pub(crate) forgotten: AtomicBool,
 }

@@ -24,7 +24,7 @@ use serde::de::{
 
 pub(crate) use document::from_document;
 pub(crate) use lenient::{IsPresent, Lenient};
-pub(crate) use raw::{LenientMembers, Raw, Unreadable, may_be_rounded, normalize};
+pub(crate) use raw::{LenientMembers, Members, Raw, Unreadable, may_be_rounded, normalize};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 

@@ -210,7 +210,9 @@ pub(crate) enum TokenType {
     AccessToken,
     /// `statuslist+jwt`, a status list (draft-ietf-oauth-status-list §5.1).
     StatusList,
-    /// Anything else: an ID token, a logout token, a DPoP proof, …
+    /// `logout+jwt`, a logout token (OpenID Connect Back-Channel Logout §2.4).
+    Logout,
+    /// Anything else: an ID token, a DPoP proof, …
     Other,
 }
 
@@ -227,6 +229,8 @@ impl TokenType {
             Self::AccessToken
         } else if is("statuslist+jwt") {
             Self::StatusList
+        } else if is("logout+jwt") {
+            Self::Logout
         } else {
             Self::Other
         }
@@ -404,7 +408,8 @@ mod tests {
             ("application/at+JWT", TokenType::AccessToken),
             ("application/application/at+jwt", TokenType::Other),
             ("statuslist+jwt", TokenType::StatusList),
-            ("logout+jwt", TokenType::Other),
+            ("logout+jwt", TokenType::Logout),
+            ("dpop+jwt", TokenType::Other),
             ("", TokenType::Other),
         ] {
             assert_eq!(TokenType::from_typ(typ), expected, "{typ}");

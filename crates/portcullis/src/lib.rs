@@ -51,6 +51,7 @@
 //! | authorize the caller | [`Policy`], [`Revocation`] |
 //! | configure trusted issuers | [`Authenticator::builder`], [`IssuerSettings`], [`Profile`], [`config`] |
 //! | set where a request carries its token; read the token's claims | [`token`], [`claims`] |
+//! | apply logouts and other revocations | [`feed`] |
 //! | customize refusals | [`Refusal`], [`refusal`] |
 //! | share one fetched key set between authenticators; replace the key source, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
 //! | monitor keys and status lists | [`status`] |
@@ -79,6 +80,7 @@ pub mod claims;
 pub mod clock;
 pub mod config;
 pub mod dangerous;
+pub mod feed;
 pub mod fetch;
 pub mod guide;
 pub mod keys;
@@ -105,6 +107,7 @@ mod jws;
 mod kept_keys;
 mod key;
 mod key_source;
+mod logout;
 mod maybe_ready;
 mod metrics;
 mod policy;

@@ -144,3 +144,47 @@ pub(crate) fn revocation_bound(issuer: &str, bound: Duration) {
     gauge!("portcullis_revocation_bound_seconds", "issuer" => issuer.to_owned())
         .set(bound.as_secs_f64());
 }
+
+/// Registers the counters of the feed at zero.
+pub(crate) fn feed_begins() {
+    for outcome in ["read", "failed"] {
+        counter!("portcullis_feed_reads_total", "outcome" => outcome).increment(0);
+    }
+    for kind in ["session", "token", "subject", "client"] {
+        for outcome in ["stored", "failed"] {
+            counter!("portcullis_revocations_total", "kind" => kind, "outcome" => outcome)
+                .increment(0);
+        }
+    }
+}
+
+/// Counts a read of the revocation store by outcome: `read` or `failed`.
+pub(crate) fn feed_read(outcome: &'static str) {
+    counter!("portcullis_feed_reads_total", "outcome" => outcome).increment(1);
+}
+
+/// Records the age of this instance's knowledge of the revocation store.
+pub(crate) fn feed_age(age: Duration) {
+    gauge!("portcullis_feed_age_seconds").set(age.as_secs_f64());
+}
+
+/// Records the number of revocations in memory.
+pub(crate) fn feed_entries(entries: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53")]
+    gauge!("portcullis_feed_entries").set(entries as f64);
+}
+
+/// Counts the times at which the oldest revocations of an issuer became a watermark.
+pub(crate) fn feed_condensed(issuer: &str) {
+    counter!("portcullis_feed_watermarks_total", "issuer" => issuer.to_owned()).increment(1);
+}
+
+/// Counts a revocation that this instance was told, by kind and outcome: `stored` or `failed`.
+pub(crate) fn revocation_reported(kind: &'static str, outcome: &'static str) {
+    counter!("portcullis_revocations_total", "kind" => kind, "outcome" => outcome).increment(1);
+}
+
+/// Counts a received logout token by outcome: `stored`, `replayed`, `invalid` or `unavailable`.
+pub(crate) fn logout_token_received(outcome: &'static str) {
+    counter!("portcullis_logout_tokens_total", "outcome" => outcome).increment(1);
+}

@@ -404,7 +404,8 @@ impl Refusal {
                 "see the log events of `portcullis::keys`"
             }
             Cause::Unavailable { wanted: Wanted::Status, .. } => {
-                "see the log events of `portcullis::status_list` and `portcullis::introspection`"
+                "see the log events of `portcullis::status_list`, `portcullis::introspection` and \
+                 `portcullis::feed`"
             }
             Cause::Misconfigured { remedy, .. } => remedy,
         }

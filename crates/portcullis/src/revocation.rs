@@ -1,11 +1,13 @@
 //! The revocation check that a route requires in addition to the token's expiry.
 
+pub(crate) mod feed;
 mod lists;
 mod live;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::duration::InSeconds;
@@ -15,7 +17,8 @@ pub use crate::remote::status_list::StatusListStatus;
 pub(crate) use lists::StatusLists;
 pub(crate) use live::Introspections;
 
-/// The minimum `max_age` of a status list. A shorter one would cause constant fetches.
+/// The minimum `max_age` of a status list and of the feed. A shorter one would cause constant
+/// fetches.
 const MIN_AGE: Duration = Duration::from_secs(3);
 
 /// How quickly a revocation takes effect.
@@ -43,6 +46,44 @@ const MIN_AGE: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Revocation(Means);
 
+/// What a logout token with both `sid` and `sub` revokes.
+///
+/// ```
+/// use portcullis::feed::LogoutMatch;
+///
+/// assert_eq!("sub".parse(), Ok(LogoutMatch::Subject));
+/// assert!("session".parse::<LogoutMatch>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogoutMatch {
+    /// The session, `sid`. A logout token without `sid` revokes the tokens of `sub` that were issued
+    /// before. Access tokens must name their session.
+    #[default]
+    Session,
+    /// All tokens of the subject, `sub`, that were issued before; `sid` is ignored. For issuers
+    /// whose access tokens name no session: a logout on one device then ends the others, until they
+    /// refresh their tokens. A logout token without `sub` is rejected.
+    Subject,
+}
+
+impl FromStr for LogoutMatch {
+    type Err = UnknownMatch;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMatch> {
+        match name {
+            "sid" => Ok(Self::Session),
+            "sub" => Ok(Self::Subject),
+            _ => Err(UnknownMatch),
+        }
+    }
+}
+
+/// The error of parsing a [`LogoutMatch`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected `sid` or `sub`")]
+pub struct UnknownMatch;
+
 /// The source of revocation information.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Means {
@@ -53,6 +94,8 @@ pub(crate) enum Means {
     StatusList(Ages),
     /// Token introspection at the issuer.
     Live(Ages),
+    /// The revocations that the service was told.
+    Feed(Ages),
 }
 
 impl Revocation {
@@ -93,9 +136,46 @@ impl Revocation {
         Self(Means::Live(Ages { usual: Duration::ZERO, in_outage: Duration::ZERO }))
     }
 
+    /// Rejects the tokens that the service was told are revoked: by the issuer's logout tokens, or by
+    /// its own calls of [`Revocations`](crate::feed::Revocations). See [`feed`](crate::feed).
+    ///
+    /// `max_age` bounds the delay between the acknowledgement of an event, by any instance of the
+    /// service, and its effect on this one. The minimum is 3 seconds; a shorter `max_age` counts as
+    /// 3 seconds. The check is local, and usually one comparison. If what this instance knows is
+    /// older, the request waits for a read of the store, and is rejected with 503 if the read fails.
+    ///
+    /// What is not reported has no effect before the token expires.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portcullis::{Authenticator, Gate, Revocation, feed::Revocations};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let keys = || portcullis::keys::SharedKeySet::new(Default::default());
+    /// let auth = Authenticator::builder("https://auth.example", "https://api.example")
+    ///     .max_token_lifetime(Duration::from_secs(900))
+    ///     .revocations(Revocations::in_memory())
+    /// #   .key_source(keys())
+    ///     .build()
+    ///     .await?;
+    /// let feed = Revocation::feed(Duration::from_secs(5)).in_outage(Duration::from_secs(60));
+    /// let gate = Gate::new(auth).revocation(feed)?;
+    ///
+    /// // Without `revocations`, the gate is an error.
+    /// let auth = Authenticator::builder("https://auth.example", "https://api.example");
+    /// # let auth = auth.key_source(keys());
+    /// assert!(Gate::new(auth.build().await?).revocation(feed).is_err());
+    /// # let _ = gate; Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn feed(max_age: Duration) -> Self {
+        let usual = max_age.max(MIN_AGE);
+        Self(Means::Feed(Ages { usual, in_outage: usual }))
+    }
+
     /// Reuses an introspection response that is at most this old and not past the `exp` in it. By
     /// default [`live`](Self::live) needs a new response for each request. Has no effect on
-    /// [`expiry`](Self::expiry) and [`status_list`](Self::status_list).
+    /// [`expiry`](Self::expiry), [`status_list`](Self::status_list) and [`feed`](Self::feed).
     #[must_use]
     pub fn reuse_for(self, max_age: Duration) -> Self {
         Self(match self.0 {
@@ -109,7 +189,7 @@ impl Revocation {
     /// While the issuer is unreachable, accepts tokens that were known to be valid at most this
     /// long ago: the bound during an outage. With [`live`](Self::live), only tokens with a cached
     /// introspection response are accepted. At most 10,000 responses are cached, each until it was
-    /// not used for an hour.
+    /// not used for an hour. With [`feed`](Self::feed), the outage is that of the store.
     #[must_use]
     pub fn in_outage(self, max_age: Duration) -> Self {
         let in_outage = |ages: Ages| Ages { in_outage: max_age.max(ages.usual), ..ages };
@@ -117,6 +197,7 @@ impl Revocation {
             Means::Expiry => Means::Expiry,
             Means::StatusList(ages) => Means::StatusList(in_outage(ages)),
             Means::Live(ages) => Means::Live(in_outage(ages)),
+            Means::Feed(ages) => Means::Feed(in_outage(ages)),
         })
     }
 
@@ -131,6 +212,7 @@ impl fmt::Display for Revocation {
             Means::Expiry => return f.write_str("expiry"),
             Means::StatusList(ages) => ("status_list", ages),
             Means::Live(ages) => ("live", ages),
+            Means::Feed(ages) => ("feed", ages),
         };
         let Ages { usual, in_outage } = ages;
         if usual == in_outage {

@@ -64,6 +64,15 @@ settings! {
         "client id for that endpoint, if it authenticates clients";
     INTROSPECTION_SECRET_FILE: "introspection_secret_file", "PORTCULLIS_INTROSPECTION_SECRET_FILE",
         "none", "file with that client's secret; re-read for each request";
+    SESSION_AT: "session_at", "PORTCULLIS_SESSION_AT", "sid",
+        "claim of access tokens with the session, for the revocation feed: its name, or its path as a JSON \
+         array";
+    LOGOUT_CLIENTS: "logout_clients", "PORTCULLIS_LOGOUT_CLIENTS", "none: no logout token is accepted",
+        "client ids that the issuer sends logout tokens to, separated by commas";
+    LOGOUT_MATCH: "logout_match", "PORTCULLIS_LOGOUT_MATCH", "sid",
+        "what a logout token revokes: `sid`, its session, or `sub`, all earlier tokens of its subject";
+    UNTYPED_LOGOUT_TOKENS: "untyped_logout_tokens", "PORTCULLIS_UNTYPED_LOGOUT_TOKENS", "false",
+        "accept logout tokens whose `typ` is `JWT` or absent";
     FETCH_TOKEN_FILE: "fetch_token_file", "PORTCULLIS_FETCH_TOKEN_FILE", "none",
         "file with a bearer token for fetches, sent to the configured origin only; re-read at each \
          fetch";

@@ -14,6 +14,6 @@
 //! }
 //! ```
 
-pub use crate::issuer::IssuerStatus;
+pub use crate::issuer::{FeedStatus, IssuerStatus};
 pub use crate::key_source::{Freshness, KeySetStatus};
 pub use crate::revocation::StatusListStatus;

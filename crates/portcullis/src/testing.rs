@@ -31,6 +31,7 @@ mod key;
 #[cfg(feature = "reqwest")]
 mod names;
 mod scene;
+mod store_suite;
 mod token;
 mod verdict;
 
@@ -43,8 +44,9 @@ pub use key::TestKey;
 #[cfg(feature = "reqwest")]
 pub use names::ScriptedNames;
 pub use scene::{Scene, bearer, builder, claims};
+pub use store_suite::store_suite;
 pub use token::TestToken;
-pub use verdict::{Now, attempt_now, rule, token_rule, verdict, verdict_now};
+pub use verdict::{Now, attempt_now, gate_rule, rule, token_rule, verdict, verdict_now};
 
 /// The start time of tests, in seconds since 1970: 2027-01-15 08:00:00 UTC.
 pub const NOW: u64 = 1_800_000_000;

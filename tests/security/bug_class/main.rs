@@ -1,9 +1,9 @@
 //! The twelve classes of bugs that JWT validators have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities, all of which are rejected here. There are seven more
+//! traffic of its published vulnerabilities, all of which are rejected here. There are eight more
 //! classes: a revoked token that is accepted; a cookie that another site's page uses; a policy that
 //! is met by an unreadable claim; a token's text in debug output; a request that is treated as
-//! something else; a tenant's token at another tenant's host; and a tenant's URL that leads into
-//! the service's own network.
+//! something else; a tenant's token at another tenant's host; a tenant's URL that leads into the
+//! service's own network; and a logout token that is not the issuer's.
 //!
 //! A module is a class. Its first comment states what makes the class impossible by construction;
 //! the tests detect a change of that construction.
@@ -25,6 +25,8 @@ mod class_11_sender_constraint;
 mod class_12_resource_exhaustion;
 mod class_13_revocation;
 mod class_13_revocation_faults;
+mod class_13_revocation_feed;
+mod class_13_revocation_feed_faults;
 mod class_13_revocation_live;
 mod class_14_cross_site;
 mod class_15_policy;
@@ -33,4 +35,5 @@ mod class_17_foreign;
 mod class_17_gate;
 mod class_18_rule_sets;
 mod class_19_tenant_urls;
+mod class_21_logout_tokens;
 mod support;

@@ -27,6 +27,7 @@ use crate::refusal::{ProtectionSpace, Tally};
 use crate::remote::RemoteKeySet;
 use crate::remote::status_list::MAX_TOKEN_BYTES;
 use crate::resource::{ProtectedResource, Resource};
+use crate::revocation::feed::{Lifetimes, TokenFeed};
 use crate::revocation::{Introspections, StatusLists};
 use crate::settings::{self, Setting};
 use crate::token_cache::{self, TokenCache};
@@ -53,6 +54,10 @@ impl AuthenticatorBuilder {
         let has_cookie = self.credentials.cookie.is_some();
         self.credentials.places = check_places(self.token_places, has_cookie)?;
         let resource = self.resource.take();
+        if let Some(revocations) = &self.revocations {
+            revocations.adopt(&self.clock);
+            metrics::feed_begins();
+        }
         let keeper = match self.kept_keys.take() {
             Some(setting) => Some(setting.open().await?),
             None => None,
@@ -62,6 +67,7 @@ impl AuthenticatorBuilder {
         let is_alone = self.issuer.iter().len() + self.others.len() == 1;
         for mut of_one in self.issuer.take().into_iter().chain(self.others) {
             of_one.origin.keeper = keeper.clone();
+            of_one.revocations = self.revocations.clone();
             let may_wait = may_wait_for_all || of_one.start_without_keys;
             let name = of_one.issuer.clone();
             let issuer = of_one.trusted_issuer(&self.clock);
@@ -99,6 +105,10 @@ impl AuthenticatorBuilder {
             trusted.push(Arc::new(issuer));
         }
         start_without(away, &trusted)?;
+        if let Some(revocations) = &self.revocations {
+            let started = revocations.start().await;
+            started.map_err(|source| ConfigError::RevocationStore { source })?;
+        }
         let names: Vec<&str> = trusted.iter().map(|issuer| issuer.name()).collect();
         if let Some(keeper) = &keeper {
             keeper.retain(&names);
@@ -117,7 +127,8 @@ impl AuthenticatorBuilder {
         };
         Ok(Authenticator(Arc::new(Inner {
             credentials: Arc::new(self.credentials),
-            issuers: Issuers::new(trusted, self.resolver, self.clock),
+            issuers: Issuers::new(trusted, self.resolver, self.clock, self.revocations.clone()),
+            revocations: self.revocations,
             space: Arc::new(space),
             headers: KnownHeaders::new(),
             seen: TokenCache::new(self.token_cache),
@@ -219,6 +230,24 @@ impl IssuerSettings {
             metrics::revocation_bound(&rules.issuer, bound);
         }
         let introspections = Introspections::new(introspector);
+        let feed = match self.revocations {
+            None => None,
+            Some(revocations) => {
+                let Some(bound) = rules.revocation_bound() else {
+                    return Err(ConfigError::NoTokenLifetime { issuer: rules.issuer });
+                };
+                let lifetimes = Lifetimes { leeway: rules.leeway, bound };
+                let entries = revocations.of_issuer(&rules.issuer, lifetimes);
+                let expects_logouts = !self.logout.clients.is_empty();
+                Some(TokenFeed {
+                    revocations,
+                    entries,
+                    session_at: self.session_at,
+                    logout_match: expects_logouts.then_some(self.logout.matches),
+                    leeway: rules.leeway,
+                })
+            }
+        };
         Ok(TrustedIssuer {
             rule_set: None,
             made_from: None,
@@ -227,6 +256,8 @@ impl IssuerSettings {
             keys,
             status_lists,
             introspections,
+            feed,
+            logout: self.logout,
             forgotten: AtomicBool::new(false),
         })
     }
@@ -259,6 +290,17 @@ impl IssuerSettings {
         }
         for name in &self.required_claims {
             not_empty(settings::REQUIRED_CLAIMS, name)?;
+        }
+        if self.session_at.is_empty() || self.session_at.iter().any(String::is_empty) {
+            let expected = "name a claim, or the path of a nested one";
+            return Err(ConfigError::invalid(
+                settings::SESSION_AT,
+                self.session_at.join("."),
+                expected,
+            ));
+        }
+        for id in &self.logout.clients {
+            not_empty(settings::LOGOUT_CLIENTS, id)?;
         }
         self.check_keys()?;
         self.check_times()

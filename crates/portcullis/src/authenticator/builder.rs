@@ -18,6 +18,8 @@ use crate::key_source::KeySource;
 use crate::profile::Profile;
 use crate::refusal::{Refusal, RefusalBody, WriteBody};
 use crate::resource::ProtectedResource;
+use crate::revocation::LogoutMatch;
+use crate::revocation::feed::Revocations;
 use crate::token_cache;
 
 /// Builds an [`Authenticator`](crate::Authenticator).
@@ -66,6 +68,7 @@ pub struct AuthenticatorBuilder {
     pub(super) write_body: Option<WriteBody>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) kept_keys: Option<KeptKeysSetting>,
+    pub(super) revocations: Option<Revocations>,
 }
 
 /// The store for key sets that outlive the process.
@@ -87,6 +90,10 @@ of_issuer! {
     introspection_url(url: impl Into<String>);
     introspection_client_id(id: impl Into<String>);
     introspection_secret_file(path: impl Into<PathBuf>);
+    session_at[S: Into<String>](path: impl IntoIterator<Item = S>);
+    logout_clients[S: Into<String>](ids: impl IntoIterator<Item = S>);
+    logout_match(matches: LogoutMatch);
+    untyped_logout_tokens();
     fetch_token_file(path: impl Into<PathBuf>);
     jwks_ttl(ttl: Duration);
     min_ttl(min_ttl: Duration);
@@ -145,6 +152,7 @@ impl AuthenticatorBuilder {
             write_body: None,
             clock: default_clock(),
             kept_keys: None,
+            revocations: None,
         }
     }
 
@@ -317,6 +325,18 @@ impl AuthenticatorBuilder {
     /// Stores key sets in `store`, as [`kept_keys_file`](Self::kept_keys_file) does in a file.
     pub fn kept_keys(mut self, store: impl KeptKeys) -> Self {
         self.kept_keys = Some(KeptKeysSetting::Elsewhere(Arc::new(store)));
+        self
+    }
+
+    /// Sets the revocations that routes with [`Revocation::feed`](crate::Revocation::feed) apply:
+    /// none by default. See [`feed`](crate::feed).
+    ///
+    /// `build` loads them. If their store is unavailable, the service starts, is not
+    /// [`ready`](crate::Authenticator::ready), and such routes respond with 503. Every issuer needs a
+    /// [`max_token_lifetime`](Self::max_token_lifetime) or a [`max_token_age`](Self::max_token_age):
+    /// it bounds how long a revocation is kept.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use crate::causes::debug_with_causes;
 use crate::fetch::FetchError;
+use crate::revocation::feed::StoreError;
 use crate::settings::Setting;
 
 /// An error in the configuration of an [`Authenticator`](crate::Authenticator).
@@ -88,6 +89,37 @@ pub enum ConfigError {
         /// The issuer.
         issuer: String,
     },
+    /// A gate uses the revocation feed, and the authenticator has no
+    /// [`revocations`](crate::AuthenticatorBuilder::revocations).
+    #[error(
+        "the gate requires the revocation feed (`Revocation::feed`), but the authenticator has no \
+         `revocations`; give them to its builder"
+    )]
+    NoRevocations,
+    /// The authenticator has revocations, and nothing bounds how long the issuer's tokens live.
+    #[error(
+        "`revocations` is set, but issuer {issuer} has neither `max_token_lifetime` nor \
+         `max_token_age`, so that a revocation would have to be kept forever; set one of them"
+    )]
+    #[non_exhaustive]
+    NoTokenLifetime {
+        /// The issuer.
+        issuer: String,
+    },
+    /// The store of the revocations could lose some.
+    #[error("the revocation store cannot be used")]
+    #[non_exhaustive]
+    RevocationStore {
+        /// The cause, with the setting of the store.
+        source: StoreError,
+    },
+    /// A receiver of logout tokens was created, and no issuer has
+    /// [`logout_clients`](crate::IssuerSettings::logout_clients).
+    #[error(
+        "no logout token could be accepted: set `revocations`, and the `logout_clients` of at least \
+         one issuer"
+    )]
+    NoLogoutClients,
     /// A host of `allow_private_host` is not a valid host name or address.
     #[error(
         "allow_private_host is {host:?}: it must be one host name or address, without scheme, port \

@@ -122,6 +122,7 @@ impl AuthenticatorBuilder {
             (settings::BACKGROUND_REFRESH, &mut first.keys.background_refresh),
             (settings::OBEY_NO_CACHE, &mut first.keys.obey_no_cache),
             (settings::START_WITHOUT_KEYS, &mut first.start_without_keys),
+            (settings::UNTYPED_LOGOUT_TOKENS, &mut first.logout.may_be_untyped),
         ] {
             if let Some(value) = env.text(setting) {
                 *switch = parse_switch(setting, &value)?;
@@ -138,6 +139,15 @@ impl AuthenticatorBuilder {
                 .iter()
                 .map(|name| parse(settings::ALGORITHMS, name))
                 .collect::<Result<Vec<Algorithm>, _>>()?;
+        }
+        if let Some(text) = env.text(settings::SESSION_AT) {
+            first.session_at = read_path(settings::SESSION_AT, &text)?;
+        }
+        if let Some(ids) = env.text(settings::LOGOUT_CLIENTS) {
+            first.logout.clients = list(&ids);
+        }
+        if let Some(name) = env.text(settings::LOGOUT_MATCH) {
+            first.logout.matches = parse(settings::LOGOUT_MATCH, &name)?;
         }
         if let Some(name) = env.text(settings::PROFILE) {
             first.profile = parse(settings::PROFILE, &name)?;

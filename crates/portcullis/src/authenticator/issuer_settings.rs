@@ -10,8 +10,11 @@ use super::key_origin::{GivenKeys, KeyOrigin};
 use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
 use crate::fetch::Fetch;
+use crate::issuer::LogoutRules;
 use crate::key_source::KeySource;
 use crate::profile::Profile;
+use crate::revocation::LogoutMatch;
+use crate::revocation::feed::Revocations;
 
 /// The settings of one issuer: its name, the accepted audiences, and the source of its keys.
 ///
@@ -44,6 +47,11 @@ pub struct IssuerSettings {
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) profile: Profile,
     pub(super) start_without_keys: bool,
+    /// The path of the claim with the session.
+    pub(super) session_at: Vec<String>,
+    pub(super) logout: LogoutRules,
+    /// The service's revocations, set by the builder.
+    pub(super) revocations: Option<Revocations>,
 }
 
 impl IssuerSettings {
@@ -78,6 +86,9 @@ impl IssuerSettings {
             algorithms: Algorithm::ALL.to_vec(),
             profile: Profile::default(),
             start_without_keys: false,
+            session_at: vec!["sid".to_owned()],
+            logout: LogoutRules::default(),
+            revocations: None,
         }
     }
 
@@ -210,6 +221,58 @@ impl IssuerSettings {
     /// `PORTCULLIS_INTROSPECTION_SECRET_FILE`
     pub fn introspection_secret_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.introspection.secret_file = Some(path.into());
+        self
+    }
+
+    /// Sets the claim of access tokens that names their session, for
+    /// [`Revocation::feed`](crate::Revocation::feed): `sid` by default. `path` lists member names,
+    /// from the outermost to the innermost.
+    ///
+    /// A token without the claim has no session, so that the end of a session does not revoke it. A
+    /// token with another type than a string or a number there is rejected.
+    ///
+    /// ```
+    /// # use portcullis::IssuerSettings;
+    /// // Hydra: `session.access_token` of the consent response is in `ext`.
+    /// let hydra = IssuerSettings::new("https://hydra.example", "https://api.example")
+    ///     .session_at(["ext", "sid"]);
+    /// ```
+    ///
+    /// `PORTCULLIS_SESSION_AT`: a claim's name, or a path as a JSON array.
+    pub fn session_at<S: Into<String>>(mut self, path: impl IntoIterator<Item = S>) -> Self {
+        self.session_at = path.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Accepts logout tokens of this issuer that are for one of these client IDs, at the
+    /// [`LogoutReceiver`](crate::feed::LogoutReceiver): none by default.
+    ///
+    /// They are the IDs of the clients that log users in and have this service's URL as their
+    /// back-channel logout URI, and not the audience of the access tokens.
+    ///
+    /// `PORTCULLIS_LOGOUT_CLIENTS`
+    #[doc(alias("backchannel logout", "back-channel"))]
+    pub fn logout_clients<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
+        self.logout.clients = ids.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets what a logout token with both `sid` and `sub` revokes: the session by default.
+    ///
+    /// `PORTCULLIS_LOGOUT_MATCH`: `sid` or `sub`.
+    pub fn logout_match(mut self, matches: LogoutMatch) -> Self {
+        self.logout.matches = matches;
+        self
+    }
+
+    /// Accepts logout tokens whose `typ` is `JWT` or absent, as Hydra and older issuers send them.
+    ///
+    /// By default, `typ` must be `logout+jwt`. Without it, only the claims distinguish a logout token
+    /// from the issuer's other tokens: `events` must be present and `nonce` absent.
+    ///
+    /// `PORTCULLIS_UNTYPED_LOGOUT_TOKENS`
+    pub fn untyped_logout_tokens(mut self) -> Self {
+        self.logout.may_be_untyped = true;
         self
     }
 
@@ -453,6 +516,9 @@ impl IssuerSettings {
             algorithms,
             profile,
             start_without_keys: _,
+            session_at,
+            logout,
+            revocations: _,
         } = self;
         *issuer == other.issuer
             && *audiences == other.audiences
@@ -467,6 +533,8 @@ impl IssuerSettings {
             && *required_claims == other.required_claims
             && *algorithms == other.algorithms
             && *profile == other.profile
+            && *session_at == other.session_at
+            && *logout == other.logout
     }
 }
 

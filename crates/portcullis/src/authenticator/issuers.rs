@@ -13,6 +13,7 @@ use crate::issuer::TrustedIssuer;
 use crate::json::{self, FromMembers, Member, Text};
 use crate::jws::CompactJws;
 use crate::request::RequestView;
+use crate::revocation::feed::Revocations;
 
 use resolved::Resolved;
 
@@ -28,14 +29,19 @@ impl Issuers {
         configured: Vec<Arc<TrustedIssuer>>,
         resolver: Option<Arc<dyn IssuerResolver>>,
         clock: Arc<dyn Clock>,
+        revocations: Option<Revocations>,
     ) -> Self {
-        let resolved = resolver.map(|resolver| Resolved::new(resolver, clock));
+        let resolved = resolver.map(|resolver| Resolved::new(resolver, clock, revocations));
         Self { configured, resolved }
     }
 
     /// The issuers that the authenticator was built with.
     pub(super) fn configured(&self) -> impl Iterator<Item = &TrustedIssuer> {
         self.configured.iter().map(AsRef::as_ref)
+    }
+
+    pub(super) fn has_resolver(&self) -> bool {
+        self.resolved.is_some()
     }
 
     /// Whether all issuers come from a resolver.

@@ -1,6 +1,6 @@
 //! The status of an issuer: for status pages, alarms and audits.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{Audiences, TrustedIssuer};
 use crate::key_source::{Freshness, KeySetStatus};
@@ -28,6 +28,25 @@ pub struct IssuerStatus {
     pub keys: Option<KeySetStatus>,
     /// The status of the status lists that routes have used recently.
     pub status_lists: Vec<StatusListStatus>,
+    /// The status of the revocation feed; `None` without
+    /// [`revocations`](crate::AuthenticatorBuilder::revocations).
+    pub feed: Option<FeedStatus>,
+}
+
+/// What this instance knows of the revocations of an issuer.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FeedStatus {
+    /// The number of entries of this issuer.
+    pub entries: usize,
+    /// Every token that was issued before this time is rejected, because there were too many
+    /// entries. `None` if all entries are kept.
+    pub watermark: Option<SystemTime>,
+    /// The age of this instance's knowledge; `None` before the store was read. Always zero for
+    /// [`Revocations::in_memory`](crate::feed::Revocations::in_memory).
+    pub age: Option<Duration>,
+    /// The error of the last read of the store, if it failed.
+    pub last_error: Option<String>,
 }
 
 impl TrustedIssuer {
@@ -39,6 +58,15 @@ impl TrustedIssuer {
             revocation_bound: self.rules.revocation_bound(),
             keys: self.keys.source().status(),
             status_lists: self.status_lists.status(),
+            feed: self.feed.as_ref().map(|feed| FeedStatus {
+                entries: feed.entries.len(),
+                watermark: feed
+                    .entries
+                    .watermark()
+                    .map(|at| SystemTime::UNIX_EPOCH + Duration::from_secs(at)),
+                age: feed.revocations.age(),
+                last_error: feed.revocations.last_error(),
+            }),
         }
     }
 

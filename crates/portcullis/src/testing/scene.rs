@@ -140,6 +140,13 @@ impl Scene {
         TestToken::new(self.key.clone(), ISSUER, subject, self.now())
     }
 
+    /// Returns a logout token for `client`, issued now, that expires in 120 s. It has no `sub` and no
+    /// `sid`: set one with [`claim`](TestToken::claim).
+    #[must_use]
+    pub fn logout_token(&self, client: &str) -> TestToken {
+        TestToken::logout(self.key.clone(), ISSUER, client, self.now())
+    }
+
     /// Advances the clock by `secs` seconds.
     pub fn advance(&self, secs: u64) {
         self.clock.advance(Duration::from_secs(secs));

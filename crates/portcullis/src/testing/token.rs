@@ -1,6 +1,7 @@
 //! A token builder.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
@@ -37,6 +38,24 @@ impl TestToken {
         ];
         let claims = claims.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
         Self { key, header: Map::new(), claims, now }
+    }
+
+    /// Creates a logout token of `issuer` for `client`, issued at `now` (seconds since 1970), signed
+    /// with `key`, that expires in 120 s. Each has another `jti`. It has no `sub` and no `sid`.
+    #[must_use]
+    pub fn logout(key: Arc<TestKey>, issuer: &str, client: &str, now: u64) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let claims = json!({
+            "iss": issuer,
+            "aud": client,
+            "iat": now,
+            "exp": now + 120,
+            "jti": format!("logout-{number}"),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        });
+        let token = Self { key, header: Map::new(), claims: Map::new(), now };
+        token.header("typ", "logout+jwt").claims(&claims)
     }
 
     /// Sets a member of the JOSE header, such as `typ` or `kid`, replacing the signing key's value.

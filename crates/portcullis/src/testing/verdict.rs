@@ -57,6 +57,11 @@ pub async fn rule(auth: &Authenticator, request: &(impl RequestView + ?Sized)) -
     word(&auth.authenticate(request).await)
 }
 
+/// Like [`rule`], for a gate: its revocation check included.
+pub async fn gate_rule(gate: &Gate, request: &(impl RequestView + ?Sized)) -> &'static str {
+    word(&gate.authenticate(request).await)
+}
+
 /// Like [`rule`], for a token without a request.
 pub async fn token_rule(gate: &Gate, token: &str) -> &'static str {
     word(&gate.authenticate_token(token).await)

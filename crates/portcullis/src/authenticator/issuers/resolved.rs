@@ -15,6 +15,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::issuer::TrustedIssuer;
 use crate::remote::IssuerBudgets;
 use crate::request::{NoRequest, RequestView};
+use crate::revocation::feed::Revocations;
 
 /// The maximum number of rule sets with an accepted token, and the time that an unused one is kept.
 const MAX_ACCEPTED: u64 = 1000;
@@ -59,10 +60,15 @@ pub(super) struct Resolved {
     /// The time of the next report of a wrong answer, in seconds of the monotonic clock.
     next_report: AtomicU64,
     clock: Arc<dyn Clock>,
+    revocations: Option<Revocations>,
 }
 
 impl Resolved {
-    pub(super) fn new(resolver: Arc<dyn IssuerResolver>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        resolver: Arc<dyn IssuerResolver>,
+        clock: Arc<dyn Clock>,
+        revocations: Option<Revocations>,
+    ) -> Self {
         let evicted = |_: Arc<String>, met: Met, cause: RemovalCause| {
             if cause.was_evicted() {
                 met.issuer.retire();
@@ -84,6 +90,7 @@ impl Resolved {
             hasher: RandomState::new(),
             next_report: AtomicU64::new(0),
             clock,
+            revocations,
         }
     }
 
@@ -223,6 +230,7 @@ impl Resolved {
             return Some(issuer.clone());
         }
         settings.origin.public_only = true;
+        settings.revocations = self.revocations.clone();
         settings.origin.budget = Some(self.budgets.of(rule_set));
         let issuer = match settings.clone().trusted_issuer(&self.clock) {
             Ok(issuer) => issuer,

@@ -1,0 +1,28 @@
+//! The feed: revocations that are stored for all instances of a service, and known to each.
+
+mod builder;
+mod entry;
+mod follow;
+mod held;
+mod known;
+mod memory;
+mod of_token;
+mod revocations;
+mod revoke;
+mod set;
+mod shared;
+mod store;
+
+pub use builder::RevocationsBuilder;
+pub use entry::{Entry, Target};
+pub use memory::MemoryStore;
+pub use revocations::Revocations;
+pub use revoke::RevokeError;
+pub use store::{Appended, Changes, Cursor, RevocationStore, StoreError, Storing};
+
+pub(crate) use entry::rounded_up;
+use entry::{MAX_TEXT_BYTES, seconds};
+use held::TokenNames;
+pub(crate) use of_token::TokenFeed;
+pub(crate) use set::IssuerFeed;
+pub(crate) use shared::Lifetimes;

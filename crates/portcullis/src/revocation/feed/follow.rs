@@ -1,0 +1,262 @@
+//! Reads the store: at start, in the background, and for requests that find old knowledge.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::known::{Known, Use};
+use super::shared::Shared;
+use super::{Revocations, StoreError, seconds};
+use crate::clock::{Clock, Timestamp};
+use crate::key_source::ResolveError;
+use crate::maybe_ready::MaybeReady;
+use crate::metrics;
+use crate::remote::freshness::Ages;
+
+/// How long a refused client should wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The minimum time between two reads, so that a burst of events causes few.
+const BETWEEN_READS: Duration = Duration::from_millis(5);
+
+/// The time between two deletions of entries that matter no more, in seconds.
+const BETWEEN_PRUNES: u64 = 300;
+
+/// An entry is deleted this long after its end, because the clocks of instances differ.
+const PRUNE_MARGIN: u64 = 3600;
+
+impl Revocations {
+    /// Reads the store now, and applies what is new.
+    ///
+    /// The background task does this by itself. Call it where
+    /// [there is none](super::RevocationsBuilder::without_background_refresh).
+    ///
+    /// # Errors
+    ///
+    /// The error of the store. What is known stays in use, within the limits of each route.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        self.0.read(self.0.now()).await
+    }
+
+    /// Loads the store's entries, and follows it in the background. Called at the start of each
+    /// authenticator.
+    ///
+    /// # Errors
+    ///
+    /// An error if the store's settings could lose entries. If the store is unavailable, the
+    /// service starts and is not ready.
+    pub(crate) async fn start(&self) -> Result<(), StoreError> {
+        self.log_start();
+        if self.0.is_local {
+            return Ok(());
+        }
+        if !self.is_loaded()
+            && let Err(error) = self.refresh().await
+        {
+            if error.is_unsuitable() {
+                return Err(error);
+            }
+            tracing::error!(
+                target: "portcullis::feed",
+                "started without the revocations: requests that need them get a 503 until the store can be read",
+            );
+        }
+        self.keep_following();
+        Ok(())
+    }
+
+    /// Whether the entries of the store were loaded.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.0.is_local || self.0.known.load().at.is_some()
+    }
+
+    /// Returns the age of this instance's knowledge; `None` if it knows nothing yet.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        if self.0.is_local {
+            return Some(Duration::ZERO);
+        }
+        self.0.known.load().age(self.0.now())
+    }
+
+    /// Returns the error of the last read, if it failed.
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.0.known.load().failure.as_ref().map(|(_, error)| error.clone())
+    }
+
+    /// Whether the knowledge is recent enough, for the usual request. `at` is a reading of `clock`,
+    /// which is also read for other checks.
+    pub(crate) fn is_fresh(
+        &self,
+        ages: Ages,
+        clock: &Arc<dyn Clock>,
+        at: impl FnOnce() -> Timestamp,
+    ) -> bool {
+        let now = || if self.0.has_clock(clock) { at() } else { self.0.now() };
+        self.0.is_local || self.0.fresh.is_within(ages.usual, now)
+    }
+
+    /// Waits until the knowledge is current enough.
+    pub(crate) fn current(&self, ages: Ages) -> MaybeReady<Result<(), ResolveError>> {
+        let unavailable = || ResolveError::Unavailable { retry_after: RETRY_AFTER, source: None };
+        if self.0.is_local {
+            return MaybeReady::Ready(Ok(()));
+        }
+        match self.0.usable(ages) {
+            Use::Apply => MaybeReady::Ready(Ok(())),
+            Use::Unavailable => MaybeReady::Ready(Err(unavailable())),
+            Use::Read => {
+                let revocations = self.clone();
+                MaybeReady::pending(async move {
+                    // Without a runtime, nothing can be read.
+                    let Ok(_place) = revocations.0.waiting.try_acquire() else {
+                        return Err(unavailable());
+                    };
+                    if Handle::try_current().is_err() {
+                        return Err(unavailable());
+                    }
+                    revocations.keep_following();
+                    // The error is in the record.
+                    let _ = revocations.refresh().await;
+                    if revocations.0.usable(ages) == Use::Apply {
+                        Ok(())
+                    } else {
+                        Err(unavailable())
+                    }
+                })
+            }
+        }
+    }
+
+    /// Starts the background task on the current runtime, unless it is running.
+    fn keep_following(&self) {
+        if !self.0.follows {
+            return;
+        }
+        self.0.keep_following(|| {
+            let shared = Arc::downgrade(&self.0);
+            let follow = async move {
+                while let Some(shared) = shared.upgrade() {
+                    shared.follow().await;
+                }
+            };
+            Handle::try_current().ok().map(|runtime| runtime.spawn(follow))
+        });
+    }
+}
+
+impl Shared {
+    fn usable(&self, ages: Ages) -> Use {
+        let is_retried = || self.follows || self.cursor.try_lock().is_err();
+        let known = self.known.load();
+        known.usable(ages, self.now(), known.failure.is_some() && is_retried())
+    }
+
+    /// Reads once, then waits until the next read is due. The wait is short, because the task holds
+    /// a strong handle meanwhile.
+    async fn follow(&self) {
+        let is_read = self.read(self.now()).await.is_ok();
+        self.tidy();
+        self.prune().await;
+        let cursor = self.cursor.lock().await.clone();
+        match cursor.filter(|_| is_read) {
+            Some(cursor) => {
+                let changed = self.store.changed(&cursor);
+                // After the interval, the store is read in any case.
+                let _ = tokio::time::timeout(self.poll_interval, changed).await;
+                tokio::time::sleep(BETWEEN_READS).await;
+            }
+            None => tokio::time::sleep(self.poll_interval).await,
+        }
+    }
+
+    /// Reads what is new. A read that began after `asked_at` and has ended meanwhile will do.
+    async fn read(&self, asked_at: Timestamp) -> Result<(), StoreError> {
+        let mut cursor = self.cursor.lock().await;
+        let known = self.known.load();
+        if known.at.is_some_and(|at| at.monotonic() > asked_at.monotonic()) {
+            return Ok(());
+        }
+        drop(known);
+        let read = self.read_from(&mut cursor).await;
+        match &read {
+            Ok(began) => {
+                if self.known.load().failure.is_some() {
+                    tracing::info!(target: "portcullis::feed", "revocation store available again");
+                }
+                self.known.store(Arc::new(Known { at: Some(*began), failure: None }));
+                self.fresh.set(*began);
+                metrics::feed_read("read");
+            }
+            Err(error) => self.note_failure(error),
+        }
+        if let Some(age) = self.known.load().age(self.now()) {
+            metrics::feed_age(age);
+        }
+        read.map(drop)
+    }
+
+    /// Reads to the end. Returns the time at which the last, complete read began.
+    async fn read_from(&self, cursor: &mut Option<super::Cursor>) -> Result<Timestamp, StoreError> {
+        if !self.is_checked.load(Ordering::Relaxed) {
+            Self::bounded(self.store.check()).await?;
+            self.is_checked.store(true, Ordering::Relaxed);
+        }
+        loop {
+            let began = self.now();
+            match Self::bounded(self.store.changes(cursor.as_ref())).await {
+                Ok(changes) => {
+                    for entry in &changes.entries {
+                        self.apply(entry);
+                    }
+                    *cursor = Some(changes.cursor);
+                    if !changes.has_more {
+                        return Ok(began);
+                    }
+                }
+                Err(error) if error.is_cursor_lost() && cursor.is_some() => {
+                    tracing::warn!(
+                        target: "portcullis::feed",
+                        "the revocation store does not know where the last read ended: reading all of it again",
+                    );
+                    *cursor = None;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn note_failure(&self, error: &StoreError) {
+        let known = self.known.load_full();
+        // One warning for an outage.
+        if known.failure.is_none() {
+            tracing::warn!(
+                target: "portcullis::feed",
+                error = error as &dyn std::error::Error,
+                "revocation store unavailable: what is known is applied as long as routes allow",
+            );
+        }
+        let failure = Some((self.now(), format!("{error:?}")));
+        self.known.store(Arc::new(Known { at: known.at, failure }));
+        metrics::feed_read("failed");
+    }
+
+    /// Deletes entries that matter no more, every few minutes.
+    pub(super) async fn prune(&self) {
+        let now = seconds(self.now().wall());
+        let before = self.pruned_at.load(Ordering::Relaxed);
+        if now < before.saturating_add(BETWEEN_PRUNES) {
+            return;
+        }
+        self.pruned_at.store(now, Ordering::Relaxed);
+        if let Err(error) = Self::bounded(self.store.prune(now.saturating_sub(PRUNE_MARGIN))).await
+        {
+            tracing::debug!(
+                target: "portcullis::feed",
+                error = &error as &dyn std::error::Error,
+                "expired revocations not deleted",
+            );
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! How current this instance's knowledge of the store is, and what follows from that.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Timestamp;
+use crate::remote::freshness::Ages;
+
+/// How long a failed read is not repeated by requests.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// The history of this instance's reads of the store.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// The start of the last complete read: every entry that was stored before is known.
+    pub(super) at: Option<Timestamp>,
+    /// The time of the last read and its error, if it failed.
+    pub(super) failure: Option<(Timestamp, String)>,
+}
+
+/// The start of the last complete read, in nanoseconds of both clocks; 0 before the first read.
+#[derive(Debug, Default)]
+pub(super) struct Fresh {
+    monotonic: AtomicU64,
+    wall: AtomicU64,
+}
+
+impl Fresh {
+    /// Called when what was read is in place. A concurrent reader may see one of the two: the
+    /// knowledge then looks older than it is.
+    pub(super) fn set(&self, at: Timestamp) {
+        let [monotonic, wall] = nanos(at);
+        self.wall.store(wall, Ordering::Relaxed);
+        self.monotonic.store(monotonic.max(1), Ordering::Release);
+    }
+
+    /// Whether a read is at most this old. The larger difference of both clocks counts.
+    pub(super) fn is_within(&self, age: Duration, now: impl FnOnce() -> Timestamp) -> bool {
+        let monotonic = self.monotonic.load(Ordering::Acquire);
+        if monotonic == 0 {
+            return false;
+        }
+        let [now, now_wall] = nanos(now());
+        let wall = now_wall.saturating_sub(self.wall.load(Ordering::Relaxed));
+        u128::from(now.saturating_sub(monotonic).max(wall)) <= age.as_nanos()
+    }
+}
+
+fn nanos(at: Timestamp) -> [u64; 2] {
+    let wall = at.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    [at.monotonic(), wall].map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// What a request may do with the current knowledge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Apply it.
+    Apply,
+    /// Read the store first.
+    Read,
+    /// Nothing: it is too old, and the store cannot be read now.
+    Unavailable,
+}
+
+impl Known {
+    pub(super) fn age(&self, now: Timestamp) -> Option<Duration> {
+        self.at.map(|at| now.since(at))
+    }
+
+    /// Decides by the age of the knowledge. In an outage, which is a failed last read, older
+    /// knowledge may do. `is_retried` says whether another task reads again, so that requests need
+    /// not wait to find out whether the outage is over.
+    pub(super) fn usable(&self, ages: Ages, now: Timestamp, is_retried: bool) -> Use {
+        let within = |max: Duration| self.age(now).is_some_and(|age| age <= max);
+        if within(ages.usual) {
+            return Use::Apply;
+        }
+        let Some((failed_at, _)) = &self.failure else { return Use::Read };
+        let is_recent = now.since(*failed_at) < BACK_OFF;
+        match within(ages.in_outage) {
+            true if is_recent || is_retried => Use::Apply,
+            false if is_recent => Use::Unavailable,
+            _ => Use::Read,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock as _;
+    use crate::testing::{ManualClock, NOW};
+
+    #[test]
+    fn knowledge_is_used_within_its_age_and_in_an_outage_for_longer() {
+        let clock = ManualClock::at(NOW);
+        let start = Timestamp::now(&clock);
+        let ages = Ages { usual: Duration::from_secs(10), in_outage: Duration::from_secs(60) };
+        let read = Known { at: Some(start), failure: None };
+        let mut used = Vec::new();
+        for secs in [0, 10, 11, 60, 61] {
+            let clock = ManualClock::at(NOW);
+            clock.advance(Duration::from_secs(secs));
+            let now = Timestamp::now(&clock);
+            let failed = |ago| {
+                let before = ManualClock::at(NOW);
+                before.advance(Duration::from_secs(secs).saturating_sub(ago));
+                Some((Timestamp::now(&before), String::new()))
+            };
+            let just = Known { failure: failed(Duration::ZERO), ..read.clone() };
+            let before = Known { failure: failed(BACK_OFF), ..read.clone() };
+            let retried = before.clone();
+            let [read, just, before] =
+                [&read, &just, &before].map(|known| known.usable(ages, now, false));
+            used.push([read, just, before, retried.usable(ages, now, true)]);
+        }
+        use Use::{Apply, Read, Unavailable};
+        let expected = [
+            [Apply, Apply, Apply, Apply],
+            [Apply, Apply, Apply, Apply],
+            [Read, Apply, Read, Apply],
+            [Read, Apply, Read, Apply],
+            [Read, Unavailable, Read, Read],
+        ];
+        assert_eq!(used, expected);
+        assert_eq!(clock.monotonic(), Duration::ZERO);
+    }
+
+    #[test]
+    fn freshness_is_the_age_by_the_clock_that_says_more() {
+        let (clock, fresh) = (ManualClock::at(NOW), Fresh::default());
+        let is_within =
+            |secs| fresh.is_within(Duration::from_secs(secs), || Timestamp::now(&clock));
+        assert!(!is_within(u64::from(u32::MAX)), "nothing was read");
+        fresh.set(Timestamp::now(&clock));
+        assert!(is_within(0));
+        clock.advance(Duration::from_secs(3));
+        assert_eq!([2, 3].map(is_within), [false, true]);
+        clock.suspend(Duration::from_secs(60));
+        assert_eq!([62, 63].map(is_within), [false, true]);
+    }
+
+    #[test]
+    fn without_any_read_nothing_is_applied() {
+        let now = Timestamp::now(&ManualClock::at(NOW));
+        let ages = Ages { usual: Duration::MAX, in_outage: Duration::MAX };
+        assert_eq!(Known::default().usable(ages, now, true), Use::Read);
+        let failed = Known { at: None, failure: Some((now, String::new())) };
+        assert_eq!(failed.usable(ages, now, true), Use::Unavailable);
+    }
+}
