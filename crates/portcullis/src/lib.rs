@@ -54,6 +54,7 @@
 //! | customize refusals | [`Refusal`], [`refusal`] |
 //! | share one fetched key set between authenticators; replace the key source, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
 //! | monitor keys and status lists | [`status`] |
+//! | end a WebSocket or another stream with its session | [`streams`] |
 //! | verify a signature and nothing else | [`signature`] |
 //! | write an adapter for another framework | [`adapter`], [`RequestView`] |
 //! | use settings that weaken security | [`dangerous`] |
@@ -85,6 +86,7 @@ pub mod keys;
 pub mod refusal;
 pub mod signature;
 pub mod status;
+pub mod streams;
 pub mod token;
 
 mod algorithm;

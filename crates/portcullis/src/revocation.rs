@@ -44,7 +44,7 @@ const MIN_AGE: Duration = Duration::from_secs(3);
 pub struct Revocation(Means);
 
 /// The source of revocation information.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Means {
     /// Only the token's own expiry.
     #[default]

@@ -1,9 +1,9 @@
 //! The twelve classes of bugs that JWT validators have had, each with the tokens, key sets and
-//! traffic of its published vulnerabilities, all of which are rejected here. There are seven more
+//! traffic of its published vulnerabilities, all of which are rejected here. There are eight more
 //! classes: a revoked token that is accepted; a cookie that another site's page uses; a policy that
 //! is met by an unreadable claim; a token's text in debug output; a request that is treated as
-//! something else; a tenant's token at another tenant's host; and a tenant's URL that leads into
-//! the service's own network.
+//! something else; a tenant's token at another tenant's host; a tenant's URL that leads into the
+//! service's own network; and a stream that outlives its session.
 //!
 //! A module is a class. Its first comment states what makes the class impossible by construction;
 //! the tests detect a change of that construction.
@@ -33,4 +33,6 @@ mod class_17_foreign;
 mod class_17_gate;
 mod class_18_rule_sets;
 mod class_19_tenant_urls;
+mod class_20_streams;
+mod class_20_streams_renewed;
 mod support;
