@@ -105,7 +105,7 @@ impl OpenStream {
 }
 
 /// Checks that both tokens are of the same session and the same client.
-fn check_same(before: &Authenticated, who: &Authenticated) -> Result<(), NotRenewed> {
+pub(super) fn check_same(before: &Authenticated, who: &Authenticated) -> Result<(), NotRenewed> {
     let (old, new) = (before.registered(), who.registered());
     let (from, to) = (&before.origin().issuer, &who.origin().issuer);
     if from.name() != to.name() || from.rule_set != to.rule_set {

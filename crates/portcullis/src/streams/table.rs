@@ -222,4 +222,9 @@ impl Table {
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
+
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
 }
