@@ -72,6 +72,7 @@
 //! | feature | |
 //! |---|---|
 //! | `reqwest` (default) | `ReqwestFetch`, the HTTP client for key sets |
+//! | `streams` | `EndingStream` and `EndingBody`, which end a stream or a body of any framework with its session; every adapter enables it |
 //! | `test-util` | the module `testing`: a manual clock, a scripted HTTP client, signing keys, and a `Scene` that combines them |
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 

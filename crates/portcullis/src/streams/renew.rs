@@ -82,9 +82,6 @@ impl OpenStream {
         // Reads the token before the first await.
         let verdict = home.map(|home| home.decide(token.into()));
         let renewed = async move {
-            if let Some(reason) = entry.ended() {
-                return Err(NotRenewed::Ended(reason));
-            }
             let (Some(verdict), Some(registry)) = (verdict, entry.registry()) else {
                 return Err(NotRenewed::Ended(Ended::Unwatched));
             };
