@@ -40,6 +40,7 @@ async fn renewed_stream_lives_until_the_new_expiry() {
     assert_eq!(end_of(&stream).await, None);
     assert!(!ended.is_finished());
     scene.advance(1);
+    assert_eq!(end_of(&stream).await, Some(Ended::Expired));
     assert_eq!(ended.await.unwrap(), Ended::Expired, "the future of the first token");
     let late = stream.renew(&token(&scene)).await;
     assert_eq!(named(late), "Ended(Expired)");

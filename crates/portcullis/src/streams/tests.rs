@@ -1,6 +1,5 @@
 //! Tests of the registry. The tests of what ends a stream are in `tests/security/bug_class`.
 
-mod load;
 #[cfg(feature = "streams")]
 mod wrappers;
 
