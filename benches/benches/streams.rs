@@ -41,8 +41,7 @@ const REVOCATIONS: u64 = 1000;
 const LIST: &str = "https://issuer.example/lists/1";
 
 /// A server of one status list that waits for a change, as the issuer does.
-#[derive(Clone)]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Server {
     key: Arc<TestKey>,
     bits: Arc<Mutex<Vec<u8>>>,
@@ -169,8 +168,17 @@ async fn measure() {
     let busy = (processor_time() - before).as_secs_f64() / began.elapsed().as_secs_f64();
     times.sort_unstable();
     let at = |share: f64| times[(times.len() as f64 * share) as usize];
-    println!("processor time with {REVOCATIONS} revocations in {:.1?}, signing and fetching the list included: {:.0} ms per second", began.elapsed(), busy * 1000.0);
-    println!("from the revocation to the end: p50 {:?}, p99 {:?}, max {:?}", at(0.5), at(0.99), times[times.len() - 1]);
+    println!(
+        "processor time with {REVOCATIONS} revocations in {:.1?}, signing and fetching the list included: {:.0} ms per second",
+        began.elapsed(),
+        busy * 1000.0
+    );
+    println!(
+        "from the revocation to the end: p50 {:?}, p99 {:?}, max {:?}",
+        at(0.5),
+        at(0.99),
+        times[times.len() - 1]
+    );
     let open = streams.iter().filter(|(stream, _)| stream.has_ended().is_none()).count() as u64;
     assert_eq!(open, STREAMS - REVOCATIONS, "no other stream has ended");
 }

@@ -34,7 +34,6 @@ pub fn ending_events<S, E>(events: S, stream: &OpenStream) -> EndingEvents<S, E>
 where
     S: Stream<Item = Result<Event, E>>,
 {
-    EndingStream::new(events, stream).last(|reason| {
-        Some(Ok(Event::default().event("session-ended").data(reason.as_str())))
-    })
+    EndingStream::new(events, stream)
+        .last(|reason| Some(Ok(Event::default().event("session-ended").data(reason.as_str()))))
 }

@@ -98,7 +98,18 @@ impl<D: Document> Remote<D> {
         budget: Budget,
     ) -> Self {
         let (snapshot, record, refresher, line, listeners) = Default::default();
-        Self { document, limits, client, clock, budget, snapshot, record, refresher, line, listeners }
+        Self {
+            document,
+            limits,
+            client,
+            clock,
+            budget,
+            snapshot,
+            record,
+            refresher,
+            line,
+            listeners,
+        }
     }
 
     /// Returns the fetch history, as input for the decision table.

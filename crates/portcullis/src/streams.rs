@@ -52,8 +52,8 @@ use registry::Entry;
 
 pub use ended::Ended;
 pub(crate) use registry::SessionsUnderWay;
-pub(crate) use renew::Renews;
 pub use renew::NotRenewed;
+pub(crate) use renew::Renews;
 pub use until_ended::UntilEnded;
 #[cfg(feature = "streams")]
 pub use wrappers::{EndingBody, EndingStream, StreamEnded};

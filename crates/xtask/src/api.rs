@@ -23,10 +23,7 @@ const FRAMEWORKS: [(&str, &[&str]); 7] = [
     // The traits of streams and bodies, which every framework uses.
     ("portcullis", &["futures_core", "http_body"]),
     ("portcullis-actix", &["actix_web", "actix_ws"]),
-    (
-        "portcullis-axum",
-        &["axum", "axum_core", "futures_core", "tower_layer", "tower_service"],
-    ),
+    ("portcullis-axum", &["axum", "axum_core", "futures_core", "tower_layer", "tower_service"]),
     ("portcullis-hyper", &["hyper"]),
     // Applications merge its router into theirs.
     ("portcullis-issuer", &["axum"]),

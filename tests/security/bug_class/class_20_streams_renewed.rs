@@ -138,7 +138,11 @@ async fn renewal_must_not_be_revoked() {
     for (name, stream) in [("gate", stream), ("route", on_route), ("bare token", by_token)] {
         assert_eq!(named(stream.renew(&token(1).sign()).await), "revoked", "{name}");
         assert_eq!(named(stream.renew(&token(2).sign()).await), "renewed", "{name}");
-        assert_eq!(named(stream.renew(&scene.token("alice").lifetime(86_400).sign()).await), "no_status", "{name}");
+        assert_eq!(
+            named(stream.renew(&scene.token("alice").lifetime(86_400).sign()).await),
+            "no_status",
+            "{name}"
+        );
         assert_eq!(end_of(&stream).await, None, "{name}");
     }
     let unchecked = caller(&scene.gate(), &token(0)).await.open_stream();
@@ -169,9 +173,8 @@ async fn renewal_must_be_of_the_same_rule_set() {
     let builder = Authenticator::builder_with_resolver(resolver).clock(ManualClock::at(NOW));
     let gate = Gate::new(builder.build().await.unwrap());
     let token = TestToken::new(key, ISSUER, "alice", NOW).sign();
-    let [get, put] = ["GET", "PUT"].map(|method| {
-        http::Request::builder().method(method).body(()).unwrap()
-    });
+    let [get, put] =
+        ["GET", "PUT"].map(|method| http::Request::builder().method(method).body(()).unwrap());
     let stream = gate.authenticate_token((&token, &get)).await.unwrap().open_stream();
     assert_eq!(named(stream.renew((&token, &get)).await), "renewed");
     assert_eq!(named(stream.renew((&token, &put)).await), "OtherIssuer");

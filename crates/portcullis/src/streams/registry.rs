@@ -228,7 +228,8 @@ impl Entry {
     fn wake(&self) {
         let mut state = self.state();
         // Places stay valid for futures that are dropped later.
-        let wakers: SmallVec<[Waker; 1]> = state.wakers.iter_mut().filter_map(Option::take).collect();
+        let wakers: SmallVec<[Waker; 1]> =
+            state.wakers.iter_mut().filter_map(Option::take).collect();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }

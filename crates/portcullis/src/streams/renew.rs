@@ -31,7 +31,9 @@ pub enum NotRenewed {
     #[error("the new token is refused")]
     Refused(#[source] Refusal),
     /// The token is from another issuer, or for another rule set of a resolver.
-    #[error("the new token is from another issuer; a stream stays with the issuer of its first token")]
+    #[error(
+        "the new token is from another issuer; a stream stays with the issuer of its first token"
+    )]
     OtherIssuer,
     /// The token has another `sub`, or none.
     #[error("the new token is for another subject; open a new stream for another `sub`")]
@@ -40,7 +42,9 @@ pub enum NotRenewed {
     #[error("the new token is of another session; open a new stream for another `sid`")]
     OtherSession,
     /// The token is bound to another key of the client: its `cnf` differs, or cannot be read.
-    #[error("the new token is bound to another key; a stream stays with the `cnf` of its first token")]
+    #[error(
+        "the new token is bound to another key; a stream stays with the `cnf` of its first token"
+    )]
     OtherConfirmation,
     /// The token expires before the current one.
     #[error("the new token expires before the current one; send the latest token")]

@@ -141,8 +141,7 @@ impl Table {
 
     /// Ends the streams that expired by `second`.
     pub(super) fn end_expired(&mut self, second: u64, ending: &mut Ending) {
-        let expired: Vec<_> =
-            self.ends.range(..=(second, u32::MAX)).map(|(_, at)| *at).collect();
+        let expired: Vec<_> = self.ends.range(..=(second, u32::MAX)).map(|(_, at)| *at).collect();
         for at in expired {
             self.end_at(at, Ended::Expired, ending);
         }
@@ -150,7 +149,12 @@ impl Table {
 
     /// Ends every stream of `group` for which `reason` returns one, by its index in the status
     /// list.
-    fn end_in(&mut self, group: &Arc<Group>, ending: &mut Ending, reason: impl Fn(u64) -> Option<Ended>) {
+    fn end_in(
+        &mut self,
+        group: &Arc<Group>,
+        ending: &mut Ending,
+        reason: impl Fn(u64) -> Option<Ended>,
+    ) {
         let found: Vec<_> = (0u32..)
             .zip(&self.slots)
             .filter_map(|(at, slot)| {
@@ -190,8 +194,7 @@ impl Table {
 
     /// Takes at most `max` streams whose own check is due by `second`.
     pub(super) fn take_due(&mut self, second: u64, max: usize) -> Vec<Arc<Entry>> {
-        let due: Vec<_> =
-            self.checks.range(..=(second, u32::MAX)).take(max).copied().collect();
+        let due: Vec<_> = self.checks.range(..=(second, u32::MAX)).take(max).copied().collect();
         due.into_iter()
             .filter_map(|(check, at)| {
                 self.checks.remove(&(check, at));

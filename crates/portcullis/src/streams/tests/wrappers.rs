@@ -64,7 +64,10 @@ async fn items(stream: impl Stream<Item = &'static str>) -> Vec<&'static str> {
     while let Some(item) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
         all.push(item);
     }
-    assert!(poll_fn(|context| stream.as_mut().poll_next(context)).await.is_none(), "it stays ended");
+    assert!(
+        poll_fn(|context| stream.as_mut().poll_next(context)).await.is_none(),
+        "it stays ended"
+    );
     all
 }
 
@@ -117,10 +120,7 @@ async fn wrapped_body_ends_with_its_session() {
     let waiting = [
         (body(false), "error expired"),
         (body(false).last(|reason| reason.as_str().into()), "expired"),
-        (
-            body(false).grpc(),
-            r#"{"grpc-status": "16", "grpc-message": "The session has ended"}"#,
-        ),
+        (body(false).grpc(), r#"{"grpc-status": "16", "grpc-message": "The session has ended"}"#),
     ];
     let waiting = waiting.map(|(body, expected)| (tokio::spawn(end_of_body(body)), expected));
     tokio::time::sleep(SEC).await;
