@@ -33,6 +33,7 @@
 //! a second, and at once when a key set or a status list has changed.
 
 mod ended;
+mod entry;
 mod group;
 mod registry;
 mod renew;
@@ -48,7 +49,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::authenticated::Authenticated;
-use registry::Entry;
+use entry::Entry;
 
 pub use ended::Ended;
 pub(crate) use registry::SessionsUnderWay;
@@ -62,7 +63,11 @@ pub use wrappers::{EndingBody, EndingStream, StreamEnded};
 ///
 /// [`Authenticated::open_stream`] creates it.
 #[derive(Clone)]
-pub struct OpenStream(Arc<Entry>);
+pub struct OpenStream {
+    entry: Arc<Entry>,
+    /// `None` if nothing can watch the stream.
+    registry: Option<Arc<SessionsUnderWay>>,
+}
 
 impl Authenticated {
     /// Opens a stream for this caller, which is watched until it ends or is dropped.
@@ -76,32 +81,32 @@ impl Authenticated {
     /// a runtime that runs, the stream ends at once, as [`Ended::Unwatched`].
     #[must_use]
     pub fn open_stream(&self) -> OpenStream {
-        let registry = self.space().streams.clone().downcast::<SessionsUnderWay>();
-        OpenStream(match registry {
-            Ok(registry) => registry.open(self.clone()),
-            Err(_) => Entry::unwatched(self.clone()),
-        })
+        let registry = self.space().streams.clone().downcast::<SessionsUnderWay>().ok();
+        let entry = match &registry {
+            Some(registry) => registry.open(self.clone()),
+            None => Entry::unwatched(self.clone()),
+        };
+        OpenStream { entry, registry }
     }
 }
 
 impl OpenStream {
     /// Returns a future that completes when the stream has to end, with the reason. After a
     /// [renewal](Self::renew), the same future waits for the new expiry.
-    #[must_use]
     pub fn ended(&self) -> UntilEnded {
-        UntilEnded::new(self.0.clone())
+        UntilEnded::new(self.entry.clone())
     }
 
     /// Returns the reason if the stream has to end, without waiting.
     #[must_use]
     pub fn has_ended(&self) -> Option<Ended> {
-        self.0.ended()
+        self.entry.ended()
     }
 
     /// Returns the caller, by the token of the last renewal.
     #[must_use]
     pub fn caller(&self) -> Authenticated {
-        self.0.caller()
+        self.entry.caller()
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 
 use super::ended::Ended;
-use super::table::{NONE, Watch};
 use crate::algorithm::Algorithm;
 use crate::authenticated::Authenticated;
 use crate::clock::Timestamp;
@@ -24,6 +23,23 @@ const LIVE_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a key or a status may be unknown because other requests have spent a limit.
 const CROWDED_FOR: u64 = 10;
+
+/// The second of a stream that has nothing to check on its own, and the index of a token that is in
+/// no status list.
+pub(super) const NONE: u64 = u64::MAX;
+
+/// What the table knows of a stream's token.
+pub(super) struct Watch {
+    pub(super) group: Arc<Group>,
+    /// The first whole second, since 1970, at which the token is expired.
+    pub(super) end: u64,
+    /// The index in the status list.
+    pub(super) index: u64,
+    /// The second of the next check of this stream alone.
+    pub(super) check: u64,
+    /// The second at which the revocation status was last known.
+    pub(super) known_at: u64,
+}
 
 /// Streams with the same issuer, key, status list and revocation checks. They are checked together.
 pub(super) struct Group {

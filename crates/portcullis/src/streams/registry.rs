@@ -1,17 +1,16 @@
 //! The streams under way of one authenticator.
 
-use std::mem;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::Waker;
 
-use smallvec::SmallVec;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::ended::Ended;
+use super::entry::{Ending, Entry, Watcher};
+use super::group::Watch;
 use super::renew::Renews;
-use super::table::{Table, Watch};
+use super::table::Table;
 use crate::authenticated::Authenticated;
 use crate::clock::{Clock, Timestamp};
 use crate::revocation::Means;
@@ -30,24 +29,6 @@ pub(crate) struct SessionsUnderWay {
     /// The number of streams whose own check waits for the issuer.
     pub(super) asking: AtomicUsize,
 }
-
-/// One stream.
-pub(super) struct Entry {
-    registry: Option<Arc<SessionsUnderWay>>,
-    /// The place in the table; `u32::MAX` without one.
-    place: AtomicU32,
-    state: Mutex<State>,
-}
-
-struct State {
-    who: Authenticated,
-    ended: Option<Ended>,
-    /// The wakers of the futures that wait for the end. A free place is `None`.
-    wakers: SmallVec<[Option<Waker>; 1]>,
-}
-
-/// Streams that have ended, to be woken after the table's lock is released: dropping a stream locks the table.
-pub(super) type Ending = Vec<(Arc<Entry>, Ended)>;
 
 impl SessionsUnderWay {
     pub(crate) fn new(clock: Arc<dyn Clock>, runtime: Option<Handle>) -> Self {
@@ -81,7 +62,7 @@ impl SessionsUnderWay {
     /// Adds a stream, and starts the background task if it does not run.
     pub(super) fn open(self: &Arc<Self>, who: Authenticated) -> Arc<Entry> {
         let watch = self.watch(&who);
-        let entry = Entry::new(Some(self.clone()), who);
+        let entry = Entry::new(Some(self.clone() as Arc<dyn Watcher>), who);
         let starts = self.table().insert(&entry, watch);
         if starts {
             self.start();
@@ -94,14 +75,8 @@ impl SessionsUnderWay {
     pub(super) fn replace(&self, entry: &Arc<Entry>, who: Authenticated) -> Result<(), Ended> {
         let watch = self.watch(&who);
         let mut table = self.table();
-        let mut state = entry.state();
-        if let Some(reason) = state.ended {
-            return Err(reason);
-        }
-        table.replace(entry, watch);
-        let before = mem::replace(&mut state.who, who);
-        drop((state, table));
-        drop(before);
+        entry.replace(who, || table.replace(entry, watch))?;
+        drop(table);
         self.check_anew(entry);
         Ok(())
     }
@@ -154,91 +129,8 @@ impl Drop for SessionsUnderWay {
     }
 }
 
-impl Entry {
-    fn new(registry: Option<Arc<SessionsUnderWay>>, who: Authenticated) -> Arc<Self> {
-        let state = State { who, ended: None, wakers: SmallVec::new() };
-        let place = AtomicU32::new(u32::MAX);
-        Arc::new(Self { registry, place, state: Mutex::new(state) })
-    }
-
-    pub(super) fn put_at(&self, place: u32) {
-        self.place.store(place, Ordering::Relaxed);
-    }
-
-    pub(super) fn place(&self) -> Option<u32> {
-        Some(self.place.load(Ordering::Relaxed)).filter(|place| *place != u32::MAX)
-    }
-
-    /// Creates a stream that has ended, because nothing can watch it.
-    pub(super) fn unwatched(who: Authenticated) -> Arc<Self> {
-        let entry = Self::new(None, who);
-        entry.mark(Ended::Unwatched);
-        entry
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn registry(&self) -> Option<&Arc<SessionsUnderWay>> {
-        self.registry.as_ref()
-    }
-
-    pub(super) fn ended(&self) -> Option<Ended> {
-        self.state().ended
-    }
-
-    pub(super) fn caller(&self) -> Authenticated {
-        self.state().who.clone()
-    }
-
-    /// Returns the reason if the stream has ended, or else stores the waker.
-    pub(super) fn wait(&self, place: &mut Option<usize>, waker: &Waker) -> Option<Ended> {
-        let mut state = self.state();
-        if state.ended.is_some() {
-            return state.ended;
-        }
-        let wakers = &mut state.wakers;
-        let at = *place.get_or_insert_with(|| {
-            wakers.iter().position(Option::is_none).unwrap_or_else(|| {
-                wakers.push(None);
-                wakers.len() - 1
-            })
-        });
-        if let Some(stored) = wakers.get_mut(at)
-            && !stored.as_ref().is_some_and(|stored| stored.will_wake(waker))
-        {
-            *stored = Some(waker.clone());
-        }
-        None
-    }
-
-    pub(super) fn stop_waiting(&self, place: Option<usize>) {
-        let mut state = self.state();
-        if let Some(waker) = place.and_then(|place| state.wakers.get_mut(place)) {
-            *waker = None;
-        }
-    }
-
-    /// Notes the end of the stream. [`SessionsUnderWay::end`] then wakes what waits for it.
-    pub(super) fn mark(&self, reason: Ended) {
-        self.state().ended.get_or_insert(reason);
-    }
-
-    fn wake(&self) {
-        let mut state = self.state();
-        // Places stay valid for futures that are dropped later.
-        let wakers: SmallVec<[Waker; 1]> =
-            state.wakers.iter_mut().filter_map(Option::take).collect();
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        if let Some(registry) = &self.registry {
-            registry.table().remove(self);
-        }
+impl Watcher for SessionsUnderWay {
+    fn forget(&self, entry: &Entry) {
+        self.table().remove(entry);
     }
 }

@@ -82,11 +82,12 @@ impl OpenStream {
     ///
     /// [`NotRenewed`]. The old expiry stands.
     pub fn renew<'t>(&self, token: impl Into<BareToken<'t>>) -> Answer<Result<(), NotRenewed>> {
-        let (entry, home) = (self.0.clone(), self.0.registry().and_then(|streams| streams.home()));
+        let Self { entry, registry } = self.clone();
         // Reads the token before the first await.
+        let home = registry.as_ref().and_then(|registry| registry.home());
         let verdict = home.map(|home| home.decide(token.into()));
         let renewed = async move {
-            let (Some(verdict), Some(registry)) = (verdict, entry.registry()) else {
+            let (Some(verdict), Some(registry)) = (verdict, registry) else {
                 return Err(NotRenewed::Ended(Ended::Unwatched));
             };
             let before = entry.caller();

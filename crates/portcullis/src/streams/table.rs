@@ -5,26 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
 use super::ended::Ended;
-use super::group::{Group, GroupKey};
-use super::registry::{Ending, Entry};
+use super::entry::{Ending, Entry};
+use super::group::{Group, GroupKey, NONE, Watch};
 use crate::remote::status_list::Statuses;
-
-/// The second of a stream that has nothing to check on its own, and the index of a token that is in
-/// no status list.
-pub(super) const NONE: u64 = u64::MAX;
-
-/// What the table knows of a stream's token.
-pub(super) struct Watch {
-    pub(super) group: Arc<Group>,
-    /// The first whole second, since 1970, at which the token is expired.
-    pub(super) end: u64,
-    /// The index in the status list.
-    pub(super) index: u64,
-    /// The second of the next check of this stream alone.
-    pub(super) check: u64,
-    /// The second at which the revocation status was last known.
-    pub(super) known_at: u64,
-}
 
 struct Slot {
     entry: Weak<Entry>,

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 
 use super::ended::Ended;
-use super::group::{Finding, Group, second};
-use super::registry::{Ending, Entry, SessionsUnderWay};
-use super::table::NONE;
+use super::entry::{Ending, Entry};
+use super::group::{Finding, Group, NONE, second};
+use super::registry::SessionsUnderWay;
 use crate::authenticated::Authenticated;
 use crate::clock::Timestamp;
 use crate::maybe_ready::{MaybeReady, Pending};

@@ -18,7 +18,7 @@ async fn open(scene: &Scene) -> OpenStream {
 }
 
 fn registry(stream: &OpenStream) -> Arc<SessionsUnderWay> {
-    stream.0.registry().unwrap().clone()
+    stream.registry.clone().unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::ended::Ended;
-use super::registry::Entry;
+use super::entry::Entry;
 
 /// Completes when a stream has to end, with the reason. See
 /// [`OpenStream::ended`](super::OpenStream::ended).

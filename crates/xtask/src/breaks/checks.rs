@@ -1935,7 +1935,7 @@ pub(super) const CHECKS: &[Break] = &[
     },
     Break {
         check: "an ended stream is not renewed",
-        file: "streams/registry.rs",
+        file: "streams/entry.rs",
         old: "        if let Some(reason) = state.ended {",
         new: "        if let Some(reason) = state.ended.filter(|_| false) {",
     },
