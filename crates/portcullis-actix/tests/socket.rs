@@ -1,5 +1,5 @@
 //! WebSockets and streamed bodies over real sockets: they end with their session.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -100,10 +100,11 @@ async fn say(socket: &mut WebSocketStream<TcpStream>, text: String) -> String {
 /// The code and the reason of the close frame, within 3 s.
 async fn closed(socket: &mut WebSocketStream<TcpStream>) -> (u16, String) {
     let message = tokio::time::timeout(Duration::from_secs(3), socket.next()).await;
-    match message.unwrap().unwrap().unwrap() {
-        tungstenite::Message::Close(Some(frame)) => (frame.code.into(), frame.reason.to_string()),
-        other => panic!("{other:?}"),
-    }
+    let tungstenite::Message::Close(frame) = message.unwrap().unwrap().unwrap() else {
+        unreachable!("a message before the close frame")
+    };
+    let frame = frame.unwrap();
+    (frame.code.into(), frame.reason.to_string())
 }
 
 #[actix_web::test]

@@ -81,10 +81,11 @@ async fn say(socket: &mut WebSocketStream<TcpStream>, text: String) -> String {
 /// The code and the reason of the close frame, within 3 s.
 async fn closed(socket: &mut WebSocketStream<TcpStream>) -> (u16, String) {
     let message = tokio::time::timeout(Duration::from_secs(3), socket.next()).await;
-    match message.unwrap().unwrap().unwrap() {
-        tungstenite::Message::Close(Some(frame)) => (frame.code.into(), frame.reason.to_string()),
-        other => panic!("{other:?}"),
-    }
+    let tungstenite::Message::Close(frame) = message.unwrap().unwrap().unwrap() else {
+        unreachable!("a message before the close frame")
+    };
+    let frame = frame.unwrap();
+    (frame.code.into(), frame.reason.to_string())
 }
 
 #[tokio::test]
