@@ -17,7 +17,7 @@ pub(super) fn page(report: &Report) -> String {
              token expires, a signing <b>key</b> until the key set is fetched again. The JWKS TTL does \
              not shorten the revocation of sessions.</p>\n";
     for warning in &report.warnings {
-        body += &format!("<p class=\"lead\">Warning: {}</p>\n", escape(warning));
+        body += &format!("<p class=\"lead\">Warning: {}</p>\n", prose(warning));
     }
     if let (Some(comparison), [first, second]) = (&report.comparison, &report.settings[..]) {
         let given = if first.recorded.is_some() { "the recorded requests" } else { "these bursts" };
@@ -50,7 +50,7 @@ pub(super) fn page(report: &Report) -> String {
         let (name, requests) = (escape(&issuer.issuer), issuer.requests);
         body += &format!("<h2>Issuer {name}</h2>\n<p>{requests} requests.</p>\n<ul>\n");
         for (name, value) in issuer.lines() {
-            body += &format!("<li>{name}: {}</li>\n", escape(&value));
+            body += &format!("<li>{name}: {}</li>\n", prose(&value));
         }
         body += "</ul>\n";
     }
@@ -221,7 +221,7 @@ fn guarantees(report: &Report) -> String {
         html += &format!("<p>Your routes: {}.</p>\n", escape(routes));
     }
     for why in &report.left_out {
-        html += &format!("<p>Left out: {}.</p>\n", escape(why));
+        html += &format!("<p>Left out: {}.</p>\n", prose(why));
     }
     html
 }

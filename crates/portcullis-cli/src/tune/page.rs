@@ -32,7 +32,7 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
     let mut body = format!("<style>\n{STYLE}</style>\n{CONTROLS}{RESULTS}");
     if report.recorded.is_some() {
         body += "<p>This page has only the means of the recorded requests: burst, pause and time between \
-                 requests. <code>portcullis tune --activity</code> replays the requests themselves.</p>\n";
+                 requests. <code class=\"option\">portcullis tune --activity</code> replays the requests themselves.</p>\n";
     }
     body += &format!(
         "<p>Costs at the issuer, unless an option sets them: {}.</p>\n",
