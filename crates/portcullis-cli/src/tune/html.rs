@@ -44,7 +44,7 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<p>Recorded: {}.</p>\n", escape(&recorded));
     }
     if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
-        body += &format!("<p>Login peak: {}</p>\n", escape(&peak.text(&first.scenario)));
+        body += &format!("<p>Login peak: {}</p>\n", prose(&peak.text(&first.scenario)));
     }
     if let Some(issuer) = &report.issuer {
         let (name, requests) = (escape(&issuer.issuer), issuer.requests);
@@ -218,7 +218,10 @@ fn guarantees(report: &Report) -> String {
     let table = report.guarantees_table().html();
     let mut html = format!("<h2>Guarantees of routes</h2>\n<p>{}</p>\n{table}", prose(GUARANTEES));
     if let Some(routes) = &report.routes {
-        html += &format!("<p>Your routes: {}.</p>\n", escape(routes));
+        html += &format!("<p>Your routes: {}.</p>\n", prose(routes));
+    }
+    if let Some(partition) = report.partition_text() {
+        html += &format!("<p>{}.</p>\n", prose(&partition));
     }
     for why in &report.left_out {
         html += &format!("<p>Left out: {}.</p>\n", prose(why));

@@ -55,6 +55,7 @@ pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habi
         "jwks_max_age": habits.max_age,
         "offers": habits.offers,
         "pushes": habits.pushes,
+        "reuse_for": arguments.mix.reuse_for,
         "values": {
             "expiry": scenario.access_expiry,
             "ttl": verifier.jwks_ttl,

@@ -5,6 +5,7 @@ mod decisions;
 mod forms;
 mod grid;
 mod idle;
+mod introspection;
 mod marks;
 mod outage;
 mod page;
