@@ -80,7 +80,9 @@ impl Report {
             inputs.push(("active sessions at the end of the login peak", active));
         }
         if let Some(idle) = scenario.session_idle {
-            inputs.push(("the issuer ends a session after an idle time of", duration(idle)));
+            let source = sources.session_idle.as_deref().unwrap_or_default();
+            let name = "the issuer ends a session after an idle time of";
+            inputs.push((name, cost(idle, source)));
         }
         if self.login_peak.is_some() || scenario.session_idle.is_some() {
             inputs.push(("CPU of a login at the issuer", cost(costs.login, &sources.login)));

@@ -66,6 +66,10 @@ pub(super) struct Parts {
 }
 
 impl PeakArguments {
+    pub(super) fn is_given(self) -> bool {
+        self.login_peak.is_some()
+    }
+
     /// `may_end`: the issuer ends idle sessions, so figures without a peak contain logins as well.
     pub(super) fn check(self, may_end: bool) -> Result<(), Failure> {
         if self.login_cost.is_some() && self.login_peak.is_none() && !may_end {

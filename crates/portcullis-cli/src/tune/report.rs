@@ -35,9 +35,9 @@ pub(super) struct Report {
     /// Where the issuer's costs were measured, and the source of each cost.
     pub(super) costs: String,
     pub(super) cost_sources: Sources,
-    /// Measurements at the issuer that vary too much.
+    /// Measurements at the issuer that vary too much, or that stand for something else.
     #[serde(skip)]
-    pub(super) noise: Vec<String>,
+    pub(super) doubtful: Vec<String>,
     /// What --issuer found.
     pub(super) issuer: Option<Found>,
     #[serde(skip)]
@@ -149,7 +149,7 @@ impl Report {
             repeat,
             costs: arguments.source_of_costs(&known),
             cost_sources,
-            noise: arguments.noise(&known),
+            doubtful: arguments.doubtful(&known),
             affected: Affected::new(&first, &load, login_peak.as_ref(), usual),
             in_partition,
             tiers: tiers::tiers(&first, recorded),

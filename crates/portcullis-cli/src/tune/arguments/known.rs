@@ -23,6 +23,10 @@ impl TuneArguments {
         if self.jwks_max_age.is_none() {
             options.push(format!("--jwks-max-age {}", found.max_age.unwrap_or(0.0)));
         }
+        if found.is_keycloak && self.session_idle.is_none() {
+            options
+                .extend(known.session_idle(self).map(|(secs, _)| format!("--session-idle {secs}")));
+        }
         options.extend(self.sourced(known).options());
         let offers = found.offers;
         for (lacked, offered) in
@@ -59,6 +63,20 @@ impl Known {
     pub(in crate::tune) fn access_expiry(&self, arguments: &TuneArguments) -> f64 {
         let theirs = self.issuer.as_ref().and_then(|found| found.token_lifetime);
         arguments.access_expiry.or(theirs).unwrap_or_else(|| arguments.costs_of.access_expiry())
+    }
+
+    /// The time after which the issuer ends an idle session, and its source.
+    pub(in crate::tune) fn session_idle(&self, arguments: &TuneArguments) -> Option<(f64, String)> {
+        if let Some(secs) = arguments.session_idle {
+            return Some((secs, "--session-idle".to_owned()));
+        }
+        let is_keycloak = self.issuer.as_ref().is_some_and(|found| found.is_keycloak);
+        let (of, source) = if is_keycloak {
+            (MeasuredAt::Keycloak, "assumed: Keycloak's default".to_owned())
+        } else {
+            (arguments.costs_of, format!("assumed: --costs-of {}", arguments.costs_of.name()))
+        };
+        Some((of.session_idle()?, source))
     }
 
     /// The properties of the issuer: of the options, as measured, or of `--costs-of`.
