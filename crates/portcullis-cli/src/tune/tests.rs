@@ -1,5 +1,6 @@
 //! Whole reports: what they compare, recommend and bound.
 
+mod conflicts;
 mod core;
 mod decisions;
 mod forms;

@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use crate::tune::activity::Recorded;
 use crate::tune::costs::{MeasuredAt, ValidationCosts};
 use crate::tune::issuer::{Found, Habits, Lacked};
+use crate::units::duration;
 
 #[derive(Debug, Default)]
 pub(in crate::tune) struct Known {
@@ -77,6 +78,31 @@ impl Known {
             (arguments.costs_of, format!("assumed: --costs-of {}", arguments.costs_of.name()))
         };
         Some((of.session_idle()?, source))
+    }
+
+    /// What to change for another lifetime of access tokens, if that of the issuer is known.
+    pub(in crate::tune) fn change_of_expiry(
+        &self,
+        arguments: &TuneArguments,
+        secs: f64,
+    ) -> Option<String> {
+        let measured = self.issuer.as_ref().and_then(|found| found.token_lifetime);
+        let is_keycloak = match &self.issuer {
+            Some(found) => found.is_keycloak,
+            None => arguments.costs_of == MeasuredAt::Keycloak,
+        };
+        let keycloak = MeasuredAt::Keycloak.access_expiry();
+        let theirs = measured.or(is_keycloak.then_some(keycloak)).filter(|of| *of != secs)?;
+        let setting = match is_keycloak {
+            true => ", with \"Access Token Lifespan\" in the realm's settings",
+            false => "",
+        };
+        Some(format!(
+            "The issuer's tokens last {}{}: change that to {} at the issuer{setting}",
+            duration(theirs),
+            if measured.is_some() { "" } else { " by default" },
+            duration(secs)
+        ))
     }
 
     /// The properties of the issuer: of the options, as measured, or of `--costs-of`.

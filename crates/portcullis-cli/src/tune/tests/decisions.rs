@@ -288,10 +288,13 @@ fn recommendation_names_the_settings_of_the_figures() {
     let expiry = said.access_expiry.unwrap();
     for part in [
         "(expiry 15 min, TTL 5 min, max_stale 1 h, outage 5 min)",
-        &format!("add --access-expiry {expiry} --max-stale 1808 --outage 1800"),
+        &format!("add `--access-expiry {expiry} --outage 1800`"),
     ] {
         assert!(last.contains(part), "{part}: {last}");
     }
+    // The given max_stale suffices above, and does not here.
+    let short = report("--sessions 1000 --survive 30m --max-stale 60").recommendation.unwrap();
+    assert!(short.why.last().unwrap().contains(" --max-stale 1808 "), "{short:?}");
     let same = report("--sessions 1000 --access-expiry 40 --max-lag 60").recommendation.unwrap();
     assert_eq!((same.access_expiry, same.why.len()), (Some(40), 1));
 }
