@@ -27,6 +27,11 @@ fn idle_time_of_a_keycloak_is_applied_with_its_source_and_repeated() {
     let own = own.expect(0).json().remove(0);
     assert_eq!(own["settings"][0]["scenario"]["session_idle"], 7200.0);
     assert_eq!(own["repeat"].as_str().unwrap().matches("--session-idle").count(), 1);
+    let goal = ["--issuer-requests", "1", "--max-lag", "2m"];
+    let text = Issuer::keycloak().tune(true, &goal).expect(0).stdout;
+    let lifespan =
+        "The issuer's tokens last 5 min: set 100 s at the issuer, with \"Access Token Lifespan\"";
+    assert!(text.contains(lifespan), "{text}");
     let text = Issuer::keycloak().tune(false, &["--issuer-requests", "1"]).expect(0).stdout;
     assert!(text.contains("30 min (assumed: Keycloak's default)"), "{text}");
     let other = Issuer::start(|_| {}).tune(true, &options).expect(0).json().remove(0);

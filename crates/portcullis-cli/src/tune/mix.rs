@@ -56,7 +56,8 @@ impl Mix {
                 let instead = match option {
                     "--list-share" if offers.introspection != Some(false) => {
                         ". Use --live-share for these routes; in the service, `Revocation::live()\
-                         .reuse_for(…)` (--reuse-for 10s) introspects less often"
+                         .reuse_for(…)` (--reuse-for 10s) introspects less often if a session's requests reach the same \
+                         instance"
                     }
                     _ => ". Leave it out: these routes rely on the expiry, or on a `max_token_age`",
                 };

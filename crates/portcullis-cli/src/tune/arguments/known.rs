@@ -80,7 +80,7 @@ impl Known {
         Some((of.session_idle()?, source))
     }
 
-    /// What to change for another lifetime of access tokens, if that of the issuer is known.
+    /// Where to set another lifetime of access tokens, if the issuer is measured or a Keycloak.
     pub(in crate::tune) fn change_of_expiry(
         &self,
         arguments: &TuneArguments,
@@ -91,18 +91,24 @@ impl Known {
             Some(found) => found.is_keycloak,
             None => arguments.costs_of == MeasuredAt::Keycloak,
         };
-        let keycloak = MeasuredAt::Keycloak.access_expiry();
-        let theirs = measured.or(is_keycloak.then_some(keycloak)).filter(|of| *of != secs)?;
-        let setting = match is_keycloak {
-            true => ", with \"Access Token Lifespan\" in the realm's settings",
-            false => "",
+        let setting = if is_keycloak {
+            ", with \"Access Token Lifespan\" in the realm's settings"
+        } else {
+            ""
         };
-        Some(format!(
-            "The issuer's tokens last {}{}: change that to {} at the issuer{setting}",
-            duration(theirs),
-            if measured.is_some() { "" } else { " by default" },
-            duration(secs)
-        ))
+        let new = format!("set {} at the issuer{setting}", duration(secs));
+        match measured {
+            Some(theirs) if theirs == secs => None,
+            Some(theirs) => Some(format!("The issuer's tokens last {}: {new}", duration(theirs))),
+            None if !is_keycloak => None,
+            None if arguments.access_expiry.is_some() => {
+                Some(format!("The lifetime of tokens is a setting of the issuer: {new}"))
+            }
+            None => {
+                let theirs = duration(MeasuredAt::Keycloak.access_expiry());
+                Some(format!("The issuer's tokens last {theirs} by default: {new}"))
+            }
+        }
     }
 
     /// The properties of the issuer: of the options, as measured, or of `--costs-of`.

@@ -155,7 +155,6 @@ fn login_peak_is_followed_by_a_peak_of_refreshes() {
     let peak = report(options).login_peak.unwrap();
     assert_eq!(peak.logins, 10.0);
     assert!((0.5..0.6).contains(&peak.cores), "{peak:?}");
-    // As the logins end, those of 300, 600 and 900 s before are due.
     let always = report(&format!("{options} --pause 0")).login_peak.unwrap();
     assert_eq!((always.refreshes_again, always.active), (30.0, 10_000.0));
     assert!(peak.refreshes_again < 20.0 && peak.refreshes_again > 5.0, "{peak:?}");
