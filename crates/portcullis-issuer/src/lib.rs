@@ -55,7 +55,7 @@
 //! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a credential that no API has seen |
 //! | `DELETE /v1/admin/users/{id}` | deletes a user, and ends the sessions |
 //! | `POST /v1/admin/users` | `{"name", "address", "roles", "scopes"}`: invites a user; only with a [`Notifier`] |
-//! | `POST /v1/admin/users/{id}/address` | `{"address"}`: where the notifier reaches the user |
+//! | `POST /v1/admin/users/{id}/address` | `{"address"}`: the user's address for messages |
 //! | `POST /v1/admin/users/{id}/password` | `{"password"}`: sets it, and ends the sessions |
 //! | `POST /v1/admin/users/{id}/disable` | no login and no refresh; ends the sessions |
 //! | `POST /v1/admin/users/{id}/enable` | lets the user log in again |

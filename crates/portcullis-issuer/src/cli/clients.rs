@@ -37,18 +37,19 @@ pub(super) enum Clients {
     ///   portcullis-issuer clients update api --resource-server https://api.example --no-rights
     #[command(verbatim_doc_comment)]
     Update(UpdateClient),
-    /// Give a client a new secret, and print it, this once; the old one is rejected from then on
+    /// Give a client a new secret, and print the secret once; the old secret is rejected from then
+    /// on
     ///
-    /// Tokens that the client has stay valid until they expire. If the client
-    /// has keys, the secret replaces them.
+    /// Issued tokens stay valid until they expire. If the client has keys, the secret replaces
+    /// them.
     RotateSecret {
         /// The client's id
         id: String,
-        /// How long the old secret stays valid beside the new one, in seconds, at most 30 days
+        /// How long the old secret stays valid after the change, in seconds, at most 30 days
         #[arg(long, value_name = "SECS", default_value_t = 0)]
         overlap_secs: u64,
     },
-    /// Replace a client's public keys, or its secret, with these public keys
+    /// Replace a client's public keys or its secret with these public keys
     ///
     /// To change keys without a pause, first set a file with both keys. When the client signs with
     /// the new key, set a file with the new key alone.
@@ -71,7 +72,7 @@ pub(super) enum Clients {
         /// The client's id
         id: String,
     },
-    /// Remove a client; its tokens are revoked, also if its id is added again
+    /// Remove a client; its tokens are revoked, and stay revoked if its id is added again
     Remove {
         /// The client's id
         id: String,
@@ -80,7 +81,7 @@ pub(super) enum Clients {
 
 #[derive(Debug, Args)]
 pub(super) struct AddClient {
-    /// Its client_id, and the sub of its tokens: letters, digits, dots, underscores, tildes, hyphens
+    /// The client_id and the sub of its tokens: letters, digits, dots, underscores, tildes, hyphens
     id: String,
     /// A scope that its tokens may have; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
@@ -114,11 +115,12 @@ pub(super) struct UpdateClient {
     /// An API that it may request tokens for; replaces its current APIs; may be repeated
     #[arg(long = "audience", value_name = "AUDIENCE")]
     audiences: Vec<String>,
-    /// Remove its own list: it may request tokens for the APIs of IDENTSPHERE_AUDIENCES
+    /// Remove its own list: the client may then request tokens for the APIs of
+    /// IDENTSPHERE_AUDIENCES
     #[arg(long, conflicts_with = "audiences")]
     no_audiences: bool,
-    /// The API's identifier, if the client is itself an API, instead of the previous ones; may be
-    /// repeated
+    /// The API's identifier, if the client is itself an API; replaces its current identifiers; may
+    /// be repeated
     #[arg(long = "resource-server", value_name = "AUDIENCE")]
     resource_servers: Vec<String>,
     /// Remove all resource servers

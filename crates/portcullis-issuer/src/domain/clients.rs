@@ -91,8 +91,8 @@ impl Clients {
         found(id, self.store.disable_client(&event).await?)
     }
 
-    /// Issues tokens to a disabled client again. Those of before stay revoked: another party may have
-    /// them, for which the client was disabled.
+    /// Issues tokens to a disabled client again. Tokens from before it was disabled stay revoked,
+    /// since they may have been stolen.
     pub(crate) async fn enable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientEnabled, id);
         let place_owner = client_owner(id, &random::hex_id()?);

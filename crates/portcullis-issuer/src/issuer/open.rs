@@ -173,8 +173,8 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     })
 }
 
-/// Returns the MAC keys of sessions: the key of this key-encryption key, and the keys of earlier
-/// ones.
+/// Returns the MAC keys of sessions: the key that belongs to this key-encryption key, and the keys
+/// of earlier ones.
 async fn mac_keys(
     store: &dyn RekeyStore,
     key: &KeyEncryptionKey,

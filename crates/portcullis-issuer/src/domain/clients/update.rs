@@ -1,4 +1,4 @@
-//! What an operator changes about a machine client.
+//! An operator's changes to a machine client.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ impl Clients {
         let client = self.of(id).await?.ok_or_else(|| Error::NoSuchClient { id: id.to_owned() })?;
         attributes_after(&update, &client).check(&self.tokens.settings().issuer)?;
         let event = self.about(EventKind::ClientUpdated, id);
-        // Only what the change names: another change, such as one that takes a right, may be under way.
+        // Writes only the attributes that the update sets: a concurrent update, such as the removal
+        // of a right, must not be undone.
         found(id, self.store.update_client(&client.place_owner, &update, &event).await?)
     }
 

@@ -157,7 +157,7 @@ async fn set_credential(
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let (secret_hash, jwks) = columns(credential);
-    // On the right of an assignment the columns have their old values.
+    // In SQL, the right side of an assignment sees the columns' old values.
     let set = query(
         "UPDATE clients SET secret_hash = $1, jwks = $2, old_secret_until = $3, \
          old_secret_hash = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL ELSE secret_hash END \
@@ -186,7 +186,7 @@ async fn enable(
     place_owner: &str,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
-    // On the right of an assignment the columns have their old values.
+    // In SQL, the right side of an assignment sees the columns' old values.
     let set = query(
         "UPDATE clients SET disabled_at = NULL, \
          place_owner = CASE WHEN disabled_at IS NULL THEN place_owner ELSE $1 END WHERE id = $2",

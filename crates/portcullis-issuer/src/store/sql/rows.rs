@@ -152,8 +152,8 @@ pub(super) fn rights_to_json(rights: &[ClientRight]) -> Result<String, StoreErro
     serde_json::to_string(&names).map_err(StoreError::new)
 }
 
-/// Parses the rights of a client. A right that only a newer version knows is an error, since it may
-/// be a restriction.
+/// Parses the rights of a client. An unknown right, such as a newer version's, is an error, since
+/// it may be a restriction.
 fn rights_from_json(json: String) -> Result<Vec<ClientRight>, StoreError> {
     let names = names_from_json(json)?;
     names.iter().map(|name| name.parse().map_err(StoreError::new)).collect()
