@@ -1,0 +1,143 @@
+//! A PostgreSQL server of one test, on loopback, that can be killed and started again.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::private_ca::Made;
+
+/// Long enough for a busy machine. A server that exits is noticed at once.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A server, stopped and deleted when it is dropped.
+#[derive(Debug)]
+pub struct PostgresServer {
+    programs: PathBuf,
+    directory: TempDir,
+    port: u16,
+    settings: Vec<String>,
+    child: Option<Child>,
+}
+
+impl PostgresServer {
+    /// Starts a server with these settings, such as `fsync=off`, beside the defaults.
+    pub fn start(settings: &[&str]) -> Self {
+        let programs = std::env::var_os("PORTCULLIS_POSTGRES_PROGRAMS");
+        let programs = programs.expect("PORTCULLIS_POSTGRES_PROGRAMS: run `cargo xtask test`");
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        if let Some((user, group)) = unprivileged() {
+            chown(directory.path(), Some(user), Some(group)).unwrap();
+        }
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let mut server =
+            Self { programs: programs.into(), directory, port: free_port(), settings, child: None };
+        let mut initdb = server.command("initdb");
+        initdb.args(["--pgdata=data", "--username=portcullis", "--auth=trust", "--no-sync"]);
+        let made = initdb.args(["--encoding=UTF8", "--locale=C.UTF-8"]).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.start_again();
+        server
+    }
+
+    /// Starts a server with a certificate. It accepts connections without TLS, too.
+    pub fn start_with_tls(certificate: &Made) -> Self {
+        let mut server = Self::start(&[]);
+        server.kill();
+        for (name, text) in [("crt", &certificate.certificate), ("key", &certificate.key)] {
+            let path = server.directory.path().join(format!("server.{name}"));
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = unprivileged() {
+                chown(&path, Some(user), Some(group)).unwrap();
+            }
+        }
+        let settings = ["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"];
+        server.settings.extend(settings.map(str::to_owned));
+        server.start_again();
+        server
+    }
+
+    /// Returns the URL of the database.
+    pub fn url(&self) -> String {
+        format!("postgres://portcullis@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Kills all of the server's processes, as a loss of power would: nothing is written any more.
+    pub fn kill(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let parent = child.id().to_string();
+        let mut all = vec![parent.clone()];
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+        all.extend(children.unwrap().split_whitespace().map(str::to_owned));
+        // In one call: what is left of a server could still write. A child may have ended meanwhile.
+        Command::new("kill").arg("-KILL").args(all).stderr(Stdio::null()).status().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts the server at the same address, with the data that it wrote.
+    pub fn start_again(&mut self) {
+        let log = fs::File::create(self.directory.path().join("log")).unwrap();
+        let mut command = self.command("postgres");
+        command.args(["-D", "data", "-h", "127.0.0.1", "-k", "", "-p", &self.port.to_string()]);
+        for setting in &self.settings {
+            command.args(["-c", setting]);
+        }
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        self.child = Some(child);
+        let start = Instant::now();
+        while !self.is_ready() {
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            let is_late = start.elapsed() > READY_WITHIN;
+            let log = || fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+            assert!(ended.is_none() && !is_late, "PostgreSQL did not start: {}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        let mut asked = self.command("pg_isready");
+        asked.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        asked.status().unwrap().success()
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command.current_dir(self.directory.path());
+        // PostgreSQL refuses to run as root.
+        if let Some((user, group)) = unprivileged() {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Returns an unprivileged user and group, if this user is root.
+fn unprivileged() -> Option<(u32, u32)> {
+    let id = |arguments: &[&str]| {
+        let id = Command::new("id").args(arguments).output().unwrap();
+        String::from_utf8_lossy(&id.stdout).trim().parse::<u32>().ok()
+    };
+    if id(&["-u"]) != Some(0) {
+        return None;
+    }
+    let name = if id(&["-u", "postgres"]).is_some() { "postgres" } else { "nobody" };
+    Some((id(&["-u", name])?, id(&["-g", name])?))
+}
+
+/// Returns a port on which nothing listens now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
