@@ -1,0 +1,314 @@
+//! The store.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::future::Future;
+use std::hash::BuildHasher as _;
+use std::pin::Pin;
+use std::time::Duration;
+
+use portcullis::feed::{Appended, Changes, Cursor, Entry, RevocationStore, StoreError, Storing};
+use redis::aio::MultiplexedConnection;
+
+use crate::check;
+use crate::listener::Listener;
+use crate::pool::{Patience, Pool};
+use crate::position::Position;
+use crate::problem::Problem;
+use crate::scripts;
+use crate::server::{Server, UrlError};
+
+/// The deadline of each operation. The crate's own is 5 seconds.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// How long WAITAOF waits, in milliseconds: within the deadline.
+const WAIT_AOF: u64 = 3000;
+
+/// The pause after a failed append.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
+
+/// The maximum number of elements of the stream in a response.
+const PAGE: usize = 1000;
+
+/// The maximum number of connections that append.
+const WRITERS: usize = 4;
+
+/// A [`RevocationStore`] in Redis 7.0 or newer, or in Valkey.
+///
+/// ```no_run
+/// use portcullis_redis::RedisRevocations;
+/// use portcullis_redis::portcullis::feed::Revocations;
+///
+/// let store = RedisRevocations::new("rediss://app:secret@redis.example")?;
+/// let revocations = Revocations::new(store);
+/// # Ok::<(), portcullis_redis::UrlError>(())
+/// ```
+///
+/// # Durability
+///
+/// At start, these settings of the server are checked. A wrong one stops the start, with its value
+/// and the right one in the error.
+///
+/// | setting | right value |
+/// |---|---|
+/// | `appendonly` | `yes` |
+/// | `appendfsync` | `always` |
+/// | `no-appendfsync-on-rewrite` | `no` |
+/// | `maxmemory-policy` | not `allkeys-…` |
+///
+/// If the server has replicas, or with [`replicas`](RedisRevocationsBuilder::replicas), an append is
+/// acknowledged when WAITAOF confirms that a replica has the entry on its disk, because replication
+/// is asynchronous. WAITAOF needs Redis 7.2, or Valkey.
+///
+/// # Connections
+///
+/// Up to six: one reads, one waits for new entries, and up to four append. They are opened when they
+/// are needed, and again after a failure: at once, then after pauses of up to 1 second. An append
+/// tries again for 4 seconds, so a restart of the server within this time fails no logout.
+///
+/// # Keys and permissions
+///
+/// The keys are `{portcullis:revocations}:entries`, a hash, and `{portcullis:revocations}:log`, a
+/// stream. The user needs `+eval +info +config|get +waitaof +time +hset +hsetnx +hget +hdel +hscan
+/// +xadd +xrange +xrevrange +xread +xtrim +xinfo` on them.
+pub struct RedisRevocations {
+    server: Server,
+    readers: Pool,
+    writers: Pool,
+    listener: Listener,
+    replicas: u64,
+    trusts_unreadable_config: bool,
+}
+
+impl RedisRevocations {
+    /// Creates the store for a URL: `rediss://user:password@host:6379/0` with TLS, which verifies the
+    /// certificate against the platform's CAs, or `redis://…` without. It connects when it is used.
+    ///
+    /// If the process has no default crypto provider of rustls, a URL with TLS installs that of
+    /// aws-lc-rs.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`] for an invalid URL, or one that accepts any certificate.
+    ///
+    /// ```
+    /// use portcullis_redis::RedisRevocations;
+    ///
+    /// let store = RedisRevocations::new("redis://app:secret@127.0.0.1")?;
+    /// assert_eq!(format!("{store:?}"), "RedisRevocations(redis://127.0.0.1:6379/0)");
+    /// assert!(RedisRevocations::new("rediss://redis.example#insecure").is_err());
+    /// # Ok::<(), portcullis_redis::UrlError>(())
+    /// ```
+    pub fn new(url: &str) -> Result<Self, UrlError> {
+        Self::builder(url).build()
+    }
+
+    /// Creates a builder, for other settings than those of [`new`](Self::new).
+    pub fn builder(url: &str) -> RedisRevocationsBuilder {
+        RedisRevocationsBuilder {
+            url: url.to_owned(),
+            root_certificates: None,
+            replicas: 0,
+            trusts_unreadable_config: false,
+        }
+    }
+
+    async fn read(&self, after: Option<&Cursor>) -> Result<Changes, StoreError> {
+        let position = match after {
+            None => None,
+            Some(cursor) => Some(Position::parse(cursor).ok_or_else(StoreError::cursor_lost)?),
+        };
+        // Before the read: a notification during it may be of an entry that it does not see.
+        let wakes = self.listener.count();
+        let read = async || {
+            let read = self.readers.run(Patience::Fail, async |connection| {
+                match position.as_ref().map(|position| (position, &position.scan)) {
+                    None => scripts::scan(connection, "0").await,
+                    Some((_, Some(scan))) => scripts::scan(connection, scan).await,
+                    Some((position, None)) => scripts::after(connection, &position.log, PAGE).await,
+                }
+            });
+            in_time(read).await
+        };
+        let (info, found) = match read().await {
+            // The server closed the connection while it was idle.
+            Err(Problem::Client(_)) => read().await?,
+            read => read?,
+        };
+        if !info.is_primary {
+            return Err(Problem::Replica.into());
+        }
+        let limit = u64::try_from(PAGE).unwrap_or(u64::MAX);
+        let (mut next, has_more) = match &position {
+            None => Position::of_scan(info, &found, wakes),
+            Some(position) => {
+                position.next(&info, &found, limit).ok_or_else(StoreError::cursor_lost)?
+            }
+        };
+        next.wakes = wakes;
+        let entries = found.entries.iter().map(|json| serde_json::from_str(json));
+        let entries = entries.collect::<Result<_, _>>().map_err(|_error| Problem::Entry)?;
+        Ok(Changes { entries, cursor: next.to_cursor(), has_more })
+    }
+
+    async fn write(
+        &self,
+        connection: &mut MultiplexedConnection,
+        entry: (&str, &str, &str),
+    ) -> Result<Appended, Problem> {
+        let (info, is_new) = scripts::append(connection, entry).await?;
+        if !info.is_primary {
+            return Err(Problem::Replica);
+        }
+        let wanted = info.required_replicas(self.replicas);
+        // Where the settings are unknown, WAITAOF also confirms that this server's disk has it.
+        if wanted > 0 || (self.trusts_unreadable_config && info.has_waitaof) {
+            let (local, replicas) = scripts::wait_aof(connection, wanted, WAIT_AOF).await?;
+            if local < 1 || replicas < wanted {
+                return Err(Problem::Unconfirmed { local, replicas, wanted });
+            }
+        }
+        Ok(if is_new { Appended::New } else { Appended::Known })
+    }
+}
+
+/// Waits within the deadline.
+async fn in_time<T>(operation: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let result = tokio::time::timeout(DEADLINE, operation).await;
+    result.unwrap_or(Err(Problem::Timeout(DEADLINE)))
+}
+
+/// Returns a name that no other hash has: the standard library's hashes have random keys.
+fn new_name(id: &str) -> String {
+    let random = RandomState::new();
+    format!("{:016x}{:016x}", random.hash_one(id), random.hash_one((id, 1)))
+}
+
+impl RevocationStore for RedisRevocations {
+    fn append<'s>(&'s self, entry: &'s Entry) -> Storing<'s, Appended> {
+        Box::pin(async move {
+            let json = serde_json::to_string(entry).map_err(StoreError::unavailable)?;
+            let name = new_name(&entry.id);
+            let mut last = None;
+            let attempts = async {
+                loop {
+                    let appended = self.writers.run(Patience::Wait, async |connection| {
+                        self.write(connection, (&entry.id, &json, &name)).await
+                    });
+                    match appended.await {
+                        Ok(appended) => return appended,
+                        Err(problem) => last = Some(problem),
+                    }
+                    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+                }
+            };
+            let appended = tokio::time::timeout(DEADLINE, attempts).await;
+            appended.map_err(|_elapsed| last.unwrap_or(Problem::Timeout(DEADLINE)).into())
+        })
+    }
+
+    fn changes<'s>(&'s self, after: Option<&'s Cursor>) -> Storing<'s, Changes> {
+        Box::pin(self.read(after))
+    }
+
+    fn changed<'s>(&'s self, after: &'s Cursor) -> Pin<Box<dyn Future<Output = ()> + Send + 's>> {
+        Box::pin(async move {
+            if let Some(position) = Position::parse(after) {
+                self.listener.differ_from(position.wakes).await;
+            }
+        })
+    }
+
+    fn prune(&self, before: u64) -> Storing<'_, ()> {
+        Box::pin(async move {
+            let prune = self
+                .writers
+                .run(Patience::Fail, async |connection| scripts::prune(connection, before).await);
+            Ok(in_time(prune).await?)
+        })
+    }
+
+    fn check(&self) -> Storing<'_, ()> {
+        Box::pin(async move {
+            let found =
+                self.readers.run(Patience::Fail, async |connection| check::find(connection).await);
+            in_time(found).await?.check(self.replicas, self.trusts_unreadable_config)
+        })
+    }
+}
+
+/// Shows where the server is.
+impl fmt::Debug for RedisRevocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RedisRevocations").field(&self.server).finish()
+    }
+}
+
+/// Builds a [`RedisRevocations`] with other settings than the defaults.
+///
+/// ```
+/// use portcullis_redis::RedisRevocations;
+///
+/// let url = "redis://127.0.0.1";
+/// assert!(RedisRevocations::builder(url).replicas(1).build().is_ok());
+/// assert!(RedisRevocations::builder(url).root_certificates("not PEM").build().is_err());
+/// ```
+#[must_use = "nothing happens before `build`"]
+pub struct RedisRevocationsBuilder {
+    url: String,
+    root_certificates: Option<Vec<u8>>,
+    replicas: u64,
+    trusts_unreadable_config: bool,
+}
+
+impl RedisRevocationsBuilder {
+    /// Sets how many replicas must have an entry on their disk before it is acknowledged: as many as
+    /// may be lost at the same time as the primary. By default one if the server has replicas, else
+    /// none. With fewer replicas connected, appends fail.
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.replicas = replicas.into();
+        self
+    }
+
+    /// Trusts these CA certificates, in PEM, instead of the platform's. For a URL with TLS.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// Starts although the server does not permit `CONFIG GET`, as many managed services do. Verify
+    /// yourself that `appendonly` is `yes` and `appendfsync` is `always`.
+    ///
+    /// Where WAITAOF is known (Redis 7.2, Valkey), each append still waits until it confirms that the
+    /// entry is on the disk. Settings that can be read are still checked.
+    pub fn trust_unreadable_config(mut self) -> Self {
+        self.trusts_unreadable_config = true;
+        self
+    }
+
+    /// Creates the store. It connects when it is used.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`RedisRevocations::new`], and one for unusable certificates.
+    pub fn build(self) -> Result<RedisRevocations, UrlError> {
+        let server = Server::parse(&self.url, self.root_certificates)?;
+        Ok(RedisRevocations {
+            readers: Pool::new(server.clone(), DEADLINE, 1),
+            writers: Pool::new(server.clone(), DEADLINE, WRITERS),
+            listener: Listener::new(server.clone()),
+            replicas: self.replicas,
+            trusts_unreadable_config: self.trusts_unreadable_config,
+            server,
+        })
+    }
+}
+
+/// Shows no URL, which can have a password.
+impl fmt::Debug for RedisRevocationsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisRevocationsBuilder")
+            .field("replicas", &self.replicas)
+            .finish_non_exhaustive()
+    }
+}
