@@ -50,6 +50,12 @@
 //! [`required_caller`](portcullis::adapter::required_caller): without a caller in the extensions,
 //! the request may still carry a credential that nothing has accepted.
 //!
+//! # Logout tokens
+//!
+//! Route the path of the back-channel logout URI to a service outside the [`AuthLayer`] that reads at
+//! most [`MAX_BODY_BYTES`](portcullis::feed::LogoutReceiver::MAX_BODY_BYTES) of the body and calls
+//! [`LogoutReceiver::receive`](portcullis::feed::LogoutReceiver::receive).
+//!
 //! # Cargo features
 //!
 //! | feature | |

@@ -1,5 +1,6 @@
 //! Tests of revocation settings and of status list refreshes.
 
+mod feed;
 mod outage;
 
 use super::*;
