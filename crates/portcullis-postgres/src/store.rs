@@ -235,13 +235,19 @@ impl RevocationStore for PostgresRevocations {
         Box::pin(async move {
             let mut last = None;
             let attempts = async {
+                let mut was_sent = false;
                 loop {
+                    let was_sent_before = was_sent;
                     let appended = self.writers.run(Patience::Wait, async |connection| {
+                        was_sent = true;
                         let appended = append(&connection.client, entry).await?;
                         connection.is_confirmed()?;
                         Ok(appended)
                     });
                     match appended.await {
+                        // An attempt without a response may have stored it, and a sender whose report is
+                        // stored must not be told that it was a replay.
+                        Ok(Appended::Known) if was_sent_before => return Appended::New,
                         Ok(appended) => return appended,
                         Err(problem) => last = Some(problem),
                     }

@@ -191,11 +191,17 @@ impl RevocationStore for RedisRevocations {
             let name = new_name(&entry.id);
             let mut last = None;
             let attempts = async {
+                let mut was_sent = false;
                 loop {
+                    let was_sent_before = was_sent;
                     let appended = self.writers.run(Patience::Wait, async |connection| {
+                        was_sent = true;
                         self.write(connection, (&entry.id, &json, &name)).await
                     });
                     match appended.await {
+                        // An attempt without a response may have stored it, and a sender whose report is
+                        // stored must not be told that it was a replay.
+                        Ok(Appended::Known) if was_sent_before => return Appended::New,
                         Ok(appended) => return appended,
                         Err(problem) => last = Some(problem),
                     }
@@ -262,9 +268,11 @@ pub struct RedisRevocationsBuilder {
 }
 
 impl RedisRevocationsBuilder {
-    /// Sets how many replicas must have an entry on their disk before it is acknowledged: as many as
-    /// may be lost at the same time as the primary. By default one if the server has replicas, else
-    /// none. With fewer replicas connected, appends fail.
+    /// Sets how many replicas must have an entry on their disk before it is acknowledged. By default
+    /// one if the server has replicas, else none. With fewer replicas connected, appends fail.
+    ///
+    /// A failover keeps an acknowledged entry if it chooses a replica that has it. Sentinel chooses
+    /// the replica with the most data. If yours may choose any, set the number of all replicas.
     pub fn replicas(mut self, replicas: u32) -> Self {
         self.replicas = replicas.into();
         self

@@ -59,7 +59,7 @@ async fn append_outlasts_a_restart() {
     let mut server = PostgresServer::start(&[]);
     let store = open(&server);
     store.check().await.unwrap();
-    server.kill();
+    server.stop();
     let restart = tokio::task::spawn_blocking(move || {
         std::thread::sleep(Duration::from_millis(500));
         server.start_again();
