@@ -5,6 +5,7 @@ mod connection;
 mod pool;
 mod position;
 mod problem;
+mod queries;
 mod schema;
 mod server;
 mod store;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use portcullis::feed::StoreError;
 use redis::aio::MultiplexedConnection;
 
+use crate::append::Durability;
 use crate::info::Info;
 use crate::problem::Problem;
 use crate::scripts::info_of;
@@ -40,14 +41,14 @@ pub(crate) async fn find(connection: &mut MultiplexedConnection) -> Result<Found
 }
 
 impl Found {
-    pub(crate) fn check(&self, replicas: u64, trusts_unreadable: bool) -> Result<(), StoreError> {
+    pub(crate) fn check(&self, durability: &Durability) -> Result<(), StoreError> {
         let Info { name, .. } = &self.info;
         if !self.info.is_primary {
             return Err(Problem::Replica.into());
         }
         match &self.settings {
             Ok(settings) => settings_keep_entries(name, settings)?,
-            Err(why) if !trusts_unreadable => {
+            Err(why) if !durability.trusts_unreadable_config => {
                 return Err(StoreError::unsuitable(format!(
                     "the settings of {name} cannot be read ({why}); permit CONFIG GET, or verify that \
                      appendonly is yes and appendfsync is always, and call `trust_unreadable_config`"
@@ -59,7 +60,7 @@ impl Found {
             }
             Err(_) => {}
         }
-        let required = self.info.required_replicas(replicas);
+        let required = self.info.required_replicas(durability.replicas);
         if required > 0 && !self.info.has_waitaof {
             return Err(StoreError::unsuitable(format!(
                 "{name} has replicas, or `replicas` is set, and no WAITAOF: a failover could lose an \
@@ -106,7 +107,7 @@ mod tests {
         settings.insert(change.0.to_owned(), change.1.to_owned());
         let settings = if change.0 == "refused" { Err("NOPERM".to_owned()) } else { Ok(settings) };
         let found = Found { info: Info::parse(&text(version, connected)).unwrap(), settings };
-        let checked = found.check(replicas, trusts);
+        let checked = found.check(&Durability { replicas, trusts_unreadable_config: trusts });
         checked.map_or_else(|error| error.to_string(), |()| String::new())
     }
 

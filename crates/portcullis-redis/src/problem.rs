@@ -25,7 +25,7 @@ pub(crate) enum Problem {
         "Redis: `INFO` or `XINFO STREAM` has no `{0}`; Redis 7.0 or newer, or Valkey, is required"
     )]
     Missing(&'static str),
-    #[error("Redis: a value of `{key}` is not an entry of the feed", key = crate::scripts::ENTRIES)]
+    #[error("Redis: a value in the hash of revocations is not an entry of the feed")]
     Entry,
 }
 

@@ -1,15 +1,13 @@
 //! The store.
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::future::Future;
-use std::hash::BuildHasher as _;
 use std::pin::Pin;
 use std::time::Duration;
 
 use portcullis::feed::{Appended, Changes, Cursor, Entry, RevocationStore, StoreError, Storing};
-use redis::aio::MultiplexedConnection;
 
+use crate::append::{self, Durability};
 use crate::check;
 use crate::listener::Listener;
 use crate::pool::{Patience, Pool};
@@ -20,9 +18,6 @@ use crate::server::{Server, UrlError};
 
 /// The deadline of each operation. The crate's own is 5 seconds.
 const DEADLINE: Duration = Duration::from_secs(4);
-
-/// How long WAITAOF waits, in milliseconds: within the deadline.
-const WAIT_AOF: u64 = 3000;
 
 /// The pause after a failed append.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
@@ -76,8 +71,7 @@ pub struct RedisRevocations {
     readers: Pool,
     writers: Pool,
     listener: Listener,
-    replicas: u64,
-    trusts_unreadable_config: bool,
+    durability: Durability,
 }
 
 impl RedisRevocations {
@@ -108,8 +102,7 @@ impl RedisRevocations {
         RedisRevocationsBuilder {
             url: url.to_owned(),
             root_certificates: None,
-            replicas: 0,
-            trusts_unreadable_config: false,
+            durability: Durability { replicas: 0, trusts_unreadable_config: false },
         }
     }
 
@@ -150,26 +143,6 @@ impl RedisRevocations {
         let entries = entries.collect::<Result<_, _>>().map_err(|_error| Problem::Entry)?;
         Ok(Changes { entries, cursor: next.to_cursor(), has_more })
     }
-
-    async fn write(
-        &self,
-        connection: &mut MultiplexedConnection,
-        entry: (&str, &str, &str),
-    ) -> Result<Appended, Problem> {
-        let (info, is_new) = scripts::append(connection, entry).await?;
-        if !info.is_primary {
-            return Err(Problem::Replica);
-        }
-        let wanted = info.required_replicas(self.replicas);
-        // Where the settings are unknown, WAITAOF also confirms that this server's disk has it.
-        if wanted > 0 || (self.trusts_unreadable_config && info.has_waitaof) {
-            let (local, replicas) = scripts::wait_aof(connection, wanted, WAIT_AOF).await?;
-            if local < 1 || replicas < wanted {
-                return Err(Problem::Unconfirmed { local, replicas, wanted });
-            }
-        }
-        Ok(if is_new { Appended::New } else { Appended::Known })
-    }
 }
 
 /// Waits within the deadline.
@@ -178,17 +151,10 @@ async fn in_time<T>(operation: impl Future<Output = Result<T, Problem>>) -> Resu
     result.unwrap_or(Err(Problem::Timeout(DEADLINE)))
 }
 
-/// Returns a name that no other hash has: the standard library's hashes have random keys.
-fn new_name(id: &str) -> String {
-    let random = RandomState::new();
-    format!("{:016x}{:016x}", random.hash_one(id), random.hash_one((id, 1)))
-}
-
 impl RevocationStore for RedisRevocations {
     fn append<'s>(&'s self, entry: &'s Entry) -> Storing<'s, Appended> {
         Box::pin(async move {
             let json = serde_json::to_string(entry).map_err(StoreError::unavailable)?;
-            let name = new_name(&entry.id);
             let mut last = None;
             let attempts = async {
                 let mut was_sent = false;
@@ -196,7 +162,7 @@ impl RevocationStore for RedisRevocations {
                     let was_sent_before = was_sent;
                     let appended = self.writers.run(Patience::Wait, async |connection| {
                         was_sent = true;
-                        self.write(connection, (&entry.id, &json, &name)).await
+                        append::durably(connection, &entry.id, &json, &self.durability).await
                     });
                     match appended.await {
                         // An attempt without a response may have stored it, and a sender whose report is
@@ -238,7 +204,7 @@ impl RevocationStore for RedisRevocations {
         Box::pin(async move {
             let found =
                 self.readers.run(Patience::Fail, async |connection| check::find(connection).await);
-            in_time(found).await?.check(self.replicas, self.trusts_unreadable_config)
+            in_time(found).await?.check(&self.durability)
         })
     }
 }
@@ -263,8 +229,7 @@ impl fmt::Debug for RedisRevocations {
 pub struct RedisRevocationsBuilder {
     url: String,
     root_certificates: Option<Vec<u8>>,
-    replicas: u64,
-    trusts_unreadable_config: bool,
+    durability: Durability,
 }
 
 impl RedisRevocationsBuilder {
@@ -274,7 +239,7 @@ impl RedisRevocationsBuilder {
     /// A failover keeps an acknowledged entry if it chooses a replica that has it. Sentinel chooses
     /// the replica with the most data. If yours may choose any, set the number of all replicas.
     pub fn replicas(mut self, replicas: u32) -> Self {
-        self.replicas = replicas.into();
+        self.durability.replicas = replicas.into();
         self
     }
 
@@ -290,7 +255,7 @@ impl RedisRevocationsBuilder {
     /// Where WAITAOF is known (Redis 7.2, Valkey), each append still waits until it confirms that the
     /// entry is on the disk. Settings that can be read are still checked.
     pub fn trust_unreadable_config(mut self) -> Self {
-        self.trusts_unreadable_config = true;
+        self.durability.trusts_unreadable_config = true;
         self
     }
 
@@ -305,8 +270,7 @@ impl RedisRevocationsBuilder {
             readers: Pool::new(server.clone(), DEADLINE, 1),
             writers: Pool::new(server.clone(), DEADLINE, WRITERS),
             listener: Listener::new(server.clone()),
-            replicas: self.replicas,
-            trusts_unreadable_config: self.trusts_unreadable_config,
+            durability: self.durability,
             server,
         })
     }
@@ -316,7 +280,7 @@ impl RedisRevocationsBuilder {
 impl fmt::Debug for RedisRevocationsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisRevocationsBuilder")
-            .field("replicas", &self.replicas)
+            .field("durability", &self.durability)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,10 @@
 //! Settings that could lose an acknowledged entry, and TLS.
 
-use portcullis::feed::RevocationStore as _;
+use std::time::Duration;
+
+use portcullis::Algorithm;
+use portcullis::feed::{RevocationStore as _, Revocations};
+use portcullis::testing::{TestKey, builder};
 use portcullis_redis::RedisRevocations;
 use portcullis_test_support::private_ca;
 use portcullis_test_support::redis_server::{DURABLE, Program, RedisServer};
@@ -29,6 +33,21 @@ async fn setting_that_could_lose_an_entry_is_unsuitable() {
         };
         assert!(error.contains(expected) && error.is_empty() == expected.is_empty(), "{error}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run cargo xtask test"]
+async fn service_starts_only_if_the_settings_are_right() {
+    let server = RedisServer::start(Program::Redis, &["--appendonly", "yes"]);
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let start = async || {
+        let builder = builder(&key).max_token_lifetime(Duration::from_secs(900));
+        builder.revocations(Revocations::new(open(&server))).build().await
+    };
+    let error = format!("{:?}", start().await.unwrap_err());
+    assert!(error.contains("is everysec; set it to always"), "{error}");
+    send(&server, &["CONFIG", "SET", "appendfsync", "always"]).await;
+    start().await.unwrap();
 }
 
 #[tokio::test]
