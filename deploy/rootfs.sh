@@ -28,7 +28,7 @@ while read -r library; do
     cp -L "$library" "$root$library"
 done
 
-# A user without a name is a user, too; some programs want the name.
+# The user needs no name to run the program, but some programs look the name up.
 echo 'portcullis:x:65532:65532::/var/lib/portcullis:/sbin/nologin' > "$root/etc/passwd"
 echo 'portcullis:x:65532:' > "$root/etc/group"
 # Names are looked up in /etc/hosts, which the container engine writes, and then by DNS.

@@ -184,6 +184,7 @@
 //! | feature | |
 //! |---|---|
 //! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
+//! | `ws` | `EndingSocket`, a WebSocket of actix-ws that ends with its session |
 //!
 //! With `default-features = false`, the dependencies include no HTTP client and no TLS. Use this
 //! with [local keys](portcullis::guide::local_keys) or with your own
@@ -198,6 +199,8 @@ mod rejection;
 mod request;
 mod require;
 mod response;
+#[cfg(feature = "ws")]
+mod socket;
 
 pub use portcullis;
 
@@ -207,3 +210,5 @@ pub use future::ResponseFuture;
 pub use logout::logout_resource;
 pub use rejection::Rejection;
 pub use require::{Require, RequireMiddleware};
+#[cfg(feature = "ws")]
+pub use socket::EndingSocket;

@@ -2,13 +2,14 @@
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
 use portcullis::{
     Revocation,
-    adapter::{Requirement, admit},
+    adapter::{Requirement, admit, note_requirement},
 };
 
 use crate::future::ResponseFuture;
@@ -81,7 +82,7 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(RequireMiddleware {
             inner: Rc::new(service),
-            requirement: self.requirement.clone(),
+            requirement: Arc::new(self.requirement.clone()),
         }))
     }
 }
@@ -90,7 +91,7 @@ where
 #[derive(Debug)]
 pub struct RequireMiddleware<S> {
     inner: Rc<S>,
-    requirement: Requirement,
+    requirement: Arc<Requirement>,
 }
 
 impl<S, B> Service<ServiceRequest> for RequireMiddleware<S>
@@ -117,6 +118,9 @@ where
                 site,
             )
         };
+        if let Some(who) = request.extensions_mut().get_mut() {
+            note_requirement(who, &self.requirement);
+        }
         let admission = admission.map(|admitted| admitted.map(|()| None));
         ResponseFuture::of(&self.inner, request, admission, None)
     }

@@ -60,6 +60,7 @@
 //! | feature | |
 //! |---|---|
 //! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
+//! | `ws` | `EndingSocket`, a WebSocket that ends with its session; enables axum's `ws` |
 //!
 //! With `default-features = false`, the dependencies include no HTTP client and no TLS. Use this
 //! with [local keys](portcullis::guide::local_keys) or with your own
@@ -73,6 +74,9 @@ mod protect;
 mod rejection;
 mod require;
 mod route;
+#[cfg(feature = "ws")]
+mod socket;
+mod sse;
 
 pub use portcullis;
 pub use portcullis_tower::{AuthService, RequireService};
@@ -83,3 +87,6 @@ pub use logout::logout_route;
 pub use protect::{Protected, protect};
 pub use rejection::Rejection;
 pub use require::RequireLayer;
+#[cfg(feature = "ws")]
+pub use socket::EndingSocket;
+pub use sse::{EndingEvents, ending_events};

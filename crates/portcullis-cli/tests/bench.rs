@@ -149,7 +149,7 @@ fn given_token_is_measured_with_its_key_even_if_expired() {
     );
     assert!(!told.stdout.contains(&token) && !page.contains(&token));
     let text = bench(&["--jwks", &keys, "-"], &token).expect(0).stdout;
-    assert!(text.contains("is validated as of the time of its issue"), "{text}");
+    assert!(text.contains("is validated as of the time when it was issued"), "{text}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn recorded_requests_replace_the_assumed_activity() {
     // The file determines the requests to the issuer and their cost.
     let point = report["sweep"].as_array().unwrap().iter().find(|at| at["access_expiry"] == 120.0);
     assert_eq!(point.unwrap()["refreshes"], figures["recorded"]["refreshes"]);
-    let cores = replayed * 3.1e-3 + figures["fetches"]["model"].as_f64().unwrap() * 1.2e-3;
+    let cores = replayed * 0.1e-3 + figures["fetches"]["model"].as_f64().unwrap() * 1.2e-3;
     assert!((figures["issuer_cores"].as_f64().unwrap() - cores).abs() < 1e-9);
     let text = run(&["tune", "--activity", file, "--access-expiry", "120"], b"").expect(0).stdout;
     let row = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().to_owned();

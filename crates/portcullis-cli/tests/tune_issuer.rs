@@ -113,7 +113,7 @@ fn repeat_command_gives_the_same_figures_without_the_issuer() {
         assert_eq!(again[part], report[part], "{part}");
     }
     let memo = issuer.tune(true, &["--issuer-requests", "1", "--memo"]).expect(0).stdout;
-    assert!(memo.contains("Without the issuer, with its measured values as options: `"), "{memo}");
+    assert!(memo.contains("Command to repeat it without the issuer: `"), "{memo}");
 }
 
 /// The `alg` of its tokens, or else the path of its metadata, which is Keycloak's.
@@ -127,7 +127,7 @@ fn validation_cost_follows_the_algorithm_of_the_issuer() {
     };
     let issuer = Issuer::start(|_| {});
     let (cost, source) = verify(&issuer, true);
-    assert_eq!((cost, &*source), (736.0, "assumed: ES256; its tokens have ES256"));
+    assert_eq!((cost, &*source), (736.0, "assumed: ES256; the issuer signs with ES256"));
     let (cost, source) = verify(&issuer, false);
     assert_eq!(cost, 736.0);
     assert!(source.contains("ES256, of --costs-of companion; RS256 takes 21.8 µs"), "{source}");

@@ -1,10 +1,12 @@
 //! Authorization.
 
+use std::sync::Arc;
+
 use http::{Request, Response};
 use hyper::service::Service;
 use portcullis::{
     Revocation,
-    adapter::{NoBodies, Requirement, Site, admit},
+    adapter::{NoBodies, Requirement, Site, admit, note_requirement},
 };
 
 use crate::future::ResponseFuture;
@@ -39,7 +41,7 @@ use crate::future::ResponseFuture;
 #[derive(Debug, Clone)]
 pub struct RequireService<S> {
     inner: S,
-    requirement: Requirement,
+    requirement: Arc<Requirement>,
 }
 
 impl<S> RequireService<S> {
@@ -47,13 +49,14 @@ impl<S> RequireService<S> {
     /// `inner`.
     #[must_use]
     pub fn new(requirement: impl Into<Requirement>, inner: S) -> Self {
-        Self { inner, requirement: requirement.into() }
+        Self { inner, requirement: Arc::new(requirement.into()) }
     }
 
     /// Also requires that the token is not revoked. The gate's own requirement still applies.
     #[must_use]
     pub fn revocation(self, revocation: Revocation) -> Self {
-        Self { requirement: self.requirement.revocation(revocation), ..self }
+        let requirement = Arc::unwrap_or_clone(self.requirement).revocation(revocation);
+        Self { requirement: Arc::new(requirement), ..self }
     }
 }
 
@@ -66,7 +69,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, ReqBody, NoBodies>;
 
-    fn call(&self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&self, mut request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "wrap the `RequireService` in an `AuthService`";
         let site = || Site::of(&request, None);
@@ -79,6 +82,9 @@ where
             site,
         );
         let admission = admission.map(|admitted| admitted.map(|()| None));
+        if let Some(who) = request.extensions_mut().get_mut() {
+            note_requirement(who, &self.requirement);
+        }
         ResponseFuture::of(&self.inner, request, admission, None)
     }
 }

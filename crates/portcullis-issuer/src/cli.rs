@@ -26,20 +26,20 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 /// The Portcullis issuer: users log in, and any service validates their tokens locally.
 ///
-/// The first start makes the database, a key file beside it (keep a copy: without it the signing
+/// The first start creates the database, a key file beside it (keep a copy: without it the signing
 /// key cannot be decrypted) and a signing key. Then add a user:
 ///
 ///   portcullis-issuer users add alice --role admin --scope orders:read
 ///   portcullis-issuer
 ///
-/// A copy of the database is made by SQLite, also while the issuer runs (the file alone may lack
-/// what was written last), and is worth nothing without the key file:
+/// Copy the database with SQLite, also while the issuer runs: a plain copy of the file may lack the
+/// last writes. A copy of the database is useless without the key file:
 ///
 ///   sqlite3 identsphere.db ".backup copy.db"
 #[derive(Debug, Parser)]
 #[command(version, after_help = settings_help(), verbatim_doc_comment)]
 pub(crate) struct Cli {
-    /// A settings file (TOML); a variable wins over its key there
+    /// A settings file (TOML); environment variables take precedence over it
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -48,42 +48,42 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the issuer over HTTP (what happens without a command, too)
+    /// Serve the issuer over HTTP (the default without a command)
     Serve,
-    /// Who can log in
+    /// Manage the users
     #[command(subcommand)]
     Users(users::Users),
-    /// Who is logged in
+    /// List or end sessions
     #[command(subcommand)]
     Sessions(sessions::Sessions),
-    /// Which services get tokens in their own name
+    /// Manage the machine clients, which get tokens in their own name
     #[command(subcommand)]
     Clients(clients::Clients),
-    /// Print the audit log, one line of JSON for each event, the oldest first
+    /// Print the audit log, one line of JSON per event, oldest first
     Audit {
-        /// Begin after the event of this serial number
+        /// Begin after the event with this serial number
         #[arg(long, value_name = "SERIAL", default_value_t = 0)]
         after: i64,
     },
-    /// What tokens are signed with
+    /// Manage the signing keys
     #[command(subcommand)]
     Keys(keys::Keys),
-    /// What depends on the machine's clock
+    /// Confirm that the machine's clock is correct
     #[command(subcommand)]
     Clock(clock::Clock),
-    /// Make a database safe that was restored from a backup, before it serves again
+    /// After restoring a database from a backup: make it safe before the issuer serves from it
     ///
-    /// Withdraws all keys, ends all sessions and starts new status lists: a backup has keys and
-    /// sessions that were withdrawn and ended later. Users log in again.
+    /// Withdraws all keys, ends all sessions and starts new status lists: a backup has keys that
+    /// were withdrawn later and sessions that ended later. Users must log in again.
     Restored,
-    /// The settings, and where they come from
+    /// Check or print the settings
     #[command(subcommand)]
     Config(config::Config),
 }
 
 impl Cli {
-    /// What is logged when RUST_LOG says nothing: a command that ends at once tells by itself
-    /// what it did.
+    /// Returns the log filter that is used if `RUST_LOG` is not set. A command that ends at once
+    /// prints its result itself, so it logs only warnings.
     pub(crate) fn default_log_filter(&self) -> &'static str {
         if self.serves() { "info,sqlx=warn" } else { "warn" }
     }
@@ -113,17 +113,17 @@ async fn act(command: Command, config: IssuerConfig) -> Outcome {
         Command::Keys(command) => keys::run(command, config).await,
         Command::Clock(command) => clock::run(command, config).await,
         Command::Restored => restored::run(config).await,
-        // It needs no valid settings, and was run before they were checked.
+        // These commands need no valid settings, and ran before the settings were checked.
         Command::Config(_) => Ok(()),
     }
 }
 
-/// Tells what went wrong, and why, on standard error.
+/// Prints an error and its causes to standard error.
 pub(crate) fn complain(error: &dyn Error) {
     eprintln!("portcullis-issuer: {}", explanation(error));
 }
 
-/// An error and its causes, without those that the line above tells already.
+/// Returns an error and its causes, without those that the line before contains already.
 fn explanation(error: &dyn Error) -> String {
     let mut told = error.to_string();
     let mut lines = told.clone();
@@ -139,7 +139,7 @@ fn explanation(error: &dyn Error) -> String {
     lines
 }
 
-/// Opens the issuer, does the work, and closes the database whatever came of it.
+/// Opens the issuer, does the work, and closes the database even if the work failed.
 async fn with_issuer(config: IssuerConfig, work: impl AsyncFnOnce(&Issuer) -> Outcome) -> Outcome {
     let issuer = Issuer::open(config).await?;
     let outcome = work(&issuer).await;
@@ -147,21 +147,22 @@ async fn with_issuer(config: IssuerConfig, work: impl AsyncFnOnce(&Issuer) -> Ou
     outcome
 }
 
-/// For commands that are no use on a database that they have made themselves.
+/// Rejects a missing database, for commands that make no sense on a database that they have just
+/// created.
 fn require_database(config: &IssuerConfig) -> Outcome {
     if config.database_url.is_some() || config.database.exists() {
         return Ok(());
     }
     let path = absolute(&config.database);
     Err(format!(
-        "there is no database {}. Set IDENTSPHERE_DATABASE to the one your issuer uses, or start \
-         it once",
+        "there is no database {}. Set IDENTSPHERE_DATABASE to the database that your issuer uses, \
+         or start the issuer once",
         path.display()
     )
     .into())
 }
 
-/// The database, for messages.
+/// Returns the name of the database, for messages.
 fn database(config: &IssuerConfig) -> String {
     match &config.database_url {
         Some(url) => url.to_string(),
@@ -169,7 +170,7 @@ fn database(config: &IssuerConfig) -> String {
     }
 }
 
-/// The whole path, for messages: a relative one means nothing in another directory.
+/// Returns the absolute path, for messages: a relative path means nothing in another directory.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
@@ -187,7 +188,7 @@ fn settings_help() -> String {
         };
         help += &format!("\n  {} ({default})\n      {}.\n", setting.name, setting.meaning);
     }
-    help + "\n  RUST_LOG (default info when it serves, otherwise warn)\n      How much is logged, to \
+    help + "\n  RUST_LOG (default info for `serve`, otherwise warn)\n      Filter of the log on \
             standard error."
 }
 

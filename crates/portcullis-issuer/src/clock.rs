@@ -4,18 +4,18 @@ use std::time::{Duration, SystemTime};
 
 use portcullis::clock::Clock;
 
-/// Whole seconds since 1970, rounded down.
+/// Returns the time in whole seconds since 1970, rounded down.
 pub(crate) fn now_secs(clock: &dyn Clock) -> i64 {
     clock.now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, secs)
 }
 
-/// Milliseconds since 1970.
+/// Returns the time in milliseconds since 1970.
 pub(crate) fn now_millis(clock: &dyn Clock) -> u64 {
     let since = clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A duration in whole seconds.
+/// Converts a duration to whole seconds.
 pub(crate) fn secs(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
@@ -23,8 +23,8 @@ pub(crate) fn secs(duration: Duration) -> i64 {
 /// How far the clock may be ahead of the last run of housekeeping, in seconds.
 const BOUND: i64 = 7 * 24 * 60 * 60;
 
-/// Returns whether the clock is so far ahead of the last run that it may be wrong: what cannot be
-/// undone, as a deletion, then waits for an operator.
+/// Returns whether the clock is so far ahead of the last run that it may be wrong. Then steps that
+/// cannot be undone, such as deletions, wait for an operator.
 pub(crate) fn is_ahead(last: i64, now: i64) -> bool {
     now.saturating_sub(last) > BOUND
 }

@@ -1,5 +1,5 @@
-//! The issuer's settings: one table of names, one struct of values, one place that checks them, and
-//! two sources, variables and a file.
+//! The issuer's settings: a table of names, a struct of values, the checks, and two sources,
+//! variables and a file.
 
 mod check;
 mod database_url;
@@ -35,11 +35,11 @@ use crate::domain::tokens::TokenSettings;
 pub use crate::domain::users::PasswordCost;
 use crate::notify::Notifier;
 
-/// The number of connections of all clients together: below the 1,024 files that a process may
-/// usually open, and above what one issuer has to do.
+/// The maximum number of connections of all clients together: below the 1,024 files that a process
+/// may usually open, and above what one issuer needs.
 pub(crate) const MAX_CONNECTIONS: u32 = 896;
 
-/// The issuer's settings. Checked by [`Issuer::open`](crate::Issuer::open).
+/// The issuer's settings, which [`Issuer::open`](crate::Issuer::open) checks.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,41 +52,44 @@ pub(crate) const MAX_CONNECTIONS: u32 = 896;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IssuerConfig {
-    /// The issuer's own URL, exactly as it stands in every token (`IDENTSPHERE_ISSUER`).
+    /// The issuer's URL, which is the `iss` of every token (`IDENTSPHERE_ISSUER`).
     pub issuer: String,
-    /// The one host, besides loopback hosts, that `issuer` may have with http: everyone on the network
-    /// between can read passwords and tokens (`IDENTSPHERE_DANGEROUS_HTTP_HOST`).
+    /// The one host, besides loopback hosts, that `issuer` may have with http
+    /// (`IDENTSPHERE_DANGEROUS_HTTP_HOST`). Everyone on the network in between can read passwords
+    /// and tokens.
     pub dangerous_http_host: Option<String>,
-    /// Where the binary listens (`IDENTSPHERE_LISTEN`).
+    /// The address on which the binary listens (`IDENTSPHERE_LISTEN`).
     pub listen: SocketAddr,
-    /// Where the binary serves metrics, if anywhere (`IDENTSPHERE_METRICS_LISTEN`).
+    /// The address on which the binary serves metrics, if any (`IDENTSPHERE_METRICS_LISTEN`).
     pub metrics_listen: Option<SocketAddr>,
-    /// Where the binary answers health probes besides [`listen`](Self::listen), if anywhere
+    /// The additional address on which the binary answers health probes, if any
     /// (`IDENTSPHERE_HEALTH_LISTEN`).
     pub health_listen: Option<SocketAddr>,
     /// The number of connections that one client address may have open
     /// (`IDENTSPHERE_CONNECTIONS_PER_ADDRESS`).
     pub connections_per_address: u32,
-    /// How long it goes on serving when it is told to stop (`IDENTSPHERE_SHUTDOWN_DELAY_SECS`).
+    /// How long the issuer still serves requests after a signal to stop
+    /// (`IDENTSPHERE_SHUTDOWN_DELAY_SECS`).
     pub shutdown_delay: Duration,
     /// The SQLite file (`IDENTSPHERE_DATABASE`).
     pub database: PathBuf,
-    /// The PostgreSQL database instead of that file (`IDENTSPHERE_DATABASE_URL`).
+    /// The PostgreSQL database that is used instead of the SQLite file
+    /// (`IDENTSPHERE_DATABASE_URL`).
     pub database_url: Option<DatabaseUrl>,
-    /// Who else the tokens are meant for (`IDENTSPHERE_AUDIENCES`).
+    /// The audiences of tokens, in addition to the issuer itself (`IDENTSPHERE_AUDIENCES`).
     pub audiences: Vec<String>,
     /// Whether a user's token is for the issuer alone unless its client names other resources
     /// (`IDENTSPHERE_NARROW_TOKENS`).
     pub narrow_tokens: bool,
-    /// Lifetime of an access token, in whole seconds (`IDENTSPHERE_ACCESS_EXPIRY_SECS`).
+    /// The lifetime of an access token, in whole seconds (`IDENTSPHERE_ACCESS_EXPIRY_SECS`).
     pub access_expiry: Duration,
-    /// How long an unused session lives (`IDENTSPHERE_REFRESH_EXPIRY_SECS`).
+    /// The lifetime of an unused session (`IDENTSPHERE_REFRESH_EXPIRY_SECS`).
     pub refresh_expiry: Duration,
-    /// How long a session lives however much it is used (`IDENTSPHERE_SESSION_MAX_SECS`).
+    /// The maximum lifetime of a session, even if it is used (`IDENTSPHERE_SESSION_MAX_SECS`).
     pub session_max: Duration,
-    /// How long a refresh may be asked again (`IDENTSPHERE_REFRESH_GRACE_SECS`).
+    /// How long a refresh may be repeated (`IDENTSPHERE_REFRESH_GRACE_SECS`).
     pub refresh_grace: Duration,
-    /// How many refreshes a session has in 5 minutes; any number if it is 0
+    /// The number of refreshes that a session may have in 5 minutes; 0 is no limit
     /// (`IDENTSPHERE_REFRESHES_PER_SESSION`).
     pub refreshes_per_session: u32,
     /// How long a status list may be kept before it is fetched again
@@ -94,43 +97,45 @@ pub struct IssuerConfig {
     pub status_list_ttl: Duration,
     /// How long the published keys may be cached (`IDENTSPHERE_JWKS_MAX_AGE_SECS`).
     pub jwks_max_age: Duration,
-    /// How long a key signs before the next one does; only an operator rotates when it is `None`
-    /// (`IDENTSPHERE_KEY_ROTATION_DAYS`).
+    /// How long a key signs before the next key replaces it; with `None`, only an operator rotates
+    /// keys (`IDENTSPHERE_KEY_ROTATION_DAYS`).
     pub key_rotation: Option<Duration>,
-    /// How far the clocks of issuer and verifiers may be apart (`IDENTSPHERE_CLOCK_SKEW_SECS`).
+    /// The tolerated clock skew between issuer and verifiers (`IDENTSPHERE_CLOCK_SKEW_SECS`).
     pub clock_skew: Duration,
-    /// What new keys sign with; the algorithm of the key before, or ES256 for the first, when it
-    /// is not set (`IDENTSPHERE_SIGNING_ALGORITHM`).
+    /// The algorithm of new keys (`IDENTSPHERE_SIGNING_ALGORITHM`). If it is `None`, the first key
+    /// uses ES256, and each later key the algorithm of its predecessor.
     pub signing_algorithm: Option<SigningAlgorithm>,
-    /// Has the private keys that are made from now on, elsewhere: only from code.
+    /// The signer that creates and keeps new private keys outside the database. It can be set in
+    /// code only.
     pub signer: Option<Arc<dyn Signer>>,
-    /// What encrypts signing keys at rest (`IDENTSPHERE_KEY_ENCRYPTION_KEY`).
+    /// The key that encrypts signing keys at rest (`IDENTSPHERE_KEY_ENCRYPTION_KEY`).
     pub key_encryption_key: Option<KeyEncryptionKey>,
-    /// The file that holds it (`IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE`).
+    /// The file with the key-encryption key (`IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE`).
     pub key_encryption_key_file: Option<PathBuf>,
-    /// How many failed logins an account has in 5 minutes; any number if it is 0
+    /// The number of failed logins that an account may have in 5 minutes; 0 is no limit
     /// (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT`).
     pub attempts_per_account: u32,
-    /// The same of an address (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS`).
+    /// The number of failed logins that an address may have in 5 minutes; 0 is no limit
+    /// (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS`).
     pub attempts_per_address: u32,
     /// The header in which a proxy in front writes the client's address
     /// (`IDENTSPHERE_CLIENT_ADDRESS_HEADER`).
     pub client_address_header: Option<HeaderName>,
-    /// The proxies whose header counts; every connection's if it is empty
-    /// (`IDENTSPHERE_TRUSTED_PROXIES`).
+    /// The proxies whose header is used. If the list is empty, the header of every connection is
+    /// used (`IDENTSPHERE_TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<Network>,
-    /// What argon2id costs (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
+    /// The cost of argon2id (`IDENTSPHERE_PASSWORD_MEMORY_KIB`, `IDENTSPHERE_PASSWORD_ITERATIONS`).
     pub password_cost: PasswordCost,
     /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
     pub second_factor: SecondFactorMode,
-    /// How long the audit log is kept (`IDENTSPHERE_AUDIT_DAYS`).
+    /// How long events are kept in the audit log (`IDENTSPHERE_AUDIT_DAYS`).
     pub audit_retention: Duration,
-    /// Which hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
+    /// The domain whose hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
     pub cookie_domain: Option<String>,
-    /// Whose pages may call the issuer with their users' cookies, besides its own
-    /// (`IDENTSPHERE_TRUSTED_ORIGINS`).
+    /// The origins, besides the issuer's own, whose pages may call the issuer with their users'
+    /// cookies (`IDENTSPHERE_TRUSTED_ORIGINS`).
     pub trusted_origins: Vec<String>,
-    /// Whether anybody may make a user over HTTP (`IDENTSPHERE_REGISTRATION`).
+    /// Whether anyone may register as a user over HTTP (`IDENTSPHERE_REGISTRATION`).
     pub registration: bool,
     /// Whether registration waits until the user has proven an address, which is the user's name
     /// (`IDENTSPHERE_ADDRESS_VERIFICATION`).
@@ -138,12 +143,12 @@ pub struct IssuerConfig {
     /// Delivers messages to users (`IDENTSPHERE_NOTIFIER`). Without one there is no password reset,
     /// no invitation and no address verification.
     pub notifier: Option<Arc<dyn Notifier>>,
-    /// Where time comes from.
+    /// The clock; tests replace it.
     pub clock: Arc<dyn Clock>,
 }
 
 impl IssuerConfig {
-    /// The defaults, for this issuer URL and this SQLite file.
+    /// Returns the default settings, with this issuer URL and this SQLite file.
     #[must_use]
     pub fn new(issuer: impl Into<String>, database: impl Into<PathBuf>) -> Self {
         Self {
@@ -187,7 +192,7 @@ impl IssuerConfig {
         }
     }
 
-    /// The settings of the key rotation.
+    /// Returns the settings of the key rotation.
     pub(crate) fn schedule(&self) -> Schedule {
         Schedule {
             period: self.key_rotation.map(secs),
@@ -197,7 +202,7 @@ impl IssuerConfig {
         }
     }
 
-    /// The settings of tokens and status lists.
+    /// Returns the settings of tokens and status lists.
     pub(crate) fn tokens(&self) -> TokenSettings {
         TokenSettings {
             issuer: self.issuer.clone(),
@@ -210,7 +215,7 @@ impl IssuerConfig {
         }
     }
 
-    /// The settings of sessions.
+    /// Returns the settings of sessions.
     pub(crate) fn rules(&self) -> Rules {
         Rules {
             idle_secs: secs(self.refresh_expiry),

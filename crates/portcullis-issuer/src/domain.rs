@@ -1,5 +1,4 @@
-//! What the issuer does, without HTTP and SQL: a service for each subject, with a trait for its part
-//! of the store.
+//! The issuer's services, without HTTP and SQL. Each service has a trait for its part of the store.
 
 pub(crate) mod audit;
 pub(crate) mod background;
@@ -56,7 +55,7 @@ pub(crate) struct Domain {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Background,
     pub(crate) logins: Logins,
-    /// Where there is a notifier.
+    /// The messages to users; `None` without a notifier.
     pub(crate) messages: Option<Arc<Messages>>,
     pub(crate) people: Arc<People>,
     pub(crate) registrations: Registrations,
@@ -67,7 +66,8 @@ pub(crate) struct Domain {
     pub(crate) users: Arc<Users>,
 }
 
-/// What a method of a store returns. It is boxed, because the database is chosen at run time.
+/// The future that a method of a store returns. It is boxed, because the database is chosen at run
+/// time.
 ///
 /// Each method is one transaction, which also writes the audit log.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -76,6 +76,6 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError
 pub(crate) trait Member: Send + Sync {
     /// Returns whether this process does the periodic work: rotating keys, housekeeping.
     fn leads(&self) -> bool;
-    /// Returns when housekeeping ran last, if it has.
+    /// Returns the time of the last run of housekeeping, if there was one.
     fn heartbeat(&self) -> Answer<'_, Option<i64>>;
 }

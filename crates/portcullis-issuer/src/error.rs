@@ -1,4 +1,4 @@
-//! What can go wrong, said so that the reader knows what to do about it.
+//! The errors of the issuer. Each text names the fault and what to do about it.
 
 pub(crate) mod causes;
 mod config;
@@ -10,7 +10,7 @@ pub(crate) use self::causes::debug_with_causes;
 pub use self::config::ConfigError;
 pub use self::store::StoreError;
 
-/// Why the issuer could not be opened or could not do what it was asked.
+/// The error of opening the issuer, or of one of its operations.
 ///
 /// No variant carries a secret: neither key bytes nor passwords nor tokens.
 #[derive(thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum Error {
         problem: &'static str,
         /// What to do about it.
         remedy: &'static str,
-        /// The driver's own words.
+        /// The driver's error.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -38,32 +38,32 @@ pub enum Error {
     #[error(
         "the key file {} is missing, but the database already holds signing keys encrypted under \
          it. Put the file back from your backup (or set IDENTSPHERE_KEY_ENCRYPTION_KEY); no new \
-         one was made, because it could not decrypt them", path.display()
+         key was created, because it could not decrypt them", path.display()
     )]
     KeyFileMissing {
-        /// The file that was looked for.
+        /// The expected path of the file.
         path: PathBuf,
     },
 
-    /// The file that holds the key-encryption key cannot be read, written or understood.
+    /// The file with the key-encryption key cannot be read or written, or does not contain a key.
     #[error("the key file {} cannot be used: {problem}", path.display())]
     KeyFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         problem: &'static str,
-        /// The operating system's words.
+        /// The operating system's error.
         #[source]
         source: Option<std::io::Error>,
     },
 
-    /// The key-encryption key is not the one that the stored signing key was encrypted under.
+    /// The stored signing key was encrypted under another key-encryption key.
     #[error(
         "the signing key {kid} cannot be decrypted: {origin} is not the key that it was encrypted \
-         under. Use the right one; nothing was changed"
+         under. Use the right key; nothing was changed"
     )]
     WrongKeyEncryptionKey {
-        /// The stored key that did not open.
+        /// The stored key that cannot be decrypted.
         kid: String,
         /// Where the key-encryption key came from.
         origin: String,
@@ -71,15 +71,15 @@ pub enum Error {
 
     /// The signing key is with a signer, and the issuer was opened without one.
     #[error(
-        "the signing key {kid} is with a signer, and there is none in the settings \
-         (IssuerConfig::signer). Give it back, or have it withdrawn by an issuer that has it"
+        "the signing key {kid} is with a signer, but IssuerConfig::signer is not set. Set the \
+         signer, or withdraw the key with an issuer that has the signer"
     )]
     NoSigner {
         /// The stored key.
         kid: String,
     },
 
-    /// The signer did not sign, or made no key.
+    /// The signer did not return a signature or a key.
     #[error("the signer failed")]
     Signer(#[source] Box<dyn std::error::Error + Send + Sync>),
 
@@ -99,7 +99,14 @@ pub enum Error {
         name: String,
     },
 
-    /// There is nothing that delivers messages to users.
+    /// The administrator who asked for a change was disabled, logged out or lost the scope before the
+    /// change was made. Only requests at `/v1/admin` are answered with it.
+    #[error(
+        "the administrator's session has ended, or its user has lost the scope identsphere:admin"
+    )]
+    NotAnAdministrator,
+
+    /// No notifier is configured.
     #[error(
         "there is no notifier to deliver the token; set IDENTSPHERE_NOTIFIER (or \
          IssuerConfig::notifier)"
@@ -113,11 +120,12 @@ pub enum Error {
         name: String,
     },
 
-    /// A user's name, address, role or scope does not fit.
+    /// A user's name, address, role or scope is invalid.
     #[error("{0}")]
     InvalidUser(&'static str),
 
-    /// A new password breaks a rule: it is too short, too long, the user's name or common.
+    /// A new password breaks a rule: it is too short, too long, the user's name or address, or
+    /// common.
     #[error("{0}")]
     InvalidPassword(&'static str),
 
@@ -135,11 +143,11 @@ pub enum Error {
         id: String,
     },
 
-    /// A machine client's id, scope or audience does not fit.
+    /// A machine client's id, scope, audience or other attribute is invalid.
     #[error("{0}")]
     InvalidClient(&'static str),
 
-    /// A machine client's keys are not what they should be.
+    /// A machine client's keys cannot be used.
     #[error("the client's keys cannot be used: {problem}")]
     InvalidClientKeys {
         /// What is wrong with them.
@@ -147,25 +155,25 @@ pub enum Error {
     },
 
     /// The user has a second factor already.
-    #[error("there is a second factor already; remove it first")]
+    #[error("the user already has a second factor; remove it first")]
     SecondFactorExists,
 
-    /// The cryptographic library refused; in practice, it had no randomness or no memory.
+    /// The cryptographic library failed; in practice, for lack of randomness or memory.
     #[error("a cryptographic operation failed: {0}")]
     Crypto(&'static str),
 
-    /// All password-hashing slots stayed taken for too long.
+    /// No slot for hashing a password became free in time.
     #[error("too many passwords are being checked at once")]
     Busy,
 
     /// There were too many attempts at a password or a code.
-    #[error("too many attempts; come back in {retry_after_secs} s")]
+    #[error("too many attempts; try again in {retry_after_secs} s")]
     Limited {
-        /// When to come back.
+        /// The time to wait before the next attempt, in seconds.
         retry_after_secs: u64,
     },
 
-    /// The store did not answer.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Makes a file that only its owner can read and write; whatever is there already is left alone.
+/// Creates a file that only its owner can read and write. An existing file is not changed.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -13,9 +13,9 @@ pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Where a path leads through symbolic links, whether or not there is a file at the end.
+/// Returns the target of a path through symbolic links, even if there is no file at the target.
 pub(crate) fn follow_links(path: &Path) -> PathBuf {
-    // As many as Linux follows; a circle ends here, too.
+    // Linux follows as many links. The limit also ends a cycle.
     const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -25,8 +25,9 @@ pub(crate) fn follow_links(path: &Path) -> PathBuf {
     path
 }
 
-/// May this user write to the file? Asked without opening it: closing it again would take away
-/// the locks that SQLite holds on it in this process (<https://sqlite.org/howtocorrupt.html> 2.2).
+/// Returns whether this user may write to the file. It does not open the file: closing the file
+/// would release the locks that SQLite holds on it in this process
+/// (<https://sqlite.org/howtocorrupt.html> 2.2).
 pub(crate) fn is_writable(path: &Path) -> bool {
     #[cfg(unix)]
     let denied = rustix::fs::access(path, rustix::fs::Access::WRITE_OK)
@@ -37,10 +38,11 @@ pub(crate) fn is_writable(path: &Path) -> bool {
     !denied && !read_only
 }
 
-/// Tells one file from another, whatever their names.
+/// The identity of a file, independent of its names.
 pub(crate) type FileId = (u64, u64);
 
-/// Which file a path leads to, if to any; where the system does not tell, whether there is one.
+/// Returns the identity of the file at a path, if there is one. On systems without file
+/// ids, all files have the same identity.
 pub(crate) fn id_of(path: &Path) -> Option<FileId> {
     let file = std::fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -51,7 +53,8 @@ pub(crate) fn id_of(path: &Path) -> Option<FileId> {
     Some(id)
 }
 
-/// Only a warning: secrets mounted into a container are often group-readable by design.
+/// Warns if other users may read a file. This is no error: secrets that are mounted into a
+/// container are often group-readable by design.
 pub(crate) fn warn_if_others_may_read(path: &Path) {
     #[cfg(unix)]
     if let Ok(metadata) = std::fs::metadata(path)

@@ -1,4 +1,4 @@
-//! The issuer over HTTP: the routes. Everything else is below.
+//! The issuer's HTTP routes. The modules below have the handlers and the middleware.
 
 mod admin;
 mod api;
@@ -50,7 +50,7 @@ pub(crate) use self::serve::{serve, serve_probes};
 use crate::domain::audit::AUDIT_SCOPE;
 use crate::domain::people::ADMIN_SCOPE;
 
-/// More than any body that makes sense here: a name and a password.
+/// The maximum length of a body, in bytes: far longer than a name and a password.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
@@ -67,7 +67,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     router.layer(from_fn(trace::in_a_span)).with_state(api.clone())
 }
 
-/// The health probes alone, for a listener of their own.
+/// Returns the routes of the health probes alone, for a separate listener.
 pub(crate) fn probes(api: &Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(operation::alive))
@@ -86,10 +86,11 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
         of(P::InvalidTarget),
     ];
     let wrong_token = &[of(P::NoRefreshToken), of(P::WrongRefreshToken), of(P::InvalidTarget)];
+    let not_ended = &[of(P::NoSession), of(P::NotIssuersOwn)];
     let routes = OpenApiRouter::with_openapi(openapi::document(&api.config))
         .routes(open(routes!(auth::login), &[A_BODY, AN_ATTEMPT, wrong_credentials]))
         .routes(open(routes!(auth::refresh), &[A_BODY, A_REFRESH_COOKIE, AN_ATTEMPT, wrong_token]))
-        .routes(open(routes!(logout::logout), &[A_BODY, A_REFRESH_COOKIE, &[of(P::NoSession)]]))
+        .routes(open(routes!(logout::logout), &[A_BODY, A_REFRESH_COOKIE, not_ended]))
         .routes(oauth::documented(routes!(oauth::token::token), oauth::OF_TOKENS))
         .routes(oauth::documented(routes!(oauth::introspect::introspect), &[]))
         .routes(oauth::documented(routes!(oauth::revoke::revoke), oauth::OF_REVOCATION))
@@ -132,8 +133,8 @@ fn for_users() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .routes(own(routes!(users::me), &[]))
         .routes(own(routes!(sessions::list), &[]))
-        .routes(own(routes!(sessions::end), &[&[of(P::NoSuchSession)]]))
-        .routes(own(routes!(sessions::end_all), &[]))
+        .routes(by_user(own(routes!(sessions::end), &[&[of(P::NoSuchSession)]])))
+        .routes(by_user(own(routes!(sessions::end_all), &[])))
         .routes(unseen(own(routes!(second_factor::step_up), &[A_BODY, AN_ATTEMPT, shown])))
         .routes(unseen(own(routes!(second_factor::enrol), &[A_BODY, AN_ATTEMPT, enrolled])))
         .routes(unseen(
@@ -151,13 +152,21 @@ fn for_users() -> OpenApiRouter<Arc<Api>> {
         ))
 }
 
-/// A route for credentials that no API has seen.
+/// Restricts a route to credentials that no API has seen.
 fn unseen(route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> {
     route.map(|route| route.route_layer(from_fn(protected::issuers_own_only)))
 }
 
-/// What may be wrong with an operation on another user's account.
+/// A route for the user alone, and not for a backend that acts for the user.
+fn by_user(route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> {
+    route.map(|route| route.route_layer(from_fn(protected::user_only)))
+}
+
+/// The refusals of an operation on another user's account.
 const ADMINISTRATION: &[openapi::Refusal] = &[of(P::NotAnAdministrator), of(P::NoSuchUser)];
+
+/// What is wrong with an operation on the administrator's own account.
+const ANOTHERS: &[openapi::Refusal] = &[of(P::OwnAccount)];
 
 fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {
     let new_password = &[of(P::InvalidPassword(""))];
@@ -170,19 +179,23 @@ fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {
         routes
     };
     routes
-        .routes(own(routes!(changes::set_address), &[ADMINISTRATION, A_BODY, new_names]))
+        .routes(own(routes!(changes::set_address), &[ADMINISTRATION, ANOTHERS, A_BODY, new_names]))
         .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
         .routes(own(routes!(changes::remove), &[ADMINISTRATION]))
-        .routes(own(routes!(changes::set_password), &[ADMINISTRATION, A_BODY, new_password]))
+        .routes(own(
+            routes!(changes::set_password),
+            &[ADMINISTRATION, ANOTHERS, A_BODY, new_password],
+        ))
         .routes(own(routes!(changes::disable), &[ADMINISTRATION]))
         .routes(own(routes!(changes::enable), &[ADMINISTRATION]))
         .routes(own(routes!(changes::end_sessions), &[ADMINISTRATION]))
         .routes(own(routes!(changes::set_roles), &[ADMINISTRATION, A_BODY, new_names]))
         .routes(own(routes!(changes::set_scopes), &[ADMINISTRATION, A_BODY, new_names]))
-        .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION]))
-        .routes(own(routes!(changes::unlock), &[ADMINISTRATION]))
+        .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION, ANOTHERS]))
+        .routes(own(routes!(changes::unlock), &[ADMINISTRATION, ANOTHERS]))
         .routes(own(routes!(changes::end_all_sessions), &[ADMINISTRATION]))
-        // The token's scope as well as the user's: a narrowed token of an administrator is not enough.
+        // Both the token and the user must have the scope: a narrowed token of an administrator is
+        // rejected.
         .route_layer(RequireLayer::new(Policy::scopes([ADMIN_SCOPE])))
         .route_layer(from_fn(protected::issuers_own_only))
 }

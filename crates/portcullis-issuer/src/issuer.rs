@@ -1,4 +1,4 @@
-//! The issuer: puts the services together, and is the API for an app and the binary.
+//! The issuer, which is the API for an app and for the binary.
 
 mod accounts;
 mod clients;
@@ -29,7 +29,7 @@ use crate::store::Store;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 
-/// An issuer. Cloning it is cheap and gives another handle to the same one.
+/// An issuer. A clone is cheap, and is another handle to the same issuer.
 #[derive(Clone)]
 pub struct Issuer {
     api: Arc<Api>,
@@ -41,13 +41,13 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub async fn from_env() -> Result<Self, Error> {
         Self::open(IssuerConfig::from_env()?).await
     }
 
-    /// Opens the issuer: its database, its key-encryption key and its signing key, each of which
-    /// is made at the first start.
+    /// Opens the issuer: its database, its key-encryption key and its signing key. Each of these is
+    /// created at the first start.
     ///
     /// # Errors
     ///
@@ -72,20 +72,20 @@ impl Issuer {
         Ok(Self { api, store })
     }
 
-    /// The routes, to be served or merged into an app's own.
+    /// Returns the routes, to be served or merged into an app's router.
     ///
-    /// It has no fallback of its own, so that it can be merged; [`serve`](Self::serve) adds one.
+    /// The router has no fallback, so that it can be merged; [`serve`](Self::serve) adds one.
     pub fn router(&self) -> axum::Router {
         http::router(&self.api)
     }
 
-    /// Puts an app's own routes behind the issuer: a token is validated as by
-    /// [`portcullis_axum::protect`], and its session is looked up in the store at each request. So a
-    /// session that was ended is refused at the next one, for the price of that look.
+    /// Protects an app's own routes. Tokens are validated as by [`portcullis_axum::protect`], and
+    /// the session is looked up in the store at each request. So the token of an ended session is
+    /// rejected at the next request, at the cost of one query.
     ///
-    /// Handlers may ask for the [`LiveSession`](crate::LiveSession), and for all that
-    /// [`portcullis_axum`] offers; policies stand on routes as always. What is added to the router
-    /// that this gives is not protected.
+    /// Handlers may extract the [`LiveSession`](crate::LiveSession) and all types of
+    /// [`portcullis_axum`], and policies are set on routes as usual. Routes that are added to the
+    /// returned router are not protected.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -107,8 +107,8 @@ impl Issuer {
     /// # let database = directory.path().join("identsphere.db");
     /// # let config = portcullis_issuer::IssuerConfig::new("http://127.0.0.1:8080", database);
     /// # let issuer = Issuer::open(config).await?;
-    /// # let nobody = Request::get("/orders").body(Body::empty())?;
-    /// # assert_eq!(app(&issuer).oneshot(nobody).await?.status(), 401);
+    /// # let without_token = Request::get("/orders").body(Body::empty())?;
+    /// # assert_eq!(app(&issuer).oneshot(without_token).await?.status(), 401);
     /// # Ok(())
     /// # }
     /// ```
@@ -119,15 +119,15 @@ impl Issuer {
         http::protect(&self.api, routes)
     }
 
-    /// Serves the routes over HTTP/1 until `shutdown` is ready. Then `/readyz` fails. When
-    /// [`shutdown_delay`](IssuerConfig::shutdown_delay) has passed, it accepts no more connections,
-    /// answers requests that wait for a status list to change, and finishes the requests in
-    /// progress. Connections that need more than 5 s for that are closed; so is, at any time, one
-    /// whose client does not send its request.
+    /// Serves the routes over HTTP/1 until `shutdown` is ready. Then `/readyz` fails. After
+    /// [`shutdown_delay`](IssuerConfig::shutdown_delay) the issuer accepts no more connections,
+    /// answers requests that wait for a change of a status list, and finishes the requests in
+    /// progress. Connections that take more than 5 s for this are closed. At any time, a connection
+    /// whose client does not send its request is closed.
     ///
     /// # Errors
     ///
-    /// The listener's.
+    /// Errors of the listener.
     pub async fn serve(
         &self,
         listener: TcpListener,
@@ -169,8 +169,9 @@ impl Issuer {
         http::serve_probes(listener, http::probes(&self.api), shutdown).await;
     }
 
-    /// Closes the store, after which this issuer and its clones answer no more. All data is in
-    /// SQLite's one file then, and its side files are gone, unless another process has it open.
+    /// Closes the store. This issuer and its clones cannot be used afterwards. With SQLite all data
+    /// is then in the database file, and its side files are removed, unless another process has the
+    /// file open.
     pub async fn close(&self) {
         self.domain().keeper.stop();
         self.domain().housekeeper.stop();
@@ -178,25 +179,25 @@ impl Issuer {
         self.store.close().await;
     }
 
-    /// The published keys as an in-process key source, for an app that has the issuer inside.
+    /// Returns the published keys as an in-process key source, for an app that embeds the issuer.
     ///
-    /// It follows a rotation by this issuer at once, and one by another process as soon as this
-    /// issuer's own routes are used.
+    /// It follows a rotation by this issuer at once, and a rotation by another process at the next
+    /// request to this issuer's own routes.
     pub fn key_source(&self) -> SharedKeySet {
         self.domain().keys.shared()
     }
 
-    /// The settings that it was opened with.
+    /// Returns the settings with which the issuer was opened.
     #[must_use]
     pub fn config(&self) -> &IssuerConfig {
         &self.api.config
     }
 
-    /// Up to `limit` events of the audit log, 1000 at most, after the one of this serial number:
-    /// 0 begins with the first.
+    /// Returns up to `limit` events of the audit log, at most 1000, after the event with the serial
+    /// number `after`; 0 begins with the first event.
     ///
-    /// Several processes on one PostgreSQL write at once: of events that are a few seconds apart
-    /// the one with the lower number may appear later.
+    /// Several processes on one PostgreSQL write concurrently, so an event may appear up to a few
+    /// seconds after an event with a higher serial number.
     ///
     /// # Errors
     ///
@@ -205,9 +206,10 @@ impl Issuer {
         self.domain().audit.events(after, limit).await
     }
 
-    /// Deletes what is no longer needed: expired sessions, old events. A task does so every 30
-    /// seconds, in the process that leads. Nothing is deleted, and no key rotated, while the clock
-    /// is more than 7 days ahead of the last time; see [`accept_clock`](Self::accept_clock).
+    /// Deletes data that is no longer needed, such as expired sessions and old events. In the
+    /// process that leads, a task does this every 30 seconds. Nothing is deleted, and no key
+    /// rotated, while the clock is more than 7 days ahead of the last run; see
+    /// [`accept_clock`](Self::accept_clock).
     ///
     /// # Errors
     ///
@@ -216,8 +218,8 @@ impl Issuer {
         self.domain().housekeeping.run().await
     }
 
-    /// Takes the clock as right, however long the issuer was not running. Returns when
-    /// [`tidy`](Self::tidy) ran last, in seconds since 1970.
+    /// Accepts the clock as right, however long the issuer was not running. Returns the time of the
+    /// last run of [`tidy`](Self::tidy), in seconds since 1970.
     ///
     /// # Errors
     ///

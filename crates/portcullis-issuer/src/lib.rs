@@ -1,8 +1,8 @@
-//! The companion issuer: users log in, and it publishes the keys that verify their tokens.
+//! The companion issuer: it logs users in, and publishes the keys that verify their tokens.
 //!
-//! It hands out short-lived access tokens (RFC 9068) that any service validates locally with
-//! [`portcullis`], and rotating refresh tokens that keep a session alive and end it at once. It
-//! keeps everything in one SQLite file, or in a PostgreSQL that several processes share.
+//! It issues short-lived access tokens (RFC 9068), which any service validates locally with
+//! [`portcullis`], and rotating refresh tokens, which continue a session until it ends. All data is
+//! in one SQLite file, or in a PostgreSQL database that several processes share.
 //!
 //! ```
 //! use portcullis_issuer::{Issuer, IssuerConfig, NewUser};
@@ -18,14 +18,14 @@
 //!     .add_user(NewUser::new("alice", "correct horse battery staple").scopes(["orders:read"]))
 //!     .await?;
 //!
-//! // A second alice is refused, whatever her capitals.
+//! // Names are case-insensitive, so a second alice is rejected.
 //! assert!(issuer.add_user(NewUser::new("Alice", "battery staple")).await.is_err());
 //!
 //! // Mount it in your own app, or run the binary, which serves the same routes.
 //! let app: axum::Router = axum::Router::new().merge(issuer.router());
 //!
-//! // Keys rotate by themselves. Asked to, a new one is published now, and signs as soon as every
-//! // verifier can know it; the old one stays published while needed.
+//! // Keys rotate on schedule. This call publishes the next key now; it signs as soon as every
+//! // verifier can have it. The old key stays published until its last token has expired.
 //! let kid = issuer.rotate_keys().await?;
 //! # let _ = (app, kid);
 //! # Ok(())
@@ -45,12 +45,12 @@
 //! | `POST /v1/auth/password-reset` | `{"username"}`: has a token sent to the user |
 //! | `POST /v1/auth/set-password` | `{"token", "new_password"}`: with the token of a reset or an invitation |
 //! | `GET /v1/auth/sessions` | the user's live sessions |
-//! | `DELETE /v1/auth/sessions/{id}` | ends one of them |
+//! | `DELETE /v1/auth/sessions/{id}` | ends one of the user's sessions |
 //! | `POST /v1/auth/password` | `{"password", "new_password"}`: changes the password, and ends the other sessions |
 //! | `POST /v1/auth/totp` | `{"password"}` in exchange for a secret for an authenticator app, and 10 recovery codes |
-//! | `POST /v1/auth/recovery-codes` | other recovery codes; only within 5 minutes of a step-up |
+//! | `POST /v1/auth/recovery-codes` | replaces the recovery codes; only within 5 minutes of a step-up |
 //! | `POST /v1/auth/step-up` | `{"code"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
-//! | `DELETE /v1/auth/totp` | forgets that secret; only within 5 minutes of a step-up |
+//! | `DELETE /v1/auth/totp` | deletes the second factor; only within 5 minutes of a step-up |
 //! | `GET /v1/users/me` | the user |
 //! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a credential that no API has seen |
 //! | `DELETE /v1/admin/users/{id}` | deletes a user, and ends the sessions |
@@ -66,16 +66,16 @@
 //! | `POST /v1/admin/users/{id}/unlock` | admits codes again after 100 wrong ones |
 //! | `DELETE /v1/admin/sessions` | ends the sessions of all users |
 //! | `POST /oauth/token` | a machine client's credentials, a session's refresh token or a user's token in exchange for tokens (RFC 6749, RFC 8693) |
-//! | `POST /oauth/introspect` | whether a token is worth anything right now (RFC 7662) |
-//! | `POST /oauth/revoke` | makes a token worth nothing (RFC 7009) |
+//! | `POST /oauth/introspect` | whether a token is active (RFC 7662) |
+//! | `POST /oauth/revoke` | revokes a token (RFC 7009) |
 //! | `GET /v1/audit?after={serial}` | the audit log, for users with the scope `identsphere:audit` |
 //! | `GET /.well-known/jwks.json` | the published keys |
-//! | `GET /v1/status-lists/{list}` | who was revoked (draft-ietf-oauth-status-list); waits for changes (RFC 7240) |
-//! | `GET /.well-known/openid-configuration` | where they are |
-//! | `GET /.well-known/oauth-authorization-server` | the same |
-//! | `GET /openapi.json` | all of this, for programs |
+//! | `GET /v1/status-lists/{list}` | the revoked tokens (draft-ietf-oauth-status-list); waits for changes (RFC 7240) |
+//! | `GET /.well-known/openid-configuration` | the issuer's metadata, with the URLs of keys and endpoints |
+//! | `GET /.well-known/oauth-authorization-server` | the same metadata |
+//! | `GET /openapi.json` | the OpenAPI document of all endpoints |
 //! | `GET /healthz` | whether the process answers: a liveness probe |
-//! | `GET /readyz` | whether it can do its work: a readiness probe |
+//! | `GET /readyz` | whether requests should be sent to the process: a readiness probe |
 //!
 //! Errors are problem documents (RFC 9457), and below `/oauth` those of RFC 6749. Settings are environment variables, or keys of a TOML file: see [`SETTINGS`] and [`SettingSources`].
 //!
@@ -88,34 +88,35 @@
 //! next ── JWKS max-age + clock skew ──▶ active ── key rotation ──▶ retired ── access expiry + 2 × clock skew ──▶ withdrawn
 //! ```
 //!
-//! So no verifier refuses an honest token because keys changed, not even one that never fetches
-//! the keys before its cached set has expired. This happens by itself every
-//! `IDENTSPHERE_KEY_ROTATION_DAYS`, and by [`Issuer::rotate_keys`] in between. Settings that do
-//! not leave the time for it are refused. A lower max-age counts only after the next rotation, and
-//! a lower access expiry too, since the longer promises are still out there.
+//! So no verifier rejects a valid token because of a rotation, not even a verifier that fetches the
+//! keys only when its cached set has expired. Keys rotate every `IDENTSPHERE_KEY_ROTATION_DAYS`,
+//! and when [`Issuer::rotate_keys`] is called. Settings with too short a period are rejected. A
+//! lower max-age or access expiry takes effect at the next rotation, since older key sets and
+//! tokens live longer.
 //!
-//! When a key is in the wrong hands, [`Issuer::withdraw_key_now`] has its tokens refused by every
-//! verifier whose cached set has expired: within `IDENTSPHERE_JWKS_MAX_AGE_SECS`, if the verifier
-//! can reach the issuer. Changing `IDENTSPHERE_SIGNING_ALGORITHM` changes the algorithm at the
-//! next rotation; until the last old token has expired, keys of both are published.
+//! If a key is compromised, call [`Issuer::withdraw_key_now`]. Every verifier rejects its tokens
+//! once the verifier's cached key set has expired: within `IDENTSPHERE_JWKS_MAX_AGE_SECS`, if it
+//! can reach the issuer. A change of `IDENTSPHERE_SIGNING_ALGORITHM` takes effect at the next
+//! rotation. Until the last token of the old key has expired, keys of both algorithms are
+//! published.
 //!
-//! Private keys need not be here at all: a [`Signer`] has them, and signs.
+//! A [`Signer`] keeps private keys outside the issuer.
 //!
-//! Other processes on the same database, such as a running issuer when the command line rotates,
-//! follow at their next request; on PostgreSQL, which tells them, within a second.
+//! Other processes on the same database, such as a running issuer after a rotation by the command
+//! line, follow at their next request; on PostgreSQL, which pushes changes, within a second.
 //!
 //! # Users' accounts
 //!
-//! An operator changes accounts by methods of [`Issuer`] or by commands, and a user with the scope
-//! [`ADMIN_SCOPE`] over HTTP: passwords, roles and scopes, second factors, and whether the user may log
-//! in. A change that ends sessions does so in its own transaction; refresh, introspection and status
-//! lists reject their tokens from that moment on, and the audit log says who did it
+//! An operator changes accounts with methods of [`Issuer`] or with commands, and a user with the
+//! scope [`ADMIN_SCOPE`] over HTTP: passwords, roles and scopes, second factors, and whether the
+//! user may log in. A change ends sessions in its own transaction. From that moment on, refresh,
+//! introspection and status lists reject their tokens. The audit log has the actor
 //! ([`Event::actor`]).
 //!
-//! A new password is rejected if it is short, the user's name or a common one. A login asks a user who
-//! has a second factor for a code of an authenticator app, or one of ten recovery codes
-//! ([`SecondFactorMode`]). A [`Notifier`] delivers the single-use tokens of password resets, invitations
-//! and address verifications; the issuer sends no mail.
+//! A new password is rejected if it is short, a common one, or the user's name or address. A user
+//! who has a second factor also needs a code of an authenticator app, or one of ten recovery codes,
+//! to log in ([`SecondFactorMode`]). A [`Notifier`] delivers the single-use tokens of password
+//! resets, invitations and address verifications; the issuer sends no mail.
 //!
 //! ```
 //! # use portcullis_issuer::{Error, Issuer, IssuerConfig, NewUser};
@@ -134,16 +135,17 @@
 //! # }
 //! ```
 //!
-//! After a database was restored from a backup, [`Issuer::restored`] makes every token void that was
-//! ever issued.
+//! After a database was restored from a backup, [`Issuer::restored`] invalidates every token that
+//! was ever issued.
 //!
 //! # Machine clients
 //!
-//! A service gets tokens in its own name by the client credentials grant. It proves itself by a
-//! secret (`client_secret_basic`, `client_secret_post`) that is kept as a hash, or by assertions
-//! that it signs with its private key (`private_key_jwt`): for at most 5 minutes, and each is good
-//! once. Its tokens have the scopes and audiences that it requests, of those that it was given; `sub`
-//! and `client_id` are its id. They have no `sid`, so the issuer's own routes accept none of them.
+//! A service gets tokens in its own name by the client credentials grant. It authenticates with a
+//! secret (`client_secret_basic`, `client_secret_post`), of which the issuer stores a hash, or with
+//! assertions that it signs with its private key (`private_key_jwt`). Each assertion is valid for
+//! at most 5 minutes, and only once. A client's tokens have the requested part of its scopes and
+//! audiences; `sub` and `client_id` are its id. They have no `sid`, so the issuer's own routes
+//! reject them.
 //!
 //! ```
 //! # use portcullis_issuer::{Issuer, IssuerConfig, NewClient};
@@ -156,7 +158,7 @@
 //! let secret = issuer.add_client(billing).await?;
 //! assert!(secret.is_some(), "shown once, and stored nowhere");
 //!
-//! // With keys there is no secret, and a key that is no public one is refused.
+//! // A client with keys has no secret, and keys other than public keys are rejected.
 //! let private = r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#;
 //! assert!(issuer.add_client(NewClient::new("shipping").keys(private)).await.is_err());
 //! # Ok(())
@@ -168,69 +170,71 @@
 //! exchange of a user's token for one for the issuer (RFC 8693).
 //!
 //! The refresh token of a login belongs to the public client `identsphere-first-party`. `POST
-//! /oauth/token` takes it from that one, and from clients with the right to continue sessions; it is
-//! rotated, and its reuse detected, as by `POST /v1/auth/refresh`.
+//! /oauth/token` accepts it from that client, and from clients with the right to continue sessions.
+//! The endpoint rotates the token and detects its reuse, as `POST /v1/auth/refresh` does.
 //!
-//! Revoking a token of a session ends the session. A machine client's token is remembered as
-//! revoked, and inactive. An API that validates by expiry alone accepts an access token until then;
-//! one that follows the status lists learns of an ended session and of a disabled or removed client,
-//! and not of a client's single token.
+//! Revoking a token of a session ends the session. Revoking a machine client's token makes it
+//! inactive. An API that validates by expiry alone accepts a revoked access token until it expires.
+//! The status lists report ended sessions and disabled or removed clients, but not a single revoked
+//! token of a client.
 //!
 //! # Audiences
 //!
-//! A user's token is for the issuer and all of `IDENTSPHERE_AUDIENCES`; with
-//! `IDENTSPHERE_NARROW_TOKENS=on` for the issuer alone. `resource`, in the body of a login or a
-//! refresh, names others (RFC 8707). Operations on second factors and the audit log accept a token
-//! for the issuer alone, or the issuer's cookies: no API that receives its users' tokens can do them.
+//! A user's token is for the issuer and all of `IDENTSPHERE_AUDIENCES`, or with
+//! `IDENTSPHERE_NARROW_TOKENS=on` for the issuer alone. `resource` in the body of a login or a
+//! refresh requests other audiences (RFC 8707). Operations on passwords, second factors, the audit
+//! log and users' accounts accept only a token for the issuer alone, or the issuer's cookies: an
+//! API that receives its users' tokens cannot call them.
 //!
 //! # Several processes
 //!
-//! On PostgreSQL (`IDENTSPHERE_DATABASE_URL`) any number of processes are one issuer: users, sessions
-//! and keys are shared, and each is given the same `IDENTSPHERE_KEY_ENCRYPTION_KEY`. One of them
-//! does what is due about the keys; when it ends, however suddenly, another one does. Their clocks
-//! may be `IDENTSPHERE_CLOCK_SKEW_SECS` apart. Limits on logins are counted by each for itself; wrong codes of a
-//! second factor are counted in the store.
+//! On PostgreSQL (`IDENTSPHERE_DATABASE_URL`) any number of processes form one issuer. They share
+//! users, sessions and keys, and need the same `IDENTSPHERE_KEY_ENCRYPTION_KEY`. One process
+//! rotates the keys; if it ends or crashes, another takes over. The clocks of the processes may
+//! differ by `IDENTSPHERE_CLOCK_SKEW_SECS`. Each process counts login attempts for itself; wrong
+//! codes of a second factor are counted in the store.
 //!
 //! # When the store fails
 //!
-//! Whatever needs it is answered with 503 and `Retry-After`, and as before once it is back; the
-//! published keys are served from memory meanwhile. What was acknowledged is there afterwards,
-//! whenever and however the process ended. A client whose refresh was not answered may ask again
-//! with the same token for `IDENTSPHERE_REFRESH_GRACE_SECS`.
+//! Requests that need the store get 503 and `Retry-After` until it is available again; the
+//! published keys are served from memory meanwhile. Acknowledged changes are durable, even if the
+//! process crashes. A client that did not receive the response to a refresh may repeat it with the
+//! same token for `IDENTSPHERE_REFRESH_GRACE_SECS`.
 //!
-//! # Watching it
+//! # Monitoring
 //!
-//! `/healthz` fails only with the process itself: a failed liveness probe has it restarted, which
-//! does not bring a store back. `/readyz` fails while the store does not answer or the keys cannot
-//! be read, and from the moment that the process is told to stop. Then it goes on serving for
-//! `IDENTSPHERE_SHUTDOWN_DELAY_SECS`, so that whoever sends requests here can learn of it before the
-//! listener closes. It listens only once the schema is up to date.
+//! `/healthz` fails only if the process does not answer: a failed liveness probe restarts the
+//! process, which does not repair the store. `/readyz` fails while the store does not answer or the
+//! keys cannot be read, and after a signal to stop. After the signal the process still serves
+//! requests for `IDENTSPHERE_SHUTDOWN_DELAY_SECS`, so that a load balancer can notice before the
+//! listener closes. The process listens only once the schema is up to date.
 //!
-//! Metrics go through the [`metrics`](https://docs.rs/metrics) facade, to the recorder of the app;
-//! the binary has one, and serves it at `/metrics` on `IDENTSPHERE_METRICS_LISTEN`, if that is set:
-//! on a listener of its own, since they are nobody else's business.
+//! Metrics go through the [`metrics`](https://docs.rs/metrics) facade to the recorder of the app.
+//! The binary has a recorder, and serves its metrics at `/metrics` on `IDENTSPHERE_METRICS_LISTEN`,
+//! if that is set. This listener is separate, so that clients cannot read the metrics.
 //!
 //! | metric | labels | counts |
 //! |---|---|---|
 //! | `portcullis_issuer_events_total` | `kind` | entries of the audit log, by [`EventKind`]: logins, failed ones, reuse of refresh tokens, … |
 //! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `diverged`, `limited`, `keys_changed`, `refused` |
-//! | `portcullis_issuer_group_commits_total` | | commits of changes that waited together |
+//! | `portcullis_issuer_group_commits_total` | | group commits: transactions with the changes of several requests |
 //! | `portcullis_issuer_tokens_issued_total` | `algorithm` | access tokens |
 //! | `portcullis_issuer_refusals_total` | `problem` | error responses, by the last part of the problem's type, below `/oauth` by the error of RFC 6749 |
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
-//! | `portcullis_issuer_next_key_change_timestamp_seconds` | | when something about the keys is due |
-//! | `portcullis_issuer_leader` | | 1 where this process looks after the keys |
+//! | `portcullis_issuer_next_key_change_timestamp_seconds` | | the time of the next due change of the keys |
+//! | `portcullis_issuer_leader` | | 1 if this process is the leader, which rotates the keys and runs housekeeping |
 //! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
-//! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | what the store took |
+//! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | the duration of store operations, in seconds |
 //! | `portcullis_issuer_passwords_waiting` | | passwords that wait to be checked |
 //!
-//! What the middleware refuses on the issuer's own routes is in Portcullis's `portcullis_refusals_total`.
+//! Rejections by the middleware of the issuer's own routes are counted in Portcullis's
+//! `portcullis_refusals_total`.
 //!
 //! Each request has a span named `request` of the target `portcullis_issuer::http`, with the fields of
 //! OpenTelemetry's conventions for an HTTP server: `http.request.method`, `http.route`,
 //! `http.response.status_code`, and `otel.name`, `otel.kind` and `otel.status_code`, which
-//! `tracing-opentelemetry` reads. The caller's W3C `traceparent` is the field of that name; an app that
-//! continues its trace puts its own layer around [`Issuer::router`].
+//! `tracing-opentelemetry` reads. The field `traceparent` has the caller's W3C `traceparent`. An
+//! app that continues the caller's trace adds its own layer around [`Issuer::router`].
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 mod clock;

@@ -1,4 +1,4 @@
-//! `portcullis-issuer`: serves the issuer, and looks after its users and keys.
+//! `portcullis-issuer`: serves the issuer, and manages its users, clients and keys.
 
 mod cli;
 

@@ -10,6 +10,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use url::Url;
+
 use self::command::CommandNotifier;
 use self::log::LogNotifier;
 pub use self::message::{Message, MessageKind};
@@ -17,22 +19,28 @@ use self::webhook::WebhookNotifier;
 use crate::error::ConfigError;
 
 /// The variable that names a notifier.
-const SETTING: &str = "IDENTSPHERE_NOTIFIER";
+pub(crate) const SETTING: &str = "IDENTSPHERE_NOTIFIER";
+
+/// The value for [`LogNotifier`].
+const LOG: &str = "log";
+
+/// What a program follows.
+const EXEC: &str = "exec:";
 
 /// Delivers messages to users, such as the token of a password reset.
 ///
-/// The issuer sends no mail itself: an implementation knows the mail service, the language and the
-/// page that the token belongs to. It is given as
-/// [`IssuerConfig::notifier`](crate::IssuerConfig::notifier), or named by `IDENTSPHERE_NOTIFIER`.
-/// Answers to clients do not wait for it. A message that is not delivered is lost, which the log
-/// says without the token; the user asks again.
+/// The issuer sends no mail itself. An implementation chooses the mail service, the language and
+/// the page for the token. Set it as [`IssuerConfig::notifier`](crate::IssuerConfig::notifier), or
+/// with `IDENTSPHERE_NOTIFIER`. Responses to clients do not wait for the delivery. A message that
+/// cannot be delivered is lost, and the log says so without the token; the user must request
+/// another one.
 ///
 /// ```
 /// use std::sync::Arc;
 ///
 /// use portcullis_issuer::{Delivery, IssuerConfig, Message, MessageKind, Notifier};
 ///
-/// /// Stands for a client of a mail service.
+/// /// A stand-in for the client of a mail service.
 /// #[derive(Debug)]
 /// struct Mail;
 ///
@@ -61,12 +69,12 @@ pub trait Notifier: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Returns an error if the message is not on its way. The error must not contain the token: it
-    /// is logged.
+    /// Returns an error if the message could not be sent. The error is logged, so it must not
+    /// contain the token.
     fn deliver(&self, message: Message) -> Delivery<'_>;
 }
 
-/// A future that completes when a message is on its way.
+/// A future that completes when a message was handed over for delivery.
 pub type Delivery<'n> =
     Pin<Box<dyn Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'n>>;
 
@@ -76,22 +84,55 @@ pub(crate) fn from_setting(
     secret: Option<String>,
     issuer: &str,
 ) -> Result<Arc<dyn Notifier>, ConfigError> {
-    if let Some(command) = setting.strip_prefix("exec:") {
+    if let Some(command) = setting.strip_prefix(EXEC) {
         return Ok(Arc::new(CommandNotifier::new(command)?));
     }
-    if setting == "log" {
-        // A log is no place for a token that sets a password, but on the machine of a developer.
+    if setting == LOG {
+        // A token that sets a password may be logged on a developer's machine only.
         if issuer.starts_with("https:") {
             return Err(ConfigError::new(
                 SETTING,
                 setting,
-                "it writes tokens to the log, and is for an issuer on loopback only: name an https \
-                 URL, or exec: and a program",
+                "log writes tokens to the log, and is accepted for an issuer on loopback only; set an \
+                 https URL, or exec: and a program",
             ));
         }
         return Ok(Arc::new(LogNotifier));
     }
     Ok(Arc::new(WebhookNotifier::new(setting, secret)?))
+}
+
+/// What may be shown of the setting: the URL's origin, or the program. The rest may be a secret: chat
+/// services have theirs in the path, and programs take them as arguments.
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    /// Whether the setting says no more than `text`.
+    pub(crate) is_all: bool,
+}
+
+impl Shown {
+    /// Returns `None` if nothing of the setting may be shown, since it names no notifier.
+    pub(crate) fn of(setting: &str) -> Option<Self> {
+        if setting == LOG {
+            return Some(Self { text: LOG.to_owned(), is_all: true });
+        }
+        if let Some(command) = setting.strip_prefix(EXEC) {
+            let mut words = command.split_whitespace();
+            let text = format!("{EXEC}{}", words.next().unwrap_or_default());
+            return Some(Self { text, is_all: words.next().is_none() });
+        }
+        let url = Url::parse(setting).ok().filter(|url| url.origin().is_tuple())?;
+        let text = url.origin().ascii_serialization();
+        let is_all = setting.trim_end_matches('/') == text;
+        Some(Self { text, is_all })
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        f.write_str(if self.is_all { "" } else { " (rest not shown)" })
+    }
 }
 
 #[cfg(test)]
@@ -108,16 +149,14 @@ mod tests {
         };
         assert_eq!(named("log", LOCAL).unwrap(), "LogNotifier");
         let hook = named("https://hooks.example/notices", "https://auth.example").unwrap();
-        assert!(
-            hook.contains("https://hooks.example/notices") && !hook.contains("s3cret"),
-            "{hook}"
-        );
-        let command = named("exec:/usr/bin/send --to user", "https://auth.example").unwrap();
-        assert!(command.contains("/usr/bin/send"), "{command}");
+        assert!(hook.contains("https://hooks.example"), "{hook}");
+        assert!(!hook.contains("notices") && !hook.contains("s3cret"), "{hook}");
+        let command = named("exec:/usr/bin/send --key s3cret", "https://auth.example").unwrap();
+        assert!(command.contains("/usr/bin/send") && !command.contains("s3cret"), "{command}");
         for (wrong, issuer, hint) in [
             ("log", "https://auth.example", "loopback only"),
-            ("http://hooks.example/", LOCAL, "it must be an https URL"),
-            ("mail", LOCAL, "it must be an https URL"),
+            ("http://hooks.example/", LOCAL, "must be an https URL"),
+            ("mail", LOCAL, "must be an https URL"),
             ("exec: ", LOCAL, "exec:/usr/local/bin/"),
         ] {
             let message = named(wrong, issuer).unwrap_err();

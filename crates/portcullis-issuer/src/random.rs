@@ -7,28 +7,28 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// 128 random bits in hexadecimal: for ids that stand in URLs and on command lines, where a
-/// leading `-` would be a nuisance.
+/// Returns 128 random bits in hexadecimal, for ids in URLs and on command lines. Unlike base64url,
+/// the text cannot begin with `-`, which a command line would read as an option.
 pub(crate) fn hex_id() -> Result<String, Error> {
     let mut bytes = [0_u8; 16];
     fill(&mut bytes)?;
     Ok(hex(&bytes))
 }
 
-/// The bytes in hexadecimal.
+/// Formats bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     halves.filter_map(|half| char::from_digit(u32::from(half), 16)).collect()
 }
 
-/// 256 random bits in base64url: for secrets.
+/// Returns 256 random bits in base64url, for secrets.
 pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     fill(bytes.as_mut_slice())?;
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
-/// A number below `bound`, which is not zero.
+/// Returns a random number below `bound`, which must not be zero.
 pub(crate) fn below(bound: u32) -> Result<u32, Error> {
     let mut bytes = [0_u8; 8];
     fill(&mut bytes)?;

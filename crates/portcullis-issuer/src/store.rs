@@ -1,8 +1,8 @@
-//! What the issuer keeps: in one SQLite file, or in a PostgreSQL that several processes share.
+//! The issuer's store: one SQLite file, or a PostgreSQL database that several processes share.
 //!
-//! Only the modules below this one know SQL. The statements stand once, in `sql`, for every
-//! `dialect`; what differs between the two is in `sqlite` and `postgres`. Times are NumericDates:
-//! whole seconds since 1970.
+//! Only the modules below this one contain SQL. `sql` has the statements that both databases share,
+//! `dialect` defines what differs, and `sqlite` and `postgres` implement it. Times are NumericDates
+//! (whole seconds since 1970), except `refresh_budget_until`, which is in milliseconds.
 
 mod dialect;
 pub(crate) mod postgres;
@@ -27,7 +27,7 @@ use crate::domain::tokens::TokenStore;
 use crate::domain::users::UserStore;
 use crate::error::StoreError;
 
-/// Everything that outlives a request.
+/// All parts of the store.
 pub(crate) trait Store:
     AuditStore
     + ClientStore
@@ -41,7 +41,7 @@ pub(crate) trait Store:
     + UserStore
     + UserTokenStore
 {
-    /// Waits for what is under way, and leaves everything in good order.
+    /// Finishes the changes in progress, and closes the connections.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 

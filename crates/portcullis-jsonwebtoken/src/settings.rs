@@ -71,7 +71,8 @@ pub fn issuer_settings(validation: &Validation) -> Result<IssuerSettings, NotExp
     if *reject_tokens_expiring_in_less_than != 0 {
         refuse(
             "reject_tokens_expiring_in_less_than",
-            "tokens are accepted until `exp`; set it to 0, and compare `expires_at` in the handler",
+            "tokens are accepted until `exp`; set this field to 0, and compare `expires_at` in the \
+             handler",
         );
     }
     if *leeway > MAX_LEEWAY {

@@ -1,11 +1,12 @@
 //! Authorization.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use portcullis::{
     Revocation,
-    adapter::{NoBodies, Requirement, RouteFrom, Site, admit},
+    adapter::{NoBodies, Requirement, RouteFrom, Site, admit, note_requirement},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -60,7 +61,7 @@ impl<S> Layer<S> for RequireLayer {
     type Service = RequireService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let (requirement, route_from) = (self.requirement.clone(), self.route_from);
+        let (requirement, route_from) = (Arc::new(self.requirement.clone()), self.route_from);
         RequireService { inner, requirement, route_from }
     }
 }
@@ -69,7 +70,7 @@ impl<S> Layer<S> for RequireLayer {
 #[derive(Debug, Clone)]
 pub struct RequireService<S> {
     inner: S,
-    requirement: Requirement,
+    requirement: Arc<Requirement>,
     route_from: Option<RouteFrom>,
 }
 
@@ -88,7 +89,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let remedy = "apply an `AuthLayer` outside the `RequireLayer`";
         let site = || Site::of(&request, self.route_from);
@@ -101,6 +102,9 @@ where
             site,
         );
         let admission = admission.map(|admitted| admitted.map(|()| None));
+        if let Some(who) = request.extensions_mut().get_mut() {
+            note_requirement(who, &self.requirement);
+        }
         ResponseFuture::of(&mut self.inner, request, admission, None)
     }
 }

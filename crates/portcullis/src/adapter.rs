@@ -36,4 +36,4 @@ pub use crate::gate::{Bodies, Exit, FromBytes, NoBodies, Visitor};
 pub use crate::maybe_ready::{Answer, MaybeReady, Pending};
 pub use crate::refusal::{RouteFrom, Site};
 pub use crate::request::Connection;
-pub use crate::requirement::Requirement;
+pub use crate::requirement::{Requirement, note_requirement};

@@ -1,5 +1,6 @@
 //! The caller of an accepted token.
 
+mod demands;
 mod unfit;
 
 use std::any::Any;
@@ -28,6 +29,7 @@ use crate::remote::introspection::Life;
 use crate::remote::status_list::RemoteStatusList;
 use crate::revocation::Means;
 use crate::token_cache::HasToken;
+pub(crate) use demands::{Demand, Demands};
 
 /// A caller whose token was accepted: its signature, claims, validity period and type are verified.
 ///
@@ -35,7 +37,7 @@ use crate::token_cache::HasToken;
 /// the token itself.
 #[doc(alias("principal", "user"))]
 #[derive(Clone)]
-pub struct Authenticated(Arc<Inner>);
+pub struct Authenticated(Arc<Inner>, Demands);
 
 struct Inner {
     registered: RegisteredClaims,
@@ -84,7 +86,8 @@ impl Authenticated {
         space: Arc<ProtectionSpace>,
     ) -> Self {
         let (shared, place, fed) = (OnceLock::new(), OnceLock::new(), AtomicU64::new(0));
-        Self(Arc::new(Inner { registered, key_id, algorithm, origin, space, shared, place, fed }))
+        let inner = Inner { registered, key_id, algorithm, origin, space, shared, place, fed };
+        Self(Arc::new(inner), Demands::default())
     }
 
     /// Returns the registered claims.
@@ -151,6 +154,15 @@ impl Authenticated {
 
     pub(crate) fn space(&self) -> &Arc<ProtectionSpace> {
         &self.0.space
+    }
+
+    /// What the gate and the route require of this caller.
+    pub(crate) fn demands(&self) -> &Demands {
+        &self.1
+    }
+
+    pub(crate) fn demands_mut(&mut self) -> &mut Demands {
+        &mut self.1
     }
 
     /// Deserializes the claims into the application's own type.
@@ -375,18 +387,24 @@ impl Authenticated {
 
     fn stands_in_list(&self, ages: Ages, at: Timestamp) -> bool {
         let Origin { issuer, key, .. } = &self.0.origin;
-        let (list, index) = match self.0.place.get() {
-            Some(place) => place,
-            None => {
-                let Some(place) = self.0.registered.status() else { return false };
-                let Some(list) = issuer.status_lists.list(place.uri) else { return false };
-                self.0.place.get_or_init(|| (list, place.index))
-            }
-        };
+        let Some((list, index)) = self.list_entry() else { return false };
         if list.is_forgotten(at.monotonic()) {
             issuer.status_lists.remember(list, at.monotonic());
         }
-        list.plainly_stands(*index, ages, key, at)
+        list.plainly_stands(index, ages, key, at)
+    }
+
+    /// The status list that has the token's status, and the index in it.
+    pub(crate) fn list_entry(&self) -> Option<(&RemoteStatusList, u64)> {
+        let (list, index) = match self.0.place.get() {
+            Some(place) => place,
+            None => {
+                let place = self.0.registered.status()?;
+                let list = self.0.origin.issuer.status_lists.list(place.uri)?;
+                self.0.place.get_or_init(|| (list, place.index))
+            }
+        };
+        Some((list, *index))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::anonymous::Anonymous;
 use crate::authenticated::{Authenticated, Origin};
 use crate::claims::{Marks, NumericDate, RegisteredClaims};
 use crate::clock::Timestamp;
-use crate::credentials::{BearerToken, Credentials};
+use crate::credentials::{BareToken, BearerToken, Credentials};
 use crate::error::TokenError;
 use crate::fetch::FetchError;
 use crate::issuer::{IssuerStatus, TrustedIssuer};
@@ -44,6 +44,7 @@ use crate::refusal::{Refusal, Site, Unreported, Wanted, reported};
 use crate::request::{Erased, RequestView};
 use crate::revocation::Means;
 use crate::revocation::feed::Revocations;
+use crate::streams::Renews;
 use crate::token_cache::{Recalled, TokenCache};
 use issuers::Issuers;
 
@@ -589,6 +590,13 @@ impl Inner {
 
     fn named(&self, refusal: Unreported, issuer: &Arc<TrustedIssuer>) -> Unreported {
         if self.issuers.may_be_named(issuer) { refusal.of_issuer(issuer.name()) } else { refusal }
+    }
+}
+
+impl Renews for Inner {
+    fn decide(self: Arc<Self>, token: BareToken<'_>) -> MaybeReady<Verdict> {
+        let (bearer, request) = (BearerToken::bare(token.token), token.request());
+        Authenticator(self).decide_token(&bearer, request, Means::Expiry)
     }
 }
 

@@ -80,7 +80,8 @@ impl CredentialsError {
         match self {
             Self::Repeated => "send the token once, in one place",
             Self::Grammar => {
-                "send the token without quotes, after `Bearer ` if the place has that scheme"
+                "send the token without quotes; put `Bearer ` before it only where `token_places` \
+                 names that scheme, and in `Authorization`"
             }
             Self::CrossSite => "add the page's origin as an `also_trusted_origin`, if it is yours",
         }

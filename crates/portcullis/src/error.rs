@@ -248,8 +248,8 @@ pub enum TokenError {
     /// The token does not state its kind and looks like an ID token: `azp` is in `aud` or not a
     /// string, `auth_time` is present, and no readable scope is present.
     #[error(
-        "looks like an ID token: its `typ` is unknown, its `azp` is in its `aud` or not a string, and it has \
-         `auth_time` but no readable scope"
+        "looks like an ID token: its `typ` is unknown, it has `auth_time` but no readable scope, \
+         and its `azp` either is in its `aud` or is not a string"
     )]
     LikeIdToken,
     /// The profile's issuer gives access tokens and ID tokens the same shape.

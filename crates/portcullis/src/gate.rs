@@ -10,13 +10,14 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Extensions, Response};
 
 use crate::anonymous::Anonymous;
-use crate::authenticated::Authenticated;
+use crate::authenticated::{Authenticated, Demand};
 use crate::authenticator::{Authenticator, ConfigError, Verdict, check_places};
 use crate::credentials::{BareToken, BearerToken, Credentials, TokenPlace};
 use crate::foreign::Foreign;
 use crate::maybe_ready::{Answer, MaybeReady};
 use crate::refusal::{Protocol, Refusal, RouteFrom, Site, Unreported, reported};
 use crate::request::{RequestView, is_head};
+use crate::requirement::Requirement;
 use crate::resource::Resource;
 use crate::revocation::{Means, Revocation};
 
@@ -47,6 +48,8 @@ pub struct Gate {
     pass_foreign: bool,
     grpc: bool,
     revocation: Revocation,
+    /// The same, for the streams of callers; `None` without a revocation check.
+    demand: Option<Arc<Requirement>>,
     /// Where this gate reads tokens from.
     credentials: Arc<Credentials>,
     vary: Option<HeaderValue>,
@@ -70,6 +73,7 @@ impl Gate {
             pass_foreign: false,
             grpc: false,
             revocation,
+            demand: None,
             credentials,
             vary,
             route_from: None,
@@ -185,6 +189,7 @@ impl Gate {
             return Err(ConfigError::NoRevocations);
         }
         self.revocation = revocation;
+        self.demand = Some(Arc::new(Requirement::from(revocation)));
         Ok(self)
     }
 
@@ -339,8 +344,11 @@ impl Gate {
         verdict: MaybeReady<Verdict>,
         request: &dyn RequestView,
     ) -> MaybeReady<Result<Authenticated, Refusal>> {
-        let anonymous = self.auth.anonymous();
-        let caller = move |verdict: Verdict| verdict?.ok_or_else(|| anonymous.refused());
+        let (anonymous, demand) = (self.auth.anonymous(), self.demand());
+        let caller = move |verdict: Verdict| match verdict? {
+            Some(who) => Ok(under(who, demand)),
+            None => Err(anonymous.refused()),
+        };
         let protocol = self.protocol(request);
         let caller = reported(verdict.map(caller), || Site::of(request, self.route_from));
         caller.map(move |caller| caller.map_err(|refusal| refusal.in_protocol(protocol)))
@@ -465,11 +473,14 @@ impl Gate {
             self.auth.decide(request, places, means)
         };
         match verdict {
-            MaybeReady::Ready(Ok(Some(who))) => MaybeReady::Ready(Ok(Visitor::Caller(who))),
+            MaybeReady::Ready(Ok(Some(who))) => {
+                MaybeReady::Ready(Ok(Visitor::Caller(under(who, self.demand()))))
+            }
             verdict => {
                 let (anonymous, protocol) = (self.auth.anonymous(), self.protocol(request));
+                let demand = self.demand();
                 let visitor = move |verdict: Verdict| match verdict? {
-                    Some(who) => Ok(Visitor::Caller(who)),
+                    Some(who) => Ok(Visitor::Caller(under(who, demand))),
                     None if optional => Ok(Visitor::Anonymous(anonymous)),
                     None => Err(anonymous.refused()),
                 };
@@ -478,6 +489,10 @@ impl Gate {
                 visitor.map(move |visitor| visitor.map_err(|refusal| refusal.in_protocol(protocol)))
             }
         }
+    }
+
+    fn demand(&self) -> Option<Arc<dyn Demand>> {
+        self.demand.clone().map(|demand| demand as _)
     }
 
     fn resource(&self) -> Option<&Resource> {
@@ -495,6 +510,12 @@ impl Gate {
             Protocol::Http
         }
     }
+}
+
+/// The caller with what the gate requires of its streams.
+fn under(mut who: Authenticated, demand: Option<Arc<dyn Demand>>) -> Authenticated {
+    who.demands_mut().set_gate(demand);
+    who
 }
 
 impl From<Authenticator> for Gate {

@@ -55,6 +55,7 @@
 //! | customize refusals | [`Refusal`], [`refusal`] |
 //! | share one fetched key set between authenticators; replace the key source, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
 //! | monitor keys and status lists | [`status`] |
+//! | end a WebSocket or another stream with its session | [`streams`] |
 //! | verify a signature and nothing else | [`signature`] |
 //! | write an adapter for another framework | [`adapter`], [`RequestView`] |
 //! | use settings that weaken security | [`dangerous`] |
@@ -72,6 +73,7 @@
 //! | feature | |
 //! |---|---|
 //! | `reqwest` (default) | `ReqwestFetch`, the HTTP client for key sets |
+//! | `streams` | `EndingStream` and `EndingBody`, which end a stream or a body of any framework with its session; every adapter enables it |
 //! | `test-util` | the module `testing`: a manual clock, a scripted HTTP client, signing keys, and a `Scene` that combines them |
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
@@ -87,6 +89,7 @@ pub mod keys;
 pub mod refusal;
 pub mod signature;
 pub mod status;
+pub mod streams;
 pub mod token;
 
 mod algorithm;

@@ -119,8 +119,9 @@ impl Policy {
     ///   equal, and so are `0` and `-0.0`. They are never rounded. A claim cannot be read if it has
     ///   a whole number outside -2^63 to 2^64 - 1, or a fraction that a 64-bit float does not print
     ///   with the same digits. The rule is then [unknown](Self#met-not-met-unknown).
-    /// - A **fraction in `value`** is the number that its 64-bit float prints. A float of 2^53 or
-    ///   more may have been rounded, so the rule is unknown. Deserialization rejects such a value.
+    /// - A **fraction in `value`** is a 64-bit float, and counts as the decimal number that the
+    ///   float prints. A float of 2^53 or more may have been rounded, so the rule is unknown.
+    ///   Deserialization rejects such a value.
     /// - **Strings and booleans** must be identical. **Arrays** must have equal items in the same
     ///   order, **objects** the same names with equal values.
     /// - `null` equals only `null`. An absent claim equals nothing, not even `null`.

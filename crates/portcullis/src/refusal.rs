@@ -255,6 +255,11 @@ impl Unreported {
         Self(Refusal(Arc::new(inner), Protocol::Http))
     }
 
+    /// The kind, for code that ends a stream instead of refusing a request.
+    pub(crate) fn kind(&self) -> RefusalKind {
+        self.0.kind()
+    }
+
     /// Adds the name of the trusted issuer that the token is from, or claims to be from.
     pub(crate) fn of_issuer(mut self, issuer: &str) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0.0) {

@@ -14,6 +14,7 @@ pub(crate) mod introspection;
 mod jitter;
 mod kept;
 mod key_set;
+mod listeners;
 mod refresh;
 mod refresher;
 pub(crate) mod single_flight;
@@ -35,6 +36,7 @@ use crate::key_source::ResolveError;
 use caching::Headers;
 use freshness::{Decision, History, Lifetime, Lookup, Reason};
 use history::Record;
+use listeners::Listeners;
 use refresh::Document;
 use refresher::Refresher;
 use single_flight::{Deadline, Flights, Line, Place};
@@ -57,6 +59,8 @@ pub(crate) struct Remote<D: Document> {
     record: Record,
     refresher: Refresher,
     line: Line<()>,
+    /// Notified when the document has changed.
+    listeners: Listeners,
 }
 
 /// A fetch in flight. Its result is stored in the snapshot.
@@ -93,8 +97,19 @@ impl<D: Document> Remote<D> {
         clock: Arc<dyn Clock>,
         budget: Budget,
     ) -> Self {
-        let (snapshot, record, refresher, line) = Default::default();
-        Self { document, limits, client, clock, budget, snapshot, record, refresher, line }
+        let (snapshot, record, refresher, line, listeners) = Default::default();
+        Self {
+            document,
+            limits,
+            client,
+            clock,
+            budget,
+            snapshot,
+            record,
+            refresher,
+            line,
+            listeners,
+        }
     }
 
     /// Returns the fetch history, as input for the decision table.

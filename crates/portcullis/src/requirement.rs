@@ -1,7 +1,11 @@
 //! The requirements of a single route, in addition to the gate's.
 
+use std::sync::Arc;
+
+use crate::authenticated::{Authenticated, Demand};
 use crate::policy::Policy;
-use crate::revocation::Revocation;
+use crate::refusal::Unreported;
+use crate::revocation::{Means, Revocation};
 
 /// The requirements of a route: a [`Policy`], a [`Revocation`] check, or both. An adapter's
 /// `RequireLayer` or `Require` takes one, or only a policy or a revocation.
@@ -38,4 +42,45 @@ impl From<Revocation> for Requirement {
     fn from(revocation: Revocation) -> Self {
         Self { policy: None, revocation }
     }
+}
+
+impl Demand for Requirement {
+    fn is_met_by(&self, who: &Authenticated) -> Result<(), Unreported> {
+        self.policy.as_ref().map_or(Ok(()), |policy| who.meets(policy))
+    }
+
+    fn visit_means(&self, visit: &mut dyn FnMut(Means)) {
+        visit(self.revocation.means());
+    }
+}
+
+impl Authenticated {
+    /// Returns the caller with a further requirement, which its [streams](crate::streams) must keep
+    /// meeting.
+    ///
+    /// The gate and the adapters' `Require` layers add theirs. Use this method for what the handler
+    /// itself has checked, with [`require`](Self::require) for example. It does not check whether
+    /// the caller meets the requirement now.
+    ///
+    /// ```
+    /// use portcullis::{Authenticated, Policy, Refusal, streams::OpenStream};
+    ///
+    /// fn subscribe(who: &Authenticated) -> Result<OpenStream, Refusal> {
+    ///     let policy = Policy::scopes(["prices:read"]);
+    ///     who.require(&policy)?;
+    ///     // A renewed token needs the scope, too.
+    ///     Ok(who.clone().requiring(policy).open_stream())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn requiring(mut self, requirement: impl Into<Requirement>) -> Self {
+        self.demands_mut().add(Arc::new(requirement.into()));
+        self
+    }
+}
+
+/// Notes that `who` has met the requirement of a route, for its [streams](crate::streams). Every
+/// adapter's `Require` calls it for the caller in the request's extensions.
+pub fn note_requirement(who: &mut Authenticated, requirement: &Arc<Requirement>) {
+    who.demands_mut().add(requirement.clone());
 }

@@ -85,7 +85,7 @@ impl FromStr for LogoutMatch {
 pub struct UnknownMatch;
 
 /// The source of revocation information.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Means {
     /// Only the token's own expiry.
     #[default]

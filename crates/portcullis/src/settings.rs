@@ -87,8 +87,9 @@ settings! {
     MAX_STALE: "max_stale", "PORTCULLIS_JWKS_MAX_STALE_SECS", "3600",
         "time past its TTL for which a key set is used while the issuer is unreachable";
     OBEY_NO_CACHE: "obey_no_cache", "PORTCULLIS_JWKS_OBEY_NO_CACHE", "false",
-        "obey the server's `no-cache`, `no-store`, `max-age=0` or past `Expires` (the TTL is then \
-         `min_ttl`), and its `no-cache`, `no-store` or `must-revalidate` (no stale keys are used)";
+        "obey the server's headers against caching: `no-cache`, `no-store`, `max-age=0` or a past \
+         `Expires` shortens the TTL to `min_ttl`; `no-cache`, `no-store` or `must-revalidate` \
+         forbids stale keys";
     COOLDOWN: "cooldown", "PORTCULLIS_JWKS_COOLDOWN_SECS", "30",
         "minimum time between two fetches for unknown `kid`s, after a burst of 3";
     FETCH_TIMEOUT: "fetch_timeout", "PORTCULLIS_FETCH_TIMEOUT_SECS", "5",
@@ -98,8 +99,9 @@ settings! {
     MAX_KEYS: "max_keys", "PORTCULLIS_JWKS_MAX_KEYS", "200",
         "maximum number of keys in a set";
     LEEWAY: "leeway", "PORTCULLIS_LEEWAY_SECS", "10",
-        "tolerated clock skew for `exp`, `nbf` and `iat`; adds once to the lag of a revoked session and \
-         twice to its bound, but not to the lag of a key or a status list";
+        "tolerated clock skew for `exp`, `nbf` and `iat`. The token of a revoked session is \
+         accepted for one leeway longer, or for up to two if the issuer's clock is ahead. The \
+         leeway does not affect the lag of a key or a status list";
     MAX_TOKEN_LIFETIME: "max_token_lifetime", "PORTCULLIS_MAX_TOKEN_LIFETIME_SECS", "no limit",
         "maximum time from `iat` to `exp`, which bounds the revocation lag";
     MAX_TOKEN_AGE: "max_token_age", "PORTCULLIS_MAX_TOKEN_AGE_SECS", "no limit",

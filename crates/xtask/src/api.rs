@@ -19,9 +19,11 @@ use crate::run::Failure;
 const EVERYWHERE: [&str; 7] = ["alloc", "bytes", "core", "http", "serde", "serde_json", "std"];
 
 /// The frameworks whose types each adapter's signatures may have.
-const FRAMEWORKS: [(&str, &[&str]); 6] = [
-    ("portcullis-actix", &["actix_web"]),
-    ("portcullis-axum", &["axum", "axum_core", "tower_layer", "tower_service"]),
+const FRAMEWORKS: [(&str, &[&str]); 7] = [
+    // The traits of streams and bodies, which every framework uses.
+    ("portcullis", &["futures_core", "http_body"]),
+    ("portcullis-actix", &["actix_web", "actix_ws"]),
+    ("portcullis-axum", &["axum", "axum_core", "futures_core", "tower_layer", "tower_service"]),
     ("portcullis-hyper", &["hyper"]),
     // Applications merge its router into theirs.
     ("portcullis-issuer", &["axum"]),

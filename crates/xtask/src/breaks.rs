@@ -39,10 +39,10 @@ pub(crate) fn breaks(only: Option<&str>) -> Result<(), Failure> {
     match verdict(&copy)? {
         Verdict::Passes => {}
         Verdict::Fails(test) => {
-            return Err(Failure::new(format!("{test} fails without any change")));
+            return Err(Failure::new(format!("{test} fails on the unmodified sources")));
         }
         Verdict::DoesNotBuild => {
-            return Err(Failure::new("`bug_class` does not build without any change"));
+            return Err(Failure::new("`bug_class` does not build from the unmodified sources"));
         }
     }
     let chosen: Vec<&Break> = CHECKS

@@ -181,7 +181,8 @@ enum Task {
 
     /// Kill, rotate and fuzz the issuer for a long time
     ///
-    /// Runs longer forms of tests in `cargo xtask test`. Kills the issuer (`kill -9`) during logins
+    /// Runs longer versions of some tests of `cargo xtask test`.
+    /// Kills the issuer (`kill -9`) during logins
     /// and refreshes, on SQLite and PostgreSQL. Rotates its keys under continuous validation, in
     /// two setups: with one process, and with two processes, one of which is killed. Runs
     /// schemathesis on the issuer's OpenAPI document, injects faults of status lists in random

@@ -44,9 +44,10 @@ pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The optional features of the command `portcullis`, which are enabled so that all of its code is
-/// checked.
-pub(crate) const COMMAND: &str = "portcullis-cli/bench,portcullis-cli/live";
+/// The optional features of the command `portcullis` and of the adapters, which are enabled so that
+/// all of their code is checked.
+pub(crate) const COMMAND: &str =
+    "portcullis-cli/bench,portcullis-cli/live,portcullis-actix/ws,portcullis-axum/ws";
 
 /// Creates a command that runs the same cargo as this task.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {

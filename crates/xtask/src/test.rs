@@ -7,9 +7,11 @@ use crate::run::{COMMAND, Failure, cargo, run};
 /// What would need a container engine or a cluster. Said at the end of each run, so that a green one
 /// is not taken for more than it is.
 const NOT_CHECKED: [&str; 3] = [
-    "docker build -f deploy/Dockerfile (its last step is: deploy/rootfs.sh and a start in a chroot)",
-    "docker compose up in deploy/compose (its schema, references, nginx.conf and settings are)",
-    "kubectl apply -f deploy/kubernetes (its schemas, references and settings are)",
+    "docker build -f deploy/Dockerfile (only its last step is checked: deploy/rootfs.sh and a \
+     start in a chroot)",
+    "docker compose up in deploy/compose (only its schema, references, nginx.conf and settings are \
+     checked)",
+    "kubectl apply -f deploy/kubernetes (only its schemas, references and settings are checked)",
 ];
 
 pub(crate) fn test() -> Result<(), Failure> {

@@ -24,7 +24,7 @@ struct Options {
     /// Start a second issuer, for an example that accepts tokens of both
     #[arg(long)]
     second: bool,
-    /// The issuer's URL, for an example that is a proxy in front of it [default: its address]
+    /// The issuer's URL, if the example is a proxy in front of it [default: the URL of --listen]
     #[arg(long)]
     public_url: Option<String>,
     /// Address that the issuer listens on

@@ -349,8 +349,8 @@ fn introspection_of_an_ended_runtime_is_restarted() {
     assert_eq!(runtime().block_on(world.ask(Revocation::live(), &token)), "passes");
 }
 
-/// Overload is not an outage: while the issuer responds, an older response is not used because the
-/// maximum number of introspections is in progress.
+/// Overload is not an outage: while the issuer responds, a request over the maximum number of
+/// concurrent introspections is rejected, and no older response is used instead.
 #[tokio::test]
 async fn concurrency_limit_is_not_treated_as_an_outage() {
     let (sender, mut questions) = mpsc::unbounded_channel();

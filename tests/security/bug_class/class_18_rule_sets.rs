@@ -280,7 +280,7 @@ async fn request_in_progress_is_not_accepted_by_expired_rules() {
     }
 }
 
-/// A token of an issuer that the selected rules are not for causes no fetch.
+/// A token causes no fetch if the selected rules are for another issuer.
 #[tokio::test]
 async fn token_of_an_issuer_of_another_host_causes_no_fetch() {
     let key = TestKey::generate("k", Algorithm::Es256);

@@ -3,7 +3,8 @@
 //! classes: a revoked token that is accepted; a cookie that another site's page uses; a policy that
 //! is met by an unreadable claim; a token's text in debug output; a request that is treated as
 //! something else; a tenant's token at another tenant's host; a tenant's URL that leads into the
-//! service's own network; and a logout token that is not the issuer's.
+//! service's own network; a stream that outlives its session; and a logout token that is not the
+//! issuer's.
 //!
 //! A module is a class. Its first comment states what makes the class impossible by construction;
 //! the tests detect a change of that construction.
@@ -35,5 +36,7 @@ mod class_17_foreign;
 mod class_17_gate;
 mod class_18_rule_sets;
 mod class_19_tenant_urls;
+mod class_20_streams;
+mod class_20_streams_renewed;
 mod class_21_logout_tokens;
 mod support;

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
-/// Long enough for a busy machine. A process that fails exits, which is noticed at once.
+/// Long enough for a busy machine. If the process fails, it exits, and the test notices at once.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A process that is killed when it is dropped.

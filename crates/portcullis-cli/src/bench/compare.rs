@@ -100,8 +100,8 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "\n\nCompare ratios: both parts of a ratio are from the same round. `differ`: the ranges of 80 % of \
-             the rounds do not overlap, and the medians are more than 5 % apart: two runs of one binary are \
-             closer. Times depend on the machine and its load."
+             the rounds do not overlap, and the medians are more than 5 % apart. Two runs of one \
+             binary differ by less. Times depend on the machine and its load."
         )
     }
 }

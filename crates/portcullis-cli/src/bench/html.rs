@@ -32,7 +32,8 @@ pub(super) fn page(report: &Report) -> String {
     body += &tables(report);
     body += &format!(
         "<p>{} interleaved rounds. Both parts of a ratio are from the same round; the range beside it holds \
-         80 % of the rounds. Single runs include a clock reading of {}.</p>\n<p>{}</p>\n",
+         80 % of the rounds. The time of a single run includes {} for reading the clock.</p>\n\
+         <p>{}</p>\n",
         report.rounds,
         time(report.clock_nanos),
         prose(&report.provenance())

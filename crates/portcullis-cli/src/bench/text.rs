@@ -87,7 +87,7 @@ impl fmt::Display for Report {
             f,
             "\nCompare ratios: both parts of a ratio are from the same round, so load on the machine affects \
              both. Times depend on the machine and its load. The range in parentheses holds 80 % of the \
-             rounds. Single runs include a clock reading of {}.\n{}",
+             rounds. The time of a single run includes {} for reading the clock.\n{}",
             time(self.clock_nanos),
             self.provenance()
         )
@@ -112,7 +112,10 @@ impl Report {
                 "NOT OPTIMIZED: the figures of a debug build are meaningless",
             ),
             (self.interrupted, "INTERRUPTED: parts that were not measured are missing"),
-            (self.expired, "the token has expired; it is validated as of the time of its issue"),
+            (
+                self.expired,
+                "the token has expired; it is validated as of the time when it was issued",
+            ),
         ];
         let warnings = warnings.into_iter().filter(|(holds, _)| *holds);
         warnings.map(|(_, warning)| warning.to_owned()).chain(self.noise()).collect()

@@ -76,7 +76,8 @@ fn settings(
     if claims.get("aud").and_then(Value::as_array).is_some_and(Vec::is_empty) {
         return Err(Nothing::remedied(
             "`aud` is empty: the token is not for any API",
-            "have the client request this API's audience, and allow the client to in the issuer's settings",
+            "have the client request this API's audience, and allow that request in the issuer's \
+             settings",
         ));
     }
     // The kind of token is checked before its audience: nothing is suggested for an ID token.

@@ -98,8 +98,8 @@ pub(super) fn findings(examined: &Examined, arguments: &JwksArguments) -> Vec<Fi
             Level::Note,
             "one key: the next key is not published ahead of its use".to_owned(),
             "services fetch again for an unknown `kid`, at most once per cooldown (default 30 s); for verifiers \
-             that refetch only by time, the issuer must publish the next key for max-age before its \
-             first use",
+             that refetch only by time, the issuer must publish the next key at least max-age \
+             before its first use",
         );
     }
     found

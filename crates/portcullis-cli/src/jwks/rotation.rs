@@ -116,8 +116,8 @@ impl Rotations {
                         "{old:?} was withdrawn {overlap:.0} s after {new:?} was published, and verifiers \
                          may cache a set without {new:?} for {kept} s"
                     ),
-                    "publish the next key for max-age before its first use, and withdraw the old \
-                     key after its last token has expired",
+                    "publish the next key at least max-age before its first use, and withdraw the \
+                     old key after its last token has expired",
                 ),
                 Some((new, overlap)) => add(
                     Level::Note,

@@ -1,9 +1,9 @@
 //! The comparison of closed forms and simulation, which may differ only by the chance in the simulation.
 //!
 //! Each figure has an interval. The intervals share one false-alarm probability for the whole report,
-//! whatever the number of figures. Shares use Chernoff's bound and distributions that of Dvoretzky, Kiefer
-//! and Wolfowitz, which hold for any number of values. Counts and ratios use their own variance, with
-//! Bernstein's term for few events.
+//! whatever the number of figures. Shares use Chernoff's bound. Distributions use the bound of
+//! Dvoretzky, Kiefer and Wolfowitz. Both bounds hold for any number of values. Counts and ratios
+//! use their own variance, with Bernstein's term for few events.
 
 use serde::Serialize;
 

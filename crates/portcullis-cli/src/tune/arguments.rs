@@ -33,8 +33,9 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) jwks_ttl: f64,
 
-    /// `max-age` of the issuer's JWKS, less `Age`: it shortens the TTL, down to 10 s. 0 if there is none;
-    /// `no-cache` and the like have no effect. [default: that of --issuer, or else of --costs-of: 300s, 0
+    /// `max-age` of the issuer's JWKS response, minus its `Age`. If it is shorter than the TTL, it
+    /// replaces the TTL (minimum 10 s). 0: the response has no `max-age`. Directives such as
+    /// `no-cache` have no effect. [default: that of --issuer, or else of --costs-of: 300s, 0
     /// with keycloak]
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) jwks_max_age: Option<f64>,
@@ -45,7 +46,8 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) refresh_ahead: Option<f64>,
 
-    /// Tolerated clock skew: adds once to every lag, and twice to the bound.
+    /// Tolerated clock skew: extends each lag of a session by the leeway, and the bound of that lag
+    /// by twice the leeway.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) leeway: f64,
 
@@ -83,7 +85,7 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["request_every", "burst", "pause"], help_heading = "Load")]
     pub(super) activity: Option<PathBuf>,
 
-    /// Time without a request that ends a burst in --activity.
+    /// Gap between two requests of a session in --activity after which a new burst begins.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = seconds, allow_hyphen_values = true, requires = "activity", help_heading = "Load")]
     pub(super) burst_gap: f64,
 
@@ -184,7 +186,7 @@ pub(crate) struct TuneArguments {
     #[command(flatten)]
     pub(super) issuer: IssuerArguments,
 
-    /// Recommend an expiry with at most this lag of a revoked session.
+    /// Recommend an expiry with which a revoked session is accepted for at most this long.
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true, help_heading = "Goal")]
     pub(crate) max_lag: Option<f64>,
 
@@ -192,7 +194,7 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "NUMBER", value_parser = positive, help_heading = "Goal")]
     pub(crate) max_refresh_rps: Option<f64>,
 
-    /// Recommend a JWKS TTL with at most this lag of a withdrawn key.
+    /// Recommend a JWKS TTL with which a withdrawn key is accepted for at most this long.
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true, help_heading = "Goal")]
     pub(crate) max_key_lag: Option<f64>,
 

@@ -22,9 +22,9 @@ pub(super) fn page(report: &Report) -> String {
     if let (Some(comparison), [first, second]) = (&report.comparison, &report.settings[..]) {
         let given = if first.recorded.is_some() { "the recorded requests" } else { "these bursts" };
         body += &format!(
-            "<p class=\"lead\">{} instead of {}: a lag of at most {} instead of {}, and {} times the \
-             refreshes if sessions are always active; {} times for {given} (computed; simulated bursts: {} \
-             times).</p>\n",
+            "<p class=\"lead\">{} instead of {}: a lag of at most {} instead of {}, and {} times \
+             as many refreshes if sessions are always active, or {} times as many for {given} \
+             (computed; {} times as many in the simulated bursts).</p>\n",
             duration(second.scenario.access_expiry),
             duration(first.scenario.access_expiry),
             duration(second.lag_bound),
@@ -108,8 +108,8 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
         (
             "Revoked sessions that are still accepted",
             plot(
-                "share of all revoked sessions that are still accepted, by time; without those whose token \
-                 had expired",
+                "share of all revoked sessions that are still accepted, by time; a session whose \
+                 token had expired counts as not accepted",
                 &Axis::durations("time since the revocation", longest),
                 &shares(),
                 &lags,

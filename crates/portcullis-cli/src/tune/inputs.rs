@@ -47,7 +47,7 @@ impl Report {
             ("mean burst", duration(activity.burst)),
             ("mean pause", pause),
             (
-                "active sessions at a time, also in the peak",
+                "active sessions at a time, in the peak as well",
                 format!(
                     "{} ({}: burst / (burst + pause)); shorten --pause if more are active at the peak",
                     number(active.round()),

@@ -40,8 +40,8 @@ pub(crate) struct IssuerArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=200), requires = "issuer", help_heading = "Your issuer")]
     issuer_requests: u64,
 
-    /// Timeout of each request to that issuer, from 100 ms to 60 s. Its metadata and keys together have
-    /// three times as long, at most 60 s.
+    /// Timeout of each request to that issuer, from 100 ms to 60 s. Fetching its metadata and
+    /// keys may take three times as long in total, at most 60 s.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Your issuer")]
     issuer_timeout: f64,
 
@@ -190,8 +190,8 @@ impl Found {
             Some(format!(
                 "NOISY: the quartiles of {what} at the issuer are {low} and {high}. Do not rely on \
                  the median: repeat with more --issuer-requests, set {option} to the CPU time of \
-                 the issuer's process per request, or make a report with each end of the range of \
-                 --costs-of"
+                 the issuer's process per request, or make two reports, with the lowest and the \
+                 highest cost that --costs-of names"
             ))
         })
         .collect()
@@ -250,7 +250,7 @@ impl Found {
             ),
         ];
         if self.offers.status_lists != Some(false) {
-            let push = "not checked: assumed with --costs-of companion, the default, only";
+            let push = "not checked; assumed only with --costs-of companion (the default)";
             lines.push(("push of its status list", push.to_owned()));
         }
         lines

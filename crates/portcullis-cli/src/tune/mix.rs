@@ -10,7 +10,7 @@ use crate::units::{duration, number, percent, positive};
 /// Shares of the requests. The other requests rely on the expiry.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Mix {
-    /// Share of requests to routes with introspection of each request (`Revocation::live`), in percent.
+    /// Share of requests to routes that introspect every request (`Revocation::live`), in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = positive, help_heading = "Other mechanisms")]
     pub(super) live_share: f64,
 

@@ -1,5 +1,5 @@
-//! The users that an outage of the issuer affects, beside the shares at its end. Closed forms without a
-//! simulation, from the means of recorded requests if there are any.
+//! The number of users that an outage of the issuer affects, in addition to the shares at its end.
+//! The figures are closed forms, not simulated. They use the means of recorded requests, if any.
 
 use serde::Serialize;
 
@@ -58,7 +58,8 @@ impl Affected {
             (
                 "distinct users whose token is due during it",
                 format!(
-                    "{} ({} of all sessions); rejected from {} (leeway) after that, unless they leave before",
+                    "{} ({} of all sessions); rejected {} (leeway) after the token expires, unless \
+                     they leave first",
                     number(self.due.round()),
                     percent(self.due / all),
                     duration(scenario.accepted_for() - scenario.access_expiry)
@@ -72,7 +73,7 @@ impl Affected {
                     number(peak.failed_logins.round()),
                 ),
                 (
-                    "  time for these and the waiting sessions in the peak",
+                    "  time to serve these and the waiting sessions during the peak",
                     peak.recovery.map_or_else(
                         || "unlimited: the peak needs all cores; the work ends after it".to_owned(),
                         duration,

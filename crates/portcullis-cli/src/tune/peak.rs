@@ -23,8 +23,8 @@ pub(crate) struct PeakArguments {
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = seconds, allow_hyphen_values = true, requires = "login_peak", help_heading = "Load")]
     login_within: f64,
 
-    /// CPU time of a login at the issuer, with its password hash. [default: a refresh and 50 ms; 75 ms
-    /// with keycloak]
+    /// CPU time of a login at the issuer, including the password hash. [default: that of a refresh
+    /// plus 50 ms; 75 ms with keycloak]
     #[arg(long, value_name = "MICROSECONDS", value_parser = micros, help_heading = "Costs")]
     pub(super) login_cost: Option<f64>,
 }
@@ -135,10 +135,11 @@ impl LoginPeak {
             .map(|(cores, what)| format!(" + {} for {what} on your routes", number(cores)))
             .collect::<String>();
         format!(
-            "{} logins in {} are {} logins/s. The issuer needs {} cores at the peak: {} for the refreshes and \
-             fetches without a peak{idle} + {} for logins of the peak ({} each, {}) + {} for the {} refreshes/s that are due {} \
-             after the logins{beside}. An upper limit: it takes all parts as simultaneous, and the sessions of \
-             the peak are in --sessions as well. A closed form without a simulation.",
+            "{} logins in {} are {} logins/s. The issuer needs {} cores at the peak: {} for the \
+             refreshes and fetches without a peak{idle} + {} for logins of the peak ({} each, {}) \
+             + {} for the {} refreshes/s that are due {} after the logins{beside}. An upper limit: \
+             it assumes that all parts occur at once, and --sessions also includes the sessions of \
+             the peak. A closed form without a simulation.",
             number(self.sessions),
             duration(self.within),
             number(self.logins),

@@ -143,9 +143,10 @@ impl Recommendation {
                 number(most)
             )),
             (longest, Some(shortest)) if shortest > longest => self.unmet(format!(
-                "No expiry reaches both goals: the longest within --max-lag, {} (a lag of at most {}), takes {} \
-                 refreshes/s; {} refreshes/s require an expiry of {} or more, a lag of at most {}. Raise --max-lag \
-                 or --max-refresh-rps, or require introspection on single routes",
+                "No expiry reaches both goals. The longest expiry within --max-lag is {} (a lag of \
+                 at most {}), which causes {} refreshes/s. For {} refreshes/s, the expiry must be \
+                 {} or more (a lag of at most {}). Raise --max-lag or --max-refresh-rps, or \
+                 require introspection on single routes",
                 duration(longest as f64),
                 bound(longest),
                 number(refreshes(longest)),
@@ -186,8 +187,8 @@ impl Recommendation {
             ));
         } else {
             self.unmet(format!(
-                "No TTL reaches the goal: --max-key-lag is {}, and a failed fetch with its repetition may take \
-                 {} of it. Raise --max-key-lag or lower --fetch-timeout",
+                "No TTL reaches the goal: --max-key-lag is {}, and a failed fetch with its retry \
+                 may take {} of it. Raise --max-key-lag or lower --fetch-timeout",
                 duration(lag),
                 duration(beside)
             ));

@@ -83,8 +83,9 @@ fn goal_yields_settings_or_the_reason_why_none_reach_it() {
     let unmet = recommended("--pause 0 --sessions 50000 --max-lag 60s --max-refresh-rps 500");
     assert_eq!(unmet.access_expiry, None);
     assert!(
-        unmet.why[0]
-            .contains("500 refreshes/s require an expiry of 100 s or more, a lag of at most 2 min"),
+        unmet.why[0].contains(
+            "For 500 refreshes/s, the expiry must be 100 s or more (a lag of at most 2 min)"
+        ),
         "{unmet:?}"
     );
     let load = recommended("--pause 0 --sessions 50000 --max-refresh-rps 500");

@@ -18,19 +18,20 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
     "A session is revoked at a random moment. The lag is the time for which its access token is accepted \
      after that, whether or not a client uses it. Clocks agree, unless a figure names clock skew; the bound \
      holds with clocks that differ by the leeway.",
-    "The share of revoked sessions that are not accepted, because their token had expired, does not hold for an \
-     attacker who uses the session, as on a stolen laptop. Such a session is accepted until its token expires, at \
-     most for the bound.",
+    "Some revoked sessions are not accepted because their token had already expired. Their share \
+     does not apply to an attacker who uses the session, for example on a stolen laptop: such a \
+     session is accepted until its token expires, at most for the bound.",
     "`(computed)` marks closed forms that are not simulated, and `(simulated)` the reverse. Figures with ± are both.",
     "Bursts and pauses have exponential lengths, and requests arrive at random in a burst. A timer refreshes \
      when the token expires, or earlier by --refresh-early, while the session is active; otherwise when the session \
      becomes active. A lazy client refreshes when a request is rejected with 401, and repeats that request \
      with the new token.",
-    "With --activity, the figures are those of the recorded requests. `By its means` is the closed form for \
-     exponential bursts and pauses with the same means as the file. It differs from the recorded figure if \
-     the file's bursts have similar lengths or coincide. \
-     Curves over other expiries and outages use the means. The first token of a session counts as a login, \
-     not as a refresh: it has a line of its own and is not in the issuer's cores (see --login-peak).",
+    "With --activity, the figures are those of the recorded requests. `By its means` is the closed \
+     form for exponential bursts and pauses with the same means as the file. It differs from the \
+     recorded figure if the file's bursts have similar lengths or coincide. Curves over other \
+     expiries and outages use the means. The first token of a session counts as a login, not as a \
+     refresh: it has its own line and does not count towards the issuer's cores (see \
+     --login-peak).",
     "A session without a new token for --session-idle must log in instead of refreshing. These logins are among \
      the refreshes, and the issuer's cores include their cost. Not modelled: a maximum session lifetime at the \
      issuer.",
@@ -39,9 +40,9 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
      TTL, and at once when a token names an unknown key. Each fetch starts a new TTL.",
     "Requests go to a random instance. Token cache hits assume that an instance remembers every token that it \
      has validated until the token expires. A request that is rejected with 401 is not counted as a validation.",
-    "An outage locks out the sessions that are active at its end and whose token has expired, or whose \
-     request reaches an instance with expired keys. Keys expire max_stale after their TTL, counted from the \
-     last fetch of each instance.",
+    "An outage locks out a session that is active at its end if its token has expired, or if its \
+     request reaches an instance with expired keys. Keys expire max_stale after their TTL, counted \
+     from the last fetch of each instance.",
 ];
 
 impl fmt::Display for Report {
@@ -99,23 +100,26 @@ impl fmt::Display for Report {
 }
 
 /// What the table of guarantees shows.
-pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revocation`), at the first expiry. \
-    Rows with *, and the shares of your routes, are closed forms without a simulation. So are the lag bound and the \
-    cores of the row `expiry`; its other values are simulated as well, or recorded: see the figures. ! is more cores \
-    than the issuer has. No row contains a login peak. Each service of a \
-    request introspects, so --fan-out multiplies introspections. `locked out` is the share of the sessions active at \
-    the end of a full outage; `in a partition`, clients reach the issuer and services do not: introspection is \
-    answered with 503 for every request, a status list from its maximum age on. These shares are without \
-    `Revocation::in_outage`, with which fewer sessions are locked out: it accepts the last known answer for the time \
-    that it names, but no status list beyond its `exp`, and no token beyond its expiry, which still bounds the lag of a \
-    session. A token that was renewed in a partition was never introspected, so with introspection it helps each \
-    session for one expiry at most. In the row `your routes`, both lags are those of the \
-    routes with the longest, usually those that rely on the expiry.";
+pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revocation`), at the \
+    first expiry. Rows with *, and the shares of your routes, are closed forms without a \
+    simulation. So are the lag bound and the cores of the row `expiry`; its other values are \
+    simulated as well, or recorded: see the figures. ! is more cores than the issuer has. No row \
+    contains a login peak. Each service of a request introspects, so --fan-out multiplies \
+    introspections. `locked out` is the share of the sessions active at the end of a full outage; \
+    `in a partition`, clients reach the issuer and services do not: routes with introspection \
+    answer every request with 503, and routes with a status list do so once the list is older than \
+    its maximum age. `Revocation::in_outage` would lock out fewer sessions; these shares are \
+    without it. For the time that it names, it accepts the last known answer, but no status list \
+    after its `exp`, and no token after its expiry, which still bounds the lag of a session. A \
+    token that was renewed in a partition was never introspected, so with introspection \
+    `in_outage` helps each session for one expiry at most. In the row `your routes`, both lags are \
+    those of the routes with the longest lag, usually those that rely on the expiry.";
 
 /// What the table of the sweep shows.
-pub(super) const FRONT: &str = "The best settings of the sweep: every setting with a lower lag bound (the longer one \
-    of sessions and keys) needs more issuer cores. TTLs beyond the issuer's max-age are left out. Closed forms without a \
-    simulation, or from recorded requests.";
+pub(super) const FRONT: &str = "The best settings of the sweep: every setting with a lower lag \
+    bound needs more issuer cores. The lag bound is that of sessions or that of keys, whichever is \
+    longer. TTLs beyond the issuer's max-age are left out. Closed forms without a simulation, or \
+    from recorded requests.";
 
 /// What the recommendation is computed from.
 pub(super) const COMPUTED: &str =
@@ -179,8 +183,7 @@ impl Report {
             self.seed
         );
         if let Some(repeat) = &self.repeat {
-            text +=
-                &format!(" Without the issuer, with its measured values as options: `{repeat}`.");
+            text += &format!(" Command to repeat it without the issuer: `{repeat}`.");
         }
         text
     }

@@ -16,11 +16,13 @@ const TIERS: [f64; 3] = [60.0, 300.0, 900.0];
 const FEW: f64 = 0.1;
 
 /// What the table shows.
-pub(super) const TIERS_TABLE: &str = "Tiers: the same token is used on all routes, so a shorter bound is a setting of \
-    single routes, `Policy::max_token_age`, and the clients of those routes must refresh as often. The cost is that of all \
-    refreshes and fetches if 10 % or all of the sessions use the tier, and is proportional to the share between them. Routes \
-    with introspection or a status list have the bounds above. A tier with an age of the access expiry or more would have no effect and is left out. Rows are closed forms without a \
-    simulation.";
+pub(super) const TIERS_TABLE: &str = "Tiers: all routes accept the same token, and single routes \
+    set a shorter bound with `Policy::max_token_age`. Clients of those routes must refresh before \
+    their token reaches that age. The cost is that of all refreshes and fetches: in one column if \
+    10 % of the sessions use the tier, in the other if all do. Between 10 % and 100 %, it grows \
+    linearly with the share. Routes with introspection or a status list have the bounds above. A \
+    tier with an age of the access expiry or more would have no effect and is left out. Rows are \
+    closed forms without a simulation.";
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Tier {

@@ -1,4 +1,4 @@
-//! `audit`: what happened.
+//! `audit`: prints the audit log.
 
 use portcullis_issuer::{Issuer, IssuerConfig};
 
@@ -6,7 +6,7 @@ use super::{Outcome, require_database, with_issuer};
 
 const PAGE: u16 = 1000;
 
-/// Prints every event after this one, each as a line of JSON.
+/// Prints every event after this serial number, each as a line of JSON.
 pub(super) async fn run(after: i64, config: IssuerConfig) -> Outcome {
     require_database(&config)?;
     with_issuer(config, async |issuer| print(issuer, after).await).await

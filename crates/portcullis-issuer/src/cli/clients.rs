@@ -1,4 +1,4 @@
-//! `clients`: which services get tokens in their own name.
+//! `clients`: manages machine clients, services that get tokens in their own name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::{Outcome, database, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Clients {
-    /// Add a client; without --jwks a secret is made and printed, this once
+    /// Add a client; without --jwks, generate a secret and print it once
     ///
     /// A client is a service that gets tokens in its own name, for no user, at POST /oauth/token
     /// (OAuth 2.0, client credentials grant):
@@ -22,15 +22,15 @@ pub(super) enum Clients {
     ///   portcullis-issuer clients add billing --scope orders:read --audience https://api.example
     ///   curl -u billing:SECRET -d grant_type=client_credentials http://127.0.0.1:8080/oauth/token
     ///
-    /// With --jwks it has no secret that could be stolen from here, and signs a short-lived assertion
-    /// with its private key instead (private_key_jwt), as most OAuth libraries can.
+    /// With --jwks the client has no secret that could be stolen from the issuer. Instead it signs
+    /// a short-lived assertion with its private key (private_key_jwt), as most OAuth libraries can.
     #[command(verbatim_doc_comment)]
     Add(AddClient),
     /// List the clients
     List,
     /// Replace a client's scopes, audiences, resource servers or rights
     ///
-    /// What is not named stays as it is. Tokens that the client has keep their scopes and audiences
+    /// Attributes without an option stay unchanged. Issued tokens keep their scopes and audiences
     /// until they expire.
     ///
     ///   portcullis-issuer clients update billing --scope orders:read --scope orders:write
@@ -39,19 +39,19 @@ pub(super) enum Clients {
     Update(UpdateClient),
     /// Give a client a new secret, and print it, this once; the old one is rejected from then on
     ///
-    /// Tokens that the client has stay valid until they expire. A secret replaces the keys of a
-    /// client with keys.
+    /// Tokens that the client has stay valid until they expire. If the client
+    /// has keys, the secret replaces them.
     RotateSecret {
         /// The client's id
         id: String,
-        /// How long the old secret stays valid beside the new one, 30 days at most
+        /// How long the old secret stays valid beside the new one, in seconds, at most 30 days
         #[arg(long, value_name = "SECS", default_value_t = 0)]
         overlap_secs: u64,
     },
-    /// Replace a client's public keys, or its secret, by these public keys
+    /// Replace a client's public keys, or its secret, with these public keys
     ///
-    /// To change keys without a pause, first set a file with both, and when the client signs with
-    /// the new one, set a file with that alone.
+    /// To change keys without a pause, first set a file with both keys. When the client signs with
+    /// the new key, set a file with the new key alone.
     SetKeys {
         /// The client's id
         id: String,
@@ -60,8 +60,8 @@ pub(super) enum Clients {
     },
     /// Stop issuing tokens to a client, and keep its id
     ///
-    /// Tokens that it has are inactive and revoked in the status list. Apps that validate by expiry
-    /// alone accept them until then (IDENTSPHERE_ACCESS_EXPIRY_SECS).
+    /// Its existing tokens are inactive in introspection, and revoked in the status list. Apps that
+    /// validate by expiry alone accept them until they expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
     Disable {
         /// The client's id
         id: String,
@@ -85,16 +85,15 @@ pub(super) struct AddClient {
     /// A scope that its tokens may have; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// An API that it may request tokens for, by `resource`; may be repeated. Without one, those of
+    /// An API that it may request tokens for, by `resource`; may be repeated. Default: the APIs of
     /// IDENTSPHERE_AUDIENCES
     #[arg(long = "audience", value_name = "AUDIENCE")]
     audiences: Vec<String>,
-    /// The identifier of an API that it is: it may introspect tokens for that audience; may be
-    /// repeated
+    /// The API's identifier, if the client is itself an API: it may introspect tokens for that
+    /// audience; may be repeated
     #[arg(long = "resource-server", value_name = "AUDIENCE")]
     resource_servers: Vec<String>,
-    /// A right beyond tokens in its own name: introspect-all, continue-sessions, exchange-tokens;
-    /// may be repeated
+    /// An additional right: introspect-all, continue-sessions, exchange-tokens; may be repeated
     #[arg(long = "right", value_name = "RIGHT")]
     rights: Vec<ClientRight>,
     /// A file with its public keys, a JSON Web Key Set, instead of a secret
@@ -106,29 +105,30 @@ pub(super) struct AddClient {
 pub(super) struct UpdateClient {
     /// The client's id
     id: String,
-    /// A scope that its tokens may have, instead of those before; may be repeated
+    /// A scope that its tokens may have; replaces its current scopes; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// No scopes
+    /// Remove all scopes
     #[arg(long, conflicts_with = "scopes")]
     no_scopes: bool,
-    /// An API that it may request tokens for, instead of those before; may be repeated
+    /// An API that it may request tokens for; replaces its current APIs; may be repeated
     #[arg(long = "audience", value_name = "AUDIENCE")]
     audiences: Vec<String>,
-    /// Those of IDENTSPHERE_AUDIENCES
+    /// Remove its own list: it may request tokens for the APIs of IDENTSPHERE_AUDIENCES
     #[arg(long, conflicts_with = "audiences")]
     no_audiences: bool,
-    /// The identifier of an API that it is, instead of those before; may be repeated
+    /// The API's identifier, if the client is itself an API, instead of the previous ones; may be
+    /// repeated
     #[arg(long = "resource-server", value_name = "AUDIENCE")]
     resource_servers: Vec<String>,
-    /// No resource servers
+    /// Remove all resource servers
     #[arg(long, conflicts_with = "resource_servers")]
     no_resource_servers: bool,
-    /// A right, instead of those before: introspect-all, continue-sessions, exchange-tokens; may be
-    /// repeated
+    /// A right: introspect-all, continue-sessions, exchange-tokens; replaces its current rights;
+    /// may be repeated
     #[arg(long = "right", value_name = "RIGHT")]
     rights: Vec<ClientRight>,
-    /// No rights
+    /// Remove all rights
     #[arg(long, conflicts_with = "rights")]
     no_rights: bool,
 }

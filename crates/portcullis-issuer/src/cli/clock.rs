@@ -1,4 +1,4 @@
-//! `clock`: what depends on the machine's clock.
+//! `clock`: continues after the machine's clock was far ahead.
 
 use clap::Subcommand;
 use portcullis_issuer::{Issuer, IssuerConfig};
@@ -8,10 +8,10 @@ use super::{Outcome, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Clock {
-    /// Take the clock as right: delete and rotate what is due by it
+    /// Accept the clock as correct: delete data and rotate keys that are due by it
     ///
     /// The issuer deletes nothing and rotates no key while the clock is more than 7 days ahead of
-    /// the last time that it did, for the clock may be wrong.
+    /// the last run of these tasks, since the clock may be wrong.
     Accept,
 }
 
@@ -23,6 +23,6 @@ pub(super) async fn run(Clock::Accept: Clock, config: IssuerConfig) -> Outcome {
 async fn accept(issuer: &Issuer) -> Outcome {
     let last = issuer.accept_clock().await?;
     let last = last.map_or_else(|| "never".to_owned(), rfc_3339);
-    println!("housekeeping ran last: {last}; it goes on by the clock of this machine");
+    println!("last run of housekeeping: {last}; it continues by the clock of this machine");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `config`: the settings, and where they come from.
+//! `config`: checks and prints the settings.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -6,23 +6,24 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use portcullis_issuer::{SettingSources, ignored_variables};
 
-/// The issuer would start, but a variable that looks like a setting has no effect.
+/// The exit code if the issuer would start, but a variable that looks like a setting has no effect.
 const SOMETHING_IS_IGNORED: u8 = 3;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
     /// Check the settings, without opening a database or a socket
     ///
-    /// Exit code 0: the settings are right. 1: a start would refuse them, and standard error says
-    /// why. 2: the command line is wrong. 3: the settings are right, but a variable that begins with
-    /// IDENTSPHERE_ is not a setting and has no effect.
+    /// Exit code 0: the settings are right. 1: a start would fail, and standard error has the
+    /// reason. 2: the command line is wrong. 3: the settings are right, but a variable that begins
+    /// with IDENTSPHERE_ is not a setting and has no effect.
     Check,
     /// Print each setting, its value and where it comes from; secrets are not shown
     ///
-    /// Three columns, separated by tabs. The last one says `variable`, `default`, or the file and
-    /// the line. The values are not checked: `config check` does that.
+    /// Prints three columns, separated by tabs. The last column is `variable`, `default`, or the
+    /// file and the line. The values are not checked: `config check` does that.
     Show {
-        /// Print a settings file instead: what is not set is a comment with its default
+        /// Print a settings file instead, in which each setting that is not set is a comment with
+        /// its default
         #[arg(long)]
         toml: bool,
     },

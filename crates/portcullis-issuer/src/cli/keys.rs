@@ -1,4 +1,4 @@
-//! `keys`: what tokens are signed with.
+//! `keys`: manages signing keys.
 
 use std::path::{Path, PathBuf};
 
@@ -12,43 +12,44 @@ use super::{Outcome, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
-    /// Encrypt all that is encrypted at rest under another key-encryption key
+    /// Re-encrypt all data that is encrypted at rest, with a new key-encryption key
     ///
     /// Stop every issuer process first, and keep a backup of database and old key. Then start them
     /// with the new key, in IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE or in place of the old file. Sessions
     /// and refresh tokens go on.
     Rekey {
-        /// A file with the base64 of the new key's 32 bytes; made if it is absent
+        /// File with the base64 of the new key's 32 bytes; created if it is absent
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
-    /// List all keys, the newest first, with what becomes of them
+    /// List all keys with their states, the newest first
     List,
-    /// Publish a new key now; it signs as soon as every verifier can know it
+    /// Publish a new key now; it signs once every verifier can have it
     ///
-    /// That is when every cached key set without it has expired, and so no verifier refuses a
-    /// token. A running issuer sees to it. The old key stays published until the last token that
-    /// it signed has expired.
+    /// A running issuer signs with the new key once every cached key set without it has expired, so
+    /// no verifier rejects a token. The old key stays published until the last token that it signed
+    /// has expired.
     Rotate {
-        /// ES256, EdDSA or RS256; otherwise as IDENTSPHERE_SIGNING_ALGORITHM says, or as it was
+        /// ES256, EdDSA or RS256; default: IDENTSPHERE_SIGNING_ALGORITHM, or else the current
+        /// key's algorithm
         #[arg(long)]
         algorithm: Option<SigningAlgorithm>,
-        /// Sign with it at once: verifiers that do not fetch the keys again when they meet an
-        /// unknown kid (Portcullis does) refuse its tokens until their cached set has expired
+        /// Sign with it at once. Verifiers that refetch the keys on an unknown kid, as Portcullis
+        /// does, accept its tokens; others reject them until their cached key set expires
         #[arg(long)]
         now: bool,
     },
-    /// Withdraw a key that is in the wrong hands: its tokens are refused, honest ones too
+    /// Withdraw a key that is in the wrong hands: its tokens are rejected, honest ones too
     ///
-    /// Each verifier refuses them once its cached key set has expired. If the key signs, another
-    /// one does from now on.
+    /// Each verifier rejects them once its cached key set has expired. If it is the signing key,
+    /// another key signs from now on.
     // One kid of 64 begins with a hyphen, and some of them as `-h` does.
     #[command(disable_help_flag = true)]
     Withdraw {
         /// The key's kid, as `keys list` shows it
         #[arg(allow_hyphen_values = true)]
         kid: String,
-        /// Say that you mean it: everybody with a token of this key has to refresh it
+        /// Confirm: every client with a token of this key has to refresh it
         #[arg(long, required = true)]
         now: bool,
         /// Print help
@@ -102,7 +103,7 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
     if let Some(new) = after.iter().find(|key| key.kid == kid) {
         println!("{kid} ({}): {}", new.algorithm, state(new));
     }
-    // Another process may have rotated at the same moment; then this is told where it happened.
+    // Another process may have rotated at the same moment; then that process prints this line.
     if let Some(old) = before.iter().find(|key| key.state == KeyState::Active)
         && let Some(old) = after.iter().find(|key| key.kid == old.kid)
     {
@@ -114,7 +115,7 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
 async fn rekey(issuer: &Issuer, new: &KeyEncryptionKey, file: &Path) -> Outcome {
     issuer.rekey(new).await?;
     println!("everything is encrypted under the key in {}", file.display());
-    println!("start the issuer with it: the old key opens nothing any more, but backups");
+    println!("start the issuer with it: the old key decrypts backups only");
     Ok(())
 }
 
@@ -122,12 +123,12 @@ async fn withdraw(issuer: &Issuer, kid: &str) -> Outcome {
     issuer.withdraw_key_now(kid).await?;
     let max_age = issuer.config().jwks_max_age.as_secs();
     println!(
-        "withdrew {kid}: verifiers refuse its tokens within {max_age} s if they follow \
-         `Cache-Control`,"
+        "withdrew {kid}: verifiers reject its tokens within {max_age} s if they follow \
+         `Cache-Control`;"
     );
     println!(
-        "and Portcullis's within the `withdrawal_bound` of their status, in an outage the \
-         `withdrawal_bound_in_outage`"
+        "services with Portcullis reject them within the `withdrawal_bound` in their `status()`, \
+         or in an outage within `withdrawal_bound_in_outage`"
     );
     for key in issuer.keys().await?.iter().filter(|key| key.state == KeyState::Active) {
         println!("{} ({}): {}", key.kid, key.algorithm, state(key));
@@ -147,7 +148,6 @@ mod tests {
         command: Keys,
     }
 
-    /// A kid is base64url of a hash: whatever it begins with.
     #[test]
     fn a_key_is_withdrawn_whatever_its_name_begins_with() {
         for named in ["Rnc8", "-g8x", "-hB7", "--x1", "--help-me", "_k", "-"] {

@@ -10,14 +10,15 @@ use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
-/// Upper bounds for the store, in seconds: from a read of SQLite to the longest wait.
+/// The histogram's upper bounds for store operations, in seconds: from a read of SQLite to the
+/// longest wait.
 const BUCKETS: [f64; 12] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// How often what was recorded is put together, so that it does not pile up while nobody asks.
+/// How often recorded samples are aggregated, so that they do not pile up between scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Records from now on, and serves what was recorded for as long as the process lives.
+/// Starts to record metrics, and serves them until the process ends.
 pub(super) async fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         format!("cannot listen on {address}: {error}. Check IDENTSPHERE_METRICS_LISTEN")

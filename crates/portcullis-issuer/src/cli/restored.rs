@@ -14,7 +14,7 @@ async fn restored(issuer: &Issuer) -> Outcome {
     let max_age = issuer.config().jwks_max_age.as_secs();
     println!(
         "{}: ended {} sessions, began new status lists, and signs with the new key {}. Apps accept \
-         tokens of before for up to {max_age} s more, until their cached key sets expire",
+         older tokens for up to {max_age} s more, until their cached key sets expire",
         database(issuer.config()),
         done.ended_sessions,
         done.kid

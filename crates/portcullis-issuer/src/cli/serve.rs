@@ -1,4 +1,4 @@
-//! `serve`: from the settings to a listening socket, and to a clean end.
+//! `serve`: starts the issuer from its settings, and shuts it down cleanly.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,8 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     let address = config.listen;
     let stop =
         stop_signal().map_err(|error| format!("cannot listen for signals to stop: {error}"))?;
-    // The socket first: a second issuer started by mistake leaves the database alone.
+    // The socket is opened before the database, so that a second issuer that was started by mistake
+    // does not touch the database.
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let advice = advice(address, &error);
         format!("cannot listen on {address}: {advice}")
@@ -24,7 +25,8 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     let probes = match config.health_listen {
         Some(address) => Some(TcpListener::bind(address).await.map_err(|error| {
             format!(
-                "cannot answer health probes on {address}: {error}. Check IDENTSPHERE_HEALTH_LISTEN"
+                "cannot listen for health probes on {address}: {error}. Check \
+                 IDENTSPHERE_HEALTH_LISTEN"
             )
         })?),
         None => None,
@@ -32,7 +34,7 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     with_issuer(config, async |issuer| {
         if let Some(listener) = probes {
             let probed = issuer.clone();
-            // Until the process ends: `/readyz` must fail while it stops.
+            // Probes are answered until the process ends: `/readyz` must fail while it stops.
             tokio::spawn(
                 async move { probed.serve_probes(listener, std::future::pending()).await },
             );
@@ -48,13 +50,13 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
         if is_elsewhere_on_this_machine(&config.issuer, address) {
             let issuer = &config.issuer;
             tracing::warn!(
-                "IDENTSPHERE_ISSUER is {issuer}, but this process listens on {address}: apps will \
-                 look for its keys at {issuer}"
+                "IDENTSPHERE_ISSUER is {issuer}, but this process listens on {address}: verifiers \
+                 will fetch its keys from {issuer}"
             );
         }
         if issuer.users().await?.is_empty() {
             tracing::warn!(
-                "nobody can log in yet: add a user with `portcullis-issuer users add NAME`"
+                "there are no users yet; add one with `portcullis-issuer users add NAME`"
             );
         }
         Ok(issuer.serve(listener, stop).await?)
@@ -71,16 +73,16 @@ fn advice(address: SocketAddr, error: &io::Error) -> String {
                                             both IDENTSPHERE_LISTEN and IDENTSPHERE_ISSUER"
             .to_owned(),
         io::ErrorKind::AddrNotAvailable => format!(
-            "this machine has no such address. Set IDENTSPHERE_LISTEN to one that it has, or to \
-             0.0.0.0:{} for all",
+            "this machine has no such address. Set IDENTSPHERE_LISTEN to an address of this \
+             machine, or to 0.0.0.0:{} for all",
             address.port()
         ),
         _ => format!("{error}. Check IDENTSPHERE_LISTEN"),
     }
 }
 
-/// Does the issuer's URL lead to another port of this machine? Behind a proxy on this machine it
-/// may; more often, only one of the two settings was changed.
+/// Returns whether the issuer's URL names another port of this machine. That is right behind a
+/// proxy on this machine; more often, only one of the two settings was changed.
 fn is_elsewhere_on_this_machine(issuer: &str, address: SocketAddr) -> bool {
     let Ok(url) = Url::parse(issuer) else { return false };
     let is_loopback = match url.host() {
@@ -92,8 +94,9 @@ fn is_elsewhere_on_this_machine(issuer: &str, address: SocketAddr) -> bool {
     is_loopback && url.port_or_known_default() != Some(address.port())
 }
 
-/// Ctrl-C, or what a service manager sends. It is listened for from this call on: without that, a
-/// signal that comes before the future is polled would end the process as it stands.
+/// Returns a future that completes at Ctrl-C or at a service manager's SIGTERM. The handlers are
+/// installed by this call, and not by the first poll: a signal in between would kill the process
+/// without a clean shutdown.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,4 +1,4 @@
-//! `sessions`: who is logged in, and how to end it.
+//! `sessions`: lists and ends users' sessions.
 
 use clap::Subcommand;
 use portcullis_issuer::{Issuer, IssuerConfig};
@@ -8,21 +8,21 @@ use super::{Outcome, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sessions {
-    /// List a user's live sessions, the latest first
+    /// List a user's live sessions, latest first
     List {
         /// What the user logs in with
         user: String,
     },
     /// End all sessions of a user, or of all users
     ///
-    /// Refreshing fails at once. Apps that follow the status lists, or introspect, reject the access
-    /// tokens at once; apps that validate by expiry alone accept them until they expire
-    /// (IDENTSPHERE_ACCESS_EXPIRY_SECS).
+    /// The refresh tokens are rejected at once. Apps that follow the status lists, or introspect,
+    /// reject the access tokens at once; apps that validate by expiry alone accept them until they
+    /// expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
     End {
         /// What the user logs in with
         #[arg(required_unless_present = "all")]
         user: Option<String>,
-        /// The sessions of all users
+        /// End the sessions of all users
         #[arg(long, conflicts_with = "user")]
         all: bool,
     },
@@ -42,14 +42,14 @@ pub(super) async fn run(command: Sessions, config: IssuerConfig) -> Outcome {
 }
 
 async fn list(issuer: &Issuer, user: &str) -> Outcome {
-    for session in issuer.sessions_of(user).await?.ok_or_else(|| nobody(user))? {
+    for session in issuer.sessions_of(user).await?.ok_or_else(|| no_such_user(user))? {
         println!(
             "{}\tsince {}\tused {}\tuntil {}\t{}",
             session.id,
             rfc_3339(session.created_at),
             rfc_3339(session.last_used_at),
             rfc_3339(session.expires_at),
-            // A client may call itself anything.
+            // A client's user agent may contain control characters.
             session.user_agent.unwrap_or_default().escape_debug()
         );
     }
@@ -57,7 +57,7 @@ async fn list(issuer: &Issuer, user: &str) -> Outcome {
 }
 
 async fn end(issuer: &Issuer, user: &str) -> Outcome {
-    let ended = issuer.end_sessions_of(user).await?.ok_or_else(|| nobody(user))?;
+    let ended = issuer.end_sessions_of(user).await?.ok_or_else(|| no_such_user(user))?;
     let expiry = issuer.config().access_expiry.as_secs();
     println!("ended {ended} of {user}'s sessions; their access tokens expire within {expiry} s");
     Ok(())
@@ -70,6 +70,6 @@ async fn end_all(issuer: &Issuer) -> Outcome {
     Ok(())
 }
 
-fn nobody(user: &str) -> String {
+fn no_such_user(user: &str) -> String {
     format!("there is no user {user:?}; `portcullis-issuer users list` shows those there are")
 }

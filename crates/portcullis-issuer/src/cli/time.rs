@@ -1,6 +1,6 @@
-//! Times as people read them.
+//! Times in a form for people.
 
-/// Seconds since 1970 as RFC 3339 has it, in UTC.
+/// Formats seconds since 1970 as RFC 3339, in UTC.
 pub(super) fn rfc_3339(secs: i64) -> String {
     let (days, second) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
     let (year, month, day) = date(days);
@@ -8,11 +8,11 @@ pub(super) fn rfc_3339(secs: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day, this many days after 1970-01-01.
+/// Returns the year, month and day that are this many days after 1970-01-01.
 /// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>
 fn date(days: i64) -> (i64, i64, i64) {
-    // Years begin in March here, so that a leap day is the last of its year, and 400 of them
-    // (146097 days) are always alike.
+    // Years begin in March here, so that a leap day is the last day of its year, and all periods of
+    // 400 years (146,097 days) are alike.
     let since_march_0000 = days + 719_468;
     let (era, day) = (since_march_0000.div_euclid(146_097), since_march_0000.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -27,7 +27,7 @@ fn date(days: i64) -> (i64, i64, i64) {
 mod tests {
     use super::*;
 
-    /// As `date --utc --date=@SECS` has it.
+    /// The expected values are the output of `date --utc --date=@SECS`.
     #[test]
     fn days_that_are_easily_missed() {
         for (secs, expected) in [

@@ -1,4 +1,4 @@
-//! `users`: who can log in.
+//! `users`: manages users.
 
 mod accounts;
 
@@ -12,17 +12,17 @@ use super::{Outcome, database, require_database, with_issuer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Users {
-    /// Add a user; without --password-stdin a password is made and printed
+    /// Add a user; without --password-stdin, generate a password and print it
     Add(AddUser),
-    /// Add a user who sets the first password by a token that the notifier delivers
+    /// Add a user who sets the first password with a token that the notifier delivers
     Invite(accounts::Invite),
     /// List the users
     List,
     /// Set a user's password, and end all sessions of the user
     ///
-    /// For a leaked password. Without --password-stdin a password is made and printed.
+    /// Use it for a leaked password. Without --password-stdin, a password is generated and printed.
     Passwd(accounts::SetPassword),
-    /// Let a user not log in any more, and end all sessions of the user
+    /// Block a user's logins, and end all sessions of the user
     Disable(accounts::Name),
     /// Let a user log in again
     Enable(accounts::Name),
@@ -32,17 +32,17 @@ pub(super) enum Users {
     SetRoles(accounts::Names),
     /// Replace a user's scopes; the next access token has them
     SetScopes(accounts::Names),
-    /// Set the address where the notifier reaches a user
+    /// Set the address to which the notifier delivers a user's messages
     SetAddress(accounts::SetAddress),
-    /// Forget a user's second factor and recovery codes, when the app is lost
+    /// Delete a user's second factor and recovery codes, for example after the app was lost
     ResetSecondFactor(accounts::Name),
-    /// Admit codes of a user's second factor again, after 100 wrong ones
+    /// Accept codes of a user's second factor again, after 100 wrong codes blocked it
     Unlock(accounts::Name),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct AddUser {
-    /// What the user logs in with: visible ASCII characters; capitals make no difference
+    /// User name: visible ASCII characters, case-insensitive
     name: String,
     /// A role in the user's tokens; may be repeated
     #[arg(long = "role", value_name = "ROLE")]
@@ -50,7 +50,7 @@ pub(super) struct AddUser {
     /// A scope in the user's tokens; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// Where the notifier reaches the user, such as an email address
+    /// Address to which the notifier delivers the user's messages, such as an email address
     #[arg(long)]
     address: Option<String>,
     /// Read the password from the first line of standard input
@@ -99,7 +99,7 @@ async fn add(issuer: &Issuer, user: AddUser) -> Outcome {
     Ok(())
 }
 
-/// The first line of standard input.
+/// Reads the first line of standard input.
 fn read_password() -> std::io::Result<String> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;

@@ -13,7 +13,7 @@ use crate::error::ConfigError;
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl IssuerConfig {
-    /// Everything that can be known to be wrong without touching the file system.
+    /// Checks all settings, without access to the file system.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let issuer = check_issuer(&self.issuer, self.dangerous_http_host.as_deref())?;
         for audience in &self.audiences {
@@ -126,8 +126,9 @@ impl IssuerConfig {
         }
     }
 
-    /// A shorter period would have keys sign that verifiers cannot know yet, or withdrawn that
-    /// signed what has not expired.
+    /// Rejects a rotation period that is too short. With such a period, keys would sign before
+    /// every verifier can have them, or be withdrawn before the tokens that they signed have
+    /// expired.
     fn check_key_rotation(&self) -> Result<(), ConfigError> {
         let Some(period) = self.key_rotation else { return Ok(()) };
         let (least, sum) = self.schedule().least_period();
@@ -153,8 +154,9 @@ impl IssuerConfig {
     }
 }
 
-/// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>: of its
-/// alternatives the cheapest, by memory and by memory times iterations.
+/// Rejects a cost below OWASP's recommendations. The limits are those of the cheapest alternative
+/// in <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>, by memory
+/// and by memory times iterations.
 fn check_password_cost(cost: PasswordCost) -> Result<(), ConfigError> {
     let PasswordCost { memory_kib, iterations } = cost;
     if !(7168..=1_048_576).contains(&memory_kib) {

@@ -1,4 +1,4 @@
-//! The URL of a PostgreSQL database, whose password is nobody's business.
+//! The URL of a PostgreSQL database. Its password is never shown.
 
 use std::fmt;
 
@@ -9,7 +9,8 @@ use crate::error::ConfigError;
 
 const NAME: &str = "IDENTSPHERE_DATABASE_URL";
 
-/// `postgres://user:password@host/database`, as libpq and sqlx read it. Shown without its password.
+/// The URL of a PostgreSQL database, `postgres://user:password@host/database`, as libpq and sqlx
+/// read it. `Display` and `Debug` omit the password.
 ///
 /// ```
 /// use portcullis_issuer::DatabaseUrl;
@@ -17,7 +18,7 @@ const NAME: &str = "IDENTSPHERE_DATABASE_URL";
 /// let url = DatabaseUrl::new("postgres://issuer:hunter2@127.0.0.1/issuer")?;
 /// assert_eq!(url.to_string(), "postgres://issuer@127.0.0.1/issuer");
 ///
-/// // Elsewhere than on this machine, who may listen has to be said.
+/// // A database on another machine needs `sslmode`.
 /// assert!(DatabaseUrl::new("postgres://issuer:hunter2@db.example/issuer").is_err());
 /// assert!(DatabaseUrl::new("postgres://issuer@db.example/issuer?sslmode=verify-full").is_ok());
 /// # Ok::<(), portcullis_issuer::ConfigError>(())
@@ -29,12 +30,12 @@ pub struct DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// Checks what can be known to be wrong without connecting.
+    /// Checks the URL without connecting.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if it is no `postgres` URL, or leads to another host without saying
-    /// `sslmode`: the usual `prefer` would send the password to whoever answers.
+    /// [`ConfigError`] if it is not a `postgres` URL, or names another host without `sslmode`: the
+    /// default `prefer` would send the password to any server that answers.
     pub fn new(url: impl Into<String>) -> Result<Self, ConfigError> {
         let text = Zeroizing::new(url.into());
         let wrong = |expected: &str| ConfigError::hidden(NAME, expected);
@@ -51,29 +52,29 @@ impl DatabaseUrl {
             url.query_pairs().any(|(name, _)| name == "sslmode" || name == "ssl-mode");
         if !says_sslmode && !is_here(&url) {
             return Err(wrong(
-                "leads to another host without sslmode: add sslmode=verify-full, so that only the \
-                 right server sees the password and nobody else the sessions (or \
-                 sslmode=disable, on a network that is yours alone)",
+                "names another host without sslmode: add sslmode=verify-full, so that the server \
+                 is authenticated and the connection is encrypted (or sslmode=disable, on a \
+                 network that only you control)",
             ));
         }
-        // Both fail only for URLs without a host, which have no password either.
+        // Both calls fail only for URLs without a host, which have no password either.
         let _ = url.set_password(None);
         url.set_query(None);
         Ok(Self { text, shown: url.to_string() })
     }
 
-    /// Whether it says whose certificates are trusted, and so wants TLS.
+    /// Returns whether the URL names a certificate authority, and so requires TLS.
     pub(crate) fn names_an_authority(&self) -> bool {
         self.text.contains("sslrootcert=") || self.text.contains("ssl-root-cert=")
     }
 
-    /// Password and all.
+    /// Returns the URL with its password.
     pub(crate) fn reveal(&self) -> &str {
         &self.text
     }
 }
 
-/// A socket in the file system, or an address that never leaves the machine.
+/// Returns whether the URL names a socket in the file system or a loopback address.
 fn is_here(url: &Url) -> bool {
     let named = url.query_pairs().filter(|(name, _)| name == "host" || name == "hostaddr");
     let here = |host: &str| {

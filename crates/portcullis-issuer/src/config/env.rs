@@ -14,8 +14,8 @@ const AN_ADDRESS: &str = "it must be an IP address and a port, for example 127.0
                           [::1]:8080 (host names are not looked up)";
 
 impl IssuerConfig {
-    /// Reads the settings through `lookup`. White space around a value does not belong to it, and
-    /// an empty value is as good as none.
+    /// Reads the settings through `lookup`. White space around a value is ignored, and an empty
+    /// value counts as not set.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl IssuerConfig {
         config.dangerous_http_host = text("IDENTSPHERE_DANGEROUS_HTTP_HOST");
         let file = text("IDENTSPHERE_DATABASE");
         if let Some(url) = text("IDENTSPHERE_DATABASE_URL") {
-            // The default is no choice, and stands in many a list of all settings.
+            // The default path is accepted beside a URL: many lists of all settings contain it.
             if file.as_deref().is_some_and(|file| Path::new(file) != config.database) {
                 return Err(ConfigError::hidden(
                     "IDENTSPHERE_DATABASE_URL",
@@ -139,7 +139,7 @@ impl IssuerConfig {
     }
 }
 
-/// Those of `names` that look like settings and are none, each with the nearest right name.
+/// Returns those of `names` that look like settings and are none, each with the nearest setting.
 pub(crate) fn unknown_settings(
     names: impl Iterator<Item = String>,
 ) -> Vec<(String, Option<&'static str>)> {
@@ -191,7 +191,7 @@ mod tests {
         })
         .unwrap();
         let mut shown = [format!("{unset:?}"), format!("{table:?}")];
-        // The two clocks started at different instants.
+        // The clocks of the two configurations started at different instants.
         for text in &mut shown {
             text.truncate(text.find("clock").unwrap());
         }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{Kind, SETTINGS, Setting};
 use crate::error::ConfigError;
 
-/// A settings file is a page of text. The bound keeps a wrong path from filling the memory.
+/// The maximum length of a settings file. It keeps a wrong path from filling the memory.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The values of a settings file, each as the text that its variable would have.
@@ -37,13 +37,14 @@ impl SettingsFile {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if it cannot be read, is not TOML, has a key that is not a setting, a value
-    /// of another type, or a secret that every user of the machine can read.
+    /// [`ConfigError`] if the file cannot be read, is not TOML, or has a key that is not a setting,
+    /// a value of another type, or a secret that every user of the machine can read.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let wrong = |why: String| ConfigError::hidden(path.display().to_string(), why);
         let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {error}"));
         let file = File::open(path).map_err(unreadable)?;
-        // Of the open file, not of the path: another file may take its place in between.
+        // This is the metadata of the open file, not of the path: another file may replace the one
+        // at the path in between.
         let metadata = file.metadata().map_err(unreadable)?;
         let mut content = Zeroizing::new(String::new());
         file.take(MAX_BYTES + 1).read_to_string(&mut content).map_err(unreadable)?;
@@ -57,7 +58,7 @@ impl SettingsFile {
 
     fn parse(path: &Path, content: &str) -> Result<Self, ConfigError> {
         let line = |offset: usize| 1 + content.bytes().take(offset).filter(|b| *b == b'\n').count();
-        // Only the message: the error's own text shows the line, which may have a secret.
+        // Only the message is shown: the error's own text has the line, which may contain a secret.
         let values: BTreeMap<Spanned<String>, Spanned<Value>> =
             toml::from_str(content).map_err(|error| {
                 let place = error.span().map(|span| line(span.start));
@@ -109,7 +110,7 @@ impl SettingsFile {
         &self.path
     }
 
-    /// The text of a setting, and its line; `None` if the file does not set it.
+    /// Returns the text of a setting and its line, or `None` if the file does not set it.
     pub(super) fn get(&self, name: &str) -> Option<(&str, usize)> {
         self.entries.get(name).map(|entry| (entry.text.as_str(), entry.line))
     }
@@ -119,7 +120,8 @@ fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key() == key)
 }
 
-/// The value is not shown: a misspelt key may be that of a secret.
+/// Creates the error for an unknown key. It omits the value: a misspelt key may be that of a
+/// secret.
 fn unknown(name: &str) -> ConfigError {
     let key = name.to_lowercase();
     let nearest = SETTINGS
@@ -133,7 +135,7 @@ fn unknown(name: &str) -> ConfigError {
     ConfigError::hidden(name.to_owned(), format!("is not a setting{nearest}"))
 }
 
-/// The value as its variable would have it.
+/// Returns the text that the setting's variable would have for this value.
 fn text_of(setting: &Setting, value: &Value) -> Result<String, ConfigError> {
     let wrong = |expected: &str| {
         if setting.is_secret() {
@@ -146,7 +148,7 @@ fn text_of(setting: &Setting, value: &Value) -> Result<String, ConfigError> {
         ConfigError::new(setting.key(), shown, expected)
     };
     match (setting.kind(), value) {
-        // As good as none, as for a variable.
+        // An empty value counts as not set, as in a variable.
         (_, Value::String(text)) if text.trim().is_empty() => Ok(String::new()),
         (Kind::Number, Value::Integer(number)) => Ok(number.to_string()),
         (Kind::Switch, Value::Boolean(on)) => Ok(if *on { "on" } else { "off" }.to_owned()),

@@ -2,6 +2,7 @@
 //! follow from the setting's row in the table, so that a new row needs no second entry.
 
 use super::{PREFIX, Setting};
+use crate::notify;
 
 /// The type of a setting's value in a settings file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What a value of this type looks like, for messages.
+    /// Returns the expected form of a value of this type, for error messages.
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Number => "it must be a whole number without quotes",
@@ -29,15 +30,15 @@ impl Kind {
     }
 }
 
-/// Names of settings that count something, whether or not they have a default.
+/// Endings of the names of settings that are numbers, whether or not they have a default.
 const COUNTED: [&str; 5] = ["_SECS", "_DAYS", "_KIB", "_BYTES", "_ITERATIONS"];
 
-/// Names of settings whose value is a secret. A URL may have a password in it.
+/// Endings of the names of settings whose value is a secret. A URL may contain a password.
 const SECRET: [&str; 5] = ["_KEY", "_SECRET", "_TOKEN", "_PASSWORD", "_URL"];
 
 impl Setting {
-    /// The setting's key in a settings file: the variable's name without its prefix, in small
-    /// letters.
+    /// Returns the setting's key in a settings file: the variable's name without its prefix, in
+    /// lower case.
     ///
     /// ```
     /// let setting = portcullis_issuer::SETTINGS
@@ -51,7 +52,7 @@ impl Setting {
         self.name.trim_start_matches(PREFIX).to_ascii_lowercase()
     }
 
-    /// The type of the setting's value in a settings file.
+    /// Returns the type of the setting's value in a settings file.
     #[must_use]
     pub fn kind(&self) -> Kind {
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -66,8 +67,8 @@ impl Setting {
         }
     }
 
-    /// Whether the value is a secret: it is not shown, and a settings file that has it must not be
-    /// readable by every user of the machine.
+    /// Returns whether the value is a secret. A secret is not shown, and a settings file that
+    /// contains it must not be readable by every user of the machine.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         SECRET.iter().any(|end| self.name.ends_with(end))
@@ -75,8 +76,12 @@ impl Setting {
 }
 
 impl Setting {
-    /// Whether this text of the setting is a secret, or has a password in a URL.
+    /// Whether this text of the setting is a secret or may contain one: a password in a URL, or more
+    /// of a notifier than its origin or program.
     pub(super) fn hides(&self, text: &str) -> bool {
+        if self.name == notify::SETTING {
+            return !notify::Shown::of(text).is_some_and(|shown| shown.is_all);
+        }
         let authority = |rest: &str| -> bool {
             let end = |c: char| matches!(c, '/' | '?' | '#' | ',') || c.is_whitespace();
             rest.split(end).next().is_some_and(|authority| authority.contains('@'))
@@ -90,7 +95,6 @@ mod tests {
     use super::*;
     use crate::config::{IssuerConfig, SETTINGS};
 
-    /// What the table implies about a type is what the reader of the variables expects.
     #[test]
     fn kinds_agree_with_what_the_variables_are_read_as() {
         for setting in SETTINGS {

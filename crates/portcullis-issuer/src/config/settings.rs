@@ -1,6 +1,6 @@
 //! The table of settings.
 
-/// What the names of all variables begin with.
+/// The prefix of all variables' names.
 pub(super) const PREFIX: &str = "IDENTSPHERE_";
 
 /// The variable that names the settings file. It is not a setting: a file cannot name another.
@@ -9,11 +9,11 @@ pub const CONFIG_VARIABLE: &str = "IDENTSPHERE_CONFIG";
 /// One setting of the issuer: an environment variable, and a key of a settings file.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// The variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// What holds when it is not set (or empty).
+    /// The value if the variable is not set or empty; an empty text if there is no default.
     pub default: &'static str,
-    /// What it does.
+    /// The effect of the setting, with its range or possible values.
     pub meaning: &'static str,
 }
 
@@ -29,7 +29,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_DANGEROUS_HTTP_HOST",
         default: "",
-        meaning: "The one host, besides loopback hosts, that IDENTSPHERE_ISSUER may have with http, \
+        meaning: "The one host, besides loopback hosts, for which IDENTSPHERE_ISSUER may use http, \
                   such as a container's name. Everyone on that network can read passwords and \
                   tokens, and browsers do not keep the cookies",
     },
@@ -41,8 +41,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_METRICS_LISTEN",
         default: "",
-        meaning: "IP address and port to serve Prometheus metrics on, at /metrics; nowhere when it \
-                  is not set",
+        meaning: "IP address and port to serve Prometheus metrics on, at /metrics; without it, no \
+                  metrics are served",
     },
     Setting {
         name: "IDENTSPHERE_HEALTH_LISTEN",
@@ -54,38 +54,38 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_CONNECTIONS_PER_ADDRESS",
         default: "256",
         meaning: "Open connections of an IPv4 address or an IPv6 network (/64), 1 to 896 (the \
-                  limit of all clients together). Proxies are exempt: those of \
-                  IDENTSPHERE_TRUSTED_PROXIES, and every connection if \
-                  IDENTSPHERE_CLIENT_ADDRESS_HEADER is set without them",
+                  limit of all clients together). Proxies in IDENTSPHERE_TRUSTED_PROXIES are \
+                  exempt. If IDENTSPHERE_CLIENT_ADDRESS_HEADER is set and no proxies are listed, \
+                  every connection is exempt",
     },
     Setting {
         name: "IDENTSPHERE_SHUTDOWN_DELAY_SECS",
         default: "0",
-        meaning: "How long it goes on serving when it is told to stop, while /readyz says that it \
-                  is not ready, 0 to 300: longer than a load balancer takes to notice",
+        meaning: "How long the issuer still serves requests after a signal to stop, while /readyz \
+                  fails, 0 to 300. Set it longer than a load balancer needs to notice",
     },
     Setting {
         name: "IDENTSPHERE_DATABASE",
         default: "identsphere.db",
-        meaning: "The SQLite file; made when it is absent",
+        meaning: "The SQLite file; created if it is absent",
     },
     Setting {
         name: "IDENTSPHERE_DATABASE_URL",
         default: "",
         meaning: "postgres://user:password@host/database, instead of the SQLite file: for several \
-                  issuer processes. Needs a key-encryption key that all of them are given",
+                  issuer processes. All of them need the same key-encryption key",
     },
     Setting {
         name: "IDENTSPHERE_AUDIENCES",
         default: "",
-        meaning: "The APIs that tokens are meant for, separated by commas or spaces; the issuer \
-                  itself is always one",
+        meaning: "The audiences of tokens (your APIs), separated by commas or spaces, in addition \
+                  to the issuer itself",
     },
     Setting {
         name: "IDENTSPHERE_NARROW_TOKENS",
         default: "off",
-        meaning: "on issues users' tokens for the issuer alone, unless a login or a refresh names \
-                  other resources (RFC 8707); off issues them for the issuer and all of \
+        meaning: "`on`: users' tokens are for the issuer alone, unless a login or a refresh names \
+                  other resources (RFC 8707). `off`: they are for the issuer and all of \
                   IDENTSPHERE_AUDIENCES, so that each of these APIs can use its users' tokens at \
                   the others and at the issuer",
     },
@@ -98,110 +98,116 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_REFRESH_EXPIRY_SECS",
         default: "2592000",
-        meaning: "How long a session lives without being used; at least the access expiry",
+        meaning: "Lifetime of an unused session; at least the access expiry",
     },
     Setting {
         name: "IDENTSPHERE_SESSION_MAX_SECS",
         default: "7776000",
-        meaning: "How long a session lives however much it is used, before its user must log in \
-                  again; at least the refresh expiry",
+        meaning: "Maximum lifetime of a session, even if it is used; then its user must log in \
+                  again. At least the refresh expiry",
     },
     Setting {
         name: "IDENTSPHERE_REFRESH_GRACE_SECS",
         default: "10",
-        meaning: "How long a client that never got the answer to a refresh may ask again with the \
-                  same token, while nobody has used its successor; 0 to 60, and 0 is not at all",
+        meaning: "How long a client that did not receive the response to a refresh may repeat it \
+                  with the same token, if the new token has not been used; 0 to 60, 0: never",
     },
     Setting {
         name: "IDENTSPHERE_REFRESHES_PER_SESSION",
         default: "300",
-        meaning: "How many refreshes a session has in 5 minutes, after which it is told to come \
-                  back later; 0 is any number",
+        meaning: "Rate limit: refreshes of a session in 5 minutes; then 429 and `Retry-After`. \
+                  0: no limit",
     },
     Setting {
         name: "IDENTSPHERE_STATUS_LIST_TTL_SECS",
         default: "60",
-        meaning: "How long an app that does not wait for changes may keep a status list, 5 to \
-                  86400; ten times that and it has expired",
+        meaning: "How long an app without push may use a status list before it fetches the list \
+                  again, 5 to 86400. A list expires after ten times as long",
     },
     Setting {
         name: "IDENTSPHERE_JWKS_MAX_AGE_SECS",
         default: "300",
-        meaning: "How long others may cache the published keys, 0 to 86400: a new key waits as \
-                  long before it signs, and a withdrawn one is accepted no longer",
+        meaning: "How long others may cache the published keys, 0 to 86400. A new key is published \
+                  for this long before it signs; a withdrawn key is accepted for at most this long",
     },
     Setting {
         name: "IDENTSPHERE_KEY_ROTATION_DAYS",
         default: "30",
-        meaning: "How long a key signs before the next one does; 0 leaves it to `keys rotate`",
+        meaning: "How long a key signs before the next key replaces it; with 0, keys are rotated \
+                  only by `keys rotate`",
     },
     Setting {
         name: "IDENTSPHERE_CLOCK_SKEW_SECS",
         default: "60",
-        meaning: "How far the clocks of issuer and verifiers may be apart, 1 to 3600: a new key \
-                  waits so much longer, and an old one stays twice that",
+        meaning: "Tolerated clock skew between issuer and verifiers, 1 to 3600. A new key waits \
+                  this much longer before it signs, and an old key stays published for twice \
+                  this time longer",
     },
     Setting {
         name: "IDENTSPHERE_SIGNING_ALGORITHM",
         default: "",
-        meaning: "ES256, EdDSA or RS256, for keys made from now on. When it is not set, the first \
-                  key is for ES256, and `keys rotate` keeps the algorithm",
+        meaning: "Algorithm of new keys: ES256, EdDSA or RS256. If not set, the first key uses \
+                  ES256, and each later key the algorithm of its predecessor",
     },
     Setting {
         name: "IDENTSPHERE_KEY_ENCRYPTION_KEY",
         default: "",
-        meaning: "Base64 of the 32 bytes that signing keys are encrypted under at rest \
+        meaning: "Base64 of the 32-byte key that encrypts signing keys at rest \
                   (openssl rand -base64 32); instead of the key file",
     },
     Setting {
         name: "IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
         default: "",
-        meaning: "The file that holds the same; <database>.key when neither is set, made at the \
-                  first start. On PostgreSQL one of the two must be set",
+        meaning: "The file with the key-encryption key. If neither setting is set, it is \
+                  <database>.key, created at the first start. On PostgreSQL one of the two must be \
+                  set",
     },
     Setting {
         name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT",
         default: "20",
-        meaning: "How many failed logins an account has in 5 minutes, after which it is told to \
-                  come back later, and how many failed attempts a machine client; 0 is any number",
+        meaning: "Rate limit: failed logins of an account, and failed attempts of a machine \
+                  client, in 5 minutes; then 429 and `Retry-After`. 0: no limit",
     },
     Setting {
         name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS",
         default: "200",
-        meaning: "The same of an IPv4 address or an IPv6 network (/64)",
+        meaning: "The same rate limit for an IPv4 address or an IPv6 network (/64)",
     },
     Setting {
         name: "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
         default: "",
         meaning: "The header field in which a proxy in front of the issuer writes the client's \
-                  address, with or without a port, such as X-Forwarded-For. Of a list the last \
-                  address counts that is not in IDENTSPHERE_TRUSTED_PROXIES. Without a usable \
+                  address, with or without a port, such as X-Forwarded-For. If it lists \
+                  several addresses, the last one that is not in IDENTSPHERE_TRUSTED_PROXIES \
+                  counts. Without a usable \
                   value, and when this is not set, the connection's address counts",
     },
     Setting {
         name: "IDENTSPHERE_TRUSTED_PROXIES",
         default: "",
         meaning: "The addresses and networks (10.0.0.0/8) of the proxies in front of the issuer, \
-                  separated by commas or spaces: on connections from elsewhere the header above \
-                  does not count. When it is not set, every connection must come through the \
-                  proxy: otherwise clients choose their address",
+                  separated by commas or spaces: on connections from other addresses \
+                  IDENTSPHERE_CLIENT_ADDRESS_HEADER is ignored. If this is not set, every \
+                  connection must come through the proxy: otherwise clients choose their address",
     },
     Setting {
         name: "IDENTSPHERE_PASSWORD_MEMORY_KIB",
         default: "19456",
-        meaning: "Memory that argon2id takes for one password, 7168 to 1048576; a stored hash is \
-                  replaced at its user's next login",
+        meaning: "Memory of argon2id for one password, 7168 to 1048576; a stored hash is replaced \
+                  at its user's next login",
     },
     Setting {
         name: "IDENTSPHERE_PASSWORD_ITERATIONS",
         default: "2",
-        meaning: "How many times it goes over that memory; both together at least 35840",
+        meaning: "Number of argon2id iterations, up to 100; memory times iterations must be at \
+                  least 35840",
     },
     Setting {
         name: "IDENTSPHERE_SECOND_FACTOR",
         default: "optional",
-        meaning: "When a login asks for the second factor: off (a step-up alone does), optional (of \
-                  each user who has one), or required (a session without one gets tokens for the \
+        meaning: "When a login asks for the second factor: `off` (never; only a step-up does), \
+                  `optional` (if the user has one), or `required` (a \
+                  session without one gets tokens for the \
                   issuer alone, without roles and scopes, until the user has set one up)",
     },
     Setting {
@@ -212,39 +218,40 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_COOKIE_DOMAIN",
         default: "",
-        meaning: "The domain whose hosts all receive the access cookie; only the issuer's own \
-                  host when it is not set",
+        meaning: "The domain whose hosts all receive the access cookie; if not set, only the \
+                  issuer's own host receives it",
     },
     Setting {
         name: "IDENTSPHERE_TRUSTED_ORIGINS",
         default: "",
         meaning: "The origins whose pages may call the issuer with their users' cookies, such as \
                   https://app.example.com, separated by commas or spaces: they get CORS with \
-                  credentials, all others nothing",
+                  credentials; other origins are rejected",
     },
     Setting {
         name: "IDENTSPHERE_REGISTRATION",
         default: "off",
-        meaning: "on lets anybody make a user (without roles and scopes) at POST \
+        meaning: "`on`: anyone may create a user (without roles and scopes) at POST \
                   /v1/auth/register",
     },
     Setting {
         name: "IDENTSPHERE_ADDRESS_VERIFICATION",
         default: "off",
-        meaning: "on makes the name of a registration an address: the user can log in once a token \
-                  that was sent there has come back, and no answer tells whether a name is taken. \
-                  Needs IDENTSPHERE_NOTIFIER",
+        meaning: "`on`: the name of a registration is an address. The user can log in after \
+                  returning a token that was sent there, and no response tells whether a name is \
+                  taken. Needs IDENTSPHERE_NOTIFIER",
     },
     Setting {
         name: "IDENTSPHERE_NOTIFIER",
         default: "",
         meaning: "What delivers messages to users (password reset, invitation, address \
-                  verification): an https URL that they are posted to as JSON, exec: and a program \
-                  that reads them on standard input, or log, for development; none when it is not set",
+                  verification): an https URL, to which they are posted as JSON; `exec:` followed \
+                  by a program that reads them on standard input; or `log`, for development. \
+                  Without it, no messages are delivered",
     },
     Setting {
         name: "IDENTSPHERE_NOTIFIER_SECRET",
         default: "",
-        meaning: "Sent to that URL as a bearer token",
+        meaning: "Bearer token for the URL of IDENTSPHERE_NOTIFIER",
     },
 ];

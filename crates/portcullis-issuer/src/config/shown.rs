@@ -1,6 +1,7 @@
 //! The settings as `config show` prints them.
 
 use super::{DatabaseUrl, Origin, SETTINGS, Setting, SettingSources};
+use crate::notify;
 
 /// A setting with its value, for people to read.
 #[derive(Debug, Clone)]
@@ -10,12 +11,12 @@ pub struct EffectiveSetting {
     pub setting: &'static Setting,
     /// Its value or default, without secrets; `None` if it is not set and has no default.
     pub shown: Option<String>,
-    /// Where the value comes from.
+    /// The origin of the value.
     pub origin: Origin,
 }
 
 impl SettingSources {
-    /// Every setting with its value and where that comes from, in the order of [`SETTINGS`].
+    /// Returns every setting with its value and its origin, in the order of [`SETTINGS`].
     pub fn effective(&self) -> impl Iterator<Item = EffectiveSetting> {
         SETTINGS.iter().map(|setting| {
             let shown = match self.text(setting) {
@@ -27,11 +28,15 @@ impl SettingSources {
     }
 }
 
-/// A database's URL without its password tells where the data is. No other secret is shown.
+/// A database's URL without its password tells where the data is, and a notifier's origin or program
+/// where messages go. No other secret is shown.
 fn shown(setting: &Setting, text: &str) -> String {
     const NOT_SHOWN: &str = "(set, not shown)";
     if setting.name == "IDENTSPHERE_DATABASE_URL" {
         return DatabaseUrl::new(text).map_or(NOT_SHOWN.to_owned(), |url| url.to_string());
+    }
+    if setting.name == notify::SETTING {
+        return notify::Shown::of(text).map_or(NOT_SHOWN.to_owned(), |shown| shown.to_string());
     }
     if setting.hides(text) { NOT_SHOWN.to_owned() } else { text.to_owned() }
 }
@@ -41,6 +46,35 @@ mod tests {
     use super::*;
 
     const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    #[test]
+    fn of_the_notifier_the_host_or_the_program_is_shown() {
+        for (set, shown) in [
+            ("https://hooks.example/services/T0/hunter2", "https://hooks.example (rest not shown)"),
+            ("https://hooks.example?key=hunter2", "https://hooks.example (rest not shown)"),
+            ("https://a:hunter2@hooks.example:8443", "https://hooks.example:8443 (rest not shown)"),
+            ("exec:/usr/bin/send --key hunter2", "exec:/usr/bin/send (rest not shown)"),
+            ("exec:/usr/bin/send", "exec:/usr/bin/send"),
+            ("https://hooks.example", "https://hooks.example"),
+            ("log", "log"),
+            ("hunter2", "(set, not shown)"),
+        ] {
+            let variable = |name: &str| match name {
+                "IDENTSPHERE_NOTIFIER" => Some(set.to_owned()),
+                "IDENTSPHERE_ISSUER" => Some("http://127.0.0.1:8080".to_owned()),
+                _ => None,
+            };
+            let sources = SettingSources::from_lookup(None, variable).unwrap();
+            let mut all = sources.effective();
+            let notifier = all.find(|one| one.setting.name == "IDENTSPHERE_NOTIFIER").unwrap();
+            assert_eq!(notifier.shown.as_deref(), Some(shown));
+            let text = match sources.config() {
+                Ok(config) => format!("{config:?} {}", sources.to_toml().unwrap()),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
 
     #[test]
     fn secrets_are_not_shown() {

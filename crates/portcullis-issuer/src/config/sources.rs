@@ -15,7 +15,7 @@ use crate::error::ConfigError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// It is not set.
+    /// The default: the setting is not set.
     Default,
     /// The environment variable of the setting.
     Variable,
@@ -23,7 +23,7 @@ pub enum Origin {
     File {
         /// The file.
         path: PathBuf,
-        /// The line of the key, from 1.
+        /// The number of the key's line, counted from 1.
         line: usize,
     },
 }
@@ -82,8 +82,8 @@ impl SettingSources {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the file cannot be read, is not TOML, has a key that is not a setting, a
-    /// value of another type, or a secret that every user of the machine can read.
+    /// [`ConfigError`] if the file cannot be read, is not TOML, or has a key that is not a setting,
+    /// a value of another type, or a secret that every user of the machine can read.
     pub fn from_env(file: Option<&Path>) -> Result<Self, ConfigError> {
         Self::from_lookup(file, |name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
@@ -91,11 +91,11 @@ impl SettingSources {
     }
 
     /// Reads the variables through `lookup`, and the file as [`from_env`](Self::from_env) does. An
-    /// empty value is as good as none.
+    /// empty value counts as not set.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// The errors of [`from_env`](Self::from_env).
     pub fn from_lookup(
         file: Option<&Path>,
         lookup: impl Fn(&str) -> Option<String>,
@@ -121,7 +121,7 @@ impl SettingSources {
         Ok(Self { values })
     }
 
-    /// The settings, checked.
+    /// Returns the settings, checked.
     ///
     /// # Errors
     ///
@@ -135,13 +135,13 @@ impl SettingSources {
         Ok(config)
     }
 
-    /// Where the value of a setting comes from.
+    /// Returns the origin of a setting's value.
     pub(super) fn origin(&self, setting: &Setting) -> Origin {
         let value = self.values.get(setting.name);
         value.map_or(Origin::Default, |value| value.origin.clone())
     }
 
-    /// The text of a setting that is set.
+    /// Returns the text of a setting, or `None` if it is not set.
     pub(super) fn text(&self, setting: &Setting) -> Option<&str> {
         self.values.get(setting.name).map(|value| value.text.trim())
     }
@@ -178,7 +178,7 @@ pub fn warn_of_ignored_variables() {
     }
 }
 
-/// The names of variables that begin like a setting and are not one, each with the nearest setting.
+/// Returns the `IDENTSPHERE_*` variables that are not settings, each with the nearest setting.
 #[must_use]
 pub fn ignored_variables() -> Vec<(String, Option<&'static str>)> {
     unknown_settings(std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()))

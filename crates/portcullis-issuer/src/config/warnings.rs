@@ -1,11 +1,11 @@
-//! Settings that are accepted, and probably not what the operator wants.
+//! Warnings about settings that are valid, but probably not what the operator wants.
 
 use url::{Host, Url};
 
 use super::IssuerConfig;
 
 impl IssuerConfig {
-    /// Returns a text for each setting that probably has an effect that the operator does not want.
+    /// Returns a warning for each setting that probably has an unwanted effect.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         warnings.extend(self.missing_client_address());
@@ -14,9 +14,9 @@ impl IssuerConfig {
             let site = issuer.as_ref().zip(Url::parse(origin).ok());
             if site.is_some_and(|(issuer, origin)| !is_same_site(issuer, &origin)) {
                 warnings.push(format!(
-                    "IDENTSPHERE_TRUSTED_ORIGINS has {origin}, which is another site than \
+                    "IDENTSPHERE_TRUSTED_ORIGINS has {origin}, which is not the same site as \
                      IDENTSPHERE_ISSUER ({}): browsers do not send the refresh cookie from its \
-                     pages, so that their users must log in again whenever an access token expires. \
+                     pages, so their users must log in again whenever an access token expires. \
                      Serve both under one registrable domain, with the same scheme",
                     self.issuer
                 ));
@@ -25,24 +25,25 @@ impl IssuerConfig {
         warnings
     }
 
-    /// This process has no TLS, so a proxy stands before an issuer with an https URL.
+    /// Returns a warning if the clients' addresses are unknown: the issuer does not serve TLS
+    /// itself, so with an https URL it is behind a proxy.
     fn missing_client_address(&self) -> Option<String> {
         let behind_a_proxy = self.issuer.starts_with("https:");
         (behind_a_proxy && self.client_address_header.is_none()).then(|| {
             format!(
                 "IDENTSPHERE_ISSUER is {}, so requests come through a proxy, but \
                  IDENTSPHERE_CLIENT_ADDRESS_HEADER is not set: all clients have the proxy's address, \
-                 and {} wrong passwords from any of them reject the logins of all. Set it to the \
-                 header in which the proxy writes the client's address",
+                 and after {} wrong passwords from any of them all logins are rejected. Set it to \
+                 the header in which the proxy writes the client's address",
                 self.issuer, self.attempts_per_address
             )
         })
     }
 }
 
-/// Whether browsers send `SameSite=Strict` cookies of `issuer` from pages of `origin`: same scheme
-/// and same registrable domain (RFC 6265bis §5.2). Hosts without one, such as IP addresses, must be
-/// equal.
+/// Returns whether browsers send `SameSite=Strict` cookies of `issuer` from pages of `origin`: both
+/// must have the same scheme and the same registrable domain (RFC 6265bis §5.2). Hosts without a
+/// registrable domain, such as IP addresses, must be equal.
 fn is_same_site(issuer: &Url, origin: &Url) -> bool {
     if issuer.scheme() != origin.scheme() {
         return false;

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use super::{Kind, SETTINGS, Setting, SettingSources};
 use crate::error::ConfigError;
 
-/// Lines of a comment are at most this long.
+/// The maximum length of a comment's line, in characters.
 const WIDTH: usize = 96;
 
 impl SettingSources {
-    /// A settings file with every setting: those that are set with their values, the others as
-    /// comments with their defaults. A secret is a comment without its value.
+    /// Returns a settings file with every setting. Settings that are set have their values, the
+    /// others are comments with their defaults, and a secret is a comment without its value.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl SettingSources {
     }
 }
 
-/// A value that has been read already: a number is one.
+/// Returns a value in TOML. The value has been read before, so a number is valid.
 fn value(setting: &Setting, text: &str) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     match setting.kind() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use portcullis::clock::Clock;
 
-pub(crate) use self::actor::Actor;
+pub(crate) use self::actor::{Actor, Authority};
 use self::cap::Cap;
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
@@ -19,10 +19,10 @@ use crate::domain::peer::Peer;
 use crate::error::Error;
 use crate::metrics;
 
-/// The scope of those who may read it over HTTP.
+/// The scope of the users who may read the audit log over HTTP.
 pub(crate) const AUDIT_SCOPE: &str = "identsphere:audit";
 
-/// The most events that are read at once.
+/// The maximum number of events that one call returns.
 pub(crate) const PAGE: u16 = 1000;
 
 /// The audit log of one issuer.
@@ -38,8 +38,8 @@ impl Audit {
         Self { store, clock, client_tokens: Cap::default() }
     }
 
-    /// Creates an event of this moment and this peer. The store records it with the change, or
-    /// [`record`](Self::record) does.
+    /// Creates an event with the current time and this peer. The store records it with the change
+    /// that it is about, or [`record`](Self::record) records it alone.
     pub(crate) fn event(&self, kind: EventKind, peer: &Peer) -> NewEvent {
         NewEvent::new(kind, now_secs(&*self.clock)).address(peer.shown_address().as_deref())
     }
@@ -49,7 +49,7 @@ impl Audit {
         Ok(self.store.record(event).await?)
     }
 
-    /// Records that a client was given a token, so many times an hour.
+    /// Records that a client was given a token, up to the client's cap per hour.
     pub(crate) async fn record_client_token(&self, event: &NewEvent) -> Result<(), Error> {
         let client_id = event.client_id.as_deref().unwrap_or_default();
         if self.client_tokens.take(client_id, event.at) {

@@ -2,7 +2,7 @@
 
 use tokio::task::AbortHandle;
 
-/// A running background task. The task ends when this is dropped.
+/// A handle to a background task. The task ends when the handle is dropped.
 #[derive(Debug)]
 pub(crate) struct Background(AbortHandle);
 

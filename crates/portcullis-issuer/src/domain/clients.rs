@@ -3,6 +3,7 @@
 
 mod assertion;
 mod authentication;
+mod client_update;
 mod grants;
 mod new_client;
 mod rights;
@@ -15,13 +16,13 @@ use portcullis::{clock::Clock, keys::KeySet};
 
 pub(crate) use self::assertion::claimed_client;
 pub(crate) use self::authentication::Proof;
+pub use self::client_update::ClientUpdate;
 pub(crate) use self::grants::ClientGrant;
 pub use self::new_client::NewClient;
 use self::new_client::is_client_id;
 pub use self::rights::{ClientRight, UnknownClientRight};
 pub use self::store::RegisteredClient;
 pub(crate) use self::store::{ClientStore, Credential, OldSecret};
-pub use self::update::ClientUpdate;
 use crate::clock::now_secs;
 use crate::domain::audit::{Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
@@ -32,7 +33,7 @@ use crate::domain::tokens::{Tokens, client_owner};
 use crate::error::Error;
 use crate::random;
 
-/// Enough for the keys of a rotation.
+/// The maximum length of a client's key set: enough for the keys of a rotation.
 const MAX_KEYS_BYTES: usize = 64 * 1024;
 
 /// The machine clients.
@@ -87,13 +88,15 @@ impl Clients {
     /// Stops issuing tokens to a client.
     pub(crate) async fn disable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientDisabled, id);
-        found(id, self.store.set_disabled(true, &event).await?)
+        found(id, self.store.disable_client(&event).await?)
     }
 
-    /// Issues tokens to a disabled client again.
+    /// Issues tokens to a disabled client again. Those of before stay revoked: another party may have
+    /// them, for which the client was disabled.
     pub(crate) async fn enable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientEnabled, id);
-        found(id, self.store.set_disabled(false, &event).await?)
+        let place_owner = client_owner(id, &random::hex_id()?);
+        found(id, self.store.enable_client(&place_owner, &event).await?)
     }
 
     /// Deletes a client.
@@ -116,14 +119,16 @@ fn found(id: &str, found: bool) -> Result<(), Error> {
     if found { Ok(()) } else { Err(Error::NoSuchClient { id: id.to_owned() }) }
 }
 
-/// Returns 256 random bits, and their hash, which is stored. A slow hash, as for passwords, would
-/// protect nothing: random bits cannot be guessed. It would make a flood of requests cost more.
+/// Returns 256 random bits and their hash, which is stored. A plain hash is enough, since random
+/// bits cannot be guessed. A slow hash, as for passwords, would only make a flood of requests cost
+/// more.
 fn new_secret() -> Result<(Credential, String), Error> {
     let secret = random::secret()?;
     Ok((Credential::Secret(hash_of(&secret)), secret.to_string()))
 }
 
-/// Checks that every key of a key set can be used: the operator is there to read the error.
+/// Checks that every key of a key set can be used. Unlike a verifier, it rejects the whole set for
+/// one wrong key: the operator reads the error and can correct the set.
 fn checked_keys(jwks: &str) -> Result<String, Error> {
     let wrong = |problem: String| Err(Error::InvalidClientKeys { problem });
     if jwks.len() > MAX_KEYS_BYTES {
@@ -138,7 +143,7 @@ fn checked_keys(jwks: &str) -> Result<String, Error> {
         return wrong(format!("the key {id:?}: {}", skipped.reason));
     }
     if keys.is_empty() {
-        return wrong("there are none".to_owned());
+        return wrong("the set has no keys".to_owned());
     }
     Ok(jwks.to_owned())
 }

@@ -1,9 +1,10 @@
 //! The value of the cookie that proves which host set the others.
 //!
-//! Any host of a domain can set a `__Secure-` cookie for the others, and none can set their `__Host-`
-//! cookies (RFC 6265bis §4.1.3). So the issuer sets a `__Host-` cookie beside the `__Secure-` ones. It
-//! names the session, and the refresh token of the refresh cookie. No API receives it, so a request
-//! with it does not come from an API that has seen the session's access token.
+//! Any host of a domain can set a `__Secure-` cookie for the domain's other hosts, but not a
+//! `__Host-` cookie (RFC 6265bis §4.1.3). So the issuer sets a `__Host-` cookie beside the
+//! `__Secure-` cookies. It names the session and the refresh token of the refresh cookie. No API
+//! receives the `__Host-` cookie, so a request with it does not come from an API that has seen the
+//! session's access token.
 
 use std::fmt;
 
@@ -21,13 +22,13 @@ const LABEL: &str = "portcullis-issuer: the host cookie of a session";
 /// Makes and checks the values.
 pub(crate) struct HostCookies {
     current: hmac::Key,
-    /// Of earlier key-encryption keys, whose sessions go on.
+    /// The HMAC keys of earlier key-encryption keys, for sessions that began under them.
     earlier: Vec<hmac::Key>,
 }
 
 impl HostCookies {
-    /// The keys are derived from those of refresh tokens, which are kept when the key-encryption key
-    /// is replaced.
+    /// Derives the HMAC keys from the MAC keys of refresh tokens, which are kept when the
+    /// key-encryption key is replaced.
     pub(crate) fn new(current: &MacKey, earlier: &[MacKey]) -> Result<Self, Error> {
         let derived = |mac: &MacKey| Ok::<_, Error>(mac.key.derive(LABEL)?.as_hmac_key());
         let earlier = earlier.iter().map(derived).collect::<Result<_, _>>()?;
@@ -50,8 +51,8 @@ impl HostCookies {
         })
     }
 
-    /// Returns whether the value was made for this refresh token. It needs no key: a sibling host
-    /// cannot set the cookie at all.
+    /// Returns whether the value was made for this refresh token. The check needs no key: a sibling
+    /// host cannot set the cookie at all.
     pub(crate) fn is_of_refresh_token(value: &str, refresh_token: &str) -> bool {
         let hash = value.split_once('.').and_then(|(_, hash)| URL_SAFE_NO_PAD.decode(hash).ok());
         hash.is_some_and(|hash| verify_slices_are_equal(&hash, &hash_of(refresh_token)).is_ok())

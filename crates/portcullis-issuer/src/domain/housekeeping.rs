@@ -10,19 +10,21 @@ use portcullis::clock::Clock;
 pub(crate) use self::store::{Chore, HousekeepingStore};
 use crate::clock::{is_ahead, now_secs, secs};
 use crate::domain::background::Background;
+use crate::domain::messages;
 use crate::domain::tokens::TokenSettings;
 use crate::error::Error;
 
-/// How often it runs. A command ends before the first time.
+/// The interval between two runs. The first run comes after one interval, so a command never runs
+/// it.
 const TICK: Duration = Duration::from_secs(30);
 
 /// How many rows one transaction deletes.
 const BATCH: u64 = 200;
 
-/// How long writers have their turn between two batches.
+/// The pause between two batches, in which other writers get their turn.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How old the heartbeat gets before it is written again, in seconds.
+/// The age at which the heartbeat is written again, in seconds.
 const BEAT: i64 = 60 * 60;
 
 /// Deletes what is due.
@@ -74,6 +76,8 @@ impl Housekeeping {
             let before = match chore {
                 Chore::FreePlaces => self.tokens.until(now).free,
                 Chore::ForgetEvents => now.saturating_sub(secs(self.audit_retention)),
+                // The token is made after the account, and may not be there yet.
+                Chore::ForgetUnverified => now.saturating_sub(secs(messages::LIFETIME)),
                 _ => now,
             };
             self.finish(chore, before).await?;
@@ -91,7 +95,7 @@ impl Housekeeping {
         Ok(())
     }
 
-    /// Takes the clock as right. Returns the time of the last run, if there was one.
+    /// Accepts the clock as right. Returns the time of the last run, if there was one.
     pub(crate) async fn accept_clock(&self) -> Result<Option<i64>, Error> {
         let last = self.store.heartbeat().await?;
         self.store.beat(now_secs(&*self.clock)).await?;

@@ -55,23 +55,24 @@ struct Listed {
     uri: String,
 }
 
-/// The state of a token (RFC 7662 section 2.2). Of an inactive one only that, without the reason.
+/// The state of a token (RFC 7662 section 2.2). An inactive token has `active` only, without a
+/// reason.
 #[derive(Debug, Default, Serialize, PartialEq, Eq, ToSchema)]
 pub(crate) struct Introspected {
-    /// Whether it is active, and the client may see it.
+    /// Whether the token is active and the client may introspect it.
     active: bool,
-    /// `Bearer`, of an access token.
+    /// `Bearer` for an access token, otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     iss: Option<String>,
-    /// A user's id, or a machine client's.
+    /// The id of the user or of the machine client.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     sub: Option<String>,
-    /// The user's name, where there is a user.
+    /// The user's name; absent for a machine client.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     username: Option<String>,
@@ -93,7 +94,7 @@ pub(crate) struct Introspected {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     jti: Option<String>,
-    /// The session, where there is one.
+    /// The session's id; absent without a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     sid: Option<String>,
@@ -108,9 +109,9 @@ pub(crate) struct Introspected {
 /// The result of a revocation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Revoked {
-    /// It is inactive, or never was active.
+    /// The token is inactive now, or never was active.
     Done,
-    /// It is another client's.
+    /// The token belongs to another client.
     NotYours,
 }
 
@@ -125,11 +126,11 @@ pub(crate) struct Introspection {
 }
 
 impl Introspection {
-    /// Returns whether a token of this issuer is active, and its claims, for a client that may see
-    /// them. Unlike an API that validates locally, it reads the store: whether the session goes on,
-    /// the client is there and enabled, and the token was not revoked.
+    /// Returns whether a token of this issuer is active, and its claims. Unlike an API that
+    /// validates locally, it reads the store. The session must be live, the client must exist and
+    /// be enabled, and the token must not be revoked.
     ///
-    /// A token that the client may not see is inactive (RFC 7662 section 2.2).
+    /// A token that the client may not introspect is reported as inactive (RFC 7662 section 2.2).
     pub(crate) async fn introspect(
         &self,
         token: &str,
@@ -159,6 +160,11 @@ impl Introspection {
         if self.tokens.is_spent(&name_of(&issued.iss, &issued.jti)).await? {
             return Ok(None);
         }
+        if issued.act.is_some()
+            && !self.may_still_act(&issued.jti, &issued.client_id, issued.iat).await?
+        {
+            return Ok(None);
+        }
         let username = match &issued.sid {
             Some(_) => match self.session_of(&issued).await? {
                 Some((_, user)) => Some(user.name),
@@ -166,7 +172,7 @@ impl Introspection {
             },
             None => match self.clients.of(&issued.client_id).await? {
                 Some(client) if client.disabled_at.is_none() => {
-                    // A removed client with the same id had another place.
+                    // A token of a removed client with the same id has another place.
                     let Some(Status { status_list: Listed { idx, uri } }) = &issued.status else {
                         return Ok(None);
                     };
@@ -212,11 +218,12 @@ impl Introspection {
         }
     }
 
-    /// Revokes a token: of a session the session, of a client the token, which is inactive from
-    /// then on. An API that validates locally accepts an access token until it expires.
+    /// Revokes a token. For a token of a session it ends the session. A machine client's token is
+    /// marked as revoked, and is inactive from then on. An API that validates locally accepts an
+    /// access token until it expires.
     ///
-    /// `event` is recorded if the token was active. The refresh token of a session is its own proof,
-    /// whichever client presents it.
+    /// `event` is recorded if the token was active. Any client that presents the refresh token of a
+    /// session may revoke it.
     pub(crate) async fn revoke(
         &self,
         token: &str,
@@ -231,14 +238,15 @@ impl Introspection {
         if issued.client_id != client_id {
             return Ok(Revoked::NotYours);
         }
-        // A client that acts for a user ends its own token, and not the user's session.
+        // A client that acts for a user revokes its own token, and does not end the user's session.
         match issued.sid.as_ref().filter(|_| issued.act.is_none()) {
             Some(sid) => {
                 self.sessions.end(&issued.sub, sid, event).await?;
             }
             None => {
                 let name = name_of(&issued.iss, &issued.jti);
-                // Another process, whose clock is behind this one's, takes it for so much longer.
+                // A process whose clock is behind this one's accepts the token for that much
+                // longer.
                 let until = issued.exp.saturating_add(secs(self.tokens.settings().clock_skew));
                 self.tokens.spend(&name, until, Some(&event)).await?;
             }
@@ -247,8 +255,8 @@ impl Introspection {
     }
 
     /// Returns the claims of an access token, if this issuer signed it with a key that is still
-    /// published, and it has not expired. A status list, which these keys sign too, lacks most of
-    /// these claims.
+    /// published, and it has not expired. These keys sign status lists, too; those lack most of the
+    /// claims, and are rejected.
     async fn issued(&self, token: &str) -> Result<Option<Issued>, Error> {
         let keys = self.keys.current().await?;
         let verified = signature::verify(token, &keys.verification, Algorithm::ALL).ok();

@@ -3,23 +3,23 @@
 //! # The rotation contract
 //!
 //! A key is `next` (published, signs nothing), `active` (signs), `retired` (published until the
-//! last token that it signed has expired) and `withdrawn` (gone). It is `next` for as long as a
-//! key set without it may be cached, and the clock skew: so no verifier meets a token whose key it
-//! could not know, be it one that only fetches the keys again when its cached set has expired. The
-//! sums are in [`schedule`].
+//! last token that it signed has expired) and `withdrawn` (no longer published). A key stays `next`
+//! for the time that a key set without it may be cached, plus the clock skew. So every verifier can
+//! have the key of a token, even a verifier that fetches the keys only when its cached set has
+//! expired. The sums are in [`schedule`].
 //!
-//! What is due is done by the request that asks for the ring first, and by a task that asks now and then:
-//! late is always safe. Only an operator breaks the contract, with `keys rotate --now` (verifiers
-//! that fetch again on an unknown `kid`, as Portcullis does, still refuse nothing) and
-//! `keys withdraw --now`, which is meant to have tokens refused.
+//! Due changes are made by the next request that needs the ring, and by a periodic task; a late
+//! change is always safe. Only an operator breaks the contract. With `keys rotate --now`, verifiers
+//! that do not fetch the keys again for an unknown `kid`, as Portcullis does, reject new tokens for
+//! a while. `keys withdraw --now` is meant to have tokens rejected.
 //!
 //! # Several processes on one database
 //!
-//! Each change of the key table counts up a version. The ring asks the store for that one number
-//! whenever it issues a token, checks one or serves the key set, and reloads when it moved: a
-//! rotation from the command line is seen by a running issuer at its very next request (on
-//! PostgreSQL, which tells of it, within a second). What is due by the schedule is done by one
-//! process, the leader.
+//! Each change of the key table increments a version. The ring reads the version from the store
+//! whenever it issues a token, checks a token or serves the key set, and reloads the table if the
+//! version has changed. So a running issuer follows a rotation from the command line at its next
+//! request; on PostgreSQL, which pushes the version, within a second. Only one process, the leader,
+//! makes the changes that are due by the schedule.
 
 mod custody;
 mod jwks;
@@ -52,12 +52,12 @@ use crate::clock::{is_ahead, now_secs};
 use crate::domain::background::Background;
 use crate::error::Error;
 
-/// How long nothing is done that is due after a signer made no key, or under a doubtful clock, in
+/// How long due changes are paused after a signer made no key, or while the clock may be wrong, in
 /// seconds.
 const PAUSE: i64 = 30;
 
-/// How often the ring is turned when nobody asks for it: not later than what is due next, and
-/// often enough to see what another process has made due meanwhile.
+/// The shortest and the longest wait of the task between two turns of the ring. It wakes for the
+/// next due change, and often enough to notice the changes of other processes.
 const TURNS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
 /// The keys of one issuer.
@@ -66,23 +66,24 @@ pub(crate) struct KeyRing {
     store: Arc<dyn KeyStore>,
     clock: Arc<dyn Clock>,
     custody: Custody,
-    /// What new keys sign with, if it is not what the key before signs with.
+    /// The configured algorithm of new keys; `None` keeps the algorithm of the predecessor.
     algorithm: Option<SigningAlgorithm>,
     schedule: Schedule,
     current: ArcSwap<Snapshot>,
     shared: SharedKeySet,
-    /// Loading is done by one task at a time, so that an older table never replaces a newer one.
+    /// Held while the table is loaded, so that an older table never replaces a newer one.
     loading: tokio::sync::Mutex<()>,
-    /// What is due is done by one task at a time; the others go on without it.
+    /// Held by the one task that makes due changes; the others do not wait for it.
     turning: tokio::sync::Mutex<()>,
-    /// Until then nothing is done that is due, for a [`PAUSE`].
+    /// The time until which due changes are paused, in seconds since 1970; see [`PAUSE`].
     paused_until: AtomicI64,
 }
 
-/// The ring for a change of the store.
+/// A snapshot of the ring for a change of the store.
 pub(crate) struct KeysForChange {
     pub(crate) snapshot: Arc<Snapshot>,
-    /// The version that the change must find in the store; `None` if it is known to be current.
+    /// The version that the change must find in the store; `None` if the snapshot is known to be
+    /// current.
     pub(crate) version: Option<i64>,
 }
 
@@ -105,7 +106,7 @@ impl KeyRing {
             let now = now_secs(&*clock);
             let first = algorithm.unwrap_or_default();
             let key = custody.new_key(first, &schedule, now, 0).await?;
-            // Another process may have been faster; then its key is the one.
+            // Another process may have added the first key before; then its key is used.
             store.add_first_key(&key).await?;
         }
         let snapshot = load(&*store, &custody, &schedule).await?;
@@ -122,12 +123,13 @@ impl KeyRing {
             turning: tokio::sync::Mutex::new(()),
             paused_until: AtomicI64::new(0),
         };
-        // Does what is due. Only now: a start with the wrong key-encryption key changes nothing.
+        // Due changes are made after the keys were decrypted, so that a start with the wrong
+        // key-encryption key changes nothing.
         ring.current().await?;
         Ok(ring)
     }
 
-    /// The ring as the store has it now.
+    /// Returns the ring as it is in the store now.
     pub(crate) async fn current(&self) -> Result<Arc<Snapshot>, Error> {
         let snapshot = self.current.load_full();
         let now = now_secs(&*self.clock);
@@ -146,8 +148,8 @@ impl KeyRing {
         self.reload(Some(version)).await
     }
 
-    /// Returns the ring for a change that compares its version with the store's: without a
-    /// query of its own if the store does not push versions.
+    /// Returns the ring for a change that compares the ring's version with the store's. It makes no
+    /// query if the store does not push versions: the change itself compares them.
     pub(crate) async fn for_change(&self) -> Result<KeysForChange, Error> {
         let snapshot = self.current.load_full();
         let is_due = snapshot.next_change.is_some_and(|due| due <= now_secs(&*self.clock));
@@ -159,13 +161,15 @@ impl KeyRing {
         Ok(KeysForChange { snapshot, version })
     }
 
-    /// Not for longer than a pause if the clock was corrected meanwhile.
+    /// Returns whether due changes are paused. If the clock was set back meanwhile, the pause ends
+    /// at once, so that it cannot last longer than [`PAUSE`].
     fn is_paused(&self, now: i64) -> bool {
         let until = self.paused_until.load(Ordering::Relaxed);
         (until.saturating_sub(PAUSE)..until).contains(&now)
     }
 
-    /// Does what is due, as the store has it now: another process may have done it already.
+    /// Makes the changes that are due. It reads the keys again, since another process may have made
+    /// these changes already.
     async fn turn(&self, now: i64) -> Result<(), Error> {
         if let Some(last) = self.store.heartbeat().await?.filter(|last| is_ahead(*last, now)) {
             tracing::error!(
@@ -190,10 +194,10 @@ impl KeyRing {
                 if self.schedule.publishes_next_at(active).is_some_and(|due| due <= now) =>
             {
                 match self.publish_next(active).await {
-                    // The key that signs goes on, and so does everybody.
+                    // The active key goes on signing, so requests do not fail.
                     Err(Error::Signer(error)) => {
                         let error = &*error as &(dyn std::error::Error + 'static);
-                        tracing::error!(error, "the signer makes no next key; trying again");
+                        tracing::error!(error, "the signer made no next key; retrying");
                         self.paused_until.store(now + PAUSE, Ordering::Relaxed);
                     }
                     published => published?,
@@ -209,7 +213,7 @@ impl KeyRing {
         let lead = self.schedule.lead(active);
         let now = now_secs(&*self.clock);
         let key = self.new_key(algorithm, now, lead).await?;
-        // An RSA key takes its time, and the lead begins when the key is there to be seen.
+        // Generating an RSA key takes a while, and the lead time begins when the key is published.
         let late = now_secs(&*self.clock).saturating_sub(now);
         let signs_from = key.signs_from.saturating_add(late);
         let key = NewKey { signs_from, ..key };
@@ -218,7 +222,7 @@ impl KeyRing {
         Ok(())
     }
 
-    /// A key that is not in the table yet.
+    /// Generates a key that is not in the table yet.
     async fn new_key(
         &self,
         algorithm: SigningAlgorithm,
@@ -226,10 +230,10 @@ impl KeyRing {
         lead: i64,
     ) -> Result<NewKey, Error> {
         let key = self.custody.new_key(algorithm, &self.schedule, now, lead).await?;
-        // Only a signer has a key a second time.
+        // Only a signer can return a key that it has returned before.
         if self.list().await?.iter().any(|known| known.kid == key.kid) {
             return Err(Error::Signer(
-                format!("it has no key but {}, which is known", key.kid).into(),
+                format!("it returned the key {}, which was used before", key.kid).into(),
             ));
         }
         Ok(key)
@@ -248,7 +252,7 @@ impl KeyRing {
                 && let Err(error) = ring.current().await
             {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "cannot look after the keys; trying again");
+                tracing::warn!(error, "key rotation failed; retrying");
             }
         }
     }
@@ -259,17 +263,17 @@ impl KeyRing {
         Duration::from_secs(u64::try_from(wait).unwrap_or(0))
     }
 
-    /// The ring as it was last seen, for answers that should survive a failing store.
+    /// Returns the ring as it was last read, for responses that must not fail with the store.
     pub(crate) fn last_known(&self) -> Arc<Snapshot> {
         self.current.load_full()
     }
 
-    /// The in-process source of the published keys.
+    /// Returns an in-process source of the published keys.
     pub(crate) fn shared(&self) -> SharedKeySet {
         self.shared.clone()
     }
 
-    /// Publishes the key that follows, unless it is published already, and returns it.
+    /// Publishes the next key, unless one is published already, and returns its `kid`.
     pub(crate) async fn rotate(&self) -> Result<String, Error> {
         let keys = self.list().await?;
         let active = active_of(&keys)?;
@@ -281,11 +285,11 @@ impl KeyRing {
         self.reload(None).await?;
         let keys = self.list().await?;
         let next = keys.iter().find(|key| key.state == KeyState::Next);
-        // Another process may have had it sign already, if the lead is short.
+        // If the lead time is short, another process may have made the key active already.
         Ok(next.map_or_else(|| active_of(&keys), Ok)?.kid.clone())
     }
 
-    /// Signs with a new key at once: with the next one if there is one for the right algorithm.
+    /// Signs with a new key at once. It uses the next key if that has the right algorithm.
     pub(crate) async fn rotate_now(&self) -> Result<String, Error> {
         let keys = self.list().await?;
         let algorithm = match self.algorithm {
@@ -301,7 +305,8 @@ impl KeyRing {
         } else {
             let made = now_secs(&*self.clock);
             let key = self.new_key(algorithm, made, 0).await?;
-            // Read again: an RSA key takes its time, and the old key has signed meanwhile.
+            // The time is read again: generating an RSA key takes a while, in which the old key
+            // signs.
             self.store.rotate_key(&key, now_secs(&*self.clock), margin).await?;
             key.kid
         };
@@ -310,7 +315,7 @@ impl KeyRing {
         Ok(kid)
     }
 
-    /// Withdraws a key at once; if it signs, another one does from now on.
+    /// Withdraws a key at once. If it is the active key, another key signs from now on.
     pub(crate) async fn withdraw_now(&self, kid: &str) -> Result<(), Error> {
         if active_of(&self.list().await?)?.kid == kid {
             self.rotate_now().await?;
@@ -319,16 +324,16 @@ impl KeyRing {
             return Err(Error::NoSuchKey { kid: kid.to_owned() });
         }
         self.reload(None).await?;
-        tracing::warn!(kid, "withdrew a key before its time; its tokens are refused");
+        tracing::warn!(kid, "withdrew a key before its time; its tokens are rejected");
         Ok(())
     }
 
-    /// All keys, the newest first.
+    /// Returns all keys, the newest first.
     pub(crate) async fn list(&self) -> Result<Vec<StoredKey>, Error> {
         Ok(self.store.keys().await?.keys)
     }
 
-    /// Reads the table again, unless somebody else has meanwhile read the version that was seen.
+    /// Reads the table again, unless another task has meanwhile loaded the version `seen`.
     async fn reload(&self, seen: Option<i64>) -> Result<Arc<Snapshot>, Error> {
         let _one_at_a_time = self.loading.lock().await;
         let known = self.current.load_full();

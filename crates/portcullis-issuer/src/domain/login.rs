@@ -19,9 +19,10 @@ use crate::error::Error;
 /// The result of a login.
 pub(crate) enum Login {
     Begun(Grant),
-    /// The name or password is wrong, or the user may not log in: which of them is not told.
+    /// The name or password is wrong, or the user may not log in. The response does not distinguish
+    /// them.
     Wrong,
-    /// The password is right, and a code must come with it.
+    /// The password is right, but the login also needs a code.
     CodeNeeded,
     WrongCode,
     /// After too many wrong codes.
@@ -50,15 +51,18 @@ impl Logins {
         peer: &Peer,
     ) -> Result<Login, Error> {
         let folded = FoldedName::of(name);
-        // What cannot be a name is no user's, and has one count.
+        // All texts that cannot be a user's name share one count.
         let account = folded.as_ref().map_or("", FoldedName::as_str);
         self.limits.take(account, peer).await?;
-        let (stored, outdated) = match self.users.check_password(folded.as_ref(), password).await? {
+        let checked = self.users.check_password(folded.as_ref(), password).await;
+        // Nothing was checked: the user's next attempts must not be rejected for that.
+        let checked = checked.inspect_err(|_| self.limits.give_back(account, peer))?;
+        let (stored, outdated) = match checked {
             PasswordCheck::Right { stored, outdated } if stored.may_log_in => (stored, outdated),
             PasswordCheck::Right { stored, .. } => {
                 return self.refuse(Some(&stored.user.id), peer).await;
             }
-            // An unknown name is not recorded: it may well be somebody's password.
+            // An unknown name is not recorded: it may be a password in the wrong field.
             PasswordCheck::Wrong { user } => {
                 return self.refuse(user.as_ref().map(|user| &*user.id), peer).await;
             }
@@ -69,6 +73,8 @@ impl Logins {
         let asked = stored.has_second_factor && self.second_factor != SecondFactorMode::Off;
         if asked {
             let Some(code) = code else {
+                let event = self.audit.event(EventKind::SecondFactorAsked, peer).user(&user.id);
+                self.audit.record(&event).await?;
                 self.limits.give_back(account, peer);
                 return Ok(Login::CodeNeeded);
             };
@@ -82,7 +88,8 @@ impl Logins {
                 }
                 Looked::Wrong => return Ok(Login::WrongCode),
                 Looked::Locked => return Ok(Login::Locked),
-                // It was removed this moment: the user's next login is by password alone.
+                // The second factor was removed since the password check. The login is rejected;
+                // the user's next login is by password alone.
                 Looked::NotEnrolled => return self.refuse(Some(&user.id), peer).await,
             }
         }
@@ -95,7 +102,7 @@ impl Logins {
                 self.limits.give_back(account, peer);
                 Ok(Login::Begun(grant))
             }
-            // Disabled, or given another password, since the password was checked.
+            // The user was disabled, or given another password, since the password was checked.
             None => self.refuse(Some(&user.id), peer).await,
         }
     }

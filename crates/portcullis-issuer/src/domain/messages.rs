@@ -17,20 +17,20 @@ use crate::domain::audit::{Actor, Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
 use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
-use crate::domain::people::{AccountInfo, People, Whom};
+use crate::domain::people::{AccountInfo, People, UserRef};
 use crate::domain::users::{Awaits, FoldedName, NewUser, Origin, Share, Users};
 use crate::error::Error;
 use crate::notify::{Message, MessageKind, Notifier};
 use crate::random;
 
-/// How long a token counts.
-const LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// The lifetime of a token.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// How long the notifier may take.
 const DELIVERY: Duration = Duration::from_secs(10);
 
-/// How many messages are under way at once. More are lost: a flood of requests must not become a
-/// flood of tasks.
+/// The maximum number of messages that are delivered at once. Further messages are dropped: a flood
+/// of requests must not become a flood of tasks.
 const UNDER_WAY: usize = 64;
 
 /// Messages to users.
@@ -45,10 +45,10 @@ pub(crate) struct Messages {
     pub(crate) under_way: Arc<Semaphore>,
 }
 
-/// The result of a token.
+/// The result of redeeming a token.
 pub(crate) enum Redeemed {
     Done,
-    /// Unknown, used, expired, or of a user who is disabled.
+    /// The token is unknown, used or expired, or its user is disabled.
     WrongToken,
     WrongPassword,
 }
@@ -58,26 +58,27 @@ impl Messages {
         Arc::new(Semaphore::new(UNDER_WAY))
     }
 
-    /// Sends a user a token that sets another password. The user is looked up after the answer: it
-    /// says, by its time too, nothing about whether there is such a user.
+    /// Sends a user a token that sets another password. The user is looked up after the response,
+    /// so that neither the response nor its duration reveals whether there is such a user.
+    ///
+    /// A user is sent a few messages only, and the last one's token counts: a stranger who asks again
+    /// and again fills no mailbox, and does not keep the user from the reset.
     pub(crate) async fn request_reset(
         self: &Arc<Self>,
         name: &str,
         peer: &Peer,
     ) -> Result<(), Error> {
-        let folded = FoldedName::of(name);
-        let account = folded.as_ref().map_or("", FoldedName::as_str);
-        self.limits.take(&format!("reset of {account}"), peer).await?;
-        let Some(name) = folded else { return Ok(()) };
+        self.limits.take_of_network(peer).await?;
+        let Some(name) = FoldedName::of(name) else { return Ok(()) };
         let event = self.audit.event(EventKind::PasswordResetRequested, peer);
         self.in_the_background(|messages| async move {
-            let Some(account) = messages.people.find(&Whom::Named(name)).await? else {
+            let Some(account) = messages.people.find(&UserRef::Named(name)).await? else {
                 return Ok(());
             };
             let may_reset = account.disabled_at.is_none()
                 && account.awaits.is_none()
                 && account.address_verified_at.is_some();
-            if may_reset {
+            if may_reset && messages.limits.take_message(&format!("reset of {}", account.id)) {
                 let event = event.user(&account.id);
                 messages.send(&account, MessageKind::PasswordReset, Some(event)).await?;
             }
@@ -87,7 +88,7 @@ impl Messages {
     }
 
     /// Adds a user who sets the first password by a token. An invitation of the same name that was
-    /// not accepted is void.
+    /// not accepted is void, and a registration whose address was not verified.
     pub(crate) async fn invite(
         &self,
         name: &str,
@@ -96,22 +97,26 @@ impl Messages {
         scopes: Vec<String>,
         by: Actor<'_>,
     ) -> Result<AccountInfo, Error> {
-        // An unknown password, hashed so that a login takes as long as any other.
+        // The user has a random password, so that a login takes as long as for any other user.
         let (user, _) = NewUser::with_random_password(name)?;
         let user = user.address(address).roles(roles).scopes(scopes);
         let origin = Origin {
             awaits: Some(Awaits::Invitation),
+            // A stranger's registration must not keep the name from its user.
+            replaces: &[Awaits::Invitation, Awaits::Verification],
             share: Share::Users,
             event: self.audit.event_by(EventKind::UserInvited, by),
+            authority: by.authority(),
         };
         let added = self.users.add(user, origin).await?;
-        let account = self.people.account(&Whom::WithId(added.id)).await?;
+        let account = self.people.account(&UserRef::WithId(added.id)).await?;
         self.send(&account, MessageKind::Invitation, None).await?;
         Ok(account)
     }
 
     /// Adds a user whose name is an address, and sends a token there. A name that is taken is told to
-    /// its user alone.
+    /// its user alone. An address is sent a few messages only; a registration beyond that is dropped,
+    /// and replaces none that waits for its token.
     pub(crate) async fn register(
         self: &Arc<Self>,
         name: &str,
@@ -119,20 +124,28 @@ impl Messages {
         event: NewEvent,
     ) -> Result<(), Error> {
         let origin = Origin {
-            // The last of several registrations replaces the others: only the one whose token and
-            // password come back counts.
+            // Each registration replaces an unfinished one of the same name. It is completed only
+            // by its own token and password.
             awaits: Some(Awaits::Verification),
+            replaces: &[Awaits::Verification],
             share: Share::Strangers,
             event,
+            authority: None,
         };
-        let (whom, kind) =
-            match self.users.add(NewUser::new(name, password).address(name), origin).await {
-                Ok(added) => (Whom::WithId(added.id), MessageKind::AddressVerification),
-                Err(Error::UserExists { name }) => (Whom::named(&name)?, MessageKind::NameTaken),
-                Err(error) => return Err(error),
-            };
+        let user = NewUser::new(name, password).address(name);
+        let checked = self.users.check_new(user, origin.share).await?;
+        let recipient =
+            FoldedName::of(name).map_or_else(String::new, |name| name.as_str().to_owned());
+        if !self.limits.take_message(&format!("registration of {recipient}")) {
+            return Ok(());
+        }
+        let (user_ref, kind) = match self.users.add_checked(checked, origin).await {
+            Ok(added) => (UserRef::WithId(added.id), MessageKind::AddressVerification),
+            Err(Error::UserExists { name }) => (UserRef::named(&name)?, MessageKind::NameTaken),
+            Err(error) => return Err(error),
+        };
         self.in_the_background(|messages| async move {
-            let Some(account) = messages.people.find(&whom).await? else { return Ok(()) };
+            let Some(account) = messages.people.find(&user_ref).await? else { return Ok(()) };
             if kind == MessageKind::AddressVerification {
                 return messages.send(&account, kind, None).await;
             }
@@ -151,14 +164,15 @@ impl Messages {
         password: Zeroizing<String>,
         peer: &Peer,
     ) -> Result<Redeemed, Error> {
-        self.take(peer)?;
+        self.limits.take_of_network(peer).await?;
         let (token, now) = (hash_of(token), now_secs(&*self.clock));
         let purposes = [Purpose::Reset, Purpose::Invitation];
-        let Some((account, _)) = self.store.account_of_token(&token, purposes, now).await? else {
-            return Ok(Redeemed::WrongToken);
-        };
+        let found = self.or_give_back(self.store.account_of_token(&token, purposes, now), peer);
+        let Some((account, _)) = found.await? else { return Ok(Redeemed::WrongToken) };
         let address = account.address.as_deref();
-        let hash = self.users.hash(Share::Strangers, password, &account.name, address).await?;
+        // The token proves the user: registrations must not delay this.
+        let hash = self.users.hash(Share::Users, password, &account.name, address);
+        let hash = self.or_give_back(hash, peer).await?;
         let event = self.audit.event(EventKind::PasswordReset, peer).user(&account.id);
         let set = self.store.set_password_by_token(&token, &hash, &event).await?;
         self.limits.give_back_of_network(peer);
@@ -173,14 +187,13 @@ impl Messages {
         password: Zeroizing<String>,
         peer: &Peer,
     ) -> Result<Redeemed, Error> {
-        self.take(peer)?;
+        self.limits.take_of_network(peer).await?;
         let (token, now) = (hash_of(token), now_secs(&*self.clock));
         let purposes = [Purpose::Verification; 2];
-        let Some((account, hash)) = self.store.account_of_token(&token, purposes, now).await?
-        else {
-            return Ok(Redeemed::WrongToken);
-        };
-        if !self.users.is_password_of(Share::Strangers, password, hash).await? {
+        let found = self.or_give_back(self.store.account_of_token(&token, purposes, now), peer);
+        let Some((account, hash)) = found.await? else { return Ok(Redeemed::WrongToken) };
+        let right = self.users.is_password_of(Share::Strangers, password, hash);
+        if !self.or_give_back(right, peer).await? {
             return Ok(Redeemed::WrongPassword);
         }
         let event = self.audit.event(EventKind::AddressVerified, peer).user(&account.id);
@@ -189,11 +202,19 @@ impl Messages {
         Ok(if verified { Redeemed::Done } else { Redeemed::WrongToken })
     }
 
-    /// A token cannot be guessed. The limit is for the work that it asks for.
-    fn take(&self, peer: &Peer) -> Result<(), Error> {
-        self.limits
-            .take_of_network(peer)
-            .map_err(|limited| Error::Limited { retry_after_secs: limited.retry_after_secs })
+    /// Returns the network's attempt if a check could not be made. A password that breaks a rule counts:
+    /// it took a slot for hashing, and the token is still there.
+    async fn or_give_back<T, E: Into<Error>>(
+        &self,
+        check: impl Future<Output = Result<T, E>>,
+        peer: &Peer,
+    ) -> Result<T, Error> {
+        let checked = check.await.map_err(Into::into);
+        checked.inspect_err(|error| {
+            if !matches!(error, Error::InvalidPassword(_)) {
+                self.limits.give_back_of_network(peer);
+            }
+        })
     }
 
     /// Makes a token, and has it delivered.
@@ -212,9 +233,12 @@ impl Messages {
         };
         let token = random::secret()?;
         let expires_at = now_secs(&*self.clock).saturating_add(secs(LIFETIME));
+        let (user_id, sent_to) = (account.id.clone(), address.to_owned());
         let kept =
-            UserToken { hash: hash_of(&token), user_id: account.id.clone(), purpose, expires_at };
-        self.store.add_user_token(&kept, event.as_ref()).await?;
+            UserToken { hash: hash_of(&token), user_id, purpose, address: sent_to, expires_at };
+        if !self.store.add_user_token(&kept, event.as_ref()).await? {
+            return Ok(());
+        }
         let message = Message::new(kind, &account.id, &account.name, address);
         self.deliver(message.with_token(token, expires_at)).await;
         Ok(())
@@ -239,7 +263,7 @@ impl Messages {
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let Ok(place) = Arc::clone(&self.under_way).try_acquire_owned() else {
-            tracing::warn!("message not delivered: too many are under way");
+            tracing::warn!("message not delivered: too many deliveries in progress");
             return;
         };
         let work = work(Arc::clone(self));

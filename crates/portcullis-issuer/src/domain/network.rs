@@ -50,7 +50,7 @@ impl Network {
     }
 
     fn around(address: IpAddr, prefix: u32) -> Self {
-        // A shift by all bits overflows: the mask of an empty prefix is 0.
+        // A shift by the full width overflows, so the mask of an empty prefix is a literal 0.
         let address = match address {
             IpAddr::V4(address) => {
                 let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
@@ -76,7 +76,7 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
-            // `u32` would read a sign.
+            // Parsing as `u32` alone would accept a sign.
             Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 text.parse().ok().filter(|prefix| *prefix <= bits).ok_or(NotANetwork)?
             }
@@ -84,7 +84,7 @@ impl FromStr for Network {
             None => bits,
         };
         let network = Self::around(address, prefix);
-        // `10.0.0.1/8` is a mistyped address as likely as a network.
+        // `10.0.0.1/8` may be a mistyped address, so it is rejected.
         if network.address == address { Ok(network) } else { Err(NotANetwork) }
     }
 }

@@ -1,8 +1,8 @@
-//! Who is at the other end of a request, as far as it shows.
+//! The client of a request, as far as its address and user agent are known.
 
 use std::net::IpAddr;
 
-/// The other end of a request: for the user's list of sessions, the audit log and the limits.
+/// The client of a request, for the user's list of sessions, the audit log and the rate limits.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Peer {
     pub(crate) address: Option<IpAddr>,
@@ -10,7 +10,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// As the audit log has it.
+    /// Returns the address in the format of the audit log.
     pub(crate) fn shown_address(&self) -> Option<String> {
         self.address.map(|address| address.to_canonical().to_string())
     }

@@ -1,4 +1,4 @@
-//! What an administrator does about a user's account.
+//! Changes of users' accounts by administrators and operators.
 
 mod store;
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub use self::store::AccountInfo;
-pub(crate) use self::store::{Change, PeopleStore, Whom};
+pub(crate) use self::store::{Change, Changed, PeopleStore, UserRef};
 use crate::domain::audit::{Actor, Audit, EventKind};
 use crate::domain::peer::Peer;
 use crate::domain::users::{FoldedName, Share, Users, check_address, check_names};
@@ -20,10 +20,10 @@ use crate::error::Error;
 /// whose single audience is the issuer: an API that sees its callers' tokens cannot use them there.
 pub const ADMIN_SCOPE: &str = "identsphere:admin";
 
-/// The most accounts that are read at once.
+/// The maximum number of accounts that one call returns.
 pub(crate) const ACCOUNTS: u16 = 1000;
 
-/// How many sessions end in one transaction.
+/// The number of sessions that one transaction ends.
 const BATCH: i64 = 1000;
 
 /// Users' accounts.
@@ -34,15 +34,15 @@ pub(crate) struct People {
 }
 
 impl People {
-    pub(crate) async fn find(&self, whom: &Whom) -> Result<Option<AccountInfo>, Error> {
-        Ok(self.store.account(whom).await?)
+    pub(crate) async fn find(&self, user_ref: &UserRef) -> Result<Option<AccountInfo>, Error> {
+        Ok(self.store.account(user_ref).await?)
     }
 
-    pub(crate) async fn account(&self, whom: &Whom) -> Result<AccountInfo, Error> {
-        self.find(whom).await?.ok_or_else(|| nobody(whom))
+    pub(crate) async fn account(&self, user_ref: &UserRef) -> Result<AccountInfo, Error> {
+        self.find(user_ref).await?.ok_or_else(|| no_such_user(user_ref))
     }
 
-    /// Returns up to `limit` accounts, 1000 at most, whose ids follow this one.
+    /// Returns up to `limit` accounts, 1000 at most, whose ids follow `after`.
     pub(crate) async fn accounts(
         &self,
         after: &str,
@@ -54,14 +54,14 @@ impl People {
     /// Sets a password, and ends all sessions of the user.
     pub(crate) async fn set_password(
         &self,
-        whom: &Whom,
+        user_ref: &UserRef,
         password: Zeroizing<String>,
         by: Actor<'_>,
     ) -> Result<u64, Error> {
-        let account = self.account(whom).await?;
+        let account = self.account(user_ref).await?;
         let address = account.address.as_deref();
         let hash = self.users.hash(Share::Users, password, &account.name, address).await?;
-        self.change(whom, Change::Password { hash, keeps: None }, by).await
+        self.change(user_ref, Change::Password { hash, keeps: None }, by).await
     }
 
     /// Changes a user's own password, and ends the user's other sessions. Returns `false` if the
@@ -73,70 +73,79 @@ impl People {
         session_id: &str,
         peer: &Peer,
     ) -> Result<bool, Error> {
-        let whom = Whom::WithId(user_id.to_owned());
-        let account = self.account(&whom).await?;
+        let user_ref = UserRef::WithId(user_id.to_owned());
+        let account = self.account(&user_ref).await?;
         let address = account.address.as_deref();
         let hash = self.users.hash(Share::Users, password, &account.name, address).await?;
         let change = Change::Password { hash, keeps: Some(session_id.to_owned()) };
         let event = self.audit.event(change.event(), peer).session(session_id);
-        let changed = self.store.change_account(&whom, &change, &event).await?;
-        Ok(changed.is_some())
+        let changed = self.store.change_account(&user_ref, &change, &event, None).await?;
+        Ok(matches!(changed, Changed::Done(_)))
     }
 
     /// Sets the roles, which the next access token has.
     pub(crate) async fn set_roles(
         &self,
-        whom: &Whom,
+        user_ref: &UserRef,
         roles: Vec<String>,
         by: Actor<'_>,
     ) -> Result<u64, Error> {
-        check_names(&roles, &self.account(whom).await?.scopes)?;
-        self.change(whom, Change::Roles(roles), by).await
+        check_names(&roles, &self.account(user_ref).await?.scopes)?;
+        self.change(user_ref, Change::Roles(roles), by).await
     }
 
     /// Sets the scopes, which the next access token has.
     pub(crate) async fn set_scopes(
         &self,
-        whom: &Whom,
+        user_ref: &UserRef,
         scopes: Vec<String>,
         by: Actor<'_>,
     ) -> Result<u64, Error> {
-        check_names(&self.account(whom).await?.roles, &scopes)?;
-        self.change(whom, Change::Scopes(scopes), by).await
+        check_names(&self.account(user_ref).await?.roles, &scopes)?;
+        self.change(user_ref, Change::Scopes(scopes), by).await
     }
 
     /// Sets the address, which counts as verified.
     pub(crate) async fn set_address(
         &self,
-        whom: &Whom,
+        user_ref: &UserRef,
         address: String,
         by: Actor<'_>,
     ) -> Result<u64, Error> {
         check_address(&address)?;
-        self.change(whom, Change::Address(address), by).await
+        self.change(user_ref, Change::Address(address), by).await
     }
 
-    /// Makes another change.
+    /// Applies a change to an account, and records it.
     pub(crate) async fn change(
         &self,
-        whom: &Whom,
+        user_ref: &UserRef,
         change: Change,
         by: Actor<'_>,
     ) -> Result<u64, Error> {
         let event = self.audit.event_by(change.event(), by);
-        self.store.change_account(whom, &change, &event).await?.ok_or_else(|| nobody(whom))
+        match self.store.change_account(user_ref, &change, &event, by.authority()).await? {
+            Changed::Done(ended) => Ok(ended),
+            Changed::NotFound => Err(no_such_user(user_ref)),
+            Changed::NotAnAdministrator => Err(Error::NotAnAdministrator),
+        }
     }
 
-    /// Ends the sessions of all users that have begun until now, and returns how many those were.
+    /// Ends the sessions of all users, and returns how many those were. The clock decides nothing: a
+    /// restored database may come from a host whose clock was ahead.
     pub(crate) async fn end_all_sessions(&self, by: Actor<'_>) -> Result<u64, Error> {
         let event = self.audit.event_by(EventKind::AllSessionsEnded, by);
         let mut ended = 0;
-        // In batches: a database with a million sessions goes on serving between two of them.
+        // For the first batch: the administrator's own session may be in it.
+        let mut authority = by.authority();
+        // Sessions end in batches, so that a database with a million sessions serves requests in
+        // between.
         loop {
-            let batch = self.store.end_some_sessions(event.at, event.at, BATCH).await?;
-            ended += batch;
-            if batch == 0 {
-                break;
+            let authority = authority.take();
+            match self.store.end_some_sessions(event.at, BATCH, authority).await? {
+                Changed::Done(batch) if batch > 0 => ended += batch,
+                Changed::NotAnAdministrator => return Err(Error::NotAnAdministrator),
+                Changed::Done(_) | Changed::NotFound => break,
             }
         }
         self.audit.record(&event).await?;
@@ -144,7 +153,7 @@ impl People {
     }
 }
 
-impl Whom {
+impl UserRef {
     /// The user of that name.
     pub(crate) fn named(name: &str) -> Result<Self, Error> {
         let folded = FoldedName::of(name).map(Self::Named);
@@ -169,10 +178,10 @@ impl Change {
     }
 }
 
-fn nobody(whom: &Whom) -> Error {
-    let name = match whom {
-        Whom::Named(name) => name.as_str().to_owned(),
-        Whom::WithId(id) => id.clone(),
+fn no_such_user(user_ref: &UserRef) -> Error {
+    let name = match user_ref {
+        UserRef::Named(name) => name.as_str().to_owned(),
+        UserRef::WithId(id) => id.clone(),
     };
     Error::NoSuchUser { name }
 }

@@ -1,4 +1,4 @@
-//! Registration: a stranger becomes a user.
+//! Registration of users over HTTP.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,19 +28,20 @@ impl Registrations {
     ) -> Result<User, Error> {
         self.take(name, peer).await?;
         let event = self.audit.event(EventKind::UserAdded, peer);
-        let origin = Origin { awaits: None, share: Share::Strangers, event };
+        let origin =
+            Origin { awaits: None, replaces: &[], share: Share::Strangers, event, authority: None };
         self.users.add(NewUser::new(name, password), origin).await
     }
 
-    /// Adds a user whose name is an address, who can log in once the address is verified. A taken
-    /// name is not told to the client.
+    /// Adds a user whose name is an address, and who can log in once the address is verified. The
+    /// client does not learn whether the name is taken.
     pub(crate) async fn register_address(
         &self,
         address: &str,
         password: String,
         peer: &Peer,
     ) -> Result<(), Error> {
-        self.take(address, peer).await?;
+        self.limits.take_of_network(peer).await?;
         let event = self.audit.event(EventKind::UserAdded, peer);
         match &self.messages {
             Some(messages) => messages.register(address, password, event).await,
@@ -48,12 +49,14 @@ impl Registrations {
         }
     }
 
-    /// Each attempt counts as a failed login does, even one that succeeds: no name is worth trying
-    /// more often, and no address may add users without end.
+    /// Takes an attempt from the budgets, and never returns it: even a successful registration
+    /// counts like a failed login. So a client can neither try many names nor add users without
+    /// limit.
     async fn take(&self, name: &str, peer: &Peer) -> Result<(), Error> {
         let folded = FoldedName::of(name);
         let account = folded.as_ref().map_or("", FoldedName::as_str);
-        // Not the count of logins: a stranger must not keep a user from logging in.
+        // The count is separate from that of logins: a stranger must not keep a user from logging
+        // in.
         self.limits.take(&format!("registration of {account}"), peer).await
     }
 }

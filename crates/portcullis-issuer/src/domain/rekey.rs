@@ -1,4 +1,4 @@
-//! Another key-encryption key: all that is sealed at rest is sealed again, in one transaction.
+//! Replaces the key-encryption key: all sealed data is sealed again, in one transaction.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::error::Error;
 pub(crate) struct Rekeyer {
     pub(crate) store: Arc<dyn RekeyStore>,
     pub(crate) key: KeyEncryptionKey,
-    /// How long a session may live, and a refresh token of the old MAC key be accepted.
+    /// The maximum lifetime of a session, for which refresh tokens of the old MAC key are accepted.
     pub(crate) session_max: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The store's part.
+/// The store's part of replacing the key-encryption key.
 pub(crate) trait RekeyStore: fmt::Debug + Send + Sync {
-    /// Seals all that is sealed again, and keeps the MAC key of the old key-encryption key.
+    /// Seals all sealed data again, and keeps the MAC key of the old key-encryption key.
     fn rekey<'a>(&'a self, rekeying: &'a Rekeying) -> Answer<'a, ()>;
     /// Returns the MAC keys of earlier key-encryption keys, by their numbers.
     fn earlier_mac_keys(&self) -> Answer<'_, Vec<EarlierMacKey>>;
@@ -34,12 +34,13 @@ pub(crate) trait RekeyStore: fmt::Debug + Send + Sync {
 pub(crate) struct EarlierMacKey {
     pub(crate) number: i64,
     pub(crate) sealed: Vec<u8>,
-    /// Its last session has ended then.
+    /// The time at which the last session with this key has ended, in seconds since 1970.
     pub(crate) verify_until: i64,
 }
 
 impl Rekeyer {
-    /// Seals all that is sealed under another key-encryption key, which nothing here can read.
+    /// Seals all sealed data under another key-encryption key. This process cannot read the data
+    /// afterwards.
     pub(crate) async fn rekey(&self, new: &KeyEncryptionKey) -> Result<(), Error> {
         let now = now_secs(&*self.clock);
         let verify_until = now.saturating_add(secs(self.session_max));
@@ -59,7 +60,7 @@ fn name_of_mac_key(number: i64) -> String {
     format!("the MAC key {number} of refresh tokens")
 }
 
-/// The key-encryption key at rest, and the one that replaces it.
+/// The current key-encryption key, and the key that replaces it.
 pub(crate) struct Rekeying {
     old: KeyEncryptionKey,
     new: KeyEncryptionKey,

@@ -27,15 +27,16 @@ use crate::domain::tokens::{Audience, Tokens};
 use crate::domain::users::{FoldedName, PasswordCheck, User, Users};
 use crate::error::Error;
 
-/// The name that the family had when the first secret was sealed. Another label derives another key,
-/// which opens none of the secrets that are in the databases.
+/// The label has the project's former name. It must not change: another label derives another key,
+/// which cannot decrypt the secrets in existing databases.
 const LABEL: &str = "tollgate-issuer: secrets of second factors";
 
-/// After so many wrong codes in a row, on all processes, only an operator admits another attempt: of
-/// a million codes three count at any time, so that 100 attempts guess one with 0.03 %.
+/// The number of consecutive wrong codes, on all processes together, after which only an operator
+/// can unlock the second factor. Three of a million codes are valid at any time, so 100 attempts
+/// guess a valid code with a probability of 0.03 %.
 const MOST_FAILURES: i64 = 100;
 
-/// Seals the secrets that codes are made from.
+/// Seals the secrets from which codes are calculated.
 pub(crate) struct Sealing(KeyEncryptionKey);
 
 impl Sealing {
@@ -43,13 +44,13 @@ impl Sealing {
         key.derive(LABEL).map(Self)
     }
 
-    /// For what is sealed again under another key-encryption key.
+    /// Returns the sealing key, to seal the secrets again under another key-encryption key.
     pub(crate) fn key(&self) -> &KeyEncryptionKey {
         &self.0
     }
 }
 
-/// What an authenticator app needs to know. Shown once.
+/// The secret for an authenticator app and the recovery codes, which are shown once.
 pub(crate) struct Enrolment {
     pub(crate) secret: Zeroizing<String>,
     /// <https://github.com/google/google-authenticator/wiki/Key-Uri-Format>, for a QR code.
@@ -59,7 +60,7 @@ pub(crate) struct Enrolment {
 
 /// The result of an attempt to show the second factor in a session.
 pub(crate) enum SteppedUp {
-    /// The session's access token from now on.
+    /// The code was right; this is the session's new access token.
     Token(String),
     WrongCode,
     /// After too many wrong codes.
@@ -67,9 +68,9 @@ pub(crate) enum SteppedUp {
     NotEnrolled,
 }
 
-/// A code that is right as far as it shows. It counts once [`SecondFactors::accept`] has it.
+/// A code that is right, but may have been used before; [`SecondFactors::accept`] decides that.
 pub(crate) enum Candidate {
-    /// Of an app: the secret that it was made from, and the time step.
+    /// A code of an app, with the sealed secret that it was calculated from and its time step.
     Totp {
         sealed: Vec<u8>,
         step: i64,
@@ -77,7 +78,7 @@ pub(crate) enum Candidate {
     Recovery(TokenHash),
 }
 
-/// The result of a look at a code.
+/// The result of checking a code.
 pub(crate) enum Looked {
     Right(Candidate),
     Wrong,
@@ -99,8 +100,8 @@ pub(crate) struct SecondFactors {
 }
 
 impl SecondFactors {
-    /// Makes a secret for the user's app, and recovery codes. They count from the first right code
-    /// on. `None` if the password is wrong: a stolen access token is not enough.
+    /// Creates a secret for the user's app, and recovery codes. They are in effect from the first
+    /// right code on. Returns `None` if the password is wrong: a stolen access token is not enough.
     pub(crate) async fn enrol(
         &self,
         user: &User,
@@ -133,9 +134,9 @@ impl SecondFactors {
         let account = format!("password of user {}", user.id);
         self.limits.take_of_session(&account, peer).await?;
         let name = FoldedName::of(&user.name);
-        if let PasswordCheck::Wrong { .. } =
-            self.users.check_password(name.as_ref(), password).await?
-        {
+        let checked = self.users.check_password(name.as_ref(), password).await;
+        let checked = checked.inspect_err(|_| self.limits.give_back_of_session(&account))?;
+        if let PasswordCheck::Wrong { .. } = checked {
             let failed = self.event_of(EventKind::StepUpFailed, user, peer);
             self.audit.record(&failed).await?;
             return Ok(false);
@@ -144,7 +145,8 @@ impl SecondFactors {
         Ok(true)
     }
 
-    /// Checks a code, which counts once (RFC 6238 section 5.2), and raises the session.
+    /// Checks a code, which is accepted only once (RFC 6238 section 5.2), and marks the session as
+    /// stepped up.
     pub(crate) async fn step_up(
         &self,
         user: &User,
@@ -153,7 +155,8 @@ impl SecondFactors {
         audience: &Audience,
         peer: &Peer,
     ) -> Result<SteppedUp, Error> {
-        // A million codes and some minutes are not many.
+        // There are only a million codes, and each is valid for a minute or more, so attempts are
+        // limited.
         let account = format!("second factor of {}", user.id);
         self.limits.take_of_session(&account, peer).await?;
         let event = self.event_of(EventKind::StepUp, user, peer).session(&session.id);
@@ -167,7 +170,7 @@ impl SecondFactors {
                 return Ok(SteppedUp::NotEnrolled);
             }
         };
-        // First what may fail: no code counts twice.
+        // Steps that may fail come before the code is used up: a code is accepted only once.
         let keys = self.keys.current().await?;
         let now = now_secs(&*self.clock);
         let place = self.tokens.take_place(&session.id, now).await?;
@@ -180,7 +183,8 @@ impl SecondFactors {
         Ok(SteppedUp::WrongCode)
     }
 
-    /// Looks at a code, and counts the attempt. Records a wrong one, and the first that is locked.
+    /// Checks a code, and counts the attempt. Records an event for a wrong code, and for the
+    /// attempt that locks the second factor.
     pub(crate) async fn look(
         &self,
         user: &User,
@@ -206,7 +210,7 @@ impl SecondFactors {
         Ok(Looked::Wrong)
     }
 
-    /// Has a code count, in the session of `event`; `false` if it has before.
+    /// Uses up a code in the session of `event`; `false` if the code was used before.
     pub(crate) async fn accept(
         &self,
         candidate: &Candidate,
@@ -235,7 +239,7 @@ impl SecondFactors {
         Ok(())
     }
 
-    /// The time step of a right code of the app.
+    /// Returns the time step of an app's code, or `None` if the code is wrong.
     fn step_of(
         &self,
         user: &User,
@@ -252,7 +256,7 @@ impl SecondFactors {
         Ok(step.and_then(|step| i64::try_from(step).ok()))
     }
 
-    /// Makes other recovery codes; `None` if there is no second factor that counts.
+    /// Replaces the recovery codes; `None` if there is no confirmed second factor.
     pub(crate) async fn new_recovery_codes(
         &self,
         user: &User,
@@ -264,7 +268,7 @@ impl SecondFactors {
         Ok(replaced.then_some(codes))
     }
 
-    /// Forgets the second factor; `false` if there is none.
+    /// Deletes the second factor; `false` if there is none.
     pub(crate) async fn remove(&self, user: &User, peer: &Peer) -> Result<bool, Error> {
         let event = self.event_of(EventKind::TotpRemoved, user, peer);
         Ok(self.store.remove_second_factor(&event).await?)
@@ -279,10 +283,11 @@ impl SecondFactors {
     }
 }
 
-/// Six digits, a new code every 30 seconds, SHA-1: what every authenticator app knows. The code
-/// before and the one after are accepted as well, for clocks that differ.
+/// Returns the generator of codes: six digits, a new code every 30 seconds, SHA-1, which all
+/// authenticator apps support. The previous and the next code are accepted, too, since clocks
+/// differ.
 fn totp(secret: &[u8], user: &User, issuer: &str) -> Result<Totp, Error> {
-    // Neither name may have a colon: the host is what people know the issuer by.
+    // The issuer's name in an app is its host, without a colon: the format reserves colons.
     let issuer = issuer.split("//").last().unwrap_or(issuer).replace(':', " ");
     Builder::new()
         .with_secret(Secret::new(secret.into()))

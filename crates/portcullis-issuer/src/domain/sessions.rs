@@ -1,4 +1,5 @@
-//! Sessions: started by a login, continued by refresh tokens that are valid once, ended at once.
+//! Sessions: a login starts a session, single-use refresh tokens continue it, and a logout or an
+//! operator ends it at once.
 
 mod refresh;
 mod refresh_token;
@@ -24,7 +25,11 @@ use crate::domain::tokens::{Audience, Subject, Tokens};
 use crate::domain::users::User;
 use crate::error::Error;
 
-/// What a login or a refresh hands out.
+/// How many live sessions a user has at most. A login beyond that ends the session that was used
+/// least recently: rows and places in status lists must not grow with the number of logins.
+pub(crate) const SESSIONS_PER_USER: usize = 100;
+
+/// The result of a login or a refresh: the session's tokens.
 pub(crate) struct Grant {
     pub(crate) access_token: String,
     pub(crate) refresh_token: Zeroizing<String>,
@@ -34,7 +39,7 @@ pub(crate) struct Grant {
     pub(crate) for_issuer: bool,
 }
 
-/// A live session, as far as it is an operator's business.
+/// A live session, as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionInfo {
@@ -42,20 +47,21 @@ pub struct SessionInfo {
     pub id: String,
     /// When its user logged in, in seconds since 1970.
     pub created_at: i64,
-    /// When it was refreshed last, in seconds since 1970; up to 5 minutes earlier than that.
+    /// The time of the last refresh, in seconds since 1970. It is not written at every refresh, so
+    /// it may be up to 5 minutes too early.
     pub last_used_at: i64,
     /// When it ends if it is not used, in seconds since 1970.
     pub expires_at: i64,
-    /// What the client called itself.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
 }
 
-/// What a user has proven at a login.
+/// The state of the credentials that a user has proven at a login.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Proof {
     /// The count of the credentials that the password was checked under.
     pub(crate) credentials: i64,
-    /// When the second factor was shown.
+    /// When the second factor was shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
 }
 /// The sessions of all users.
@@ -70,7 +76,8 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Begins a session; `None` if the user may not log in any more with what was proven.
+    /// Begins a session. Returns `None` if the user was disabled, or the credentials changed, since
+    /// the proof.
     pub(crate) async fn begin(
         &self,
         id: String,
@@ -91,7 +98,8 @@ impl Sessions {
             stepped_up_at: proof.stepped_up_at,
             place: None,
         };
-        // Before anything is recorded: the token names it, and signing may fail.
+        // The place is taken before the session is stored: the access token names the place, and
+        // signing the token may fail.
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { place: Some(place), ..session };
         let access_token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
@@ -102,13 +110,13 @@ impl Sessions {
         Ok(started.then(|| self.grant(access_token, refresh_token, audience, user, session)))
     }
 
-    /// Ends the session of a refresh token, spent or not. An unknown token ends nothing, and the
-    /// response is the same (RFC 7009 section 2.2).
+    /// Ends the session of a refresh token, spent or not. An unknown token ends no session, and
+    /// gets the same response (RFC 7009 section 2.2).
     pub(crate) async fn logout(&self, token: &str, peer: &Peer) -> Result<(), Error> {
         self.end_of_refresh_token(token, &self.audit.event(EventKind::Logout, peer)).await
     }
 
-    /// Does the same, and records this event.
+    /// Ends the session of a refresh token, and records `event`.
     pub(crate) async fn end_of_refresh_token(
         &self,
         token: &str,
@@ -129,12 +137,12 @@ impl Sessions {
         }
     }
 
-    /// Ends all sessions of a user, and says how many those were.
+    /// Ends all sessions of a user, and returns their number.
     pub(crate) async fn logout_everywhere(&self, user: &User, peer: &Peer) -> Result<u64, Error> {
         self.end_all(&user.id, self.audit.event(EventKind::LogoutEverywhere, peer)).await
     }
 
-    /// Does the same, and records this event.
+    /// Ends all sessions of a user, records `event`, and returns the number of sessions.
     pub(crate) async fn end_all(&self, user_id: &str, event: NewEvent) -> Result<u64, Error> {
         let event = event.user(user_id);
         Ok(self.store.end_all_sessions(user_id, &event).await?)
@@ -150,7 +158,8 @@ impl Sessions {
         self.end(&user.id, session_id, self.audit.event(EventKind::SessionDeleted, peer)).await
     }
 
-    /// Does the same, and records this event.
+    /// Ends one of a user's own live sessions, and records `event`; `false` if there is no such
+    /// session.
     pub(crate) async fn end(
         &self,
         user_id: &str,
@@ -210,7 +219,7 @@ impl Sessions {
 }
 
 impl Session {
-    /// The claims of a token of this session.
+    /// Returns the user and the session as the subject of a token.
     pub(crate) fn subject<'a>(&'a self, user: &'a User) -> Subject<'a> {
         Subject {
             user_id: &user.id,

@@ -12,7 +12,9 @@ use std::sync::Arc;
 pub(crate) use self::access_token::{FIRST_PARTY, Subject, TWO_FACTORS};
 pub(crate) use self::settings::{Audience, TokenSettings};
 pub(crate) use self::status_lists::StatusLists;
-pub(crate) use self::store::{PLACES, Place, Revoked, TokenStore, Until, client_owner, name_of};
+pub(crate) use self::store::{
+    PLACES, Place, Revoked, TokenStore, Until, client_owner, is_client, name_of,
+};
 pub(crate) use self::waits::Verifier;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
@@ -39,7 +41,7 @@ impl Tokens {
         Ok(self.store.take_place(owner, self.settings.until(now)).await?)
     }
 
-    /// Revokes every place, also those that a restored backup does not know of.
+    /// Revokes every place, also places that were taken after a restored backup was made.
     pub(crate) async fn start_new_lists(&self, event: &NewEvent) -> Result<(), Error> {
         Ok(self.store.start_new_lists(event).await?)
     }

@@ -1,4 +1,4 @@
-//! Users: who may be added, under what names and with which passwords.
+//! Users: adding them, their names and their passwords.
 
 mod costs;
 mod name;
@@ -20,9 +20,9 @@ pub(crate) use self::password::Share;
 use self::password::{Passwords, Verdict};
 pub use self::password_cost::PasswordCost;
 pub use self::store::User;
-pub(crate) use self::store::{Account, Awaits, StoredUser, UserStore};
+pub(crate) use self::store::{Account, Added, Awaits, StoredUser, UserStore};
 use crate::clock::now_secs;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{Authority, NewEvent};
 use crate::error::Error;
 
 /// Users and their passwords.
@@ -44,17 +44,27 @@ pub(crate) enum PasswordCheck {
     Wrong { user: Option<User> },
 }
 
+/// A user to be added who breaks no rule, and the hash of the password.
+pub(crate) struct Checked {
+    user: NewUser,
+    hash: String,
+}
+
 /// A stored hash, and the hash of the same password that replaces it.
 pub(crate) struct Outdated {
     old: String,
     new: String,
 }
 
-/// How a user comes to be.
-pub(crate) struct Origin {
+/// The circumstances in which a user is added.
+pub(crate) struct Origin<'a> {
     pub(crate) awaits: Option<Awaits>,
+    /// Users of the same name who await this make room.
+    pub(crate) replaces: &'static [Awaits],
     pub(crate) share: Share,
     pub(crate) event: NewEvent,
+    /// The administrator's, who adds the user.
+    pub(crate) authority: Option<Authority<'a>>,
 }
 
 impl Users {
@@ -69,10 +79,26 @@ impl Users {
 
     /// Adds a user. The password is hashed before the name is looked up, so that a taken name takes
     /// as long as a free one.
-    pub(crate) async fn add(&self, user: NewUser, origin: Origin) -> Result<User, Error> {
+    pub(crate) async fn add(&self, user: NewUser, origin: Origin<'_>) -> Result<User, Error> {
+        let checked = self.check_new(user, origin.share).await?;
+        self.add_checked(checked, origin).await
+    }
+
+    /// Checks a new user, and hashes the password.
+    pub(crate) async fn check_new(&self, user: NewUser, share: Share) -> Result<Checked, Error> {
         user.check()?;
         let address = user.address.as_deref();
-        let hash = self.hash(origin.share, user.password, &user.name, address).await?;
+        let hash = self.hash(share, user.password.clone(), &user.name, address).await?;
+        Ok(Checked { user, hash })
+    }
+
+    /// Adds a user whose name is free.
+    pub(crate) async fn add_checked(
+        &self,
+        Checked { user, hash }: Checked,
+        origin: Origin<'_>,
+    ) -> Result<User, Error> {
+        let address = user.address.as_deref();
         let added = User {
             id: crate::random::hex_id()?,
             name: user.name,
@@ -87,13 +113,13 @@ impl Users {
             address,
             address_verified_at: proven.then_some(added.created_at),
             awaits: origin.awaits,
-            replaces_awaiting: origin.awaits.is_some(),
+            replaces: origin.replaces,
         };
         let event = origin.event.user(&added.id);
-        if self.store.add_user(&account, &event).await? {
-            Ok(added)
-        } else {
-            Err(Error::UserExists { name: added.name })
+        match self.store.add_user(&account, &event, origin.authority).await? {
+            Added::Done => Ok(added),
+            Added::NameTaken => Err(Error::UserExists { name: added.name }),
+            Added::NotAnAdministrator => Err(Error::NotAnAdministrator),
         }
     }
 
@@ -119,8 +145,8 @@ impl Users {
         Ok(self.store.user_named(&name).await?.map(|stored| stored.user))
     }
 
-    /// Checks a password against the hash of the user with this name. Takes as long for an unknown
-    /// user, and for what cannot be a name.
+    /// Checks a password against the hash of the user with this name. The check takes equally long
+    /// for an unknown user, and for a text that cannot be a name.
     pub(crate) async fn check_password(
         &self,
         name: Option<&FoldedName>,

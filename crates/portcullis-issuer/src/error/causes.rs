@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// Returns the error and its causes, without those that the text before tells already.
+/// Returns the error and its causes, without causes that the text before them contains already.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -17,7 +17,8 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-/// Implements `Debug` as `Display`, with the causes: what a `main` that returns the error prints.
+/// Implements `Debug` as `Display` with the causes, since a `main` that returns the error prints
+/// `Debug`.
 macro_rules! debug_with_causes {
     ($error:ty) => {
         impl std::fmt::Debug for $error {

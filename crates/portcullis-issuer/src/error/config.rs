@@ -1,4 +1,4 @@
-//! What is said about a setting that is wrong.
+//! The error for a wrong setting.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::causes::debug_with_causes;
 
-/// A setting is wrong: its name, its value unless that is a secret, what would be right, and the line
-/// of the settings file if it is there.
+/// The error for a wrong setting. It has the setting's name, its value unless that is a secret, the
+/// expected value, and the file and line if the value comes from a settings file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     name: Cow<'static, str>,
@@ -26,12 +26,12 @@ impl ConfigError {
         Self { value: Some(value), ..Self::hidden(name, expected) }
     }
 
-    /// For a setting whose value is a secret.
+    /// Creates an error without the value, for a setting whose value is a secret.
     pub(crate) fn hidden(name: impl Into<Cow<'static, str>>, expected: impl Into<String>) -> Self {
         Self { name: name.into(), value: None, expected: expected.into(), place: None }
     }
 
-    /// In this settings file, at this line if it is known.
+    /// Adds the settings file, and the line if it is known.
     pub(crate) fn at(mut self, path: &Path, line: Option<usize>) -> Self {
         let path = path.display();
         self.place = Some(match line {
@@ -41,21 +41,21 @@ impl ConfigError {
         self
     }
 
-    /// By the setting's key in the file.
+    /// Names the setting by its key in the file.
     pub(crate) fn named(mut self, key: String) -> Self {
         self.name = key.into();
         self
     }
 
-    /// The environment variable of the setting; the key, if the value comes from a settings file;
-    /// or that file, if it cannot be used at all.
+    /// Returns the environment variable of the setting, or its key if the value comes from a
+    /// settings file. If that file cannot be used at all, returns the file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-/// What stands before an `@` in a URL may be a password.
+/// Removes the part before an `@`, which may be the password of a URL.
 fn without_credentials(value: String) -> String {
     match value.rsplit_once('@') {
         Some((_, rest)) => format!("(not shown)@{rest}"),

@@ -19,12 +19,12 @@ impl StoreError {
         Self::because("the store failed", source)
     }
 
-    /// For each of several callers whom one error concerns.
+    /// Returns the error for one of several callers whose changes failed together.
     pub(crate) fn shared(error: &Arc<Self>) -> Self {
         Self { problem: error.problem, source: Box::new(Arc::clone(error)) }
     }
 
-    /// For a problem that an operator can do something about.
+    /// Creates an error with a problem that an operator can solve.
     pub(crate) fn because(
         problem: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,

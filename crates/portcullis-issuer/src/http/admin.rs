@@ -1,4 +1,4 @@
-//! Users' accounts, for the users with the scope for it.
+//! Users' accounts, for users with the scope of administrators.
 
 pub(super) mod changes;
 mod shapes;
@@ -18,19 +18,31 @@ use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, Authority};
 use crate::domain::peer::Peer;
-use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, Whom};
+use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, UserRef};
 
-/// Who calls: a user who has the scope at this very request, whatever the token says.
+/// The calling administrator: a user who has the scope at the time of the request. The token's
+/// scope alone is not enough.
 pub(super) struct Admin {
     id: String,
+    session_id: String,
     peer: Peer,
 }
 
 impl Admin {
     fn actor(&self) -> Actor<'_> {
-        Actor::Admin { id: &self.id, peer: &self.peer }
+        let authority = Authority { user_id: &self.id, session_id: &self.session_id };
+        Actor::Admin { authority, peer: &self.peer }
+    }
+
+    /// Rejects the administrator's own account, for what a user changes only with the current
+    /// password or a step-up: a stolen access token must not replace both.
+    fn require_another(&self, user_ref: &UserRef) -> Result<(), Problem> {
+        match user_ref {
+            UserRef::WithId(id) if *id != self.id => Ok(()),
+            UserRef::WithId(_) | UserRef::Named(_) => Err(Problem::OwnAccount),
+        }
     }
 }
 
@@ -41,7 +53,8 @@ impl FromRequestParts<Arc<Api>> for Admin {
         let Ok(peer) = Peer::from_request_parts(parts, api).await;
         match parts.extensions.get::<LiveSession>() {
             Some(live) if live.user.scopes.iter().any(|scope| scope == ADMIN_SCOPE) => {
-                Ok(Self { id: live.user.id.clone(), peer })
+                let session_id = live.session.id.clone();
+                Ok(Self { id: live.user.id.clone(), session_id, peer })
             }
             _ => Err(Problem::NotAnAdministrator),
         }
@@ -54,21 +67,28 @@ pub(super) struct Page {
     /// Begin after the user with this id.
     #[serde(default)]
     after: String,
-    /// At most so many users, and never more than 1000.
+    /// The maximum number of users, at most 1000.
     #[param(maximum = 65535)]
     limit: Option<u16>,
 }
 
 type Id = Result<Path<String>, PathRejection>;
 
-/// What is no text is no user's id.
-fn whom(id: Id) -> Result<Whom, Problem> {
+/// Returns the reference to a user by id. An id that is not valid UTF-8 is an unknown user.
+fn user_ref(id: Id) -> Result<UserRef, Problem> {
     let Path(id) = id.map_err(|_| Problem::NoSuchUser)?;
-    Ok(Whom::WithId(id))
+    Ok(UserRef::WithId(id))
 }
 
 async fn change(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64, Problem> {
-    Ok(api.domain.people.change(&whom(id)?, change, admin.actor()).await?)
+    Ok(api.domain.people.change(&user_ref(id)?, change, admin.actor()).await?)
+}
+
+/// Makes a change that [`Admin::require_another`] rejects for the administrator's own account.
+async fn change_another(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64, Problem> {
+    let user_ref = user_ref(id)?;
+    admin.require_another(&user_ref)?;
+    Ok(api.domain.people.change(&user_ref, change, admin.actor()).await?)
 }
 
 /// Lists users' accounts.
@@ -78,7 +98,7 @@ async fn change(api: &Api, admin: &Admin, id: Id, change: Change) -> Result<u64,
     tag = "administration",
     operation_id = "list_accounts",
     params(Page),
-    responses((status = 200, description = "The accounts that follow", body = Accounts)),
+    responses((status = 200, description = "The accounts after this id", body = Accounts)),
 )]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
@@ -91,7 +111,7 @@ pub(super) async fn list(
 }
 
 /// Adds a user, and sends the user a token that sets the first password. An invitation of the same
-/// name that was not accepted is void.
+/// name that was not accepted is void, and so is a registration whose address was not verified.
 #[utoipa::path(
     post,
     path = "/v1/admin/users",

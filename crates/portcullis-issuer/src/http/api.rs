@@ -14,7 +14,7 @@ use crate::domain::tokens::Audience;
 pub(crate) struct Api {
     pub(crate) config: IssuerConfig,
     pub(crate) domain: Domain,
-    /// For the routes behind the middleware.
+    /// The authenticator of the routes behind the middleware.
     pub(crate) authenticator: Authenticator,
     /// Set on shutdown: readiness probes fail from then on.
     pub(crate) stopping: AtomicBool,
@@ -23,8 +23,8 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Returns the `aud` of a session's token for these resources (RFC 8707); without any, that of
-    /// the settings.
+    /// Returns the `aud` of a session's token for these resources (RFC 8707). Without resources it
+    /// is the audience of the settings.
     pub(super) fn audience(&self, resources: &[String]) -> Result<Audience, Problem> {
         let settings = self.domain.introspection.tokens.settings();
         settings.audience(resources).ok_or(Problem::InvalidTarget)

@@ -1,4 +1,4 @@
-//! The audit log, for those whose task it is to read it.
+//! The audit log, for users with the scope `identsphere:audit`.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::domain::audit::PAGE;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
-    /// Begin after the event of this serial number.
+    /// Begin after the event with this serial number.
     #[serde(default)]
     after: i64,
-    /// At most so many events, and never more than 1000.
+    /// The maximum number of events, at most 1000.
     #[param(maximum = 65535)]
     limit: Option<u16>,
 }
@@ -31,29 +31,29 @@ pub(super) struct Events {
     events: Vec<ShownEvent>,
 }
 
-/// Something that happened.
+/// An event of the audit log.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
 struct ShownEvent {
-    /// Counts up; of two events the later one has the higher number.
+    /// The serial number: of two events the later one has the higher number.
     serial: i64,
-    /// When it happened, in seconds since 1970.
+    /// The time of the event, in seconds since 1970.
     at: i64,
-    /// What happened, such as `login` or `refresh_reused`.
+    /// The kind of the event, such as `login` or `refresh_reused`.
     kind: String,
-    /// Whose account it was about, if there is such an account.
+    /// The id of the user that the event is about, if there is such a user.
     user_id: Option<String>,
-    /// The session, if it was about one.
+    /// The id of the session that the event is about, if any.
     session_id: Option<String>,
-    /// The signing key, if it was about one.
+    /// The `kid` of the signing key that the event is about, if any.
     kid: Option<String>,
-    /// The machine client, if it was about or by one.
+    /// The id of the machine client that the event is about or that caused it, if any.
     client_id: Option<String>,
-    /// Where the client is, if that is known.
+    /// The address of the request's client, if known.
     address: Option<String>,
-    /// What the client called itself, of a refresh token that was repeated or reused.
+    /// The client's `User-Agent`, for a refresh token that was repeated or reused.
     user_agent: Option<String>,
-    /// Who caused it, if it was not the user: `operator`, or an administrator's user id.
+    /// The actor, if it was not the user: `operator`, or an administrator's user id.
     actor: Option<String>,
 }
 
@@ -64,7 +64,7 @@ struct ShownEvent {
     tag = "audit",
     operation_id = "read_audit_log",
     params(Page),
-    responses((status = 200, description = "The events that follow", body = Events)),
+    responses((status = 200, description = "The events after this serial number", body = Events)),
 )]
 pub(super) async fn events(
     State(api): State<Arc<Api>>,

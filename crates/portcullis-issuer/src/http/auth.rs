@@ -20,16 +20,16 @@ use crate::domain::peer::Peer;
 use crate::domain::sessions::Grant;
 use crate::error::Error;
 
-/// A name, a password, and a code of a user who has a second factor.
+/// A name, a password and, if the user has a second factor, a code.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Credentials {
     /// Case-insensitive.
     username: String,
     password: String,
-    /// What the authenticator app shows, or a recovery code.
+    /// The code that the authenticator app shows, or a recovery code.
     code: Option<String>,
-    /// The APIs that the access token is for (RFC 8707), the issuer's URL among them if it is for
-    /// the issuer. Without it, those of the settings.
+    /// The APIs that the access token is for (RFC 8707); the issuer's URL stands for the issuer
+    /// itself. Without resources, the issuer's settings decide.
     #[serde(default)]
     #[schema(required = false)]
     resource: Vec<String>,
@@ -42,10 +42,11 @@ pub(super) struct Tokens<'t> {
     access_token: &'t str,
     /// Always `Bearer`.
     token_type: &'static str,
-    /// How many seconds the access token is good for.
+    /// The lifetime of the access token, in seconds.
     expires_in: u64,
-    /// Good for one refresh. Absent after a step-up, where the session keeps the current one,
-    /// and where a browser keeps it in its cookie: for a page, and who came with the cookie.
+    /// The refresh token, valid for one refresh. It is absent after a step-up, in which the session
+    /// keeps the current refresh token. It is also absent for a page, and for a request with the
+    /// refresh cookie, since the browser keeps the token in the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     refresh_token: Option<&'t str>,
@@ -70,8 +71,8 @@ impl<'t> Tokens<'t> {
 
 /// Begins a session, with a name and a password. The tokens are in the body and in cookies.
 ///
-/// A user who has a second factor sends a code with them. Without one the answer is 401 with the
-/// problem `second-factor-needed`, and the client sends all three.
+/// A user who has a second factor also sends a code. Without a code the response is 401 with the
+/// problem `second-factor-needed`, and the client sends name, password and code.
 #[utoipa::path(
     post,
     path = "/v1/auth/login",
@@ -100,13 +101,14 @@ pub(super) async fn login(
     }
 }
 
-/// Exchanges a refresh token, from the body or else from its cookie, for new tokens.
+/// Exchanges a refresh token for new tokens. The refresh token is taken from the body, or else from
+/// its cookie.
 #[utoipa::path(
     post,
     path = "/v1/auth/refresh",
     tag = "sessions",
     request_body = Option<RefreshToken>,
-    responses((status = 200, description = "The session's tokens from now on", body = Tokens<'_>)),
+    responses((status = 200, description = "The session's new tokens", body = Tokens<'_>)),
     security((), ("refresh_cookie" = [])),
 )]
 pub(super) async fn refresh(
@@ -153,7 +155,7 @@ fn hand_out(api: &Api, grant: &Grant, keeper: Keeper) -> Result<Response, Proble
     let mut response = Json(body).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // A cookie with a token for an API alone would be rejected by the issuer's own routes.
+    // The issuer's own routes would reject a cookie with a token that is for an API alone.
     if grant.for_issuer {
         cookies::set_access(headers, config, &grant.access_token).map_err(no_header)?;
     }
@@ -162,8 +164,8 @@ fn hand_out(api: &Api, grant: &Grant, keeper: Keeper) -> Result<Response, Proble
     Ok(response)
 }
 
-/// Returns a problem, and takes all cookies back if it is about them: a browser that keeps planted
-/// ones could not log in again.
+/// Returns a problem, and clears all cookies if the problem is about them: a browser that keeps
+/// planted cookies could not log in again.
 pub(super) fn refused(api: &Api, problem: Problem, path: &str) -> Result<Response, Problem> {
     if !matches!(problem, Problem::AmbiguousCookie | Problem::UnmatchedCookie) {
         return Err(problem);
@@ -181,7 +183,8 @@ pub(super) fn without_cookies(api: &Api, answer: impl IntoResponse) -> Result<Re
     Ok(response)
 }
 
-/// Tokens and checked settings are all visible ASCII, so this is never met.
+/// Returns the problem for a cookie that is not a valid header value. It never occurs: tokens and
+/// checked settings are visible ASCII.
 pub(super) fn no_header(_: axum::http::header::InvalidHeaderValue) -> Problem {
     Problem::from(Error::Crypto("writing a cookie"))
 }
@@ -196,9 +199,9 @@ pub(super) struct PresentedToken {
 /// A session's refresh token.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct RefreshToken {
-    /// The cookie's if it is absent.
+    /// The refresh token. If it is absent, the cookie's is used.
     refresh_token: Option<String>,
-    /// As for a login. It is for the new access token alone: the next one may be for others.
+    /// The APIs that the new access token is for, as at login. It does not affect later refreshes.
     #[serde(default)]
     #[schema(required = false)]
     resource: Vec<String>,
@@ -210,7 +213,7 @@ impl RefreshToken {
         request: Request,
         api: &Arc<Api>,
     ) -> Result<(Option<Zeroizing<String>>, Vec<String>), Problem> {
-        // Without a content type there is no body: the browser's case.
+        // A browser that sends the cookie sends no body, and so no content type.
         if !request.headers().contains_key(CONTENT_TYPE) {
             return Ok((None, Vec::new()));
         }
@@ -229,7 +232,7 @@ impl FromRequest<Arc<Api>> for PresentedToken {
         if let Some(token) = token {
             return Ok(Self { token, resource, keeper: Keeper::Client });
         }
-        // A client that sends the token itself may be anywhere; a browser adds the cookie.
+        // Only the cookie needs this check: a browser adds it to requests of other sites, too.
         cross_site::check(&headers, &api.config)?;
         let token = cookies::refresh_token(&headers)?.ok_or(Problem::NoRefreshToken)?;
         Ok(Self { token: Zeroizing::new(token.to_owned()), resource, keeper: Keeper::Browser })

@@ -1,4 +1,4 @@
-//! JSON bodies, refused with a problem document when they are none.
+//! JSON bodies. An invalid body is rejected with a problem document.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let body = tokio::time::timeout(MAX_WAIT, Json::from_request(request, state));
         match body.await.map_err(|_| Problem::TooSlow)? {
             Ok(Json(body)) => Ok(Self(body)),
-            // The rejections' own texts quote the body.
+            // The texts of axum's rejections are not used, since they quote the body.
             Err(JsonRejection::JsonDataError(_)) => Err(Problem::WrongFields),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::NotJson),
             Err(other) if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::TooLarge),

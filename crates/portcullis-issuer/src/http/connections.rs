@@ -49,7 +49,7 @@ impl Connections {
         Arc::new(Self { per_address, proxies, open: Mutex::default() })
     }
 
-    /// Counts a connection; `None` if its address has as many as it may have.
+    /// Counts a connection; `None` if its address is at the limit.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let is_proxy = match &self.proxies {
             Proxies::All => true,

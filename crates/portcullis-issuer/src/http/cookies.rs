@@ -18,17 +18,17 @@ pub(super) const REFRESH: &str = "__Secure-portcullis-refresh";
 pub(super) const HOST: &str = "__Host-portcullis-session";
 const REFRESH_PATH: &str = "/v1/auth";
 
-/// Segments of a path that a planted cookie may have. No path of the issuer has more.
+/// The maximum number of segments in the path of a planted cookie: the issuer's paths have no more.
 const MAX_SEGMENTS: usize = 4;
 
-/// Returns the access cookie's name. `__Host-` promises that no other host set it, so it cannot be
-/// shared with one; with a cookie domain it is `__Secure-`.
+/// Returns the access cookie's name. A `__Host-` cookie is sent to one host only, so with a cookie
+/// domain the prefix is `__Secure-`.
 pub(super) fn access_name(config: &IssuerConfig) -> String {
     let prefix = if config.cookie_domain.is_some() { "__Secure-" } else { "__Host-" };
     format!("{prefix}{}", portcullis::token::ACCESS_COOKIE)
 }
 
-/// Sets the refresh cookie and the host's.
+/// Sets the refresh cookie and the `__Host-` cookie.
 pub(super) fn set_session(
     headers: &mut HeaderMap,
     config: &IssuerConfig,
@@ -50,7 +50,7 @@ pub(super) fn set_access(
     append(headers, &access_name(config), access_token, &access_attributes(config, secs))
 }
 
-/// Takes the cookies back.
+/// Clears the cookies of a session.
 pub(super) fn clear(
     headers: &mut HeaderMap,
     config: &IssuerConfig,
@@ -60,9 +60,9 @@ pub(super) fn clear(
     append(headers, HOST, "", &host_attributes(0))
 }
 
-/// Takes back all cookies of these names that a request to `path` sends, whichever host of the
-/// domain set them, and with whichever path: a cookie is replaced only by one with the same domain
-/// and path (RFC 6265bis §5.7).
+/// Clears all cookies with these names that a request to `path` sends, for every domain and path
+/// with which a host of the domain may have set them. A cookie is replaced only by a cookie with
+/// the same domain and path (RFC 6265bis §5.7).
 pub(super) fn clear_planted(
     headers: &mut HeaderMap,
     config: &IssuerConfig,
@@ -80,8 +80,8 @@ pub(super) fn clear_planted(
     Ok(())
 }
 
-/// Returns the `Domain` attributes that reach the issuer's host: none, itself, and its parents up to
-/// the registrable domain.
+/// Returns the `Domain` attributes of cookies that reach the issuer's host: no attribute, the host
+/// itself, and its parents up to the registrable domain.
 fn domains(config: &IssuerConfig) -> Vec<String> {
     let mut domains = vec![String::new()];
     let issuer = Url::parse(&config.issuer).ok();
@@ -101,7 +101,7 @@ fn prefixes(path: &str) -> Vec<String> {
     let mut prefixes = vec!["/".to_owned()];
     let mut prefix = String::new();
     for segment in path.split('/').skip(1).take(MAX_SEGMENTS) {
-        // Others would end the attribute, and no path of the issuer has them.
+        // Other bytes could end the attribute, and no path of the issuer has them.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if segment.is_empty() || !segment.bytes().all(plain) {
             break;
@@ -125,7 +125,8 @@ fn refresh_attributes(secs: u64) -> String {
     format!("Path={REFRESH_PATH}; Max-Age={secs}; Secure; HttpOnly; SameSite=Strict")
 }
 
-/// It goes wherever the access cookie goes on this host.
+/// Returns the attributes of the `__Host-` cookie. On this host, browsers send it with the same
+/// requests as the access cookie.
 fn host_attributes(secs: u64) -> String {
     format!("Path=/; Max-Age={secs}; Secure; HttpOnly; SameSite=Lax")
 }

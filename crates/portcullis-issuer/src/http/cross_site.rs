@@ -1,5 +1,6 @@
-//! A browser sends cookies along with requests that another site made up. This tells them apart,
-//! and tells browsers which other pages may read the answers.
+//! Protection from cross-site requests. A browser sends cookies also with requests of another
+//! site's pages. This module rejects such requests, and tells browsers which other pages may read
+//! responses (CORS).
 
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::problem::Problem;
 use crate::config::IssuerConfig;
 
-/// How long a browser need not ask again whether a page may ask.
+/// How long a browser may cache the response to a preflight.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
 
 /// Lets the pages of trusted origins send cookies, and read the answers
-/// (<https://fetch.spec.whatwg.org/#http-cors-protocol>). `Vary: Origin` stands on every answer,
-/// so that none is kept for a page of another origin.
+/// (<https://fetch.spec.whatwg.org/#http-cors-protocol>). Every response has `Vary: Origin`, so
+/// that no cache serves it to a page of another origin.
 pub(super) fn cors(config: &IssuerConfig) -> CorsLayer {
     let origins = config.trusted_origins.iter().filter_map(|origin| origin.parse().ok());
     CorsLayer::new()
@@ -27,14 +28,14 @@ pub(super) fn cors(config: &IssuerConfig) -> CorsLayer {
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// Refuses a request that a browser says comes from elsewhere than the issuer's own pages and
-/// those of trusted origins.
+/// Rejects a request if the browser's headers show that it comes neither from the issuer's own
+/// pages nor from pages of a trusted origin.
 ///
-/// A request with neither header is accepted here, while [`portcullis`] refuses one with its access
-/// cookie. That cookie is `SameSite=Lax`, so a browser may send it along from another site. This
-/// one is `SameSite=Strict`, and only `POST` routes read it, with which every browser that knows
-/// `SameSite` sends `Origin`: who sends neither is no browser but, for example, curl with a
-/// cookie jar, in which nobody else made the request up.
+/// A request with neither header is accepted here, while [`portcullis`] rejects such a request with
+/// its access cookie. The access cookie is `SameSite=Lax`, so a browser may send it from another
+/// site's page. The refresh cookie is `SameSite=Strict`, and only `POST` routes read it. Every
+/// browser that supports `SameSite` sends `Origin` with a `POST`. So a request with neither header
+/// does not come from a browser but, for example, from curl with a cookie jar.
 pub(super) fn check(headers: &HeaderMap, config: &IssuerConfig) -> Result<(), Problem> {
     let mut senders = headers.get_all(ORIGIN).iter();
     let (sender, more) = (senders.next(), senders.next());
@@ -71,7 +72,7 @@ mod tests {
             (&[("origin", HERE)], true),
             (&[("sec-fetch-site", "same-site"), ("origin", APP)], true),
             (&[("origin", APP)], true),
-            // Behind the app's own proxy.
+            // The app's proxy serves the issuer under the app's origin.
             (&[("sec-fetch-site", "same-origin"), ("origin", APP)], true),
             (&[("sec-fetch-site", "same-site")], false),
             (&[("sec-fetch-site", "cross-site")], false),

@@ -15,18 +15,18 @@ use super::{cookies, cross_site, protected};
 use crate::domain::audit::EventKind;
 use crate::domain::peer::Peer;
 
-/// Ends the session that a credential proves, and takes the cookies back.
+/// Ends the session of a credential, and clears the cookies.
 ///
 /// The credential is a refresh token from the JSON body; or else the access token of the
-/// `Authorization` header; or else the refresh token's cookie, or the access token's. An unknown or
-/// spent refresh token ends no session, and the response is the same. Without a usable credential no
-/// session is ended, and the response is 400.
+/// `Authorization` header; or else the refresh token's cookie, or the access token's. A spent refresh
+/// token ends its session, too. An unknown one ends none, and the response is the same. Without a usable credential no
+/// session is ended, and the response is 400; with an exchanged token 403.
 #[utoipa::path(
     post,
     path = "/v1/auth/logout",
     tag = "sessions",
     request_body = Option<RefreshToken>,
-    responses((status = 204, description = "There is no such session (any more)")),
+    responses((status = 204, description = "The session has ended, or there was none")),
     security((), ("refresh_cookie" = []), ("access_token" = []), ("access_cookie" = [])),
 )]
 pub(super) async fn logout(
@@ -55,14 +55,15 @@ pub(super) async fn logout(
         }
     }
     match session_of_access_token(&api, &headers).await? {
-        Some((_, session_id))
-            if by_cookie && !protected::is_cookie_matched(&api, &headers, &session_id) =>
+        Some((_, claims)) if claims.has_actor => Err(Problem::NotIssuersOwn),
+        Some((_, claims))
+            if by_cookie && !protected::is_cookie_matched(&api, &headers, &claims.sid) =>
         {
             refused(&api, Problem::UnmatchedCookie, &path)
         }
-        Some((user_id, session_id)) => {
+        Some((user_id, claims)) => {
             let event = api.domain.audit.event(EventKind::Logout, &peer);
-            api.domain.sessions.end(&user_id, &session_id, event).await?;
+            api.domain.sessions.end(&user_id, &claims.sid, event).await?;
             without_cookies(&api, StatusCode::NO_CONTENT)
         }
         None if by_cookie => without_cookies(&api, Problem::NoSession),
@@ -70,16 +71,16 @@ pub(super) async fn logout(
     }
 }
 
-/// Returns the user and the session of the request's access token, if that is valid.
+/// Returns the user and the claims of the request's access token, if that is valid.
 async fn session_of_access_token(
     api: &Api,
     headers: &HeaderMap,
-) -> Result<Option<(String, String)>, Problem> {
+) -> Result<Option<(String, SessionClaims)>, Problem> {
     // Another process may have rotated the keys.
     api.domain.keys.current().await?;
     let Ok(Some(caller)) = api.authenticator.attempt(headers).into_future().await else {
         return Ok(None);
     };
     let claims = caller.claims::<SessionClaims>().ok();
-    Ok(caller.subject().map(str::to_owned).zip(claims.map(|claims| claims.sid)))
+    Ok(caller.subject().map(str::to_owned).zip(claims))
 }

@@ -1,4 +1,4 @@
-//! What a user does with the token of a message.
+//! The operations with the tokens of messages.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use super::problem::Problem;
 use crate::domain::messages::{Messages, Redeemed};
 use crate::domain::peer::Peer;
 
-/// Who has forgotten the password.
+/// The user who has forgotten the password.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Forgotten {
-    /// In whatever capitals.
+    /// Case-insensitive.
     username: String,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct TokenAndNewPassword {
     new_password: String,
 }
 
-/// The token of a registration, and the password that it began with.
+/// The token of a registration, and the password of that registration.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct TokenAndPassword {
     /// Counts once, and for 15 minutes.
@@ -52,7 +52,8 @@ fn answer(redeemed: Redeemed) -> Result<StatusCode, Problem> {
     }
 }
 
-/// Has a token sent to the user's address. The answer is the same if there is no such user.
+/// Has a token sent to the user's address. The answer is the same if there is no such user, and if
+/// the user was sent 3 tokens within the last minutes: then nothing is sent, and the last one counts.
 #[utoipa::path(
     post,
     path = "/v1/auth/password-reset",
@@ -70,7 +71,7 @@ pub(super) async fn request_reset(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Sets a password by the token of a reset or an invitation, and ends all sessions of the user.
+/// Sets a password with the token of a reset or an invitation, and ends all sessions of the user.
 #[utoipa::path(
     post,
     path = "/v1/auth/set-password",
@@ -88,7 +89,7 @@ pub(super) async fn set_password(
     answer(messages(&api)?.set_password(&token, password, &peer).await?)
 }
 
-/// Completes a registration by the token that came to the address.
+/// Completes a registration with the token that was sent to the address.
 #[utoipa::path(
     post,
     path = "/v1/auth/verify-address",

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 
 use super::oauth::GRANT;
 
-/// The algorithms that a signing key may have. A set of keys may have several during a rotation.
+/// The algorithms that a signing key may have. During a rotation the key set may have several of
+/// them.
 const SIGNING_ALGORITHMS: [&str; 3] = ["ES256", "EdDSA", "RS256"];
 
 /// The issuer's metadata (RFC 8414 section 2).
@@ -22,14 +23,15 @@ pub(super) struct Metadata<'m> {
     introspection_endpoint: String,
     /// The URL of the revocation endpoint.
     revocation_endpoint: String,
-    /// None, since there is no authorization endpoint. The RFC requires the member, and allows an
-    /// issuer without grants that use that endpoint to leave `authorization_endpoint` out.
+    /// Always empty, since there is no authorization endpoint. The RFC requires this member. It
+    /// allows an issuer without grants that use the authorization endpoint to omit
+    /// `authorization_endpoint`.
     response_types_supported: [&'static str; 0],
     grant_types_supported: [&'static str; 3],
     /// Required by OpenID Connect Discovery section 3. All clients see the same `sub`.
     subject_types_supported: [&'static str; 1],
-    /// Required by OpenID Connect Discovery section 3. The issuer issues no ID tokens; libraries
-    /// read from it which algorithms to accept.
+    /// Required by OpenID Connect Discovery section 3. The issuer issues no ID tokens, but
+    /// libraries take the accepted algorithms from this member.
     id_token_signing_alg_values_supported: [&'static str; 3],
     token_endpoint_auth_methods_supported: [&'static str; 4],
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
@@ -42,12 +44,12 @@ pub(super) struct Metadata<'m> {
 impl<'m> Metadata<'m> {
     pub(super) fn of(issuer: &'m str) -> Self {
         let [basic, post, keys] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
-        // The issuer's own logins are of a client that has no secret; it introspects nothing.
+        // The issuer's own logins use a public client, which has no secret and may not introspect.
         let with_public = [basic, post, keys, "none"];
         let algorithms: Vec<_> = Algorithm::ALL
             .iter()
             .map(|algorithm| algorithm.as_str())
-            // Its other name (RFC 9864), which is understood as well.
+            // Assertions may also use the new name of EdDSA (RFC 9864).
             .chain(["Ed25519"])
             .collect();
         Self {

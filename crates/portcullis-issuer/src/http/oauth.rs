@@ -1,5 +1,5 @@
-//! What OAuth clients talk to: the token endpoint (RFC 6749), introspection (RFC 7662) and
-//! revocation (RFC 7009). The bodies are forms, and the errors are OAuth's.
+//! The OAuth endpoints: token (RFC 6749), introspection (RFC 7662) and revocation (RFC 7009).
+//! Request bodies are forms, and errors have the format of OAuth.
 
 mod answer;
 mod caller;

@@ -1,5 +1,5 @@
-//! The OpenAPI document, made of the routes as they are mounted: method, path, parameters, bodies
-//! and successes stand at the handler, the refusals beside the route.
+//! The OpenAPI document, which is generated from the mounted routes. Method, path, parameters,
+//! bodies and successes are documented at the handler, refusals beside the route.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -33,10 +33,11 @@ pub(super) const ACCESS_COOKIE: &str = "access_cookie";
 pub(super) const REFRESH_COOKIE: &str = "refresh_cookie";
 
 const DESCRIPTION: &str = "Logs users in and out, keeps their sessions, and publishes the keys \
-    that verify their access tokens (RFC 9068). Every error is a problem document (RFC 9457), and below \
-    `/oauth` one of RFC 6749; 401 has a `WWW-Authenticate` header, 429 and 503 have a `Retry-After`.";
+    that verify their access tokens (RFC 9068). Every error is a problem document (RFC 9457); below \
+    `/oauth` errors have the format of RFC 6749. 401 has a `WWW-Authenticate` header, 429 and 503 have \
+    a `Retry-After` header.";
 
-/// A document for the routes to be added to.
+/// Creates a document without routes.
 pub(super) fn document(config: &IssuerConfig) -> OpenApi {
     let info = InfoBuilder::new()
         .title("Portcullis issuer")
@@ -64,21 +65,22 @@ pub(super) fn document(config: &IssuerConfig) -> OpenApi {
         .build()
 }
 
-/// The routes alone, with one more that serves their document, itself included.
+/// Returns the routes, with an additional route that serves their document. The document includes
+/// that route.
 pub(super) fn publish(routes: OpenApiRouter<Arc<Api>>) -> Router<Arc<Api>> {
     let json = Published::default();
     let serve = routes!(serve).layer(Extension(json.clone()));
     let (routes, document) = routes.routes(serve).split_for_parts();
-    // Nothing in it can fail to be JSON, and it is set here only.
+    // Serialization cannot fail, and the document is set only here.
     let _ = json.0.set(document.to_json().unwrap_or_default());
     routes
 }
 
-/// The document, which is only complete when every route is there.
+/// The document, which is set when all routes have been added.
 #[derive(Clone, Default)]
 struct Published(Arc<OnceLock<String>>);
 
-/// This document.
+/// Returns this document.
 #[utoipa::path(
     get,
     path = "/openapi.json",
@@ -99,18 +101,18 @@ pub(super) struct Refusal {
     title: &'static str,
 }
 
-/// A refusal of a handler's.
+/// Returns the refusal for a problem of a handler.
 pub(super) const fn of(problem: Problem) -> Refusal {
     let (status, kind, title, _) = problem.parts();
     Refusal { status, kind: Some(kind), title }
 }
 
-/// A refusal of the middleware's, which has no type of its own.
+/// Returns a refusal of the middleware, which has no problem type.
 const fn bare(status: StatusCode, title: &'static str) -> Refusal {
     Refusal { status, kind: None, title }
 }
 
-/// What may be wrong with a JSON body.
+/// The refusals of a route with a JSON body.
 pub(super) const A_BODY: &[Refusal] = &[
     of(Problem::MalformedBody),
     of(Problem::WrongFields),
@@ -119,28 +121,29 @@ pub(super) const A_BODY: &[Refusal] = &[
     of(Problem::TooSlow),
 ];
 
-/// What may be wrong with the refresh token's cookie.
+/// The refusals of a route that reads the refresh token's cookie.
 pub(super) const A_REFRESH_COOKIE: &[Refusal] =
     &[of(Problem::AmbiguousCookie), of(Problem::UnmatchedCookie), of(Problem::CrossSite)];
 
-/// What guessing comes to.
+/// The refusal of a route with a rate limit.
 pub(super) const AN_ATTEMPT: &[Refusal] = &[of(Problem::TooManyAttempts { retry_after_secs: 0 })];
 
-/// Any route that needs the store.
+/// The refusal of a route that needs the store.
 const THE_STORE: &[Refusal] = &[of(Problem::Unavailable)];
 
-/// Any route behind the middleware and the session check.
+/// The refusals of a route behind the middleware and the session check.
 const ACCESS: &[Refusal] = &[
     bare(StatusCode::BAD_REQUEST, "Malformed or repeated credentials"),
     bare(StatusCode::UNAUTHORIZED, "No access token, or one that is not accepted"),
-    bare(StatusCode::FORBIDDEN, "A cookie from a foreign page, or too little for this"),
+    bare(StatusCode::FORBIDDEN, "A cookie from another site's page, or insufficient permissions"),
     of(Problem::AmbiguousCookie),
     of(Problem::UnmatchedCookie),
     of(Problem::NotIssuersOwn),
     of(Problem::SessionOver),
+    of(Problem::TokenRevoked),
 ];
 
-/// A route for anybody, and how it refuses.
+/// Documents the refusals of a route that needs no access token.
 pub(super) fn open(
     (schemas, mut paths, route): UtoipaMethodRouter<Arc<Api>>,
     refusals: &[&[Refusal]],
@@ -152,7 +155,7 @@ pub(super) fn open(
     (schemas, paths, route)
 }
 
-/// A route behind the middleware and the session check, and how it refuses.
+/// Documents the refusals of a route behind the middleware and the session check.
 pub(super) fn own(
     (schemas, mut paths, route): UtoipaMethodRouter<Arc<Api>>,
     refusals: &[&[Refusal]],
@@ -174,7 +177,7 @@ pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Opera
         .flatten()
 }
 
-/// One answer for each status, which may have several reasons.
+/// Documents one response per status, which may have several reasons.
 fn document_refusals(operation: &mut Operation, refusals: &[&[Refusal]]) {
     let mut by_status: BTreeMap<StatusCode, Vec<Refusal>> = BTreeMap::new();
     for refusal in refusals.iter().copied().flatten() {
@@ -202,7 +205,7 @@ fn refused(status: StatusCode, refusals: &[Refusal]) -> openapi::Response {
             response.header("WWW-Authenticate", header("RFC 6750 section 3, RFC 9470 section 3"))
         }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            response.header("Retry-After", header("Seconds after which to ask again"))
+            response.header("Retry-After", header("Seconds after which to try again"))
         }
         _ => response,
     }

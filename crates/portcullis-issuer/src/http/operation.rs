@@ -1,4 +1,4 @@
-//! How the issuer is, for whatever keeps it running.
+//! The health probes, for service managers and load balancers.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::api::Api;
 use super::problem::Problem;
 use super::readiness::readiness;
 
-/// How it is.
+/// The result of a successful probe.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
     /// Always `ok`.
@@ -22,13 +22,13 @@ pub(super) struct Health {
 
 /// Whether the process answers: a liveness probe.
 ///
-/// It asks nobody, since a restart brings no store back.
+/// It does not depend on the store, since a restart of the process does not restore the store.
 #[utoipa::path(
     get,
     path = "/healthz",
     tag = "operation",
     operation_id = "healthz",
-    responses((status = 200, description = "It does", body = Health)),
+    responses((status = 200, description = "The process answers", body = Health)),
 )]
 pub(super) async fn alive() -> Response {
     fine()
@@ -36,14 +36,14 @@ pub(super) async fn alive() -> Response {
 
 /// Whether requests should be sent here: a readiness probe.
 ///
-/// They should while the store answers and the keys can be read, until the process is told to
+/// It succeeds while the keys can be read from the store, until the process receives a signal to
 /// stop.
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "operation",
     operation_id = "readyz",
-    responses((status = 200, description = "They should", body = Health)),
+    responses((status = 200, description = "The process is ready", body = Health)),
 )]
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
     readiness(&api).await.map_err(Problem::NotReady)?;

@@ -20,10 +20,10 @@ use crate::clock::{now_secs, secs};
 use crate::domain::peer::Peer;
 use crate::domain::tokens::TWO_FACTORS;
 
-/// The passwords before and after.
+/// The current and the new password.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Passwords {
-    /// May be absent within 5 minutes of a step-up.
+    /// The current password; may be absent within 5 minutes of a step-up.
     password: Option<String>,
     /// Neither the user's name nor a common one; at most 1024 bytes in UTF-8.
     #[schema(min_length = 8, max_length = 1024)]
@@ -62,7 +62,8 @@ pub(super) async fn change(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whether the token was issued for a second factor that was shown a moment ago.
+/// Returns whether the token was issued for a second factor that was shown within the last 5
+/// minutes.
 fn just_stepped_up(claims: &Map<String, Value>, now: i64) -> bool {
     let (two_factors, _) = TWO_FACTORS;
     let acr = claims.get("acr").and_then(Value::as_str);

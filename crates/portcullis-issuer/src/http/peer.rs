@@ -21,9 +21,16 @@ impl FromRequestParts<Arc<Api>> for Peer {
         let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let connection = connection.map(|ConnectInfo(address)| address.ip());
         let user_agent = parts.headers.get(USER_AGENT).and_then(|field| field.to_str().ok());
+        let address = client_address(api, &parts.headers, connection);
+        if address.is_none() && !api.unusable_address_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "requests have no client address, and share one rate limit; serve the app with \
+                 `into_make_service_with_connect_info::<SocketAddr>()` (logged once)"
+            );
+        }
         Ok(Self {
-            address: client_address(api, &parts.headers, connection),
-            // Longer ones do not fit into the user's list of sessions.
+            address,
+            // A longer text would make the user's list of sessions unreadable.
             user_agent: user_agent.map(|text| text.chars().take(256).collect()),
         })
     }
@@ -33,20 +40,23 @@ impl FromRequestParts<Arc<Api>> for Peer {
 fn client_address(api: &Api, headers: &HeaderMap, connection: Option<IpAddr>) -> Option<IpAddr> {
     let Some(name) = &api.config.client_address_header else { return connection };
     let proxies = &api.config.trusted_proxies;
-    if !proxies.is_empty() && connection.is_some_and(|address| !is_one_of(proxies, address)) {
+    // Without `ConnectInfo` nothing says that a proxy sent the header.
+    let from_proxy = connection.is_some_and(|address| is_one_of(proxies, address));
+    if !proxies.is_empty() && !from_proxy {
         return connection;
     }
     match forwarded(headers, name, proxies) {
         Ok(address) => Some(address),
         Err(unusable) => {
-            // Once: a client that reaches the issuer past its proxy must not fill the log.
+            // Logged only once: a client that reaches the issuer past its proxy must not fill the
+            // log.
             if !api.unusable_address_logged.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     header = name.as_str(),
                     %unusable,
                     "no usable client address in IDENTSPHERE_CLIENT_ADDRESS_HEADER; the address of \
-                     the connection counts. Have every request come through the proxy, and have \
-                     the proxy set the header (logged once)"
+                     the connection is used. Make sure that every request comes through the proxy, \
+                     and that the proxy sets the header (logged once)"
                 );
             }
             connection
@@ -63,9 +73,9 @@ enum Unusable {
     Unreadable,
 }
 
-/// Returns the address of the nearest element, from the end of the list, that is not a configured
-/// proxy: each proxy appends the address that it was connected from, and the client may have sent
-/// everything before. If all are proxies, the first one sent the request.
+/// Returns the last address of the list that is not a configured proxy. Each proxy appends the
+/// address of the connection that it received, and the client may have sent all elements before
+/// that one. If all addresses are proxies, the first proxy sent the request.
 fn forwarded(
     headers: &HeaderMap,
     name: &HeaderName,
@@ -89,7 +99,8 @@ fn is_one_of(proxies: &[Network], address: IpAddr) -> bool {
     proxies.iter().any(|proxy| proxy.contains(address))
 }
 
-/// Reads an address as proxies write it: with a port or without, of IPv6 also in brackets.
+/// Parses an address in the forms that proxies write: with or without a port, IPv6 also in
+/// brackets.
 fn address(element: &str) -> Option<IpAddr> {
     let element = element.trim();
     let bracketed = element.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -146,7 +157,7 @@ mod tests {
         let proxies = ["10.0.0.0/8", "2001:db8:ffff::/48"];
         for (fields, proxies, expected) in [
             (&["192.0.2.1"][..], &[][..], Ok("192.0.2.1")),
-            // What stands before it may come from the client.
+            // The client may have sent the first element.
             (&["198.51.100.9, 192.0.2.1:80"], &[], Ok("192.0.2.1")),
             (&["198.51.100.9", "192.0.2.1"], &[], Ok("192.0.2.1")),
             (&["198.51.100.9, 192.0.2.1, 10.0.0.1"], &proxies, Ok("192.0.2.1")),

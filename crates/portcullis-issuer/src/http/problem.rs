@@ -1,5 +1,5 @@
-//! Every error answer: a problem document (RFC 9457) of constant text. What went wrong inside
-//! goes to the log.
+//! All error responses: problem documents (RFC 9457) with constant texts. Internal causes are in
+//! the log only.
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -34,12 +34,14 @@ pub(super) enum Problem {
     NoSecondFactor,
     SecondFactorExists,
     SessionOver,
+    TokenRevoked,
     CrossSite,
     NoSuchPage,
     NoSuchMethod,
     NoSuchSession,
     NoSuchUser,
     NotAnAdministrator,
+    OwnAccount,
     NameTaken,
     InvalidUser(&'static str),
     InvalidPassword(&'static str),
@@ -75,7 +77,7 @@ impl Problem {
                 S::BAD_REQUEST,
                 "wrong-query",
                 "Wrong query",
-                "A parameter in the URL's query is not what it should be.",
+                "A parameter in the URL's query has a wrong value.",
             ),
             Self::TooLarge => {
                 (S::PAYLOAD_TOO_LARGE, "too-large", "Too large", "The body is too large.")
@@ -101,14 +103,14 @@ impl Problem {
                 "ambiguous-cookie",
                 "Ambiguous cookie",
                 "A cookie of the session was sent more than once, so another host of the domain may \
-                 have set one. All were taken back. Log in again.",
+                 have set one. All of them were cleared. Log in again.",
             ),
             Self::UnmatchedCookie => (
                 S::BAD_REQUEST,
                 "unmatched-cookie",
                 "Unmatched cookie",
                 "A cookie of the session does not match the issuer's __Host- cookie, so another \
-                 host of the domain may have set it. All were taken back. Log in again.",
+                 host of the domain may have set it. All of them were cleared. Log in again.",
             ),
             Self::InvalidTarget => (
                 S::BAD_REQUEST,
@@ -116,7 +118,7 @@ impl Problem {
                 "Invalid target",
                 "A resource is neither the issuer nor one of the APIs that its tokens are for.",
             ),
-            // 403 and not 401: the token is valid, and refreshing it would not help by itself.
+            // 403 and not 401: the token is valid, and a refresh alone would not help.
             Self::NotIssuersOwn => (
                 S::FORBIDDEN,
                 "not-issuers-own",
@@ -134,9 +136,9 @@ impl Problem {
                 S::UNAUTHORIZED,
                 "wrong-refresh-token",
                 "Wrong refresh token",
-                "The refresh token is not valid (any more). Log in again.",
+                "The refresh token is not valid. Log in again.",
             ),
-            // 403 and not 401: the access token is fine, and refreshing it would not help.
+            // 403 and not 401: the access token is valid, and a refresh would not help.
             Self::WrongPassword => {
                 (S::FORBIDDEN, "wrong-password", "Wrong password", "The password is wrong.")
             }
@@ -147,7 +149,7 @@ impl Problem {
                 S::FORBIDDEN,
                 "wrong-token",
                 "Wrong token",
-                "The token is wrong, was used before or has expired. Ask for another one.",
+                "The token is wrong, was used before or has expired. Request another one.",
             ),
             Self::SecondFactorNeeded => (
                 S::UNAUTHORIZED,
@@ -179,6 +181,13 @@ impl Problem {
                 "Session over",
                 "The session has ended. Log in again.",
             ),
+            Self::TokenRevoked => (
+                S::UNAUTHORIZED,
+                "token-revoked",
+                "Token revoked",
+                "The token was revoked, or its client was disabled, removed or lost the right to \
+                 exchange tokens.",
+            ),
             Self::CrossSite => (
                 S::FORBIDDEN,
                 "cross-site",
@@ -208,6 +217,13 @@ impl Problem {
                 "not-an-administrator",
                 "Not an administrator",
                 "This operation is for users with the scope identsphere:admin.",
+            ),
+            Self::OwnAccount => (
+                S::FORBIDDEN,
+                "own-account",
+                "Own account",
+                "This operation is for other users' accounts. Change your own password and second \
+                 factor at /v1/auth, or ask another administrator or an operator.",
             ),
             Self::NameTaken => {
                 (S::CONFLICT, "name-taken", "Name taken", "There is already a user of that name.")
@@ -255,6 +271,12 @@ impl IntoResponse for Problem {
                     "Bearer error=\"invalid_token\", error_description=\"The session has ended\"",
                 ),
             ),
+            Self::TokenRevoked => headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(
+                    "Bearer error=\"invalid_token\", error_description=\"The token was revoked\"",
+                ),
+            ),
             Self::WrongCredentials | Self::SecondFactorNeeded | Self::WrongRefreshToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
@@ -276,6 +298,7 @@ impl From<Error> for Problem {
             Error::UserExists { .. } => Self::NameTaken,
             Error::SecondFactorExists => Self::SecondFactorExists,
             Error::NoSuchUser { .. } => Self::NoSuchUser,
+            Error::NotAnAdministrator => Self::NotAnAdministrator,
             Error::InvalidPassword(why) => Self::InvalidPassword(why),
             Error::InvalidUser(why) => Self::InvalidUser(why),
             Error::Limited { retry_after_secs } => Self::TooManyAttempts { retry_after_secs },
@@ -287,12 +310,12 @@ impl From<Error> for Problem {
     }
 }
 
-/// For a path that leads nowhere.
+/// Answers requests for an unknown path.
 pub(crate) async fn no_such_page() -> Response {
     Problem::NoSuchPage.into_response()
 }
 
-/// For a method that the path does not have.
+/// Answers requests with a method that the path does not have.
 pub(super) async fn no_such_method() -> Response {
     Problem::NoSuchMethod.into_response()
 }

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Gives an error that came without a body, such as a refusal of the middleware, a document.
-/// Status and challenge stay as they are.
+/// Adds a problem document to an error without a body, such as a refusal of the middleware. Status
+/// and challenge stay unchanged.
 pub(super) fn fill(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
@@ -27,12 +27,12 @@ pub(super) fn fill(response: Response) -> Response {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct Document {
-    /// Which problem it is; absent if the status says all there is to say.
+    /// The type of the problem; absent if the status is sufficient.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub(super) kind: Option<String>,
     /// The problem in a few words.
     pub(super) title: &'static str,
-    /// The status code of the answer.
+    /// The status code of the response.
     pub(super) status: u16,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +49,6 @@ pub(super) fn with_document(response: Response, document: &Document) -> Response
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Nothing in it can fail to be JSON.
+    // Serialization cannot fail.
     Response::from_parts(parts, Body::from(serde_json::to_vec(document).unwrap_or_default()))
 }

@@ -1,6 +1,6 @@
-//! The middleware of the issuer's own routes, and of those of an app around it: it validates the
-//! token, and reads the session's row. So a token whose session has ended is rejected, though it has
-//! not expired.
+//! The middleware of the issuer's own routes, and of the routes of an app that embeds the issuer.
+//! It validates the token and reads the session's row, so a token whose session has ended is
+//! rejected before it expires.
 
 use std::sync::Arc;
 
@@ -38,16 +38,18 @@ pub struct LiveSession {
     /// The `aud` of the request's token.
     pub(super) audience: Vec<String>,
     issuers_own: bool,
+    has_actor: bool,
 }
 
 impl LiveSession {
-    /// The `sid` of the session's tokens.
+    /// Returns the `sid` of the session's tokens.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.session.id
     }
 
-    /// The user as they are now; the token says how they were when it was issued.
+    /// Returns the user's current data. The token has the user's data of the time when it was
+    /// issued.
     #[must_use]
     pub fn user(&self) -> &User {
         &self.user
@@ -65,7 +67,7 @@ impl<S: Sync> FromRequestParts<S> for LiveSession {
     }
 }
 
-/// The authenticator of the issuer's own routes: it takes what the issuer itself issued.
+/// Returns the authenticator of the issuer's own routes, which accepts the issuer's own tokens.
 pub(crate) async fn authenticator(
     config: &IssuerConfig,
     keys: SharedKeySet,
@@ -110,14 +112,14 @@ where
         .layer(from_fn_with_state(api.clone(), prepare))
 }
 
-/// The same for the issuer's own routes.
+/// Puts the issuer's own routes behind the middleware and the session check.
 pub(super) fn protect_own(
     api: &Arc<Api>,
     routes: OpenApiRouter<Arc<Api>>,
 ) -> OpenApiRouter<Arc<Api>> {
     let (routes, document) = routes.split_for_parts();
     let routes = protect_any(api, routes)
-        // A path that leads nowhere is for the app to answer that this is merged into.
+        // An unknown path is answered by the app into which this router is merged.
         .reset_fallback()
         .route_layer(map_response(finish));
     OpenApiRouter::with_openapi(document).merge(routes.into())
@@ -131,7 +133,8 @@ async fn finish(response: Response) -> Response {
 }
 
 /// Loads the current keys, since another process may have rotated them, and rejects repeated access
-/// cookies with the way out that the authenticator does not have: it takes them back.
+/// cookies. Unlike the authenticator, it also clears these cookies, so that the browser can log in
+/// again.
 async fn prepare(
     State(api): State<Arc<Api>>,
     request: Request,
@@ -147,14 +150,20 @@ async fn prepare(
     Ok(next.run(request).await)
 }
 
-/// The claims of a session's token that decide where it is accepted.
+/// The claims of a session's token that decide whether and where it is accepted.
 #[derive(Deserialize)]
 pub(super) struct SessionClaims {
     pub(super) sid: String,
     aud: Vec<String>,
-    /// Whether it has the member `act`: a backend acts for the user (RFC 8693 section 4.1).
+    /// Whether the token has `act`: a backend acts for the user (RFC 8693 section 4.1).
     #[serde(rename = "act", default, deserialize_with = "is_present")]
-    has_actor: bool,
+    pub(super) has_actor: bool,
+    #[serde(default)]
+    jti: String,
+    #[serde(default)]
+    client_id: String,
+    #[serde(default)]
+    iat: i64,
 }
 
 impl SessionClaims {
@@ -165,21 +174,35 @@ impl SessionClaims {
     }
 }
 
-/// A member that is there counts, even `null`.
+/// Returns `true` for any value: the member counts as present even if it is `null`.
 fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-/// Requires a credential that no API has seen: for passwords, second factors, the audit log and
-/// administration. An API that receives its users' tokens must not be able to do these for them.
+/// Requires a credential that no API has seen. The operations on passwords, second factors, the
+/// audit log and accounts need it: an API that receives its users' tokens must not be able to call
+/// them for its users.
 ///
-/// That is a token whose only audience is the issuer, or the issuer's cookies with the matching
-/// `__Host-` cookie, which no API receives; and never a token with `act`.
+/// Such a credential is a token without `act` whose only audience is the issuer, or the issuer's
+/// cookies with the matching `__Host-` cookie, which no API receives.
 pub(super) fn require_issuers_own(live: &LiveSession) -> Result<(), Problem> {
     if live.issuers_own { Ok(()) } else { Err(Problem::NotIssuersOwn) }
 }
 
-/// The same as a layer, for routes behind [`protect_own`].
+/// Rejects a token with `act`, for the end of sessions: a backend acts for its user for one request,
+/// and ends its own token.
+pub(super) async fn user_only(
+    live: LiveSession,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if live.has_actor {
+        return Err(Problem::NotIssuersOwn);
+    }
+    Ok(next.run(request).await)
+}
+
+/// [`require_issuers_own`] as a layer, for routes behind [`protect_own`].
 pub(super) async fn issuers_own_only(
     live: LiveSession,
     request: Request,
@@ -189,8 +212,8 @@ pub(super) async fn issuers_own_only(
     Ok(next.run(request).await)
 }
 
-/// Returns whether the request's access cookie was set by this host. A `__Host-` cookie always was;
-/// a `__Secure-` one needs the `__Host-` cookie of the same session.
+/// Returns whether this host set the request's access cookie. Only this host can set a `__Host-`
+/// cookie; a `__Secure-` cookie needs the `__Host-` cookie of the same session beside it.
 pub(super) fn is_cookie_matched(api: &Api, headers: &HeaderMap, session_id: &str) -> bool {
     api.config.cookie_domain.is_none() || has_host_cookie(api, headers, session_id)
 }
@@ -214,9 +237,13 @@ async fn require_live_session(
     let issuers_own = !claims.has_actor
         && (claims.is_for_alone(&api.config.issuer)
             || (by_cookie && has_host_cookie(&api, headers, &claims.sid)));
-    let SessionClaims { sid, aud, .. } = claims;
+    let SessionClaims { sid, aud, has_actor, jti, client_id, iat } = claims;
     let (session, user) = api.domain.sessions.live(&sid).await?.ok_or(Problem::SessionOver)?;
-    request.extensions_mut().insert(LiveSession { session, user, audience: aud, issuers_own });
+    if has_actor && !api.domain.introspection.may_still_act(&jti, &client_id, iat).await? {
+        return Err(Problem::TokenRevoked);
+    }
+    let live = LiveSession { session, user, audience: aud, issuers_own, has_actor };
+    request.extensions_mut().insert(live);
     Ok(next.run(request).await)
 }
 

@@ -1,14 +1,14 @@
-//! Whether requests should be sent here.
+//! The readiness check.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::api::Api;
 
-/// How long the store may take; a probe waits no longer by default in Kubernetes.
+/// How long the store may take: less than a Kubernetes probe waits by default, which is 1 s.
 const MAX_WAIT: Duration = Duration::from_millis(900);
 
-/// Why no requests should be sent here, in words for whoever looks after it.
+/// Returns an error with the reason, for operators, if requests should not be sent to this process.
 pub(super) async fn readiness(api: &Api) -> Result<(), &'static str> {
     if api.stopping.load(Ordering::Acquire) {
         return Err("It is stopping.");

@@ -26,7 +26,7 @@ use crate::domain::tokens::TWO_FACTORS;
 /// How long a step-up counts as fresh.
 pub(super) const JUST_STEPPED_UP: Duration = Duration::from_secs(300);
 
-/// What switching the second factor off asks for.
+/// Returns the policy of operations that need a recent step-up.
 pub(super) fn just_stepped_up() -> Policy {
     let (acr, _) = TWO_FACTORS;
     Policy::acr([acr]).and(Policy::max_auth_age(JUST_STEPPED_UP))
@@ -38,12 +38,12 @@ pub(super) struct Password {
     password: String,
 }
 
-/// What an authenticator app needs to know. Shown once.
+/// The secret for an authenticator app and the recovery codes, which are shown once.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Secret<'s> {
-    /// In base32.
+    /// The secret in base32.
     secret: &'s str,
-    /// The same as a URL, for a QR code.
+    /// The secret as an `otpauth` URL, for a QR code.
     otpauth_url: &'s str,
     /// Each counts once, instead of a code of the app.
     recovery_codes: Vec<&'s str>,
@@ -56,7 +56,7 @@ pub(super) struct Codes<'s> {
     recovery_codes: Vec<&'s str>,
 }
 
-/// Makes a secret for an authenticator app, which counts from the first right code on.
+/// Creates a secret for an authenticator app. It is in effect from the first right code on.
 #[utoipa::path(
     post,
     path = "/v1/auth/totp",
@@ -82,10 +82,10 @@ pub(super) async fn enrol(
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-/// What the authenticator app shows.
+/// A code of the authenticator app, or a recovery code.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Code {
-    /// Good for one time.
+    /// Valid once.
     code: String,
 }
 
@@ -95,7 +95,7 @@ pub(super) struct Code {
     path = "/v1/auth/step-up",
     tag = "second factor",
     request_body = Code,
-    responses((status = 200, description = "The session's access token from now on", body = Tokens<'_>)),
+    responses((status = 200, description = "The session's new access token", body = Tokens<'_>)),
 )]
 pub(super) async fn step_up(
     State(api): State<Arc<Api>>,
@@ -103,7 +103,7 @@ pub(super) async fn step_up(
     peer: Peer,
     JsonBody(Code { code }): JsonBody<Code>,
 ) -> Result<Response, Problem> {
-    // For the same APIs as the token before.
+    // The new token is for the same APIs as the request's token.
     let audience = api.audience(&live.audience)?;
     let factors = &api.domain.second_factors;
     let token = match factors.step_up(&live.user, &live.session, &code, &audience, &peer).await? {
@@ -120,13 +120,13 @@ pub(super) async fn step_up(
     Ok(response)
 }
 
-/// Forgets the second factor; only within 5 minutes of a step-up.
+/// Deletes the second factor; only within 5 minutes of a step-up.
 #[utoipa::path(
     delete,
     path = "/v1/auth/totp",
     tag = "second factor",
     operation_id = "remove_totp",
-    responses((status = 204, description = "It is forgotten")),
+    responses((status = 204, description = "The second factor is deleted")),
 )]
 pub(super) async fn remove(
     State(api): State<Arc<Api>>,
@@ -139,7 +139,7 @@ pub(super) async fn remove(
     }
 }
 
-/// Makes other recovery codes, instead of all before; only within 5 minutes of a step-up.
+/// Replaces all recovery codes with new ones; only within 5 minutes of a step-up.
 #[utoipa::path(
     post,
     path = "/v1/auth/recovery-codes",

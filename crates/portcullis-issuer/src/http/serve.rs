@@ -1,4 +1,4 @@
-//! Connections: their number, and how long a client may keep one waiting.
+//! Serving connections, with limits on their number and on the time that clients take.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,20 +22,21 @@ use crate::metrics;
 /// The number of connections of the listener for health probes.
 const MAX_PROBES: u32 = 32;
 
-/// How long the head of a request may take, and a connection be idle before it.
+/// The timeout for the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection is used. Then it ends after the response in progress, so that a client
-/// that does not read its responses cannot stay.
+/// The maximum age of a connection, after which only the response in progress is finished. So a
+/// client that does not read its responses cannot keep the connection.
 const MAX_AGE: Duration = Duration::from_secs(120);
 
-/// How long that response may take.
+/// How long the response in progress may take after [`MAX_AGE`].
 const LAST_ANSWER: Duration = Duration::from_secs(10);
 
 /// How long the requests in progress may take when the issuer stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves until `shutdown` is ready; then accepts no more, and finishes the requests in progress.
+/// Serves until `shutdown` is ready. Then accepts no more connections, and finishes the requests in
+/// progress.
 pub(crate) async fn serve(
     config: &IssuerConfig,
     listener: TcpListener,
@@ -46,7 +47,7 @@ pub(crate) async fn serve(
     serve_at_most(MAX_CONNECTIONS, per_address, listener, router, shutdown).await;
 }
 
-/// The same for a listener that only probes reach.
+/// Serves a listener that only health probes reach, without a limit per address.
 pub(crate) async fn serve_probes(
     listener: TcpListener,
     router: Router,
@@ -65,19 +66,21 @@ async fn serve_at_most(
 ) {
     let places = Arc::new(Semaphore::new(connections as usize));
     let (stop, stopping) = watch::channel(());
-    // Dropping it ends all connections, should this future be dropped.
+    // If this future is dropped, the set is dropped, too, which closes all connections.
     let mut open = JoinSet::new();
     let accept_all = async {
-        // Beyond the limit clients wait in the system's queue. The semaphore is never closed.
+        // Beyond the limit, clients wait in the backlog of the operating system. The semaphore is
+        // never closed.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             let (stream, peer) = accept(&listener).await;
             while open.try_join_next().is_some() {}
-            // Closed at once: an address with too many connections must not take those of others.
+            // The connection is closed at once: one address must not use up the connections of all
+            // others.
             let Some(of_address) = per_address.admit(peer.ip()) else {
                 metrics::connection_rejected();
                 continue;
             };
-            let connection = converse(stream, peer, router.clone(), stopping.clone());
+            let connection = serve_connection(stream, peer, router.clone(), stopping.clone());
             open.spawn(async move {
                 connection.await;
                 drop((place, of_address));
@@ -92,13 +95,13 @@ async fn serve_at_most(
     let all = async { while open.join_next().await.is_some() {} };
     if timeout(GRACE, all).await.is_err() {
         let clients = open.len();
-        tracing::warn!(clients, "stopping; clients that took longer than 5 s are cut off");
+        tracing::warn!(clients, "connections closed after the grace period of 5 s");
         open.shutdown().await;
     }
 }
 
-/// Returns the next client. Errors are the client's, or say that too many files are open, which
-/// passes.
+/// Returns the next connection. An error is not fatal: a client caused it, or too many files are
+/// open at the moment.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     use io::ErrorKind as Kind;
     loop {
@@ -115,8 +118,8 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Serves one connection to its end, whichever way the client ends it.
-async fn converse(
+/// Serves one connection until it is closed.
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
@@ -163,17 +166,17 @@ mod tests {
         Router::new().route("/", get(async || "fine")).route("/never", get(pending::<()>))
     }
 
-    /// Sends something, and waits for the end of the connection.
+    /// Sends a request, and returns everything that is received until the connection is closed.
     async fn answer(stream: &mut TcpStream, request: &str) -> String {
         let mut answer = Vec::new();
         stream.write_all(request.as_bytes()).await.unwrap();
-        // Being cut off may come as an error.
+        // A connection that the issuer closes may cause an error.
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8(answer).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_keeps_the_issuer_waiting_makes_room_for_others() {
+    async fn idle_connections_are_closed_and_make_room_for_others() {
         let (listener, address) = listener().await;
         let server =
             tokio::spawn(serve_at_most(2, Connections::unlimited(), listener, router(), pending()));
@@ -184,7 +187,7 @@ mod tests {
         let mut third = TcpStream::connect(address).await.unwrap();
         let fine = answer(&mut third, "GET / HTTP/1.0\r\n\r\n").await;
         assert!(fine.ends_with("fine"), "{fine}");
-        assert!(start.elapsed() >= HEAD_TIMEOUT, "there was a third place");
+        assert!(start.elapsed() >= HEAD_TIMEOUT, "a third connection was served at once");
         assert!(!answer(&mut silent, "").await.contains("200"));
         assert!(!answer(&mut half, "").await.contains("200"));
         let mut idle = TcpStream::connect(address).await.unwrap();
@@ -205,7 +208,7 @@ mod tests {
         let mut attacker = Vec::new();
         for _ in 0..1400 {
             let mut half = TcpStream::connect(address).await.unwrap();
-            // Being cut off may come as an error.
+            // A connection that the issuer closes may cause an error.
             let _ = half.write_all(b"GET / HTTP/1.1\r\nHost:").await;
             attacker.push(half);
         }
@@ -220,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_does_not_last_for_ever() {
+    async fn connection_is_closed_after_its_maximum_age() {
         let (listener, address) = listener().await;
         let server =
             tokio::spawn(serve_at_most(2, Connections::unlimited(), listener, router(), pending()));
@@ -232,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_client_does_not_hold_up_the_end() {
+    async fn slow_client_does_not_delay_the_shutdown_beyond_the_grace_period() {
         let (listener, address) = listener().await;
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { drop(stopped.await) };
@@ -240,7 +243,7 @@ mod tests {
             tokio::spawn(serve_at_most(2, Connections::unlimited(), listener, router(), shutdown));
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        // Long enough for the request to be under way.
+        // Long enough for the request to be in progress.
         sleep(Duration::from_secs(1)).await;
         let start = Instant::now();
         stop.send(()).unwrap();

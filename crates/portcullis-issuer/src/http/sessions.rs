@@ -20,7 +20,7 @@ use crate::domain::sessions::Session;
 /// A user's live sessions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Sessions {
-    /// The latest first.
+    /// The sessions, the most recently used first.
     sessions: Vec<ShownSession>,
 }
 
@@ -28,17 +28,17 @@ pub(super) struct Sessions {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 struct ShownSession {
-    /// The `sid` of its tokens.
+    /// The session's id, which is the `sid` claim of its tokens.
     id: String,
-    /// When its user logged in, in seconds since 1970.
+    /// When the user logged in, in seconds since 1970.
     created_at: i64,
-    /// When it was refreshed last, in seconds since 1970; up to 5 minutes earlier than that.
+    /// The time of the last refresh, in seconds since 1970; up to 5 minutes too early.
     last_used_at: i64,
-    /// When it ends if it is not used, in seconds since 1970.
+    /// When the session expires if it is not used again, in seconds since 1970.
     expires_at: i64,
-    /// What the client called itself.
+    /// The client's `User-Agent` at the login.
     user_agent: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether the request belongs to this session.
     current: bool,
 }
 
@@ -72,8 +72,8 @@ pub(super) async fn list(
     path = "/v1/auth/sessions/{id}",
     tag = "sessions",
     operation_id = "end_session",
-    params(("id" = String, Path, description = "As the list of sessions has it")),
-    responses((status = 204, description = "It has ended")),
+    params(("id" = String, Path, description = "The `id` from the list of sessions")),
+    responses((status = 204, description = "The session has ended")),
 )]
 pub(super) async fn end(
     State(api): State<Arc<Api>>,
@@ -81,7 +81,7 @@ pub(super) async fn end(
     peer: Peer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    // What is no text is no session's id.
+    // An id that is not UTF-8 cannot be the id of a session.
     let Path(id) = id.map_err(|_| Problem::NoSuchSession)?;
     match api.domain.sessions.delete(&live.user, &id, &peer).await? {
         false => Err(Problem::NoSuchSession),
@@ -90,13 +90,13 @@ pub(super) async fn end(
     }
 }
 
-/// Ends all sessions of the user, this one too.
+/// Ends all sessions of the user, including the current one.
 #[utoipa::path(
     post,
     path = "/v1/auth/logout-everywhere",
     tag = "sessions",
     operation_id = "end_all_sessions",
-    responses((status = 204, description = "They have ended")),
+    responses((status = 204, description = "All sessions have ended")),
 )]
 pub(super) async fn end_all(
     State(api): State<Arc<Api>>,

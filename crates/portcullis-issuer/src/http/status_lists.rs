@@ -1,4 +1,4 @@
-//! Status lists, as verifiers read them.
+//! The endpoint from which verifiers fetch status lists.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,9 @@ use crate::domain::tokens::Verifier;
 use crate::error::Error;
 use crate::etag;
 
-/// RFC 7240.
+/// The request header with the preferred wait (RFC 7240).
 const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// The response header that confirms the wait (RFC 7240).
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// The longest wait, in seconds.
@@ -30,23 +31,24 @@ const MAX_WAIT: u64 = 60;
 
 /// A status list (draft-ietf-oauth-status-list).
 ///
-/// With `If-None-Match` and `Prefer: wait=N`, the response comes when the list has changed, or after
-/// N seconds. A machine client may authenticate (`client_secret_basic`): places are kept for those.
-/// Without a place the response comes at once and has no `Preference-Applied`.
+/// With `If-None-Match` and `Prefer: wait=N`, the response comes when the list has changed, or
+/// after N seconds. The number of waiting requests is limited. A machine client may authenticate
+/// (`client_secret_basic`), since part of this number is reserved for authenticated clients. Beyond
+/// the limit, the response comes at once and has no `Preference-Applied`.
 #[utoipa::path(
     get,
     path = "/v1/status-lists/{list}",
     tag = "discovery",
     operation_id = "status_list",
     params(
-        ("list" = i64, Path, description = "As the tokens have it"),
-        ("If-None-Match" = Option<String>, Header, description = "The tag of the client's list"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: seconds (RFC 7240)"),
+        ("list" = i64, Path, description = "The list's number, from a token's `status` claim"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the client's list"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds (RFC 7240)"),
     ),
     responses(
         (status = 200, description = "The list, gzipped if the client accepts that", body = String,
          content_type = "application/statuslist+jwt", headers(("ETag" = String))),
-        (status = 304, description = "The client's list is the current one",
+        (status = 304, description = "The client's list is current",
          headers(("ETag" = String))),
     ),
 )]
@@ -72,7 +74,7 @@ pub(super) async fn list(
     let deadline = Instant::now() + Duration::from_secs(wait.unwrap_or_default());
     loop {
         let published = lists.list(list).await?.ok_or(Problem::NoSuchPage)?;
-        // Another representation of the list, and so another tag (RFC 9110 §8.8.3).
+        // The compressed list is another representation, which has its own tag (RFC 9110 §8.8.3).
         let etag = if gzip { gzip_tag(&published.etag) } else { published.etag.clone() };
         let known = known(&etag);
         let left = deadline.saturating_duration_since(Instant::now());
@@ -97,7 +99,8 @@ pub(super) async fn list(
         if let Ok(etag) = HeaderValue::try_from(etag) {
             headers.insert(ETAG, etag);
         }
-        // A cache that answered by itself would hide revocations from the verifiers behind it.
+        // A cache that responds without revalidation would hide revocations from the verifiers
+        // behind it.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding, prefer"));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -110,8 +113,9 @@ pub(super) async fn list(
     }
 }
 
-/// Returns who waits. A credential that is not accepted counts as none: the list is public, and a
-/// verifier whose secret has expired must not lose it.
+/// Returns the verifier whose limit a waiting request counts against. A request with a wrong
+/// credential counts as anonymous and is not rejected: the list is public, and a verifier whose
+/// secret has expired must still get it.
 async fn verifier(api: &Api, headers: &HeaderMap, peer: &Peer) -> Result<Verifier, Problem> {
     match client_of(api, headers, peer).await {
         Ok(Some(client)) => Ok(Verifier::Client(client)),
@@ -124,7 +128,7 @@ fn gzip_tag(etag: &str) -> String {
     format!("{}-gzip\"", etag.trim_end_matches('"'))
 }
 
-/// Whether `Accept-Encoding` has gzip (RFC 9110 §12.5.3), itself or as any.
+/// Returns whether `Accept-Encoding` accepts gzip (RFC 9110 §12.5.3), by its name or by `*`.
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let weight_of = |wanted: &str| {
         let fields = headers.get_all(ACCEPT_ENCODING).iter();
@@ -136,11 +140,11 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         })
     };
     let weight = weight_of("gzip").or_else(|| weight_of("x-gzip")).or_else(|| weight_of("*"));
-    // `q=0.00` is: not at all.
+    // The weight 0, as in `q=0.00`, means not acceptable.
     weight.is_some_and(|weight| weight.bytes().any(|byte| matches!(byte, b'1'..=b'9')))
 }
 
-/// `wait` among the preferences (RFC 7240 §2 and §4.3), in seconds.
+/// Returns the preference `wait` (RFC 7240 §2 and §4.3), in seconds, limited to [`MAX_WAIT`].
 fn preferred_wait(headers: &HeaderMap) -> Option<u64> {
     let fields = headers.get_all(PREFER).iter().filter_map(|field| field.to_str().ok());
     let wait = fields.flat_map(|field| field.split(',')).find_map(|preference| {
@@ -156,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_for_whoever_takes_it() {
+    fn accept_encoding_decides_on_gzip() {
         for (field, takes) in [
             ("gzip", true),
             ("GZIP;q=0.1", true),
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_is_found_among_other_preferences() {
+    fn wait_is_found_among_other_preferences() {
         for (field, wait) in [
             ("wait=5", Some(5)),
             ("WAIT = \"7\"", Some(7)),

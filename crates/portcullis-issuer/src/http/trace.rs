@@ -1,4 +1,4 @@
-//! A span for each request, as OpenTelemetry's conventions for an HTTP server name things
+//! A span for each request, with the names of OpenTelemetry's conventions for HTTP servers
 //! (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>).
 
 use axum::extract::{MatchedPath, Request};
@@ -8,11 +8,12 @@ use axum::response::Response;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-/// Longer than any `traceparent` that there is (<https://www.w3.org/TR/trace-context/> 3.2.2).
+/// The maximum length of a `traceparent`, in bytes. A `traceparent` of version 00 has 55 bytes
+/// (<https://www.w3.org/TR/trace-context/> 3.2.2).
 const MAX_TRACEPARENT: usize = 64;
 
-/// Whatever the request logs is logged in it. It has nothing of the request's but method and route,
-/// and where the caller's own trace is.
+/// Runs the request in a span, to which its log messages belong. Of the request, the span has only
+/// the method, the route and the `traceparent`.
 pub(super) async fn in_a_span(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let method = request.method().as_str();
@@ -30,7 +31,7 @@ pub(super) async fn in_a_span(request: Request, next: Next) -> Response {
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     span.record("http.response.status_code", status.as_u16());
-    // A client's mistake is no failure of the server's.
+    // The conventions count only a 5xx status as an error of the server.
     if status.is_server_error() {
         span.record("otel.status_code", "ERROR");
     }

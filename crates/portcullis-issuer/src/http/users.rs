@@ -1,4 +1,4 @@
-//! The user behind a token, and registration where it is switched on.
+//! The user of an access token, and registration, if it is enabled.
 
 use std::sync::Arc;
 
@@ -21,17 +21,19 @@ use crate::domain::users::User;
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 pub(super) struct ShownUser {
-    /// The `sub` of their tokens.
+    /// The user's id, which is the `sub` claim of the user's tokens.
     id: String,
-    /// What they log in with.
+    /// The name that the user logs in with.
     name: String,
-    /// The `roles` of their tokens.
+    /// The user's roles, which are the `roles` claim of new tokens.
     roles: Vec<String>,
-    /// The `scope` of their tokens.
+    /// The user's scopes, to which the `scope` claim of new tokens is limited.
     scopes: Vec<String>,
 }
 
-/// The user behind the token, as they are now and not as the token remembers.
+/// Returns the user of the access token, with the current roles and scopes.
+///
+/// They may differ from the claims of the token.
 #[utoipa::path(
     get,
     path = "/v1/users/me",
@@ -54,7 +56,7 @@ pub(super) struct Registration {
     password: String,
 }
 
-/// Makes a user, without roles and scopes. Only where registration is switched on.
+/// Creates a user without roles and scopes. This route exists only if registration is enabled.
 #[utoipa::path(
     post,
     path = "/v1/auth/register",
@@ -73,14 +75,15 @@ pub(super) async fn register(
 }
 
 /// Begins a registration: the user can log in once the token that is sent to the address has come
-/// back. The answer is the same if the name is taken.
+/// back. The answer is the same if the name is taken, and if the address was sent 3 messages within
+/// the last minutes: then nothing is sent, and the registration before counts.
 #[utoipa::path(
     post,
     path = "/v1/auth/register",
     tag = "users",
     operation_id = "register",
     request_body = Registration,
-    responses((status = 202, description = "If the name is free, a token is on its way")),
+    responses((status = 202, description = "If the address is free, a token is sent to it")),
 )]
 pub(super) async fn register_address(
     State(api): State<Arc<Api>>,

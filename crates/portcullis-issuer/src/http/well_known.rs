@@ -1,4 +1,4 @@
-//! What verifiers read: the key set and where to find it.
+//! The key set and the metadata, which verifiers fetch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,15 @@ use super::api::Api;
 use super::metadata::Metadata;
 use crate::domain::keys::Snapshot;
 
-/// How long the store may keep a verifier waiting.
+/// How long a request for the key set waits for the store.
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
 /// A key set (RFC 7517 section 5).
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "says what the key ring keeps in its serialized form")]
+#[expect(dead_code, reason = "the schema of a document that the key ring keeps serialized")]
 struct JwkSet {
-    /// The public keys of tokens that have not expired.
+    /// The public keys: the current key, the next key, and earlier keys of tokens that may be
+    /// valid.
     keys: Vec<Map<String, Value>>,
 }
 
@@ -32,18 +33,19 @@ struct JwkSet {
     path = "/.well-known/jwks.json",
     tag = "discovery",
     operation_id = "key_set",
-    params(("If-None-Match" = Option<String>, Header, description = "The tag of a set at hand")),
+    params(("If-None-Match" = Option<String>, Header, description = "`ETag` of the client's set")),
     responses(
         (status = 200, description = "The key set", body = JwkSet,
          content_type = "application/jwk-set+json", headers(("ETag" = String))),
-        (status = 304, description = "The set at hand is the current one",
+        (status = 304, description = "The client's set is current",
          headers(("ETag" = String))),
     ),
 )]
 pub(super) async fn jwks(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
     let keys = current_or_last_known(&api).await;
-    // A shared cache asks every time: one answer that it kept would hide a rotation from every
-    // verifier behind it, for which an unknown `kid` is the reason to ask again.
+    // Shared caches must revalidate every time. A verifier fetches the set again when a token has
+    // an unknown `kid`; a cached response would hide the new key from all verifiers behind the
+    // cache.
     let caching = format!("{}, s-maxage=0", cache_control(&api));
     let common = [(ETAG, keys.jwks.etag.clone()), (CACHE_CONTROL, caching)];
     let known = headers
@@ -59,20 +61,21 @@ pub(super) async fn jwks(State(api): State<Arc<Api>>, headers: HeaderMap) -> Res
     (common, kind, keys.jwks.body.clone()).into_response()
 }
 
-/// Every app depends on these: a store that fails, or is slow, is no reason to fail them.
+/// Returns the current keys, or the last known keys if the store fails or is slow: all APIs depend
+/// on the key set.
 async fn current_or_last_known(api: &Api) -> Arc<Snapshot> {
     match tokio::time::timeout(MAX_WAIT, api.domain.keys.current()).await {
         Ok(Ok(keys)) => return keys,
         Ok(Err(error)) => {
             let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "serving the last known keys");
+            tracing::error!(error, "the store failed, serving the last known keys");
         }
-        Err(_) => tracing::warn!("serving the last known keys: the store does not answer"),
+        Err(_) => tracing::warn!("the store timed out, serving the last known keys"),
     }
     api.domain.keys.last_known()
 }
 
-/// The metadata, as OpenID Connect Discovery has it.
+/// The issuer's metadata, for OpenID Connect Discovery.
 #[utoipa::path(
     get,
     path = "/.well-known/openid-configuration",
@@ -85,7 +88,7 @@ pub(super) async fn metadata(State(api): State<Arc<Api>>) -> Response {
     ([(CACHE_CONTROL, cache_control(&api))], Json(document)).into_response()
 }
 
-/// The same, as RFC 8414 has it.
+/// The issuer's metadata, for OAuth 2.0 clients (RFC 8414).
 #[utoipa::path(
     get,
     path = "/.well-known/oauth-authorization-server",

@@ -1,16 +1,16 @@
-//! What an operator changes about users' accounts.
+//! The operator's methods for users' accounts.
 
 use zeroize::Zeroizing;
 
 use super::Issuer;
 use crate::domain::audit::Actor;
-use crate::domain::people::{ACCOUNTS, AccountInfo, Change, Whom};
+use crate::domain::people::{ACCOUNTS, AccountInfo, Change, UserRef};
 use crate::error::Error;
 
 /// Each change is one transaction with its entry in the audit log, whose
-/// [`actor`](crate::Event::actor) is `operator`. Where it ends sessions, their refresh tokens are
-/// rejected, introspection says that their access tokens are inactive, and the status lists say that
-/// they are revoked, from that moment on.
+/// [`actor`](crate::Event::actor) is `operator`. If a change ends sessions, their refresh tokens
+/// are rejected from that moment on, introspection reports their access tokens as inactive, and the
+/// status lists as revoked.
 impl Issuer {
     /// Returns a user's account.
     ///
@@ -18,7 +18,7 @@ impl Issuer {
     ///
     /// [`Error::NoSuchUser`] if there is no user of that name.
     pub async fn account(&self, name: &str) -> Result<AccountInfo, Error> {
-        self.domain().people.account(&Whom::named(name)?).await
+        self.domain().people.account(&UserRef::named(name)?).await
     }
 
     /// Returns all users' accounts, by name.
@@ -40,7 +40,7 @@ impl Issuer {
         Ok(all)
     }
 
-    /// Sets a user's password, ends all sessions of the user, and returns how many those were.
+    /// Sets a user's password, ends all sessions of the user, and returns their number.
     ///
     /// ```
     /// # use portcullis_issuer::{Error, Issuer, IssuerConfig, NewUser};
@@ -67,9 +67,9 @@ impl Issuer {
         name: &str,
         password: impl Into<String>,
     ) -> Result<u64, Error> {
-        let (whom, password) = (Whom::named(name)?, Zeroizing::new(password.into()));
+        let (user_ref, password) = (UserRef::named(name)?, Zeroizing::new(password.into()));
         let people = &self.domain().people;
-        people.set_password(&whom, password, Actor::Operator).await
+        people.set_password(&user_ref, password, Actor::Operator).await
     }
 
     /// Returns a password of 256 random bits, for [`set_password`](Self::set_password).
@@ -81,8 +81,8 @@ impl Issuer {
         Ok(crate::random::secret()?.to_string())
     }
 
-    /// Lets a user not log in any more, ends all sessions of the user, and returns how many those
-    /// were. The user is not told why a login is refused.
+    /// Rejects a user's logins from now on, ends all sessions of the user, and returns their
+    /// number. The response to a login does not reveal the reason.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Issuer {
         self.change(name, Change::Disabled(true)).await
     }
 
-    /// Lets a user log in again. Sessions that have ended stay so.
+    /// Lets a user log in again. Sessions that have ended stay ended.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ impl Issuer {
         self.change(name, Change::Disabled(false)).await.map(|_| ())
     }
 
-    /// Deletes a user, ends all sessions of the user, and returns how many those were. The audit log
-    /// keeps its entries about the user's id.
+    /// Deletes a user, ends all sessions of the user, and returns their number. The audit log keeps
+    /// its entries about the user's id.
     ///
     /// # Errors
     ///
@@ -110,8 +110,8 @@ impl Issuer {
         self.change(name, Change::Removed).await
     }
 
-    /// Replaces a user's roles. The user's next access token has them; one that was issued before
-    /// has the old ones until it expires.
+    /// Replaces a user's roles. The user's next access token has the new roles; access tokens that
+    /// were issued before keep the old roles until they expire.
     ///
     /// # Errors
     ///
@@ -122,37 +122,43 @@ impl Issuer {
         name: &str,
         roles: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), Error> {
-        let (whom, roles) = (Whom::named(name)?, roles.into_iter().map(Into::into).collect());
-        self.domain().people.set_roles(&whom, roles, Actor::Operator).await.map(|_| ())
+        let (user_ref, roles) =
+            (UserRef::named(name)?, roles.into_iter().map(Into::into).collect());
+        self.domain().people.set_roles(&user_ref, roles, Actor::Operator).await.map(|_| ())
     }
 
-    /// Replaces a user's scopes, in the same way.
+    /// Replaces a user's scopes. The user's next access token has the new scopes; access tokens
+    /// that were issued before keep the old scopes until they expire.
     ///
     /// # Errors
     ///
-    /// As [`set_roles`](Self::set_roles).
+    /// [`Error::InvalidUser`] if a scope is invalid, [`Error::NoSuchUser`] if there is no user of
+    /// that name.
     pub async fn set_scopes(
         &self,
         name: &str,
         scopes: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), Error> {
-        let (whom, scopes) = (Whom::named(name)?, scopes.into_iter().map(Into::into).collect());
-        self.domain().people.set_scopes(&whom, scopes, Actor::Operator).await.map(|_| ())
+        let (user_ref, scopes) =
+            (UserRef::named(name)?, scopes.into_iter().map(Into::into).collect());
+        self.domain().people.set_scopes(&user_ref, scopes, Actor::Operator).await.map(|_| ())
     }
 
-    /// Sets the address where the [`Notifier`](crate::Notifier) reaches a user. It counts as verified.
+    /// Sets the address to which the [`Notifier`](crate::Notifier) delivers a user's messages. It
+    /// counts as verified.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidUser`] if the address does not fit, [`Error::NoSuchUser`] if there is no user
     /// of that name.
     pub async fn set_address(&self, name: &str, address: impl Into<String>) -> Result<(), Error> {
-        let (whom, people) = (Whom::named(name)?, &self.domain().people);
-        people.set_address(&whom, address.into(), Actor::Operator).await.map(|_| ())
+        let (user_ref, people) = (UserRef::named(name)?, &self.domain().people);
+        people.set_address(&user_ref, address.into(), Actor::Operator).await.map(|_| ())
     }
 
     /// Adds a user, and has the [`Notifier`](crate::Notifier) deliver a token that sets the first
-    /// password, within 15 minutes. An invitation of the same name that was not accepted is void.
+    /// password, within 15 minutes. An invitation of the same name that was not accepted is void,
+    /// and a registration whose address was not verified.
     ///
     /// # Errors
     ///
@@ -171,8 +177,8 @@ impl Issuer {
         messages.invite(name, address, roles, scopes, Actor::Operator).await
     }
 
-    /// Forgets a user's second factor and recovery codes. The user's sessions go on, and their next
-    /// access tokens have the `acr` `aal1`.
+    /// Deletes a user's second factor and recovery codes. The user's sessions continue, and their
+    /// next access tokens have the `acr` `aal1`.
     ///
     /// # Errors
     ///
@@ -181,7 +187,7 @@ impl Issuer {
         self.change(name, Change::NoSecondFactor).await.map(|_| ())
     }
 
-    /// Admits codes of a user's second factor again, after 100 wrong ones.
+    /// Accepts codes of a user's second factor again, after 100 wrong codes.
     ///
     /// # Errors
     ///
@@ -190,7 +196,7 @@ impl Issuer {
         self.change(name, Change::Unlocked).await.map(|_| ())
     }
 
-    /// Ends the sessions of all users, and returns how many those were.
+    /// Ends the sessions of all users, and returns their number.
     ///
     /// # Errors
     ///
@@ -201,6 +207,6 @@ impl Issuer {
 
     async fn change(&self, name: &str, change: Change) -> Result<u64, Error> {
         let people = &self.domain().people;
-        people.change(&Whom::named(name)?, change, Actor::Operator).await
+        people.change(&UserRef::named(name)?, change, Actor::Operator).await
     }
 }

@@ -7,7 +7,8 @@ use crate::domain::clients::{ClientUpdate, NewClient, RegisteredClient};
 use crate::error::Error;
 
 impl Issuer {
-    /// Adds a machine client, and returns its secret, which is kept nowhere, unless it has keys.
+    /// Adds a machine client. Returns its secret, of which only a hash is stored, or `None` if it
+    /// has keys.
     ///
     /// # Errors
     ///
@@ -26,8 +27,8 @@ impl Issuer {
         self.domain().clients.all().await
     }
 
-    /// Replaces a client's secret, or its keys, by a new secret. The old ones are rejected from now
-    /// on; tokens that the client has stay valid.
+    /// Replaces a client's secret, or its keys, with a new secret. The old credential is rejected
+    /// from now on; issued tokens stay valid.
     ///
     /// # Errors
     ///
@@ -36,8 +37,8 @@ impl Issuer {
         self.domain().clients.rotate_secret(id, Duration::ZERO).await
     }
 
-    /// The same, and the old secret stays valid for `overlap`, 30 days at most, so that every
-    /// instance of the client can be given the new one.
+    /// Replaces a client's secret, or its keys, with a new secret. The old secret stays valid for
+    /// `overlap`, at most 30 days, so that every instance of the client can be given the new one.
     ///
     /// # Errors
     ///
@@ -51,8 +52,8 @@ impl Issuer {
         self.domain().clients.rotate_secret(id, overlap).await
     }
 
-    /// Replaces scopes, audiences, resource servers or rights of a client. Tokens that it has keep
-    /// theirs until they expire.
+    /// Replaces scopes, audiences, resource servers or rights of a client. Issued tokens keep their
+    /// scopes and audiences until they expire.
     ///
     /// # Errors
     ///
@@ -62,9 +63,9 @@ impl Issuer {
         self.domain().clients.update(id, update).await
     }
 
-    /// Replaces a client's keys, or its secret, by these keys, a JWK Set.
+    /// Replaces a client's keys, or its secret, with these keys, a JWK Set.
     ///
-    /// To change keys without a pause, first set both, and then the new one alone.
+    /// To change keys without a pause, first set both keys, and then the new key alone.
     ///
     /// # Errors
     ///
@@ -73,8 +74,8 @@ impl Issuer {
         self.domain().clients.set_keys(id, jwks).await
     }
 
-    /// Stops issuing tokens to a client. Those that it has are revoked in the status list and
-    /// inactive; APIs that validate by expiry alone accept them until then.
+    /// Stops issuing tokens to a client. Its issued tokens are revoked in the status list and
+    /// inactive; APIs that validate by expiry alone accept them until they expire.
     ///
     /// # Errors
     ///
@@ -83,8 +84,8 @@ impl Issuer {
         self.domain().clients.disable(id).await
     }
 
-    /// Issues tokens to a disabled client again. Tokens that it has are active again; those of a
-    /// removed client with the same id are not.
+    /// Issues tokens to a disabled client again. Its tokens of before stay revoked, and so do those of
+    /// a removed client with the same id.
     ///
     /// # Errors
     ///
@@ -93,8 +94,8 @@ impl Issuer {
         self.domain().clients.enable(id).await
     }
 
-    /// Removes a client. Its tokens are revoked like those of a disabled one, also if a client with
-    /// the same id is added later.
+    /// Removes a client. Its tokens are revoked like a disabled client's, and stay revoked if a
+    /// client with the same id is added later.
     ///
     /// # Errors
     ///

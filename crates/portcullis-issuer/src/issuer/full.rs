@@ -1,4 +1,4 @@
-//! An issuer whose disk is full, and then is not.
+//! An issuer whose disk becomes full, and then has space again.
 
 use std::sync::Arc;
 
@@ -38,14 +38,14 @@ async fn a_full_disk_is_told_as_such_and_forgotten_when_there_is_room() {
     assert_eq!(status, 200);
     let refresh = json!({ "refresh_token": grant["refresh_token"] });
 
-    // As few as there are: SQLite does not go below.
+    // SQLite raises the limit of 1 to the current number of pages.
     store.let_the_file_have(1).await;
     let mut logins = 0;
     while post(&issuer, "/v1/auth/login", &credentials).await.0 == 200 {
         logins += 1;
         assert!(logins < 10_000, "the disk is never full");
     }
-    // The limit is the connection's, and this may be another one.
+    // The limit belongs to a connection, and the pool may have opened another one.
     store.let_the_file_have(1).await;
     assert_eq!(post(&issuer, "/v1/auth/login", &credentials).await.0, 503);
     let keys = Request::get("/.well-known/jwks.json").body(Body::empty()).unwrap();

@@ -1,14 +1,14 @@
-//! What an operator does with the keys.
+//! The operator's methods for keys.
 
 use super::Issuer;
 use crate::domain::keys::{KeyEncryptionKey, KeyState};
 use crate::error::Error;
 
 impl Issuer {
-    /// Publishes the key that follows, and returns its `kid`. It signs as soon as every cached key
-    /// set without it has expired ([`KeyInfo::signs_from`]), so that no verifier refuses a token;
-    /// one that is published already is left as it is. It is for the configured algorithm, or
-    /// else for that of the key that signs now.
+    /// Publishes the next key, unless one is published already, and returns its `kid`. The next key
+    /// signs as soon as every cached key set without it has expired ([`KeyInfo::signs_from`]), so
+    /// that no verifier rejects a token. A new key uses the configured algorithm, or else the
+    /// algorithm of the active key.
     ///
     /// The old key stays published until the last token that it signed has expired.
     ///
@@ -21,9 +21,9 @@ impl Issuer {
 
     /// Signs with a new key at once and returns its `kid`.
     ///
-    /// Verifiers that fetch the key set again when they meet an unknown `kid`, as Portcullis does,
-    /// notice nothing; one that waits until its cached set has expired refuses the new tokens
-    /// until then. The old key stays published until the last token that it signed has expired.
+    /// Verifiers that fetch the key set again for an unknown `kid`, as Portcullis does, accept the
+    /// new tokens at once. Other verifiers reject the new tokens until their cached key set has
+    /// expired. The old key stays published until the last token that it signed has expired.
     ///
     /// # Errors
     ///
@@ -32,9 +32,9 @@ impl Issuer {
         self.domain().keys.rotate_now().await
     }
 
-    /// Withdraws a key at once, because it is in the wrong hands: honest tokens that it signed
-    /// are refused as well, by each verifier as soon as its cached key set has expired. If it is
-    /// the key that signs, another one does from now on.
+    /// Withdraws a compromised key at once. Each verifier rejects all tokens of the key, legitimate
+    /// ones too, as soon as its cached key set has expired. If it is the active key, another key
+    /// signs from now on.
     ///
     /// # Errors
     ///
@@ -43,12 +43,12 @@ impl Issuer {
         self.domain().keys.withdraw_now(kid).await
     }
 
-    /// Seals all that is sealed at rest (signing keys, secrets of second factors) under another
-    /// key-encryption key, in one transaction. Refresh tokens stay valid: the MAC key of the old
-    /// one is kept, sealed, until their sessions have ended.
+    /// Seals all sealed data (signing keys, secrets of second factors) under another key-encryption
+    /// key, in one transaction. Refresh tokens stay valid: the MAC key of the old key-encryption
+    /// key is kept, sealed, until their sessions have ended.
     ///
     /// This issuer and every other process on the database have the old key, and answer 503 from
-    /// now on: close them, and open them with the new one.
+    /// now on. Close them, and open them with the new key.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Issuer {
         self.domain().rekeyer.rekey(new).await
     }
 
-    /// All keys, the newest first.
+    /// Returns all keys, the newest first.
     ///
     /// # Errors
     ///
@@ -78,20 +78,20 @@ impl Issuer {
     }
 }
 
-/// A signing key, as far as it is anybody's business.
+/// A signing key, without its private part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyInfo {
     /// Its RFC 7638 thumbprint.
     pub kid: String,
-    /// What it signs or signed with.
+    /// The key's algorithm.
     pub algorithm: &'static str,
-    /// Where in its life it is.
+    /// The state of the key.
     pub state: KeyState,
-    /// When it was made, in seconds since 1970.
+    /// When the key was created, in seconds since 1970.
     pub created_at: i64,
-    /// When it may sign, or began to, in seconds since 1970.
+    /// When the key may begin or began to sign, in seconds since 1970.
     pub signs_from: i64,
-    /// When it is or was withdrawn, in seconds since 1970, if that is known already.
+    /// When the key is or was withdrawn, in seconds since 1970; `None` if that is not known yet.
     pub published_until: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! Puts an issuer together.
+//! Opens an issuer.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -61,7 +61,7 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     };
     let keys = KeyRing::open(Arc::clone(store) as _, Arc::clone(&clock), options).await?;
     let keys = Arc::new(keys);
-    // Only now: the ring has found that this is the right key-encryption key.
+    // The MAC keys come after the key ring, which has verified the key-encryption key.
     let (mac_key, earlier) = mac_keys(&**store, &rekeyer.key, now_secs(&*clock)).await?;
     let refresh_tokens = RefreshTokens::new(&mac_key, &earlier, &rekeyer.key)?;
     let host_cookies = HostCookies::new(&mac_key, &earlier)?;
@@ -173,7 +173,8 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     })
 }
 
-/// The MAC keys of sessions: that of this key-encryption key, and those of earlier ones.
+/// Returns the MAC keys of sessions: the key of this key-encryption key, and the keys of earlier
+/// ones.
 async fn mac_keys(
     store: &dyn RekeyStore,
     key: &KeyEncryptionKey,
@@ -190,8 +191,8 @@ async fn mac_keys(
     Ok((MacKey::of(key, number)?, opened))
 }
 
-/// The key-encryption key and where it came from. A key file is made only while there is nothing
-/// that another one would be needed for.
+/// Returns the key-encryption key and its origin. A key file is created only if the database has no
+/// data that another key has encrypted.
 async fn key_encryption_key(
     config: &IssuerConfig,
     store: &dyn KeyStore,
@@ -203,15 +204,15 @@ async fn key_encryption_key(
         Some(path) => path.clone(),
         None => default_key_file(&config.database),
     };
-    // Processes that share a database must be given their key, and not each make one.
+    // Processes that share a database must be given the same key, and must not create one each.
     let may_create = config.database_url.is_none()
         && store.keys().await?.keys.iter().all(|key| key.sealed.is_none());
     if may_create && path.exists() {
         tracing::warn!(
             database = %config.database.display(),
             key_file = %path.display(),
-            "the database is empty, but there is a key file for it. If users and keys should be \
-             there, stop: it may have been moved or restored without its -wal file"
+            "the database is empty, but there is a key file for it. If it should have users and \
+             keys, stop: it may have been moved or restored without its -wal file"
         );
     }
     let key = KeyEncryptionKey::from_file(&path, may_create)?;

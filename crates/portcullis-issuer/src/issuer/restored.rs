@@ -1,33 +1,34 @@
-//! After a database was restored from a backup.
+//! The steps after a database was restored from a backup.
 
 use super::Issuer;
 use crate::domain::audit::{Actor, EventKind};
 use crate::error::Error;
 
-/// What [`Issuer::restored`] did.
+/// The result of [`Issuer::restored`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Restored {
-    /// The key that signs from now on.
+    /// The `kid` of the new signing key.
     pub kid: String,
-    /// How many sessions have ended.
+    /// The number of ended sessions.
     pub ended_sessions: u64,
 }
 
 impl Issuer {
-    /// Makes a database safe that was restored from a backup, before it serves again.
+    /// Makes a database that was restored from a backup safe, before the issuer serves again.
     ///
-    /// In the backup, keys that were withdrawn later are published, and sessions that were ended
-    /// later go on. So every token that was ever issued is void afterwards: a new key signs, all
-    /// others are withdrawn, all sessions have ended, and new status lists begin, while the old ones
-    /// say of each place that it is revoked. Users log in again. Machine clients keep their
-    /// credentials, and ask for new tokens.
+    /// In the backup, keys that were withdrawn later are still published, and sessions that were
+    /// ended later are still live. So this call invalidates every token that was ever issued. It
+    /// creates a new signing key, withdraws all others, ends all sessions and begins new status
+    /// lists; in the old lists every place is revoked. Users must log in again. Machine clients
+    /// keep their credentials, and request new tokens.
     ///
-    /// No other process may serve on this database meanwhile. If it is interrupted, call it again.
+    /// No other process may serve on this database meanwhile. If the call is interrupted, repeat
+    /// it.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store fails, [`Error::Signer`] if a signer elsewhere has no new key.
+    /// [`Error::Store`] if the store fails, [`Error::Signer`] if an external signer has no new key.
     pub async fn restored(&self) -> Result<Restored, Error> {
         let domain = self.domain();
         let event = domain.audit.event_by(EventKind::Restored, Actor::Operator);

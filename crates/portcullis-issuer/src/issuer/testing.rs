@@ -1,4 +1,4 @@
-//! Hidden, and no promise: for benchmarks.
+//! Hidden and unstable methods for benchmarks.
 
 use std::future::Future as _;
 use std::pin::pin;
@@ -9,12 +9,12 @@ use crate::error::Error;
 use crate::issuer::Issuer;
 
 impl Issuer {
-    /// What makes an access token of this live session each time that it is called, by the key
-    /// that signs now, which is here: the part of a login or a refresh that asks nobody.
+    /// Returns a function that issues an access token of this live session at each call, with the
+    /// current signing key. That is the part of a login or a refresh that does not use the store.
     ///
     /// # Errors
     ///
-    /// When the store can not be read.
+    /// [`Error::Store`](crate::Error::Store) if the store cannot be read.
     pub async fn access_tokens_of(
         &self,
         session_id: &str,

@@ -1,26 +1,33 @@
-//! What an operator does with users and their sessions.
+//! The operator's methods for users and their sessions.
 
 use super::Issuer;
 use crate::domain::audit::{Actor, EventKind};
 use crate::domain::sessions::SessionInfo;
-use crate::domain::users::{NewUser, Origin, Share, User};
+use crate::domain::users::{Awaits, NewUser, Origin, Share, User};
 use crate::error::Error;
 
 impl Issuer {
-    /// Adds a user.
+    /// Adds a user. A registration of the same name whose address was not verified is void.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUser`] if the name, address, a role or a scope does not fit,
+    /// [`Error::InvalidUser`] if the name, the address, a role or a scope is invalid,
     /// [`Error::InvalidPassword`] if a rule rejects the password, [`Error::UserExists`] if the name
-    /// is taken, whatever its capitals.
+    /// is taken; names are case-insensitive.
     pub async fn add_user(&self, user: NewUser) -> Result<User, Error> {
         let event = self.domain().audit.event_by(EventKind::UserAdded, Actor::Operator);
-        let origin = Origin { awaits: None, share: Share::Users, event };
+        let origin = Origin {
+            awaits: None,
+            // A stranger's registration must not keep the name from its user.
+            replaces: &[Awaits::Verification],
+            share: Share::Users,
+            event,
+            authority: None,
+        };
         self.domain().users.add(user, origin).await
     }
 
-    /// All users, by name.
+    /// Returns all users, by name.
     ///
     /// # Errors
     ///
@@ -29,8 +36,8 @@ impl Issuer {
         self.domain().users.all().await
     }
 
-    /// The live sessions of the user of that name, the latest first; `None` if there is no such
-    /// user.
+    /// Returns the live sessions of a user, the latest first; `None` if there is no user of that
+    /// name.
     ///
     /// # Errors
     ///
@@ -41,9 +48,8 @@ impl Issuer {
         Ok(Some(sessions.into_iter().map(SessionInfo::from).collect()))
     }
 
-    /// Ends all sessions of the user of that name, and returns how many those were; `None` if there
-    /// is no such user. Apps that validate by expiry alone accept the access tokens until they
-    /// expire.
+    /// Ends all sessions of a user, and returns their number; `None` if there is no user of that
+    /// name. Apps that validate by expiry alone accept the access tokens until they expire.
     ///
     /// # Errors
     ///

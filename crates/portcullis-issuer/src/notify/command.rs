@@ -1,5 +1,6 @@
-//! A command: messages go to the standard input of a program.
+//! The notifier that writes messages to the standard input of a program.
 
+use std::fmt;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt as _;
@@ -9,15 +10,14 @@ use super::{Delivery, Message, Notifier, SETTING};
 use crate::error::ConfigError;
 
 /// Runs a program for each message, which reads it as a line of JSON.
-#[derive(Debug)]
 pub(super) struct CommandNotifier {
     program: String,
     arguments: Vec<String>,
 }
 
 impl CommandNotifier {
-    /// The words are the program and its arguments: no shell reads them, and nothing of a message is
-    /// among them.
+    /// Splits `command` at white space into the program and its arguments. No shell is used, and
+    /// the arguments contain nothing of a message.
     pub(super) fn new(command: &str) -> Result<Self, ConfigError> {
         let mut words = command.split_whitespace().map(str::to_owned);
         let Some(program) = words.next() else {
@@ -35,12 +35,12 @@ impl Notifier for CommandNotifier {
             let mut line = zeroize::Zeroizing::new(serde_json::to_vec(&message)?);
             line.push(b'\n');
             let mut command = Command::new(&self.program);
-            // The issuer's environment has its key-encryption key, which no other program needs.
+            // The environment is cleared, since it may contain the key-encryption key.
             command.args(&self.arguments).env_clear().kill_on_drop(true);
             if let Some(path) = std::env::var_os("PATH") {
                 command.env("PATH", path);
             }
-            // What it prints may have the token in it.
+            // The program's output is discarded, since it may contain the token.
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
             let mut child = command.spawn()?;
             if let Some(mut stdin) = child.stdin.take() {
@@ -49,6 +49,13 @@ impl Notifier for CommandNotifier {
             let status = child.wait().await?;
             if status.success() { Ok(()) } else { Err(format!("it ended with {status}").into()) }
         })
+    }
+}
+
+/// The arguments may be secrets.
+impl fmt::Debug for CommandNotifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandNotifier").field("program", &self.program).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The log, for a developer.
+//! The notifier that writes messages to the log, for development.
 
 use super::{Delivery, Message, Notifier};
 

@@ -1,4 +1,4 @@
-//! What is delivered.
+//! The messages that a notifier delivers.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// A message to a user.
 ///
-/// As JSON, as a webhook and a command get it:
+/// A webhook and a command receive it as JSON:
 ///
 /// ```json
 /// {"kind":"password_reset","user_id":"…","name":"alice","address":"alice@example.com",
@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 #[derive(Clone, Serialize)]
 #[non_exhaustive]
 pub struct Message {
-    /// What it is about.
+    /// The kind of the message.
     pub kind: MessageKind,
     /// The `sub` of the user's tokens.
     pub user_id: String,
     /// What the user logs in with.
     pub name: String,
-    /// Where the user is reached, such as an email address.
+    /// The address to deliver the message to, such as an email address.
     pub address: String,
     #[serde(serialize_with = "revealed")]
     token: Option<Zeroizing<String>>,
@@ -30,14 +30,14 @@ pub struct Message {
     pub expires_at: Option<i64>,
 }
 
-/// What a [`Message`] is about.
+/// The kind of a [`Message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MessageKind {
     /// `password_reset`: the token sets another password, at `POST /v1/auth/set-password`.
     PasswordReset,
-    /// `invitation`: the token sets the first password, at the same place.
+    /// `invitation`: the token sets the first password, at `POST /v1/auth/set-password`.
     Invitation,
     /// `address_verification`: the token and the password complete a registration, at
     /// `POST /v1/auth/verify-address`.
@@ -71,8 +71,8 @@ impl Message {
         self
     }
 
-    /// Returns the token, which counts once and for 15 minutes. It is a credential: it does what the
-    /// kind of the message says.
+    /// Returns the token, if the message has one. It is valid once and for 15 minutes. It is a
+    /// credential for the operation of the message's [`kind`](Self::kind).
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|token| token.as_str())

@@ -1,4 +1,4 @@
-//! A webhook: messages are posted to a URL.
+//! The notifier that posts messages to a URL.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use portcullis::fetch::{Fetch as _, FetchRequest, ReqwestFetch};
 use url::{Host, Url};
 
-use super::{Delivery, Message, Notifier, SETTING};
+use super::{Delivery, Message, Notifier, SETTING, Shown};
 use crate::error::ConfigError;
 
-/// The body of the answer is not read for anything.
+/// The maximum length of the response's body, which is not used.
 const MAX_BODY: usize = 64 * 1024;
 
 /// Posts each message as JSON to a URL.
@@ -23,9 +23,9 @@ pub(super) struct WebhookNotifier {
 
 impl WebhookNotifier {
     pub(super) fn new(url: &str, secret: Option<String>) -> Result<Self, ConfigError> {
-        let expected =
-            "it must be an https URL (http on loopback only), exec: and a program, or log";
-        let wrong = || ConfigError::new(SETTING, url, expected);
+        let expected = "must be an https URL (http on loopback only), exec: and a program, or log \
+                        (the value is not shown here)";
+        let wrong = || ConfigError::hidden(SETTING, expected);
         let parsed = Url::parse(url).map_err(|_| wrong())?;
         let is_loopback = match parsed.host() {
             Some(Host::Domain(name)) => name == "localhost",
@@ -45,7 +45,7 @@ impl WebhookNotifier {
             Ok(value)
         });
         let client = ReqwestFetch::new()
-            .map_err(|error| ConfigError::new(SETTING, url, error.to_string()))?;
+            .map_err(|error| ConfigError::hidden(SETTING, format!("cannot be used: {error}")))?;
         Ok(Self { url: url.to_owned(), bearer: bearer.transpose()?, client })
     }
 }
@@ -71,8 +71,7 @@ impl Notifier for WebhookNotifier {
 
 impl fmt::Debug for WebhookNotifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A password in the URL would be shown.
-        let url = self.url.rsplit('@').next().unwrap_or_default();
+        let url = Shown::of(&self.url).map(|shown| shown.text);
         f.debug_struct("WebhookNotifier").field("url", &url).finish_non_exhaustive()
     }
 }

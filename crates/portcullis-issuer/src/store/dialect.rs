@@ -1,4 +1,4 @@
-//! Statements that run on every database, and what differs between the databases.
+//! Statements that run on every database, and traits for what differs between the databases.
 
 mod turn;
 
@@ -18,8 +18,8 @@ use crate::error::StoreError;
 pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     type Connection: Dialect + sqlx::Connection;
 
-    /// Makes a change in a transaction, which it may share with others. Returns when the change is
-    /// durable.
+    /// Makes a change in a transaction, which may also contain other changes. Returns when the
+    /// change is durable.
     fn change<C: Change>(
         &self,
         change: C,
@@ -37,15 +37,15 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     -> impl Future<Output = Result<Transaction<Self>, sqlx::Error>> + Send;
     fn reader(&self) -> impl Future<Output = Result<Pooled<Self>, sqlx::Error>> + Send;
     fn writer(&self) -> impl Future<Output = Result<Writer<Self>, sqlx::Error>> + Send;
-    /// Returns the version of the keys if the database has pushed it recently.
+    /// Returns the version of the keys if it is known without a query. On SQLite it never is.
     fn told_version(&self) -> Option<i64>;
     fn learn_version(&self, version: i64);
     fn is_leader(&self) -> bool;
     fn close_all(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// A change of the store, with all that it needs. It may be applied again if a transaction failed
-/// as a whole, and must keep nothing from the time before.
+/// A change of the store, with all of its values. It is applied again if its transaction failed as
+/// a whole, so it must keep no state from an earlier attempt.
 pub(super) trait Change: Send + 'static {
     type Outcome: Send + 'static;
 
@@ -66,18 +66,29 @@ pub(super) trait Dialect: Send {
 
     const NEWEST_KEYS_FIRST: &'static str;
     const LOCK_KEYS: &'static str;
-    /// The session, its user and its place, for a rotation; locked until the transaction ends.
+    /// Selects a session, its user and its place in a status list, for a rotation. Locks the
+    /// session's row until the transaction ends.
     const SESSION_TO_ROTATE: &'static str;
-    /// Statements that delete or erase what is due before `$1`, at most `$2` rows.
+    /// The statements of housekeeping: each deletes or erases what is due at `$1`, in at most `$2`
+    /// rows.
     const HOUSEKEEPING: Housekeeping;
-    /// The user with a folded name. The database folds ASCII only, as the issuer does.
+    /// Selects the user with a folded name. The database folds only ASCII letters, as the issuer
+    /// does.
     const USER_NAMED: &'static str;
     const FORGET_AWAITING: &'static str;
+    /// Ends a user's live sessions but the `$3` that were used last, at most `$4` of them, and returns
+    /// their ids.
+    const END_OLDEST_SESSIONS: &'static str;
+    /// Ends at most `$2` sessions of any users.
+    const END_SOME_SESSIONS: &'static str;
     /// Locks a user's row until the end of the transaction.
     const LOCK_USER: &'static str;
-    /// Keeps a user's row from being changed until the end of the transaction, if the user may log
-    /// in with what was checked before.
+    /// Selects a user who may log in, and whose credentials have not changed since they were
+    /// checked. Prevents changes of the row until the transaction ends.
     const HOLD_USER: &'static str;
+    /// Keeps a client's row from being changed until the end of the transaction, if the client with
+    /// this owner of a place is enabled.
+    const HOLD_CLIENT: &'static str;
 
     /// Runs a statement, and returns the number of changed rows.
     fn execute(
@@ -104,7 +115,7 @@ pub(super) trait Dialect: Send {
     ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send;
 }
 
-/// What housekeeping runs; each statement is bounded.
+/// The statements of housekeeping.
 pub(super) struct Housekeeping {
     pub(super) erase_successors: &'static str,
     pub(super) forget_former_tokens: &'static str,
@@ -113,6 +124,8 @@ pub(super) struct Housekeeping {
     pub(super) forget_jwts: &'static str,
     pub(super) forget_refresh_keys: &'static str,
     pub(super) forget_events: &'static str,
+    pub(super) forget_user_tokens: &'static str,
+    pub(super) forget_unverified: &'static str,
 }
 
 /// A type that all drivers can decode from a column.
@@ -143,8 +156,8 @@ pub(super) trait Row: Send + Sync {
     fn column<T: Column>(&self, name: &str) -> Result<T, StoreError>;
 }
 
-/// A statement and its values, in the order of their numbers.
-#[must_use = "it has not run"]
+/// A statement and its values: the first value is `$1`.
+#[must_use = "the statement has not run"]
 pub(super) struct Statement<'v> {
     pub(super) sql: &'static str,
     pub(super) values: Vec<Value<'v>>,
@@ -213,7 +226,7 @@ impl<'v> Statement<'v> {
         connection.scalar(self).await
     }
 
-    /// Returns the first column of the row, of a statement that always has one.
+    /// Returns the first column of the first row of a statement that always returns a row.
     pub(super) async fn scalar<T: Column>(
         self,
         connection: &mut impl Dialect,

@@ -1,7 +1,7 @@
 //! PostgreSQL, which several issuer processes share.
 //!
-//! A row that two of them may change is locked for the transaction. Of all processes one holds
-//! the advisory lock of the leader, and each hears of a change of the keys by `NOTIFY`: see
+//! A row that two processes may change is locked until the transaction ends. One process holds the
+//! leader's advisory lock, and `NOTIFY` reports changes of the keys to all processes: see
 //! [`watch`].
 
 mod open;
@@ -21,6 +21,7 @@ use super::dialect::{
     Change, Column, Database, Dialect, Housekeeping, Pooled, Row, Statement, Transaction, Turn,
     Writer,
 };
+use super::sql::is_conflict;
 use super::sql::rows::session_to_rotate;
 use super::sql::sessions::refresh::RotateRefresh;
 use crate::domain::sessions::{Refreshed, Rotation};
@@ -39,10 +40,10 @@ impl Database for PostgresStore {
     type Connection = PgConnection;
 
     async fn change<C: Change>(&self, mut change: C) -> Result<C::Outcome, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let outcome = change.apply(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(outcome)
+        match self.apply(&mut change).await {
+            Err(error) if is_conflict(&error) => self.apply(&mut change).await,
+            outcome => outcome,
+        }
     }
 
     async fn rotate(&self, rotation: Rotation) -> Result<Refreshed, StoreError> {
@@ -56,7 +57,6 @@ impl Database for PostgresStore {
         Ok(Turn { inner: self.pool.begin().await?, turn: None })
     }
 
-    /// Starts a transaction whose statements all see the same.
     async fn begin_snapshot(&self) -> Result<Transaction<Self>, sqlx::Error> {
         let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Turn { inner: self.pool.begin_with(snapshot).await?, turn: None })
@@ -90,6 +90,15 @@ impl Database for PostgresStore {
     }
 }
 
+impl PostgresStore {
+    async fn apply<C: Change>(&self, change: &mut C) -> Result<C::Outcome, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let outcome = change.apply(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+}
+
 impl Dialect for PgConnection {
     type Row = PgRow;
 
@@ -98,7 +107,7 @@ impl Dialect for PgConnection {
     const LOCK_KEYS: &'static str = "SELECT version FROM key_ring FOR UPDATE";
     const SESSION_TO_ROTATE: &'static str =
         concat!(session_to_rotate!(), " FOR UPDATE OF sessions");
-    /// Rows that another process has locked are left to it.
+    /// Skips the rows that another process has locked.
     const HOUSEKEEPING: Housekeeping = Housekeeping {
         erase_successors: "UPDATE sessions SET sealed_successor = NULL WHERE id IN \
             (SELECT id FROM sessions WHERE sealed_successor IS NOT NULL AND rotated_at < $1 \
@@ -118,14 +127,33 @@ impl Dialect for PgConnection {
              AND number < (SELECT max(number) FROM refresh_keys) LIMIT $2 FOR UPDATE SKIP LOCKED)",
         forget_events: "DELETE FROM events WHERE serial IN \
             (SELECT serial FROM events WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_user_tokens: "DELETE FROM user_tokens WHERE hash IN \
+            (SELECT hash FROM user_tokens WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_unverified: "DELETE FROM users WHERE id IN \
+            (SELECT id FROM users WHERE awaits = 'verification' AND created_at <= $1 AND NOT EXISTS \
+             (SELECT 1 FROM user_tokens WHERE user_id = users.id) LIMIT $2 FOR UPDATE SKIP LOCKED)",
     };
-    /// By the collation that folds ASCII and nothing else.
+    /// With the collation `C`, `lower` folds only ASCII letters.
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
     const FORGET_AWAITING: &'static str =
         "DELETE FROM users WHERE lower(name COLLATE \"C\") = $1 AND awaits = $2";
+    /// A session that another process has locked is being used, and is left.
+    const END_OLDEST_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN (SELECT id FROM sessions WHERE id IN \
+        (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1 \
+         ORDER BY last_used_at DESC, id LIMIT $4 OFFSET $3) \
+        AND ended_at IS NULL FOR UPDATE SKIP LOCKED) RETURNING id";
+    /// The rows are locked in the order of a batch of refreshes, so that the two cannot wait for each
+    /// other.
+    const END_SOME_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN (SELECT id FROM sessions WHERE id IN \
+        (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT $2) \
+        AND ended_at IS NULL ORDER BY id FOR UPDATE)";
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1 FOR UPDATE";
     const HOLD_USER: &'static str = "SELECT id FROM users \
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";
+    const HOLD_CLIENT: &'static str =
+        "SELECT id FROM clients WHERE place_owner = $1 AND disabled_at IS NULL FOR SHARE";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;

@@ -32,14 +32,14 @@ use crate::files::{self, FileId};
 pub(crate) struct SqliteStore {
     file: OpenedFile,
     readers: SqlitePool,
-    /// For transactions of several steps; all other changes are [`GroupCommit`]'s.
+    /// For all changes that do not use [`GroupCommit`].
     writer: SqlitePool,
     group: GroupCommit,
-    /// One writer of this process at a time, in the order in which they came.
+    /// Admits one writer of this process at a time, in the order of their requests.
     turn: Arc<Semaphore>,
 }
 
-/// The path and which file it led to when it was opened.
+/// The path of the database, and the identity of the file that it led to when it was opened.
 #[derive(Debug, Clone)]
 struct OpenedFile {
     path: PathBuf,
@@ -57,15 +57,14 @@ impl Database for SqliteStore {
         self.group.change(RotateRefresh(rotation)).await
     }
 
-    /// Starts a transaction that holds the write lock from its first statement, so that what it
-    /// reads is still true when it writes.
+    /// Starts a transaction that holds the write lock from its start, so that no other writer
+    /// changes the data between its reads and its writes.
     async fn begin(&self) -> Result<Transaction<Self>, sqlx::Error> {
         let turn = Some(self.take_turn().await?);
         self.file.require()?;
         Ok(Turn { inner: self.writer.begin_with("BEGIN IMMEDIATE").await?, turn })
     }
 
-    /// Starts a transaction whose statements all see the same.
     async fn begin_snapshot(&self) -> Result<Transaction<Self>, sqlx::Error> {
         self.file.require()?;
         Ok(Turn { inner: self.readers.begin().await?, turn: None })
@@ -82,14 +81,15 @@ impl Database for SqliteStore {
         Ok(Turn { inner: self.writer.acquire().await?, turn })
     }
 
-    /// SQLite pushes nothing.
+    /// Returns `None`: SQLite does not notify other processes of changes.
     fn told_version(&self) -> Option<i64> {
         None
     }
 
     fn learn_version(&self, _: i64) {}
 
-    /// The holder of the write lock leads, for as long as it has it.
+    /// Returns `true`. Several processes with the same file may be leaders at the same time, since
+    /// the write lock serializes the steps of a leader.
     fn is_leader(&self) -> bool {
         true
     }
@@ -97,7 +97,7 @@ impl Database for SqliteStore {
     async fn close_all(&self) {
         self.group.close().await;
         self.readers.close().await;
-        // The last connection moves everything into the main file.
+        // Closing the last connection moves the write-ahead log into the main file.
         self.writer.close().await;
     }
 }
@@ -105,16 +105,16 @@ impl Database for SqliteStore {
 impl SqliteStore {
     async fn take_turn(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
         let turn = timeout(BUSY_TIMEOUT, Arc::clone(&self.turn).acquire_owned()).await;
-        // It is never closed.
+        // The semaphore is never closed.
         turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)
     }
 }
 
 impl OpenedFile {
-    /// SQLite goes on writing to a file that was moved or deleted, and what it acknowledges is lost
-    /// (<https://sqlite.org/howtocorrupt.html> 4.1); and a reader that is opened meanwhile joins
-    /// another file with this one's write-ahead log. So neither is done unless the path still leads
-    /// to the file that was opened.
+    /// Returns an error unless the path still leads to the file that was opened. SQLite continues
+    /// to write to a file that was moved or deleted, so that acknowledged changes are lost
+    /// (<https://sqlite.org/howtocorrupt.html> 4.1). A new reader would combine the file that is
+    /// now at the path with the write-ahead log of the opened file.
     fn require(&self) -> Result<(), sqlx::Error> {
         if files::id_of(&self.path) == self.id {
             return Ok(());
@@ -129,7 +129,7 @@ impl Dialect for SqliteConnection {
 
     const NEWEST_KEYS_FIRST: &'static str =
         "SELECT * FROM signing_keys ORDER BY created_at DESC, rowid DESC";
-    /// A transaction that writes holds the whole file's lock already.
+    /// Needs no lock: a transaction that writes has locked the whole file.
     const LOCK_KEYS: &'static str = "SELECT version FROM key_ring";
     const SESSION_TO_ROTATE: &'static str = session_to_rotate!();
     const HOUSEKEEPING: Housekeeping = Housekeeping {
@@ -151,14 +151,28 @@ impl Dialect for SqliteConnection {
              AND number < (SELECT max(number) FROM refresh_keys) LIMIT $2)",
         forget_events: "DELETE FROM events WHERE serial IN \
             (SELECT serial FROM events WHERE at < $1 LIMIT $2)",
+        forget_user_tokens: "DELETE FROM user_tokens WHERE hash IN \
+            (SELECT hash FROM user_tokens WHERE expires_at <= $1 LIMIT $2)",
+        forget_unverified: "DELETE FROM users WHERE id IN \
+            (SELECT id FROM users WHERE awaits = 'verification' AND created_at <= $1 AND NOT EXISTS \
+             (SELECT 1 FROM user_tokens WHERE user_id = users.id) LIMIT $2)",
     };
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name) = $1";
     const FORGET_AWAITING: &'static str =
         "DELETE FROM users WHERE lower(name) = $1 AND awaits = $2";
-    /// A transaction that writes holds the whole file's lock already.
+    const END_OLDEST_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
+        (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1 \
+         ORDER BY last_used_at DESC, id LIMIT $4 OFFSET $3) RETURNING id";
+    const END_SOME_SESSIONS: &'static str = "UPDATE sessions \
+        SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
+        (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT $2)";
+    /// Needs no lock: a transaction that writes has locked the whole file.
     const LOCK_USER: &'static str = "SELECT * FROM users WHERE id = $1";
     const HOLD_USER: &'static str = "SELECT id FROM users \
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL";
+    const HOLD_CLIENT: &'static str =
+        "SELECT id FROM clients WHERE place_owner = $1 AND disabled_at IS NULL";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;
@@ -210,7 +224,7 @@ impl Change for Pragma {
 
 #[cfg(test)]
 impl SqliteStore {
-    /// Limits the file of every connection that writes, as a full disk does.
+    /// Limits the size of the file, in pages, on every connection that writes, as a full disk does.
     pub(crate) async fn let_the_file_have(&self, pages: i64) {
         let limit: &'static str = format!("PRAGMA max_page_count = {pages}").leak();
         sqlx::query(limit).execute(&self.writer).await.unwrap();
@@ -223,9 +237,9 @@ mod tests {
     use super::*;
     use crate::store::sql::tokens::places::REVOKED;
 
-    /// Going through half a million places takes ten times as long as the few that are revoked.
+    /// Reading all places of a list, about half a million, takes ten times as long.
     #[tokio::test]
-    async fn what_a_list_says_is_read_from_the_index_alone() {
+    async fn revoked_places_are_read_from_the_index_alone() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("a.db")).await.unwrap();
         let mut reader = store.reader().await.unwrap();

@@ -1,6 +1,12 @@
-//! One suite of tests for both stores: each runs on SQLite, and on PostgreSQL where there is one.
+//! The tests of both stores. Each test runs on SQLite and, with `cargo xtask test`, on PostgreSQL.
 
+mod conditions;
+mod housekeeping;
+mod locks;
+mod past;
 mod people;
+mod races;
+mod refresh;
 mod renaming;
 
 use std::sync::Arc;
@@ -13,15 +19,16 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use crate::config::DatabaseUrl;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::clients::{ClientRight, Credential, RegisteredClient};
+use crate::domain::clients::{ClientRight, ClientUpdate, Credential, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
-use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, Session};
+use crate::domain::messages::{Purpose, UserToken};
+use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, SESSIONS_PER_USER, Session};
 use crate::domain::tokens::{Revoked, Until, client_owner};
-use crate::domain::users::{Account, FoldedName, User};
+use crate::domain::users::{Account, Added, Awaits, FoldedName, User};
 
-/// A place for a database, on which any number of stores can be opened.
+/// The location of a database, on which any number of stores can be opened.
 enum Place {
     Sqlite(TempDir),
     Postgres(DatabaseUrl),
@@ -32,7 +39,7 @@ impl Place {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
-    /// A schema of its own on the server that `cargo xtask test` has started.
+    /// Creates a new schema on the server that `cargo xtask test` has started.
     async fn postgres() -> Self {
         let server = std::env::var("PORTCULLIS_POSTGRES").expect("run `cargo xtask test`");
         let name = format!("store_{}", crate::random::hex_id().unwrap());
@@ -55,7 +62,7 @@ impl Place {
     }
 }
 
-/// Makes a test for each store of every function that takes a [`Place`].
+/// Defines a test per store for each named function. The functions take a [`Place`].
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
         mod on_sqlite {
@@ -81,27 +88,30 @@ macro_rules! on_both {
 use on_both;
 
 on_both!(
-    a_lifetime_is_noted_on_the_key_that_signs,
-    a_key_follows_another_once_however_many_ask,
-    a_change_of_the_keys_is_told_to_the_others,
-    a_name_is_taken_whatever_its_capitals,
-    a_refresh_token_has_one_successor_however_many_ask,
-    a_lost_answer_may_be_asked_again_while_nobody_went_on,
+    token_lifetime_is_recorded_on_the_active_key_only,
+    concurrent_requests_create_and_promote_one_key,
+    key_change_is_announced_to_other_stores,
+    name_that_differs_in_case_only_is_taken,
+    concurrent_refreshes_store_one_successor,
+    refresh_can_be_repeated_until_the_successor_is_used,
     late_repeats_in_three_generations_end_the_session,
-    a_session_has_a_budget_of_refreshes,
-    nothing_is_rotated_with_keys_that_have_changed,
-    last_use_is_coarse,
-    housekeeping_deletes_what_is_due_in_batches,
-    what_happened_is_in_the_audit_log_in_its_order,
-    stores_that_are_opened_at_once_are_one,
-    sessions_end_one_by_one_and_all_together,
-    the_session_of_a_refresh_token_is_that_of_the_current_one,
-    a_machine_client_is_what_it_was_made_until_it_is_removed,
-    a_jwt_is_spent_once_however_many_ask,
-    a_place_says_that_its_session_has_ended_however_it_did,
-    a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired,
-    a_clients_place_says_whether_it_is_disabled_or_gone,
-    lists_of_before_a_restored_backup_are_revoked_as_a_whole,
+    refreshes_over_the_budget_are_limited,
+    rotation_with_another_key_version_is_rejected,
+    last_use_has_a_resolution_of_300_s,
+    housekeeping_deletes_expired_rows_in_batches,
+    events_are_in_the_audit_log_in_order,
+    stores_opened_concurrently_share_a_schema_and_a_leader,
+    sessions_can_be_ended_singly_or_all_at_once,
+    a_user_has_a_bounded_number_of_sessions,
+    unverified_accounts_are_deleted_in_batches_when_due,
+    session_is_found_by_its_current_refresh_token_only,
+    machine_client_is_stored_changed_and_removed,
+    concurrent_requests_spend_a_jwt_once,
+    every_way_to_end_a_session_revokes_its_place,
+    place_is_reused_only_after_its_last_token_has_expired,
+    place_of_a_disabled_or_removed_client_is_revoked,
+    the_first_place_of_a_client_that_was_disabled_meanwhile_is_revoked,
+    status_lists_from_before_a_restored_backup_are_revoked,
 );
 
 fn promised(token_secs: i64) -> Promises {
@@ -134,18 +144,22 @@ fn folded(name: &str) -> FoldedName {
     FoldedName::of(name).unwrap()
 }
 
-async fn added(store: &dyn Store, name: &str) -> bool {
-    let user = user(name);
-    let account = Account {
-        user: &user,
+fn account(user: &User) -> Account<'_> {
+    Account {
+        user,
         password_hash: "hash",
         address: None,
         address_verified_at: None,
         awaits: None,
-        replaces_awaiting: false,
-    };
+        replaces: &[],
+    }
+}
+
+async fn added(store: &dyn Store, name: &str) -> bool {
+    let user = user(name);
+    let account = account(&user);
     let event = NewEvent::new(EventKind::UserAdded, user.created_at).user(&user.id);
-    store.add_user(&account, &event).await.unwrap()
+    store.add_user(&account, &event, None).await.unwrap() == Added::Done
 }
 
 fn session(id: &str) -> Session {
@@ -171,7 +185,8 @@ const fn token(byte: u8) -> TokenHash {
     [byte; 32]
 }
 
-/// The rotation of a session's token: that of generation 1 is `token(first)`, and so on.
+/// Returns the rotation of a session's token. The token of generation 1 is `token(first)`, that of
+/// generation 2 is `token(first + 1)`, and so on.
 fn rotation_of(session_id: &str, first: u8, generation: u8, now: i64) -> Rotation {
     let presented = first + generation - 1;
     Rotation {
@@ -191,12 +206,13 @@ fn rotation_of(session_id: &str, first: u8, generation: u8, now: i64) -> Rotatio
     }
 }
 
-/// The same of the session `s`.
+/// Returns the rotation of a token of the session `s`.
 fn rotation(generation: u8, now: i64) -> Rotation {
     rotation_of("s", 1, generation, now)
 }
 
-/// With a place that need not be written again, as most refreshes find it.
+/// Starts a session. Its place is reserved for long enough that a refresh does not write it again,
+/// as in most refreshes.
 async fn start(store: &dyn Store, id: &str, first: u8) {
     let long = Until { expiry: 100_000, extend_to: 100_000, free: 1000 };
     store.take_place(id, long).await.unwrap();
@@ -214,12 +230,12 @@ async fn kinds(store: &dyn Store) -> Vec<String> {
     store.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind).collect()
 }
 
-/// A process that has not noticed a rotation yet must not note its tokens on the new key.
-async fn a_lifetime_is_noted_on_the_key_that_signs(place: Place) {
+/// A process that has not seen a rotation yet must not record its token lifetime on the new key.
+async fn token_lifetime_is_recorded_on_the_active_key_only(place: Place) {
     let store = place.open().await;
     store.add_first_key(&key("old")).await.unwrap();
     assert!(store.note_promises("old", promised(600)).await.unwrap());
-    assert!(store.note_promises("old", promised(60)).await.unwrap(), "lower, and kept");
+    assert!(store.note_promises("old", promised(60)).await.unwrap(), "a shorter lifetime");
     store.rotate_key(&key("new"), 2000, 100).await.unwrap();
     assert!(!store.note_promises("old", promised(9000)).await.unwrap());
     store.rotate_key(&key("newest"), 2000, 100).await.unwrap();
@@ -228,8 +244,8 @@ async fn a_lifetime_is_noted_on_the_key_that_signs(place: Place) {
     assert!(ends.contains(&Some(2700)) && ends.contains(&Some(2160)), "{ends:?}");
 }
 
-/// As several processes do that all believe it is their turn.
-async fn a_key_follows_another_once_however_many_ask(place: Place) {
+/// Several processes may try at the same time to create or promote a key.
+async fn concurrent_requests_create_and_promote_one_key(place: Place) {
     let stores = [place.open().await, place.open().await, place.open().await];
     let mut all = tokio::task::JoinSet::new();
     for (n, store) in stores.iter().cycle().take(12).enumerate() {
@@ -262,17 +278,17 @@ async fn a_key_follows_another_once_however_many_ask(place: Place) {
     assert_eq!(kinds(&*stores[2]).await, ["key_active", "key_published", "key_active"]);
 }
 
-async fn a_change_of_the_keys_is_told_to_the_others(place: Place) {
+async fn key_change_is_announced_to_other_stores(place: Place) {
     let (one, other) = (place.open().await, place.open().await);
     one.add_first_key(&key("first")).await.unwrap();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while other.key_version().await.unwrap() != 1 {
-        assert!(std::time::Instant::now() < deadline, "nobody told of the change");
+        assert!(std::time::Instant::now() < deadline, "the key change was not announced");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 
-async fn a_name_is_taken_whatever_its_capitals(place: Place) {
+async fn name_that_differs_in_case_only_is_taken(place: Place) {
     let store = place.open().await;
     assert!(added(&*store, "alice").await);
     assert!(!added(&*store, "ALICE").await);
@@ -291,8 +307,8 @@ async fn a_name_is_taken_whatever_its_capitals(place: Place) {
     assert_eq!(kinds(&*store).await[2..], ["password_rehashed"]);
 }
 
-/// Each request brings a successor of its own; one of them is kept.
-async fn a_refresh_token_has_one_successor_however_many_ask(place: Place) {
+/// Each request proposes another successor, and the store keeps one of them.
+async fn concurrent_refreshes_store_one_successor(place: Place) {
     let first = with_alice(&place).await;
     let stores = [first, place.open().await];
     let mut all = tokio::task::JoinSet::new();
@@ -311,12 +327,12 @@ async fn a_refresh_token_has_one_successor_however_many_ask(place: Place) {
         }
     }
     assert_eq!(rotated.len(), 1, "{rotated:?}");
-    assert_eq!(repeated, [rotated[0]; 15], "the others get the same one");
+    assert_eq!(repeated, [rotated[0]; 15], "the other requests get the same one");
     assert!(stores[0].live_session("s", 2000).await.unwrap().is_some());
-    assert_eq!(kinds(&*stores[1]).await, ["user_added", "login"], "which is routine");
+    assert_eq!(kinds(&*stores[1]).await, ["user_added", "login"], "no refresh event");
 }
 
-async fn a_lost_answer_may_be_asked_again_while_nobody_went_on(place: Place) {
+async fn refresh_can_be_repeated_until_the_successor_is_used(place: Place) {
     let store = with_alice(&place).await;
     let ask = async |rotation: Rotation| store.rotate_refresh(rotation).await.unwrap();
     assert!(matches!(ask(rotation(1, 2000)).await, Refreshed::Rotated(..)));
@@ -324,22 +340,22 @@ async fn a_lost_answer_may_be_asked_again_while_nobody_went_on(place: Place) {
         panic!("not repeated")
     };
     assert_eq!(sealed, Some(vec![2]));
-    // The successor is still the one current token, and is good for one.
+    // The successor is still the current token, and can be rotated.
     assert!(matches!(ask(rotation(2, 2010)).await, Refreshed::Rotated(..)));
-    // Now it was used.
+    // The successor has been used by now.
     assert!(matches!(ask(rotation(1, 2010)).await, Refreshed::Reused));
     assert!(store.live_session("s", 2010).await.unwrap().is_none());
-    assert!(matches!(ask(rotation(3, 2010)).await, Refreshed::Refused), "its session is over");
+    assert!(matches!(ask(rotation(3, 2010)).await, Refreshed::Refused), "its session has ended");
 
     let start = async |id: &str, first| {
         start(&*store, id, first).await;
         ask(rotation_of(id, first, 1, 2000)).await
     };
     assert!(matches!(start("t", 51).await, Refreshed::Rotated(..)));
-    assert!(matches!(ask(rotation_of("t", 51, 1, 2011)).await, Refreshed::Reused), "too late");
+    assert!(matches!(ask(rotation_of("t", 51, 1, 2011)).await, Refreshed::Reused), "too old");
     assert!(matches!(start("u", 61).await, Refreshed::Rotated(..)));
     let newer = ask(rotation_of("u", 61, 3, 2001)).await;
-    assert!(matches!(newer, Refreshed::Diverged), "the store was restored");
+    assert!(matches!(newer, Refreshed::Diverged), "newer than the store");
     assert!(store.live_session("u", 2001).await.unwrap().is_none());
     let kinds = kinds(&*store).await;
     let counted = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
@@ -362,12 +378,12 @@ async fn late_repeats_in_three_generations_end_the_session(place: Place) {
         assert!(matches!(late, Refreshed::Repeated { .. }), "{generation}");
     }
     assert!(matches!(ask(rotation(3, 2180)).await, Refreshed::Rotated(..)));
-    assert!(matches!(ask(rotation(3, 2182)).await, Refreshed::Repeated { .. }), "at once");
+    assert!(matches!(ask(rotation(3, 2182)).await, Refreshed::Repeated { .. }), "not late");
     assert!(matches!(ask(rotation(3, 2183)).await, Refreshed::Reused));
     assert!(store.live_session("s", 2183).await.unwrap().is_none());
 }
 
-async fn a_session_has_a_budget_of_refreshes(place: Place) {
+async fn refreshes_over_the_budget_are_limited(place: Place) {
     let store = with_alice(&place).await;
     let ask = async |generation, now| {
         let rules = Rules { budget: Budget::new(2), ..rotation(1, 0).rules };
@@ -384,8 +400,8 @@ async fn a_session_has_a_budget_of_refreshes(place: Place) {
     assert!(matches!(ask(3, 2150).await, Refreshed::Rotated(..)));
 }
 
-/// A caller with another version of the keys would sign with the wrong one.
-async fn nothing_is_rotated_with_keys_that_have_changed(place: Place) {
+/// A caller with another version of the keys would sign with the wrong key.
+async fn rotation_with_another_key_version_is_rejected(place: Place) {
     let store = with_alice(&place).await;
     let version = store.key_version().await.unwrap();
     let ask = async |version| {
@@ -396,22 +412,22 @@ async fn nothing_is_rotated_with_keys_that_have_changed(place: Place) {
     assert!(matches!(ask(version).await, Refreshed::Rotated(..)));
 }
 
-async fn last_use_is_coarse(place: Place) {
+async fn last_use_has_a_resolution_of_300_s(place: Place) {
     let store = with_alice(&place).await;
     let last_used_at = async |generation, now| {
         store.rotate_refresh(rotation(generation, now)).await.unwrap();
         let session = store.live_session("s", now).await.unwrap().unwrap().0;
         (session.last_used_at, session.expires_at)
     };
-    // 300 s, of an idle time of 8000 s.
+    // For an idle time of 8000 s, the last use has a resolution of 300 s.
     assert_eq!(last_used_at(1, 1299).await, (1000, 9000));
     assert_eq!(last_used_at(2, 1300).await, (1300, 9300));
     assert_eq!(last_used_at(3, 1599).await, (1300, 9300));
     assert_eq!(last_used_at(4, 1700).await, (1700, 9700));
 }
 
-/// Of the sealed successors and of what has expired, in batches.
-async fn housekeeping_deletes_what_is_due_in_batches(place: Place) {
+/// Housekeeping erases sealed successors, and deletes expired tokens and sessions.
+async fn housekeeping_deletes_expired_rows_in_batches(place: Place) {
     let store = with_alice(&place).await;
     for (id, first) in [("t", 51), ("u", 61)] {
         start(&*store, id, first).await;
@@ -425,7 +441,7 @@ async fn housekeeping_deletes_what_is_due_in_batches(place: Place) {
     assert!(matches!(repeated, Refreshed::Reused), "the successor is erased");
     assert_eq!(tidy(Chore::ForgetFormerTokens, 20_000).await, 0);
     assert_eq!(tidy(Chore::ForgetSessions, 8999).await, 0);
-    // The one that was refreshed lives longer, until 10,000.
+    // The two sessions that were refreshed expire later, at 10,000 s.
     assert_eq!(tidy(Chore::ForgetSessions, 9000).await, 1);
     assert_eq!(tidy(Chore::ForgetSessions, 10_000).await, 2);
     assert_eq!(store.heartbeat().await.unwrap(), None);
@@ -434,7 +450,60 @@ async fn housekeeping_deletes_what_is_due_in_batches(place: Place) {
     assert_eq!(store.heartbeat().await.unwrap(), Some(3000));
 }
 
-async fn what_happened_is_in_the_audit_log_in_its_order(place: Place) {
+/// The session that was used least recently ends, with its place.
+async fn a_user_has_a_bounded_number_of_sessions(place: Place) {
+    let store = with_alice(&place).await;
+    let bound = i64::try_from(SESSIONS_PER_USER).unwrap();
+    let places = [store.take_place("s", UNTIL).await.unwrap()];
+    for n in 1..=bound {
+        let id = format!("t{n}");
+        let session = Session { last_used_at: 1000 + n, ..session(&id) };
+        let hash = crate::domain::hash::hash_of(&id);
+        assert!(store.start_session(&session, 0, &hash, &login()).await.unwrap());
+    }
+    let live = store.live_sessions("id of alice", 1500).await.unwrap();
+    let ids: Vec<_> = live.iter().map(|session| session.id.as_str()).collect();
+    assert_eq!((ids.len(), ids.first().copied()), (SESSIONS_PER_USER, Some("t100")));
+    assert!(!ids.contains(&"s"));
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    let events = store.events(0, 1000).await.unwrap();
+    let ended: Vec<_> = events.iter().filter(|event| event.kind == "session_deleted").collect();
+    assert_eq!((ended.len(), ended[0].session_id.as_deref()), (1, Some("s")));
+}
+
+async fn unverified_accounts_are_deleted_in_batches_when_due(place: Place) {
+    let store = with_alice(&place).await;
+    for (n, awaits) in ["a", "b", "c", "d"].into_iter().zip([
+        Some(Awaits::Verification),
+        Some(Awaits::Verification),
+        Some(Awaits::Invitation),
+        Some(Awaits::Verification),
+    ]) {
+        let user = user(n);
+        let address = "a@example.com";
+        let account = Account { awaits, address: Some(address), ..account(&user) };
+        store.add_user(&account, &login(), None).await.unwrap();
+        let kept = UserToken {
+            hash: token(n.as_bytes()[0]),
+            user_id: user.id.clone(),
+            purpose: Purpose::Verification,
+            address: address.to_owned(),
+            expires_at: if n == "d" { 3000 } else { 2000 },
+        };
+        assert!(store.add_user_token(&kept, None).await.unwrap());
+    }
+    let tidy = async |chore, before| store.tidy(chore, before, 2).await.unwrap();
+    assert_eq!(tidy(Chore::ForgetUnverified, 2000).await, 0, "their tokens are there");
+    assert_eq!(tidy(Chore::ForgetUserTokens, 1999).await, 0);
+    assert_eq!(tidy(Chore::ForgetUserTokens, 2000).await, 2);
+    assert_eq!(tidy(Chore::ForgetUserTokens, 2000).await, 1);
+    assert_eq!(tidy(Chore::ForgetUnverified, 899).await, 0, "added later");
+    assert_eq!(tidy(Chore::ForgetUnverified, 2000).await, 2);
+    let left: Vec<_> = store.users().await.unwrap().into_iter().map(|user| user.name).collect();
+    assert_eq!(left, ["alice", "c", "d"]);
+}
+
+async fn events_are_in_the_audit_log_in_order(place: Place) {
     let store = with_alice(&place).await;
     let failed = NewEvent::new(EventKind::LoginFailed, 1500).address(Some("192.0.2.7"));
     store.record(&failed).await.unwrap();
@@ -464,8 +533,8 @@ async fn what_happened_is_in_the_audit_log_in_its_order(place: Place) {
     assert_eq!(store.events(0, 1000).await.unwrap(), events[2..]);
 }
 
-/// The schema is made once, whoever comes first; and one of them leads.
-async fn stores_that_are_opened_at_once_are_one(place: Place) {
+/// One of the stores creates the schema, and one of them leads.
+async fn stores_opened_concurrently_share_a_schema_and_a_leader(place: Place) {
     let place = Arc::new(place);
     let opening: Vec<_> = (0..6)
         .map(|_| {
@@ -489,14 +558,14 @@ async fn stores_that_are_opened_at_once_are_one(place: Place) {
         stores.remove(leading).close().await;
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
         while leaders(&stores) == 0 {
-            assert!(std::time::Instant::now() < deadline, "nobody follows the leader");
+            assert!(std::time::Instant::now() < deadline, "no store becomes the new leader");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         assert_eq!(leaders(&stores), 1);
     }
 }
 
-async fn sessions_end_one_by_one_and_all_together(place: Place) {
+async fn sessions_can_be_ended_singly_or_all_at_once(place: Place) {
     let store = with_alice(&place).await;
     for (id, byte) in [("t", 21), ("u", 31)] {
         store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
@@ -518,7 +587,7 @@ async fn sessions_end_one_by_one_and_all_together(place: Place) {
     assert!(matches!(store.rotate_refresh(rotation(1, 9000)).await, Ok(Refreshed::Refused)));
 }
 
-async fn the_session_of_a_refresh_token_is_that_of_the_current_one(place: Place) {
+async fn session_is_found_by_its_current_refresh_token_only(place: Place) {
     let store = with_alice(&place).await;
     let session_of = async |byte, now| {
         let found = store.session_with("s", &token(byte), now).await.unwrap();
@@ -526,14 +595,14 @@ async fn the_session_of_a_refresh_token_is_that_of_the_current_one(place: Place)
     };
     let alices = Some(("s".to_owned(), "alice".to_owned()));
     assert_eq!(session_of(1, 8999).await, alices);
-    assert_eq!(session_of(1, 9000).await, None, "it has expired");
-    assert_eq!(session_of(2, 2000).await, None, "there is no such token yet");
+    assert_eq!(session_of(1, 9000).await, None, "the session has expired");
+    assert_eq!(session_of(2, 2000).await, None, "the token does not exist yet");
     store.rotate_refresh(rotation(1, 2000)).await.unwrap();
-    assert_eq!(session_of(1, 2000).await, None, "it is spent");
+    assert_eq!(session_of(1, 2000).await, None, "the token is spent");
     assert_eq!(session_of(2, 2000).await, alices);
     let logout = NewEvent::new(EventKind::Logout, 2000);
     store.log_out("s", &logout).await.unwrap();
-    assert_eq!(session_of(2, 2000).await, None, "it has ended");
+    assert_eq!(session_of(2, 2000).await, None, "the session has ended");
 }
 
 fn machine(id: &str, credential: Credential) -> RegisteredClient {
@@ -551,7 +620,7 @@ fn machine(id: &str, credential: Credential) -> RegisteredClient {
     }
 }
 
-async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) {
+async fn machine_client_is_stored_changed_and_removed(place: Place) {
     let store = place.open().await;
     let about = |kind, id: &str| NewEvent::new(kind, 900).client(id);
     let keyed = machine("b", Credential::Keys("{}".to_owned()));
@@ -564,26 +633,37 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
     let added = about(EventKind::ClientAdded, "a");
     assert!(!store.add_client(&impostor, &added).await.unwrap());
     assert_eq!(store.client("a").await.unwrap(), Some(secret.clone()));
-    // Unlike a user's name.
+    // A client's id is case-sensitive, unlike a user's name.
     assert_eq!(store.client("A").await.unwrap(), None);
     assert_eq!(store.clients().await.unwrap(), [secret, keyed]);
+
+    // Two changes of other attributes, each of which was begun before the other was made.
+    let updated = about(EventKind::ClientUpdated, "a");
+    for change in [ClientUpdate::new().rights([]), ClientUpdate::new().scopes(["b"])] {
+        assert!(store.update_client("client a 1", &change, &updated).await.unwrap());
+    }
+    let found = store.client("a").await.unwrap().unwrap();
+    assert_eq!((found.scopes, found.rights), (vec!["b".to_owned()], Vec::new()));
+    assert_eq!(found.audiences, ["https://api.example"]);
+    assert!(!store.update_client("client a 0", &ClientUpdate::new(), &updated).await.unwrap());
 
     let other = Credential::Keys("{\"keys\":[]}".to_owned());
     let changed = about(EventKind::ClientCredentialChanged, "a");
     assert!(store.set_credential(&other, None, &changed).await.unwrap());
     let disabled = about(EventKind::ClientDisabled, "a");
-    assert!(store.set_disabled(true, &disabled).await.unwrap());
+    assert!(store.disable_client(&disabled).await.unwrap());
     let found = store.client("a").await.unwrap().unwrap();
     assert_eq!((found.credential, found.disabled_at), (other.clone(), Some(900)));
     let enabled = about(EventKind::ClientEnabled, "a");
-    assert!(store.set_disabled(false, &enabled).await.unwrap());
+    assert!(store.enable_client("client a 2", &enabled).await.unwrap());
     assert_eq!(store.client("a").await.unwrap().unwrap().disabled_at, None);
     assert!(store.remove_client(&about(EventKind::ClientRemoved, "a")).await.unwrap());
 
-    // Nothing happens to a client that there is not, and nothing is told of it.
+    // For a client that does not exist, nothing is changed and no event is recorded.
     let gone = about(EventKind::ClientRemoved, "a");
     assert!(!store.set_credential(&other, None, &gone).await.unwrap());
-    assert!(!store.set_disabled(true, &gone).await.unwrap());
+    assert!(!store.disable_client(&gone).await.unwrap());
+    assert!(!store.enable_client("client a 3", &gone).await.unwrap());
     assert!(!store.remove_client(&gone).await.unwrap());
     assert_eq!(store.clients().await.unwrap().len(), 1);
     let events = store.events(0, 1000).await.unwrap();
@@ -596,6 +676,8 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
         [
             ("client_added", "b"),
             ("client_added", "a"),
+            ("client_updated", "a"),
+            ("client_updated", "a"),
             ("client_credential_changed", "a"),
             ("client_disabled", "a"),
             ("client_enabled", "a"),
@@ -604,7 +686,7 @@ async fn a_machine_client_is_what_it_was_made_until_it_is_removed(place: Place) 
     );
 }
 
-async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
+async fn concurrent_requests_spend_a_jwt_once(place: Place) {
     let stores = [place.open().await, place.open().await];
     let mut all = tokio::task::JoinSet::new();
     for n in 0..16 {
@@ -620,12 +702,12 @@ async fn a_jwt_is_spent_once_however_many_ask(place: Place) {
     }
     assert_eq!(firsts, 1);
     let store = &stores[0];
-    assert_eq!(kinds(&**store).await, ["token_revoked"], "once");
+    assert_eq!(kinds(&**store).await, ["token_revoked"], "one event");
     assert!(store.is_spent(&token(1)).await.unwrap());
     assert!(!store.is_spent(&token(2)).await.unwrap());
     assert!(store.spend_jwt(&token(2), 1400, None).await.unwrap());
     assert_eq!(store.tidy(Chore::ForgetJwts, 1299, 200).await.unwrap(), 0);
-    assert!(store.is_spent(&token(1)).await.unwrap(), "it has not expired");
+    assert!(store.is_spent(&token(1)).await.unwrap(), "the JWT has not expired");
     assert_eq!(store.tidy(Chore::ForgetJwts, 1300, 200).await.unwrap(), 1);
     assert!(!store.is_spent(&token(1)).await.unwrap(), "forgotten");
     assert!(store.is_spent(&token(2)).await.unwrap());
@@ -638,7 +720,7 @@ async fn places_of(store: &dyn Store, epoch: i64) -> Vec<i64> {
     }
 }
 
-/// The revoked ones among these places.
+/// Returns the indexes of those of `places` that are revoked.
 async fn revoked(store: &dyn Store, places: &[crate::domain::tokens::Place]) -> Vec<usize> {
     let list = places_of(store, 1000).await;
     assert!(list.is_sorted());
@@ -650,7 +732,7 @@ async fn revoked(store: &dyn Store, places: &[crate::domain::tokens::Place]) -> 
         .collect()
 }
 
-async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
+async fn every_way_to_end_a_session_revokes_its_place(place: Place) {
     let store = with_alice(&place).await;
     let mut places = Vec::new();
     for (id, byte) in [("a", 21), ("b", 31), ("c", 41), ("d", 51)] {
@@ -664,7 +746,7 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
         let before = std::mem::replace(&mut version, store.status_version().await.unwrap());
         assert_eq!(version > before, now);
     };
-    // A refresh ends nothing, and keeps the place.
+    // A refresh keeps the session and its place.
     let Refreshed::Rotated(refreshed, _) =
         store.rotate_refresh(rotation_of("a", 21, 1, 1100)).await.unwrap()
     else {
@@ -675,7 +757,7 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     store.log_out("b", &NewEvent::new(EventKind::Logout, 1200)).await.unwrap();
     assert_eq!(revoked(&*store, &places).await, [1]);
     is_new(true).await;
-    // Its spent token comes again.
+    // The spent token of the session `a` is presented again.
     store.rotate_refresh(rotation_of("a", 21, 1, 1300)).await.unwrap();
     assert_eq!(revoked(&*store, &places).await, [0, 1]);
     is_new(true).await;
@@ -687,59 +769,84 @@ async fn a_place_says_that_its_session_has_ended_however_it_did(place: Place) {
     store.end_all_sessions("id of alice", &everywhere).await.unwrap();
     assert_eq!(revoked(&*store, &places).await, [0, 1, 2, 3]);
     is_new(true).await;
-    // When no token can name them any more, there is nothing to be said of them.
+    // After the last token that names a place has expired, the list omits the place.
     let later = places_of(&*store, 2300).await;
     assert!(places.iter().all(|place| !later.contains(&place.index)), "{later:?}");
-    assert!(store.revoked_places(1, 1000).await.unwrap().is_none(), "there is one list");
+    assert!(store.revoked_places(1, 1000).await.unwrap().is_none(), "only list 0 exists");
     assert!(store.revoked_places(-1, 1000).await.unwrap().is_none());
 }
 
-async fn a_place_is_nobody_elses_before_the_last_token_that_names_it_has_expired(place: Place) {
+async fn place_is_reused_only_after_its_last_token_has_expired(place: Place) {
     let store = with_alice(&place).await;
     let until = |free, expiry| Until { expiry, extend_to: expiry, free };
     let first = until(1000, 2000);
     let taken = store.take_place("one", first).await.unwrap();
-    // A later token keeps it for longer, and an earlier one no less.
+    // A token that expires later reserves the place for longer; one that expires earlier does not
+    // shorten the reservation.
     let later = until(1500, 2500);
     assert_eq!(store.take_place("one", later).await.unwrap(), taken);
     assert_eq!(store.take_place("one", first).await.unwrap(), taken);
-    // It is free then, and not before.
+    // The place is freed when the last token expires, and not before.
     assert_eq!(store.tidy(Chore::FreePlaces, 2499, 200).await.unwrap(), 0);
     assert_eq!(store.take_place("one", until(2499, 2500)).await.unwrap(), taken);
     assert_eq!(store.tidy(Chore::FreePlaces, 2500, 200).await.unwrap(), 1);
     let another = store.take_place("one", until(2500, 3500)).await.unwrap();
-    assert_ne!(another, taken, "it was free, and chance has it that another is found");
+    assert_ne!(another, taken, "a new place is chosen at random");
 }
 
-async fn a_clients_place_says_whether_it_is_disabled_or_gone(place: Place) {
+async fn place_of_a_disabled_or_removed_client_is_revoked(place: Place) {
     let store = with_alice(&place).await;
     let client = machine("reports", Credential::Secret([7; 32]));
     let event = |kind| NewEvent::new(kind, 1000).client("reports");
     assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
     let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
     assert!(revoked(&*store, &places).await.is_empty());
-    for (disabled, answer) in [(true, &[0][..]), (false, &[]), (true, &[0])] {
-        let version = store.status_version().await.unwrap();
-        let changed = event(EventKind::ClientDisabled);
-        assert!(store.set_disabled(disabled, &changed).await.unwrap());
-        assert_eq!(revoked(&*store, &places).await, answer);
-        assert!(store.status_version().await.unwrap() > version);
-    }
-    store.set_disabled(false, &event(EventKind::ClientEnabled)).await.unwrap();
-    assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
+    let enabled = event(EventKind::ClientEnabled);
+    let owner = async || store.client("reports").await.unwrap().unwrap().place_owner;
+    assert!(store.enable_client("client reports 2", &enabled).await.unwrap());
+    assert_eq!(owner().await, client.place_owner, "it was enabled");
+    let version = store.status_version().await.unwrap();
+    assert!(store.disable_client(&event(EventKind::ClientDisabled)).await.unwrap());
     assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.status_version().await.unwrap() > version);
+
+    // Tokens of before the client was disabled stay revoked.
+    assert!(store.enable_client("client reports 2", &enabled).await.unwrap());
+    assert_eq!(owner().await, "client reports 2");
+    let places = [places[0], store.take_place("client reports 2", UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap());
+    assert_eq!(revoked(&*store, &places).await, [0, 1]);
 }
 
-async fn lists_of_before_a_restored_backup_are_revoked_as_a_whole(place: Place) {
+/// A request for the client's first token that was authenticated before.
+async fn the_first_place_of_a_client_that_was_disabled_meanwhile_is_revoked(place: Place) {
+    let store = place.open().await;
+    let client = machine("reports", Credential::Secret([7; 32]));
+    let event = |kind| NewEvent::new(kind, 1000).client("reports");
+    assert!(store.add_client(&client, &event(EventKind::ClientAdded)).await.unwrap());
+    assert!(store.disable_client(&event(EventKind::ClientDisabled)).await.unwrap());
+    let version = store.status_version().await.unwrap();
+    let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0]);
+    assert!(store.status_version().await.unwrap() > version);
+    store.remove_client(&event(EventKind::ClientRemoved)).await.unwrap();
+    store.tidy(Chore::FreePlaces, 2000, 9).await.unwrap();
+    let places = [store.take_place(&client.place_owner, UNTIL).await.unwrap()];
+    assert_eq!(revoked(&*store, &places).await, [0], "removed");
+}
+
+async fn status_lists_from_before_a_restored_backup_are_revoked(place: Place) {
     let store = with_alice(&place).await;
-    let before = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
+    let before = store.take_place("one", UNTIL).await.unwrap();
     let version = store.status_version().await.unwrap();
     let restored = NewEvent::new(EventKind::Restored, 1000);
     store.start_new_lists(&restored).await.unwrap();
     assert!(store.status_version().await.unwrap() > version + 1_000_000);
-    let after = store.take_place(&client_owner("reports", "1"), UNTIL).await.unwrap();
+    let after = store.take_place("one", UNTIL).await.unwrap();
     assert!(after.list > before.list);
-    // A list that began after the backup is not known here, and is revoked, too.
+    // The restored database does not have the lists that were begun after the backup. They are
+    // revoked, too.
     for list in 0..after.list {
         assert_eq!(store.revoked_places(list, 1000).await.unwrap(), Some(Revoked::All), "{list}");
     }

@@ -1,4 +1,4 @@
-//! What a token is for, and what an API that has seen one can do with it.
+//! The audiences of tokens, and what an API can do with a token that it has received.
 
 use axum::http::Request;
 use portcullis_issuer::{ClientRight, Issuer, IssuerConfig, NewClient, NewUser};
@@ -12,15 +12,16 @@ use crate::common::{
 on_every_store!(
     resource_narrows_the_audience_of_a_login_and_of_each_refresh,
     narrow_tokens_are_for_the_issuer_unless_a_resource_is_named,
-    token_that_an_api_has_seen_changes_no_factor_and_reads_no_audit_log,
+    token_for_an_api_cannot_change_a_factor_or_read_the_audit_log,
     host_cookie_proves_that_no_api_sent_the_request,
     backend_acts_for_its_user_with_an_exchanged_token,
-    exchange_is_for_active_tokens_of_the_clients_own_apis,
+    exchanged_token_ends_with_its_client,
+    only_active_tokens_for_the_clients_own_apis_can_be_exchanged,
 );
 
 const OTHER_API: &str = "https://other.example.com";
 
-async fn open(home: &Home, change: impl FnOnce(&mut IssuerConfig)) -> Issuer {
+pub(crate) async fn open(home: &Home, change: impl FnOnce(&mut IssuerConfig)) -> Issuer {
     let mut config = home.config();
     config.audiences = vec![API.to_owned(), OTHER_API.to_owned()];
     change(&mut config);
@@ -30,7 +31,7 @@ async fn open(home: &Home, change: impl FnOnce(&mut IssuerConfig)) -> Issuer {
     issuer
 }
 
-async fn login_for(issuer: &Issuer, resource: &[&str]) -> Answer {
+pub(crate) async fn login_for(issuer: &Issuer, resource: &[&str]) -> Answer {
     let body = json!({ "username": "alice", "password": PASSWORD, "resource": resource });
     post(issuer, "/v1/auth/login", &body).await
 }
@@ -60,7 +61,7 @@ async fn resource_narrows_the_audience_of_a_login_and_of_each_refresh(home: Home
     let other = good(form(&issuer, TOKEN, "", &body).await);
     assert_eq!(aud(&other), json!([OTHER_API]));
 
-    // A wrong resource spends nothing.
+    // A wrong resource does not spend the refresh token.
     let wrong = json!({ "refresh_token": other.text("refresh_token"), "resource": ["https://x"] });
     let refused = post(&issuer, "/v1/auth/refresh", &wrong).await.expect(400);
     assert_eq!(refused.json["type"], "urn:portcullis:problem:invalid-target");
@@ -77,7 +78,7 @@ async fn narrow_tokens_are_for_the_issuer_unless_a_resource_is_named(home: Home)
     with_token(&issuer, "GET /v1/audit", &own.text("access_token")).await.expect(200);
     let for_api = login_for(&issuer, &[API]).await.expect(200);
     assert_eq!(aud(&for_api), json!([API]));
-    // All that a hostile API could do with it at the issuer.
+    // A hostile API cannot use the token for the issuer's operations.
     let id = for_api.text("session_id");
     for line in [
         "GET /v1/users/me",
@@ -91,7 +92,7 @@ async fn narrow_tokens_are_for_the_issuer_unless_a_resource_is_named(home: Home)
     with_token(&issuer, "POST /v1/auth/logout", &for_api.text("access_token")).await.expect(400);
 }
 
-/// A request with a JSON body.
+/// Sends a request with a password and a code in its JSON body.
 async fn ask(issuer: &Issuer, line: &str, headers: &[(&str, &str)]) -> Answer {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
@@ -112,7 +113,7 @@ fn is_not_the_issuers_own(answer: Answer) {
     assert_eq!(answer.json["type"], "urn:portcullis:problem:not-issuers-own", "{answer:?}");
 }
 
-async fn token_that_an_api_has_seen_changes_no_factor_and_reads_no_audit_log(home: Home) {
+async fn token_for_an_api_cannot_change_a_factor_or_read_the_audit_log(home: Home) {
     let issuer = open(&home, |_| ()).await;
     let seen = login(&issuer).await.expect(200).text("access_token");
     let both = login_for(&issuer, &[ISSUER, API]).await.expect(200).text("access_token");
@@ -120,13 +121,13 @@ async fn token_that_an_api_has_seen_changes_no_factor_and_reads_no_audit_log(hom
         for line in SENSITIVE {
             let bearer = format!("Bearer {token}");
             is_not_the_issuers_own(ask(&issuer, line, &[("authorization", &bearer)]).await);
-            // An API is no browser: it sends what it likes as a cookie.
+            // An API is not a browser: it can send any cookie.
             let cookie = format!("__Host-portcullis-access={token}");
             let as_cookie = [("cookie", cookie.as_str()), ("origin", ISSUER)];
             is_not_the_issuers_own(ask(&issuer, line, &as_cookie).await);
         }
     }
-    // Its own session's are another matter, in this mode.
+    // Without `narrow_tokens`, the token may list the user's sessions.
     with_token(&issuer, "GET /v1/auth/sessions", &seen).await.expect(200);
     let own = login_for(&issuer, &[ISSUER]).await.expect(200).text("access_token");
     with_token(&issuer, "GET /v1/audit", &own).await.expect(200);
@@ -157,7 +158,7 @@ async fn host_cookie_proves_that_no_api_sent_the_request(home: Home) {
             Some(_) => drop(audit(&foreign).await.expect(400)),
             None => is_not_the_issuers_own(audit(&foreign).await),
         }
-        // With a bearer it proves nothing.
+        // The host cookie does not help a request with a bearer token.
         let bearer = format!("Bearer {}", one.text("access_token"));
         let headers = [("cookie", own.as_str()), ("authorization", bearer.as_str())];
         let refused = call(&issuer, "GET /v1/audit", &headers).await;
@@ -165,13 +166,13 @@ async fn host_cookie_proves_that_no_api_sent_the_request(home: Home) {
     }
 }
 
-async fn with_backend(issuer: &Issuer) -> String {
+pub(crate) async fn with_backend(issuer: &Issuer) -> String {
     let backend =
         NewClient::new("backend").resource_servers([API]).rights([ClientRight::ExchangeTokens]);
     basic("backend", &issuer.add_client(backend).await.unwrap().unwrap())
 }
 
-async fn exchange(issuer: &Issuer, client: &str, token: &str, more: &str) -> Answer {
+pub(crate) async fn exchange(issuer: &Issuer, client: &str, token: &str, more: &str) -> Answer {
     let body = format!(
         "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token={token}\
          &subject_token_type=urn:ietf:params:oauth:token-type:access_token{more}"
@@ -205,11 +206,23 @@ async fn backend_acts_for_its_user_with_an_exchanged_token(home: Home) {
         let bearer = format!("Bearer {token}");
         is_not_the_issuers_own(ask(&issuer, line, &[("authorization", &bearer)]).await);
     }
-    // Revoked, it is inactive, and the user's session goes on.
+    // It ends no session of the user's.
+    let sid = part(&token, 1)["sid"].as_str().unwrap().to_owned();
+    for line in [
+        "POST /v1/auth/logout",
+        "POST /v1/auth/logout-everywhere",
+        &format!("DELETE /v1/auth/sessions/{sid}"),
+    ] {
+        is_not_the_issuers_own(with_token(&issuer, line, &token).await);
+    }
+    with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
+    // The revocation of the exchanged token does not end the user's session.
     good(form(&issuer, "/oauth/revoke", &backend, &format!("token={token}")).await);
     with_token(&issuer, "GET /v1/users/me", &login(&issuer).await.expect(200).text("access_token"))
         .await
         .expect(200);
+    let refusal = with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
+    assert_eq!(refusal.text("type"), "urn:portcullis:problem:token-revoked");
     let received = received.text("access_token");
     assert_eq!(active(&issuer, &backend, &received).await["active"], true, "the session goes on");
     let again = good(exchange(&issuer, &backend, &received, "&scope=a:read").await);
@@ -222,7 +235,30 @@ async fn backend_acts_for_its_user_with_an_exchanged_token(home: Home) {
     assert_eq!(kinds.filter(|kind| kind == "token_exchanged").count(), 2);
 }
 
-async fn exchange_is_for_active_tokens_of_the_clients_own_apis(home: Home) {
+async fn exchanged_token_ends_with_its_client(home: Home) {
+    let issuer = open(&home, |config| config.narrow_tokens = true).await;
+    let backend = with_backend(&issuer).await;
+    let all = NewClient::new("all").rights([ClientRight::IntrospectAll]);
+    let all = basic("all", &issuer.add_client(all).await.unwrap().unwrap());
+    let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");
+    let token = good(exchange(&issuer, &backend, &received, "").await).text("access_token");
+    let is_good = async |good: bool| {
+        let status = with_token(&issuer, "GET /v1/users/me", &token).await.status;
+        assert_eq!(status.as_u16(), if good { 200 } else { 401 });
+        assert_eq!(active(&issuer, &all, &token).await["active"], good);
+    };
+    is_good(true).await;
+    issuer.disable_client("backend").await.unwrap();
+    is_good(false).await;
+    issuer.enable_client("backend").await.unwrap();
+    issuer.remove_client("backend").await.unwrap();
+    is_good(false).await;
+    home.advance(1);
+    with_backend(&issuer).await;
+    is_good(false).await;
+}
+
+async fn only_active_tokens_for_the_clients_own_apis_can_be_exchanged(home: Home) {
     let issuer = open(&home, |_| ()).await;
     let backend = with_backend(&issuer).await;
     let plain = NewClient::new("plain").resource_servers([API]).audiences([API]);
@@ -243,7 +279,7 @@ async fn exchange_is_for_active_tokens_of_the_clients_own_apis(home: Home) {
         refused(&exchange(&issuer, &backend, &right, more).await, 400, error);
     }
     good(exchange(&issuer, &backend, &right, "&audience=https%3A%2F%2Fauth.example.com").await);
-    // Of another API, of a client, made up, or no access token.
+    // The wrong tokens: for another API, of a client, made up, and a refresh token.
     let elsewhere = login_for(&issuer, &[OTHER_API]).await.expect(200).text("access_token");
     let of_client = crate::clients::token(&issuer, &plain).await;
     for wrong in [&elsewhere, &of_client, "a.b.c", &grant.text("refresh_token")] {

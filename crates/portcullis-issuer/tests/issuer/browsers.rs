@@ -1,5 +1,5 @@
-//! What browsers are told and believed: which pages may call the issuer with its cookies. The
-//! browser itself is asked in `examples/browser-session`.
+//! CORS and cross-site checks: which pages may call the issuer with its cookies.
+//! `examples/browser-session` tests this with a real browser.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::common::{Answer, Home, ISSUER, PASSWORD, call, login, send};
 
 const APP: &str = "https://app.example.com";
-/// Of the same site, so that cookies come along, and yet nobody's business.
+/// An untrusted origin of the same site: browsers send the issuer's cookies with its requests.
 const SIBLING: &str = "https://blog.example.com";
 const EVIL: &str = "https://evil.example";
 
@@ -31,7 +31,7 @@ async fn login_from(issuer: &Issuer, headers: &[(&str, &str)]) -> Answer {
     send(issuer, request.body(Body::from(body)).unwrap()).await
 }
 
-/// What a page's origin may ask for, as the browser understands the preflight's answer.
+/// Sends the preflight request of a page with this origin.
 async fn preflight(issuer: &Issuer, origin: &str, method: &str, path: &str) -> Answer {
     let asked = [
         ("origin", origin),
@@ -42,7 +42,7 @@ async fn preflight(issuer: &Issuer, origin: &str, method: &str, path: &str) -> A
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_for_trusted_origins_only() {
+async fn preflight_is_allowed_for_trusted_origins_only() {
     let home = Home::new();
     let issuer = issuer_for_the_app(&home).await;
     for (method, path) in [
@@ -61,7 +61,7 @@ async fn a_preflight_is_answered_for_trusted_origins_only() {
         {
             let refused = preflight(&issuer, origin, method, path).await;
             assert!(!refused.headers.contains_key("access-control-allow-origin"), "{refused:?}");
-            // A cache must not give one origin what was for the other.
+            // A cache must not serve the response for one origin to another origin.
             let vary: Vec<_> = refused.headers.get_all("vary").iter().collect();
             assert!(format!("{vary:?}").contains("origin"), "{vary:?}");
         }
@@ -69,7 +69,7 @@ async fn a_preflight_is_answered_for_trusted_origins_only() {
 }
 
 #[tokio::test]
-async fn nobody_is_trusted_unless_it_is_set() {
+async fn no_origin_is_trusted_by_default() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let asked = [("origin", APP), ("access-control-request-method", "POST")];
@@ -81,7 +81,7 @@ async fn nobody_is_trusted_unless_it_is_set() {
 }
 
 #[tokio::test]
-async fn a_trusted_page_acts_with_the_cookies_and_no_other_page_does() {
+async fn only_trusted_pages_may_use_the_cookies() {
     let home = Home::new();
     let issuer = issuer_for_the_app(&home).await;
     let app = [("origin", APP), ("sec-fetch-site", "same-site")];
@@ -118,7 +118,7 @@ async fn a_trusted_page_acts_with_the_cookies_and_no_other_page_does() {
         ] {
             call(&issuer, line, &with_cookies).await.expect(403);
         }
-        // It is answered, but the browser keeps the answer from the page.
+        // The issuer answers, but the browser does not let the page read the response.
         let read = call(&issuer, "GET /v1/auth/sessions", &with_cookies).await.expect(200);
         assert!(!read.headers.contains_key("access-control-allow-origin"), "{read:?}");
     }
@@ -129,9 +129,9 @@ async fn a_trusted_page_acts_with_the_cookies_and_no_other_page_does() {
     call(&issuer, &end, &with_cookies).await.expect(204);
 }
 
-/// What script that was injected into a page can read, it can carry off.
+/// An injected script could steal every token that the page can read.
 #[tokio::test]
-async fn a_page_is_never_shown_the_refresh_token() {
+async fn responses_to_pages_do_not_contain_the_refresh_token() {
     let home = Home::new();
     let issuer = issuer_for_the_app(&home).await;
     for origin in [APP, ISSUER] {
@@ -146,6 +146,6 @@ async fn a_page_is_never_shown_the_refresh_token() {
         assert!(again.json.get("refresh_token").is_none(), "{again:?}");
         assert!(!again.json.to_string().contains(&refresh));
     }
-    // A client that is no browser keeps it itself.
+    // A client that is not a browser gets the token in the body, and stores it itself.
     login(&issuer).await.expect(200).text("refresh_token");
 }

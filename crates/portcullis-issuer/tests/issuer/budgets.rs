@@ -1,4 +1,5 @@
-//! Rate limits behind a proxy: which address counts, and what wrong logins must not take from others.
+//! Rate limits behind a proxy: which address is counted, and which callers are not affected by
+//! failed logins from the proxy's address.
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -10,15 +11,17 @@ use serde_json::json;
 use crate::common::{Answer, Home, PASSWORD, login_own, on_every_store, send, with_token};
 
 on_every_store!(
-    wrong_logins_from_the_proxys_address_take_nothing_from_proven_callers,
-    wrong_clients_from_the_proxys_address_take_nothing_from_logins_and_right_clients,
-    unusable_client_address_counts_as_the_connections,
-    header_counts_on_connections_of_trusted_proxies_only,
+    failed_logins_from_the_proxy_do_not_limit_authenticated_callers,
+    failed_clients_from_the_proxy_do_not_limit_logins_and_valid_clients,
+    connection_address_is_used_if_the_header_is_unusable,
+    header_is_used_on_connections_of_trusted_proxies_only,
+    header_does_not_count_where_the_connection_is_unknown,
+    attempt_that_could_not_be_checked_is_returned,
 );
 
 const FROM_PROXY: &str = "127.0.0.1:40000";
 
-/// With alice, and at most 3 failures per address.
+/// Opens an issuer with alice and at most 3 failures per address.
 async fn limited(home: &Home, change: impl FnOnce(&mut IssuerConfig)) -> Issuer {
     drop(home.open_with_alice().await);
     let mut config = home.config();
@@ -37,7 +40,7 @@ async fn wrong_login(issuer: &Issuer, connection: &str, header: Option<&str>) ->
     if let Some(header) = header {
         request = request.header("x-forwarded-for", header);
     }
-    let body = json!({ "username": "nobody", "password": "wrong" });
+    let body = json!({ "username": "unknown", "password": "wrong" });
     let request = request.header("content-type", "application/json").body(body.to_string().into());
     send(issuer, request.unwrap()).await.status.as_u16()
 }
@@ -49,7 +52,7 @@ async fn as_client(issuer: &Issuer, path: &str, credential: &str, form: String) 
     send(issuer, request.unwrap()).await
 }
 
-async fn wrong_logins_from_the_proxys_address_take_nothing_from_proven_callers(home: Home) {
+async fn failed_logins_from_the_proxy_do_not_limit_authenticated_callers(home: Home) {
     let issuer = limited(&home, |_| ()).await;
     let billing = NewClient::new("billing").rights([ClientRight::IntrospectAll]);
     let secret = issuer.add_client(billing).await.unwrap().unwrap();
@@ -64,7 +67,7 @@ async fn wrong_logins_from_the_proxys_address_take_nothing_from_proven_callers(h
     let answer = as_client(&issuer, "/oauth/introspect", &credential, form).await;
     assert_eq!(answer.json["active"], true, "{answer:?}");
     with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
-    // A session is a proof, too. Its own guesses are limited for its user.
+    // A session also identifies the caller. Its wrong passwords are limited per user.
     let step_up = async || {
         let request = from(FROM_PROXY, Request::post("/v1/auth/totp"))
             .header("content-type", "application/json")
@@ -78,9 +81,7 @@ async fn wrong_logins_from_the_proxys_address_take_nothing_from_proven_callers(h
     assert_eq!(step_up().await, 429);
 }
 
-async fn wrong_clients_from_the_proxys_address_take_nothing_from_logins_and_right_clients(
-    home: Home,
-) {
+async fn failed_clients_from_the_proxy_do_not_limit_logins_and_valid_clients(home: Home) {
     let issuer = limited(&home, |_| ()).await;
     let secret = issuer.add_client(NewClient::new("billing")).await.unwrap().unwrap();
     let form = || "grant_type=client_credentials".to_owned();
@@ -98,7 +99,7 @@ async fn wrong_clients_from_the_proxys_address_take_nothing_from_logins_and_righ
     send(&issuer, request.unwrap()).await.expect(200);
 }
 
-async fn unusable_client_address_counts_as_the_connections(home: Home) {
+async fn connection_address_is_used_if_the_header_is_unusable(home: Home) {
     let header = |config: &mut IssuerConfig| {
         config.client_address_header = Some("x-forwarded-for".parse().unwrap());
     };
@@ -128,18 +129,44 @@ async fn unusable_client_address_counts_as_the_connections(home: Home) {
     }
 }
 
-async fn header_counts_on_connections_of_trusted_proxies_only(home: Home) {
+async fn header_is_used_on_connections_of_trusted_proxies_only(home: Home) {
     let issuer = limited(&home, |config| {
         config.client_address_header = Some("x-forwarded-for".parse().unwrap());
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     })
     .await;
-    // Past the proxy, clients cannot choose their address.
+    // Clients that bypass the proxy cannot choose their address.
     for (name, expected) in [("192.0.2.1", 401), ("192.0.2.2", 401), ("192.0.2.3", 401)] {
         assert_eq!(wrong_login(&issuer, "198.51.100.7:1", Some(name)).await, expected);
     }
     assert_eq!(wrong_login(&issuer, "198.51.100.7:1", Some("192.0.2.4")).await, 429);
     for name in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4, 127.0.0.2"] {
         assert_eq!(wrong_login(&issuer, FROM_PROXY, Some(name)).await, 401);
+    }
+}
+
+/// A router that an app serves without `ConnectInfo`: nothing says that a proxy sent the header.
+async fn header_does_not_count_where_the_connection_is_unknown(home: Home) {
+    let issuer = limited(&home, |config| {
+        config.client_address_header = Some("x-forwarded-for".parse().unwrap());
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    for (last, expected) in [(1, 401), (2, 401), (3, 401), (4, 429)] {
+        let body = json!({ "username": "unknown", "password": "wrong" });
+        let request = Request::post("/v1/auth/login")
+            .header("x-forwarded-for", format!("192.0.2.{last}"))
+            .header("content-type", "application/json")
+            .body(body.to_string().into());
+        assert_eq!(send(&issuer, request.unwrap()).await.status.as_u16(), expected, "{last}");
+    }
+}
+
+async fn attempt_that_could_not_be_checked_is_returned(home: Home) {
+    let issuer = limited(&home, |_| ()).await;
+    // As if all slots for hashing were taken.
+    issuer.close().await;
+    for _ in 0..5 {
+        assert_eq!(wrong_login(&issuer, FROM_PROXY, None).await, 503);
     }
 }

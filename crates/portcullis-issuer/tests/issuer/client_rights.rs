@@ -1,4 +1,5 @@
-//! What a machine client may do with the tokens of others, and what is left of one that was removed.
+//! The rights of machine clients over the tokens of others, and the state after a client was
+//! removed.
 
 use std::time::Duration;
 
@@ -11,10 +12,13 @@ use crate::status_lists::revoked;
 
 on_every_store!(
     client_introspects_tokens_for_its_own_apis_only,
-    refresh_tokens_are_for_clients_with_that_right_only,
-    client_added_again_has_tokens_of_its_own_and_those_of_the_removed_one_stay_revoked,
+    refresh_tokens_need_the_right_to_continue_sessions,
+    tokens_of_a_removed_client_stay_revoked_if_it_is_added_again,
     updated_client_has_its_new_attributes_and_keeps_the_others,
     old_secret_is_accepted_until_it_expires,
+    update_keeps_what_it_does_not_name,
+    client_without_an_audience_gets_no_token,
+    revoked_token_stays_known_while_another_clock_may_accept_it,
 );
 
 const OTHER_API: &str = "https://other.example.com";
@@ -27,7 +31,7 @@ async fn client_introspects_tokens_for_its_own_apis_only(home: Home) {
     let issuer = home.open_with_alice().await;
     let inactive = json!({ "active": false });
     let api = add(&issuer, NewClient::new("api").resource_servers([API]), "api").await;
-    // What it may request tokens for is another matter.
+    // The APIs for which a client requests tokens do not matter for introspection.
     let client = NewClient::new("asks").audiences([API]).resource_servers([OTHER_API]);
     let asks = add(&issuer, client, "asks").await;
     let all = NewClient::new("all").rights([ClientRight::IntrospectAll]);
@@ -40,16 +44,16 @@ async fn client_introspects_tokens_for_its_own_apis_only(home: Home) {
         for (client, sees) in [(&api, true), (&asks, false), (&all, true), (&none, false)] {
             let said = active(&issuer, client, token).await;
             assert_eq!(said["active"], sees, "{said}");
-            assert!(sees || said == inactive, "without the reason: {said}");
+            assert!(sees || said == inactive, "the response has a reason: {said}");
         }
     }
     let elsewhere = token(&issuer, &none).await;
     assert_eq!(active(&issuer, &api, &elsewhere).await, inactive);
     assert_eq!(active(&issuer, &asks, &elsewhere).await["active"], true);
-    assert_eq!(active(&issuer, &none, &elsewhere).await, inactive, "its own, and not for it");
+    assert_eq!(active(&issuer, &none, &elsewhere).await, inactive, "not a resource server");
 }
 
-async fn refresh_tokens_are_for_clients_with_that_right_only(home: Home) {
+async fn refresh_tokens_need_the_right_to_continue_sessions(home: Home) {
     let issuer = home.open_with_alice().await;
     let everything = [ClientRight::IntrospectAll, ClientRight::ExchangeTokens];
     let client = NewClient::new("api").resource_servers([API]).rights(everything);
@@ -64,9 +68,7 @@ async fn refresh_tokens_are_for_clients_with_that_right_only(home: Home) {
     good(form(&issuer, TOKEN, &backend, &go_on).await);
 }
 
-async fn client_added_again_has_tokens_of_its_own_and_those_of_the_removed_one_stay_revoked(
-    home: Home,
-) {
+async fn tokens_of_a_removed_client_stay_revoked_if_it_is_added_again(home: Home) {
     let issuer = home.open().await;
     let all = NewClient::new("all").rights([ClientRight::IntrospectAll]);
     let all = add(&issuer, all, "all").await;
@@ -74,19 +76,23 @@ async fn client_added_again_has_tokens_of_its_own_and_those_of_the_removed_one_s
     let first = token(&issuer, &add(&issuer, billing(), "billing").await).await;
     issuer.remove_client("billing").await.unwrap();
     assert!(revoked(&issuer, &first).await);
-    // Within the same second.
-    let second = token(&issuer, &add(&issuer, billing(), "billing").await).await;
+    // The client is added again within the same second.
+    let billing = add(&issuer, billing(), "billing").await;
+    let second = token(&issuer, &billing).await;
     assert!(revoked(&issuer, &first).await);
-    assert!(!revoked(&issuer, &second).await, "the new client's");
+    assert!(!revoked(&issuer, &second).await, "the new client's token");
     assert_eq!(active(&issuer, &all, &first).await["active"], false);
     assert_eq!(active(&issuer, &all, &second).await["active"], true);
 
     issuer.disable_client("billing").await.unwrap();
     assert!(revoked(&issuer, &second).await);
     issuer.enable_client("billing").await.unwrap();
-    assert!(revoked(&issuer, &first).await, "the removed client's stays so");
-    assert!(!revoked(&issuer, &second).await);
-    assert_eq!(active(&issuer, &all, &first).await["active"], false);
+    // Another party may have them, for which the client was disabled.
+    assert!(revoked(&issuer, &first).await && revoked(&issuer, &second).await);
+    assert_eq!(active(&issuer, &all, &second).await["active"], false);
+    let third = token(&issuer, &billing).await;
+    assert!(!revoked(&issuer, &third).await);
+    assert_eq!(active(&issuer, &all, &third).await["active"], true);
 }
 
 async fn updated_client_has_its_new_attributes_and_keeps_the_others(home: Home) {
@@ -117,7 +123,7 @@ async fn updated_client_has_its_new_attributes_and_keeps_the_others(home: Home) 
     let issuers_own = ClientUpdate::new().resource_servers([crate::common::ISSUER]);
     let wrong = issuer.update_client("billing", issuers_own).await;
     assert!(matches!(wrong.unwrap_err(), Error::InvalidClient(_)));
-    let missing = issuer.update_client("nobody", ClientUpdate::new()).await;
+    let missing = issuer.update_client("unknown", ClientUpdate::new()).await;
     assert!(matches!(missing.unwrap_err(), Error::NoSuchClient { .. }));
     let kinds = issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind);
     assert_eq!(kinds.filter(|kind| kind == "client_updated").count(), 2);
@@ -142,7 +148,7 @@ async fn old_secret_is_accepted_until_it_expires(home: Home) {
         refused(&form(&issuer, INTROSPECT, secret, "token=x").await, 401, "invalid_client");
     };
     rejected(&first).await;
-    // A leaked secret has no overlap, and the one before is no way round.
+    // After a rotation without an overlap, all earlier secrets are rejected.
     let third = rotate(hour).await;
     let fourth = rotate(Duration::ZERO).await;
     for secret in [&second, &third] {
@@ -152,4 +158,39 @@ async fn old_secret_is_accepted_until_it_expires(home: Home) {
     let too_long = hour * 24 * 31;
     let error = issuer.rotate_client_secret_with_overlap("billing", too_long).await.unwrap_err();
     assert!(matches!(error, Error::InvalidClient(_)));
+}
+
+async fn update_keeps_what_it_does_not_name(home: Home) {
+    let issuer = home.open().await;
+    let client = NewClient::new("billing")
+        .scopes(["a"])
+        .audiences([API])
+        .resource_servers([OTHER_API])
+        .rights([ClientRight::ExchangeTokens]);
+    issuer.add_client(client).await.unwrap();
+    issuer.update_client("billing", ClientUpdate::new()).await.unwrap();
+    let client = issuer.clients().await.unwrap().remove(0);
+    assert_eq!((client.scopes, client.audiences), (vec!["a".into()], vec![API.into()]));
+    assert_eq!(client.resource_servers, [OTHER_API]);
+    assert_eq!(client.rights, [ClientRight::ExchangeTokens]);
+}
+
+async fn client_without_an_audience_gets_no_token(home: Home) {
+    let mut config = home.config();
+    config.audiences.clear();
+    let issuer = Issuer::open(config).await.unwrap();
+    let billing = add(&issuer, NewClient::new("billing"), "billing").await;
+    let answer = form(&issuer, TOKEN, &billing, "grant_type=client_credentials").await;
+    refused(&answer, 400, "invalid_target");
+}
+
+async fn revoked_token_stays_known_while_another_clock_may_accept_it(home: Home) {
+    let issuer = home.open().await;
+    let billing = add(&issuer, NewClient::new("billing").audiences([API]), "billing").await;
+    let token = token(&issuer, &billing).await;
+    good(form(&issuer, "/oauth/revoke", &billing, &format!("token={token}")).await);
+    let exp = part(&token, 1)["exp"].as_i64().unwrap();
+    let known_until = home.count("SELECT max(expires_at) FROM spent_jwts").await;
+    let skew = i64::try_from(home.config().clock_skew.as_secs()).unwrap();
+    assert_eq!(known_until, exp + skew);
 }

@@ -1,4 +1,4 @@
-//! Machine clients: how they prove who they are, what they get, and what they may find out.
+//! Machine clients: authentication, token requests, introspection and revocation.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use crate::common::{
 use crate::process::run;
 
 on_every_store!(
-    a_client_gets_a_token_in_its_own_name,
-    a_client_gets_what_it_asks_for_and_never_more_than_it_has,
-    only_a_clients_own_secret_is_its_secret,
-    an_assertion_is_good_once_and_for_this_issuer,
-    a_session_goes_on_by_the_token_endpoint_as_by_the_other,
-    only_who_authenticates_may_introspect,
-    a_token_is_active_for_as_long_as_it_is_worth_something,
-    a_revoked_token_is_worth_nothing,
-    nobody_revokes_what_is_anothers,
-    failed_attempts_are_limited_and_lock_nobody_out,
-    a_hostile_form_is_refused_in_oauths_terms,
-    what_clients_did_is_in_the_audit_log,
+    client_gets_a_token_in_its_own_name,
+    requested_scopes_and_resources_must_be_the_clients_own,
+    wrong_client_secret_is_rejected,
+    assertion_is_accepted_once_and_for_this_issuer_only,
+    token_endpoint_refreshes_sessions,
+    introspection_needs_client_authentication,
+    expired_revoked_or_foreign_token_is_inactive,
+    revoked_token_is_inactive_and_its_session_ends,
+    client_cannot_revoke_the_tokens_of_others,
+    failed_attempts_are_limited_and_do_not_lock_the_client_out,
+    invalid_form_gets_an_oauth_error,
+    client_operations_are_in_the_audit_log,
 );
 
 pub(crate) const TOKEN: &str = "/oauth/token";
@@ -49,7 +49,7 @@ pub(crate) async fn form(issuer: &Issuer, path: &str, authorization: &str, body:
     send(issuer, request.body(Body::from(body.to_owned())).unwrap()).await
 }
 
-/// An answer that is no error, and is kept by nobody.
+/// Checks that the response is a success that must not be cached.
 #[track_caller]
 pub(crate) fn good(answer: Answer) -> Answer {
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -57,7 +57,7 @@ pub(crate) fn good(answer: Answer) -> Answer {
     answer
 }
 
-/// An error as RFC 6749 section 5.2 has it.
+/// Checks that the response is this error of RFC 6749 section 5.2.
 #[track_caller]
 pub(crate) fn refused(answer: &Answer, status: u16, error: &str) {
     assert_eq!(
@@ -73,7 +73,8 @@ pub(crate) fn refused(answer: &Answer, status: u16, error: &str) {
     assert_eq!(answer.headers.contains_key("retry-after"), matches!(status, 429 | 503));
 }
 
-/// An issuer with alice and the clients `billing` and `shipping`, and their credentials.
+/// Opens an issuer with alice and the clients `billing` and `shipping`. Returns it with the
+/// clients' credentials.
 async fn open(home: &Home) -> (Issuer, String, String) {
     let issuer = home.open_with_alice().await;
     let (billing, shipping) = with_clients(&issuer).await;
@@ -100,13 +101,13 @@ pub(crate) async fn token(issuer: &Issuer, authorization: &str) -> String {
     good(form(issuer, TOKEN, authorization, CLIENT_CREDENTIALS).await).text("access_token")
 }
 
-async fn a_client_gets_a_token_in_its_own_name(home: Home) {
+async fn client_gets_a_token_in_its_own_name(home: Home) {
     let (issuer, billing, _) = open(&home).await;
     let answer = good(form(&issuer, TOKEN, &billing, CLIENT_CREDENTIALS).await);
     assert_eq!(answer.json["token_type"], "Bearer");
     assert_eq!(answer.json["expires_in"], 900);
     assert_eq!(answer.json["scope"], "a:read a:write");
-    // RFC 6749 section 4.4.3: it has its credentials for that.
+    // RFC 6749 section 4.4.3: no refresh token, since the client can use its credentials again.
     assert!(answer.json.get("refresh_token").is_none());
     let token = answer.text("access_token");
     assert_eq!(part(&token, 0)["typ"], "at+jwt");
@@ -114,7 +115,7 @@ async fn a_client_gets_a_token_in_its_own_name(home: Home) {
     let mut claims = part(&token, 1);
     assert_eq!(claims["jti"].take().as_str().unwrap().len(), 32);
     assert!(claims.as_object_mut().unwrap().remove("status").is_some());
-    // And no session, no user's authentication, no roles.
+    // The token has no claims about a session, a user's authentication or roles.
     assert_eq!(
         claims,
         json!({
@@ -141,7 +142,7 @@ async fn a_client_gets_a_token_in_its_own_name(home: Home) {
     good(form(&issuer, TOKEN, "", &body).await);
 }
 
-async fn a_client_gets_what_it_asks_for_and_never_more_than_it_has(home: Home) {
+async fn requested_scopes_and_resources_must_be_the_clients_own(home: Home) {
     let (issuer, billing, _) = open(&home).await;
     let ask = async |more: &str| {
         form(&issuer, TOKEN, &billing, &format!("{CLIENT_CREDENTIALS}&{more}")).await
@@ -170,8 +171,8 @@ async fn a_client_gets_what_it_asks_for_and_never_more_than_it_has(home: Home) {
     }
     refused(&ask("grant_type=client_credentials").await, 400, "invalid_request");
 
-    // One that has no scopes gets a token without any; and without APIs of its own those of the
-    // settings.
+    // A client without scopes gets a token without scopes. A client without audiences gets those of
+    // the settings.
     let secret = issuer.add_client(NewClient::new("plain")).await.unwrap().unwrap();
     let answer = good(form(&issuer, TOKEN, &basic("plain", &secret), CLIENT_CREDENTIALS).await);
     assert!(answer.json.get("scope").is_none());
@@ -180,7 +181,7 @@ async fn a_client_gets_what_it_asks_for_and_never_more_than_it_has(home: Home) {
     assert_eq!(plain["aud"], json!([API]));
 }
 
-async fn only_a_clients_own_secret_is_its_secret(home: Home) {
+async fn wrong_client_secret_is_rejected(home: Home) {
     let (issuer, billing, shipping) = open(&home).await;
     let secret_of = |authorization: &str| {
         let decoded = STANDARD.decode(authorization.strip_prefix("Basic ").unwrap()).unwrap();
@@ -194,7 +195,7 @@ async fn only_a_clients_own_secret_is_its_secret(home: Home) {
         basic("Billing", &secret_of(&billing)),
         basic("billing", ""),
         basic("billing", &secret_of(&billing)[1..]),
-        basic("nobody", &secret_of(&billing)),
+        basic("unknown", &secret_of(&billing)),
         basic("keyed", &secret_of(&billing)),
         basic("keyed", ""),
         basic("identsphere-first-party", &secret_of(&billing)),
@@ -204,11 +205,11 @@ async fn only_a_clients_own_secret_is_its_secret(home: Home) {
             refused(&form(&issuer, path, &authorization, &body).await, 401, "invalid_client");
         }
     }
-    // The answer is the same for whatever was wrong.
+    // The response does not reveal what was wrong.
     let disabled = basic("shipping", &secret_of(&shipping));
     issuer.disable_client("shipping").await.unwrap();
     let one = form(&issuer, TOKEN, &disabled, CLIENT_CREDENTIALS).await;
-    let other = form(&issuer, TOKEN, &basic("nobody", "x"), CLIENT_CREDENTIALS).await;
+    let other = form(&issuer, TOKEN, &basic("unknown", "x"), CLIENT_CREDENTIALS).await;
     refused(&one, 401, "invalid_client");
     assert_eq!(one.json, other.json);
     issuer.enable_client("shipping").await.unwrap();
@@ -219,13 +220,13 @@ async fn only_a_clients_own_secret_is_its_secret(home: Home) {
     token(&issuer, &basic("billing", &new)).await;
     issuer.remove_client("shipping").await.unwrap();
     refused(&form(&issuer, TOKEN, &shipping, CLIENT_CREDENTIALS).await, 401, "invalid_client");
-    // A public client has nothing to prove who it is by, and so nothing in its own name.
+    // A public client cannot authenticate, so it gets no token of its own.
     let public = format!("{CLIENT_CREDENTIALS}&client_id=identsphere-first-party");
     refused(&form(&issuer, TOKEN, "", &public).await, 400, "unauthorized_client");
     refused(&form(&issuer, TOKEN, "", CLIENT_CREDENTIALS).await, 401, "invalid_client");
 }
 
-/// A form with an assertion, as a client signs it now.
+/// Signs client assertions with `key`, for the current time of `home`.
 struct Asserting<'a> {
     home: &'a Home,
     key: &'a TestKey,
@@ -251,7 +252,7 @@ impl Asserting<'_> {
     }
 }
 
-async fn an_assertion_is_good_once_and_for_this_issuer(home: Home) {
+async fn assertion_is_accepted_once_and_for_this_issuer_only(home: Home) {
     let issuer = home.open().await;
     let key = TestKey::generate("k", Algorithm::Es256);
     let jwks = TestKey::jwks([&key]).to_string();
@@ -261,7 +262,7 @@ async fn an_assertion_is_good_once_and_for_this_issuer(home: Home) {
     let first = asserting.signed(&asserting.claims("1"));
     assert_eq!(part(&good(ask(first.clone()).await).text("access_token"), 1)["sub"], "keyed");
 
-    // Again: at once, by another process, and just before anybody would refuse it for its age.
+    // The assertion is rejected again: at once, by another process, and just before it is too old.
     refused(&ask(first.clone()).await, 401, "invalid_client");
     let other_process = home.open().await;
     refused(&form(&other_process, TOKEN, "", &first).await, 401, "invalid_client");
@@ -276,7 +277,7 @@ async fn an_assertion_is_good_once_and_for_this_issuer(home: Home) {
     home.advance(1);
     refused(&ask(first).await, 401, "invalid_client");
 
-    // Of many at once one is let in.
+    // One of many concurrent requests is accepted.
     let body = asserting.signed(&asserting.claims("3"));
     let attempts: Vec<_> = (0..8)
         .map(|n| {
@@ -312,7 +313,7 @@ async fn an_assertion_is_good_once_and_for_this_issuer(home: Home) {
         ("jti", json!(null)),
         ("iss", json!("billing")),
         ("sub", json!("billing")),
-        // No store can be asked about that.
+        // PostgreSQL rejects a NUL in a text.
         ("sub", json!("keyed\u{0}")),
     ]
     .into_iter()
@@ -328,10 +329,10 @@ async fn an_assertion_is_good_once_and_for_this_issuer(home: Home) {
     for assertion in [format!("{none}.{claims}."), forged, "rubbish".to_owned()] {
         refused(&ask(Asserting::body(&assertion)).await, 401, "invalid_client");
     }
-    // None of these has spent the id.
+    // None of these requests has spent the `jti`.
     good(ask(asserting.signed(&asserting.claims("5"))).await);
 
-    // A new key takes the old one's place.
+    // A new key set replaces the old one.
     let new = TestKey::generate("k", Algorithm::Es256);
     issuer.set_client_keys("keyed", &TestKey::jwks([&new]).to_string()).await.unwrap();
     refused(&ask(asserting.signed(&asserting.claims("6"))).await, 401, "invalid_client");
@@ -339,7 +340,7 @@ async fn an_assertion_is_good_once_and_for_this_issuer(home: Home) {
     good(ask(asserting.signed(&asserting.claims("6"))).await);
 }
 
-async fn a_session_goes_on_by_the_token_endpoint_as_by_the_other(home: Home) {
+async fn token_endpoint_refreshes_sessions(home: Home) {
     const PUBLIC: &str = "client_id=identsphere-first-party";
     let (issuer, billing, _) = open(&home).await;
     let grant = login(&issuer).await.expect(200);
@@ -348,7 +349,7 @@ async fn a_session_goes_on_by_the_token_endpoint_as_by_the_other(home: Home) {
         form(&issuer, TOKEN, authorization, &body).await
     };
     let first = grant.text("refresh_token");
-    // What is refused has not used the token.
+    // A rejected request does not spend the refresh token.
     refused(&by_form("", &first, "").await, 401, "invalid_client");
     refused(&by_form(&basic("billing", "x"), &first, "").await, 401, "invalid_client");
     let elsewhere = format!("{PUBLIC}&resource=https%3A%2F%2Felsewhere.example");
@@ -358,13 +359,13 @@ async fn a_session_goes_on_by_the_token_endpoint_as_by_the_other(home: Home) {
     assert_eq!(claims["sid"], grant.json["session_id"]);
     assert_eq!(claims["client_id"], "identsphere-first-party");
     assert_eq!(second.json["scope"], "a:read a:write");
-    // A client with the right to continue sessions; and a lost answer is given again.
+    // `billing` has the right to continue sessions. A repeated request gets the same response.
     let third = good(by_form(&billing, &second.text("refresh_token"), "scope=a:admin").await);
-    assert_eq!(third.json["scope"], "a:read a:write", "no more than the user's");
+    assert_eq!(third.json["scope"], "a:read a:write", "the user's scopes only");
     let again = good(by_form("", &second.text("refresh_token"), PUBLIC).await);
     assert_eq!(again.text("refresh_token"), third.text("refresh_token"));
     let fourth = refresh(&issuer, &third.text("refresh_token")).await.expect(200);
-    // Whoever comes with a spent one ends the session, by this door as by the other.
+    // At this endpoint, too, a spent token ends the session.
     refused(&by_form("", &first, PUBLIC).await, 400, "invalid_grant");
     refused(&by_form("", &fourth.text("refresh_token"), PUBLIC).await, 400, "invalid_grant");
     refused(&by_form("", "made-up", PUBLIC).await, 400, "invalid_grant");
@@ -376,7 +377,7 @@ pub(crate) async fn active(issuer: &Issuer, authorization: &str, token: &str) ->
     good(form(issuer, INTROSPECT, authorization, &format!("token={token}")).await).json
 }
 
-async fn only_who_authenticates_may_introspect(home: Home) {
+async fn introspection_needs_client_authentication(home: Home) {
     let (issuer, billing, shipping) = open(&home).await;
     let token = token(&issuer, &billing).await;
     let body = format!("token={token}");
@@ -396,7 +397,7 @@ async fn only_who_authenticates_may_introspect(home: Home) {
     refused(&form(&issuer, INTROSPECT, &billing, "token=").await, 400, "invalid_request");
 }
 
-async fn a_token_is_active_for_as_long_as_it_is_worth_something(home: Home) {
+async fn expired_revoked_or_foreign_token_is_inactive(home: Home) {
     let inactive = json!({ "active": false });
     let (issuer, billing, shipping) = open(&home).await;
     let of_client = token(&issuer, &shipping).await;
@@ -422,7 +423,7 @@ async fn a_token_is_active_for_as_long_as_it_is_worth_something(home: Home) {
     assert_eq!(said["sid"], grant.json["session_id"]);
     assert!(said.get("token_type").is_none());
 
-    // What is made up, changed, or of another issuer.
+    // Tokens that are made up, modified or from another issuer are inactive.
     let (signed, _) = access.rsplit_once('.').unwrap();
     let (_, signature) = of_client.rsplit_once('.').unwrap();
     let elsewhere = Home::new();
@@ -440,13 +441,13 @@ async fn a_token_is_active_for_as_long_as_it_is_worth_something(home: Home) {
     ] {
         assert_eq!(active(&issuer, &billing, nothing).await, inactive, "{nothing}");
     }
-    // The same keys under another name.
+    // Another issuer URL with the same keys does not accept the token.
     let mut config = home.config();
     config.issuer = "https://renamed.example.com".to_owned();
     let renamed = Issuer::open(config).await.unwrap();
     assert_eq!(active(&renamed, &billing, &access).await, inactive);
 
-    // Spent, ended, expired.
+    // Spent and expired tokens, and tokens of ended sessions, are inactive.
     let next = refresh(&issuer, &refresh_token).await.expect(200);
     assert_eq!(active(&issuer, &billing, &refresh_token).await, inactive);
     assert_eq!(active(&issuer, &billing, &next.text("refresh_token")).await["active"], true);
@@ -459,18 +460,20 @@ async fn a_token_is_active_for_as_long_as_it_is_worth_something(home: Home) {
     home.advance(1);
     assert_eq!(active(&issuer, &billing, &of_client).await, inactive, "expired, without leeway");
 
-    // A client that is disabled, removed, or another of the same name.
+    // Tokens of a disabled or removed client are inactive, even if a new client has the same id.
     let of_client = token(&issuer, &shipping).await;
     issuer.disable_client("shipping").await.unwrap();
     assert_eq!(active(&issuer, &billing, &of_client).await, inactive);
     issuer.enable_client("shipping").await.unwrap();
+    assert_eq!(active(&issuer, &billing, &of_client).await, inactive, "it may be a thief's");
+    let of_client = token(&issuer, &shipping).await;
     assert_eq!(active(&issuer, &billing, &of_client).await["active"], true);
     issuer.remove_client("shipping").await.unwrap();
     assert_eq!(active(&issuer, &billing, &of_client).await, inactive);
     home.advance(1);
     issuer.add_client(NewClient::new("shipping")).await.unwrap();
     assert_eq!(active(&issuer, &billing, &of_client).await, inactive);
-    // And a key that was withdrawn.
+    // A token of a withdrawn key is inactive.
     let of_client = token(&issuer, &billing).await;
     let kid = part(&of_client, 0)["kid"].as_str().unwrap().to_owned();
     issuer.withdraw_key_now(&kid).await.unwrap();
@@ -481,7 +484,7 @@ async fn revoke(issuer: &Issuer, authorization: &str, form_body: &str) -> Answer
     form(issuer, REVOKE, authorization, form_body).await
 }
 
-async fn a_revoked_token_is_worth_nothing(home: Home) {
+async fn revoked_token_is_inactive_and_its_session_ends(home: Home) {
     const PUBLIC: &str = "client_id=identsphere-first-party";
     let inactive = json!({ "active": false });
     let (issuer, billing, _) = open(&home).await;
@@ -491,7 +494,7 @@ async fn a_revoked_token_is_worth_nothing(home: Home) {
     }
     assert_eq!(active(&issuer, &billing, &one).await, inactive);
     assert_eq!(active(&issuer, &billing, &other).await["active"], true);
-    // Until it expires, and by every process.
+    // The token stays inactive until it expires, in every process.
     home.advance(899);
     good(revoke(&issuer, &billing, &format!("token={}", token(&issuer, &billing).await)).await);
     assert_eq!(active(&home.open().await, &billing, &one).await, inactive);
@@ -499,7 +502,8 @@ async fn a_revoked_token_is_worth_nothing(home: Home) {
     home.advance(1);
     good(revoke(&issuer, &billing, &format!("token={one}")).await);
 
-    // With an access token of a session, or its refresh token, spent or not, goes the session.
+    // The revocation of an access token or refresh token ends the session. The refresh token may be
+    // spent.
     let grant = login(&issuer).await.expect(200);
     let body = format!("token={}&{PUBLIC}", grant.text("access_token"));
     good(revoke(&issuer, "", &body).await);
@@ -514,14 +518,14 @@ async fn a_revoked_token_is_worth_nothing(home: Home) {
         with_token(&issuer, "GET /v1/users/me", &next.text("access_token")).await.expect(401);
         refresh(&issuer, &next.text("refresh_token")).await.expect(401);
     }
-    // RFC 7009 section 2.2: for what there never was, too.
+    // RFC 7009 section 2.2: the response is 200 for a token that never existed, too.
     for nothing in ["made-up", "a.b.c", "..."] {
         good(revoke(&issuer, &billing, &format!("token={nothing}")).await);
     }
     refused(&revoke(&issuer, &billing, "").await, 400, "invalid_request");
 }
 
-async fn nobody_revokes_what_is_anothers(home: Home) {
+async fn client_cannot_revoke_the_tokens_of_others(home: Home) {
     const PUBLIC: &str = "client_id=identsphere-first-party";
     let (issuer, billing, shipping) = open(&home).await;
     let of_billing = token(&issuer, &billing).await;
@@ -536,7 +540,7 @@ async fn nobody_revokes_what_is_anothers(home: Home) {
     with_token(&issuer, "GET /v1/users/me", &access).await.expect(200);
 }
 
-async fn failed_attempts_are_limited_and_lock_nobody_out(home: Home) {
+async fn failed_attempts_are_limited_and_do_not_lock_the_client_out(home: Home) {
     let (issuer, billing, _) = open(&home).await;
     drop(issuer);
     let mut config = home.config();
@@ -561,15 +565,15 @@ async fn failed_attempts_are_limited_and_lock_nobody_out(home: Home) {
     refused(&limited, 429, "temporarily_unavailable");
     assert_eq!(limited.header("retry-after"), "100");
     refused(&attempt(&wrong, "192.0.2.2").await, 429, "temporarily_unavailable");
-    // The client itself is not held up by what others do in its name.
+    // Failed attempts of others do not limit the client itself.
     for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
         good(attempt(&billing, address).await);
     }
-    // Four failed from this address.
+    // Four attempts from this address have failed or were limited.
     for _ in 0..2 {
-        refused(&attempt(&basic("nobody", "x"), "192.0.2.1").await, 401, "invalid_client");
+        refused(&attempt(&basic("unknown", "x"), "192.0.2.1").await, 401, "invalid_client");
     }
-    let limited = attempt(&basic("nobody", "x"), "192.0.2.1").await;
+    let limited = attempt(&basic("unknown", "x"), "192.0.2.1").await;
     refused(&limited, 429, "temporarily_unavailable");
     good(attempt(&billing, "192.0.2.1").await);
     let kinds: Vec<_> =
@@ -578,7 +582,7 @@ async fn failed_attempts_are_limited_and_lock_nobody_out(home: Home) {
     assert_eq!((counted("client_refused"), counted("client_limited")), (5, 2), "{kinds:?}");
 }
 
-async fn a_hostile_form_is_refused_in_oauths_terms(home: Home) {
+async fn invalid_form_gets_an_oauth_error(home: Home) {
     let (issuer, billing, _) = open(&home).await;
     let long = format!("grant_type=client_credentials&x={}", "s3cret".repeat(4000));
     let many = "resource=https%3A%2F%2Fapi.example.com&".repeat(400);
@@ -618,13 +622,13 @@ async fn a_hostile_form_is_refused_in_oauths_terms(home: Home) {
             .body(Body::from(CLIENT_CREDENTIALS));
         refused(&send(&issuer, request.unwrap()).await, 400, "invalid_request");
     }
-    // What stands in the URL is in every log on the way, and is not looked at.
+    // Parameters in the URL are ignored: they would be in the logs of every proxy.
     let path = format!("{TOKEN}?{CLIENT_CREDENTIALS}");
     refused(&form(&issuer, &path, &billing, "").await, 400, "invalid_request");
     call(&issuer, &format!("GET {TOKEN}"), &[]).await.expect(405);
 }
 
-async fn what_clients_did_is_in_the_audit_log(home: Home) {
+async fn client_operations_are_in_the_audit_log(home: Home) {
     let (issuer, billing, shipping) = open(&home).await;
     let of_client = token(&issuer, &billing).await;
     form(&issuer, TOKEN, &basic("shipping", "x"), CLIENT_CREDENTIALS).await;
@@ -667,7 +671,7 @@ async fn what_clients_did_is_in_the_audit_log(home: Home) {
 }
 
 #[tokio::test]
-async fn a_client_that_cannot_be_is_not_added() {
+async fn invalid_client_is_not_added() {
     use portcullis_issuer::Error;
 
     let home = Home::new();
@@ -690,6 +694,7 @@ async fn a_client_that_cannot_be_is_not_added() {
         good.clone().resource_servers(["https://a.example https://b.example"]),
         good.clone().resource_servers([ISSUER]),
         good.clone().scopes((0..100).map(|n| format!("resource-{n}:read-write"))),
+        good.clone().resource_servers((0..100).map(|n| format!("https://a{n}.example.com"))),
     ] {
         let error = issuer.add_client(bad.clone()).await.unwrap_err();
         assert!(matches!(error, Error::InvalidClient(_)), "{bad:?}");
@@ -700,7 +705,7 @@ async fn a_client_that_cannot_be_is_not_added() {
     for (jwks, problem) in [
         ("<html>".to_owned(), "it is HTML or XML, not JSON"),
         (key.jwk().to_string(), "`keys` is absent"),
-        (json!({ "keys": [] }).to_string(), "there are none"),
+        (json!({ "keys": [] }).to_string(), "the set has no keys"),
         (json!({ "keys": [private] }).to_string(), "the key \"k\": a private key"),
         (json!({ "keys": [key.jwk(), { "kty": "oct", "k": "AAAA" }] }).to_string(), "symmetric"),
     ] {
@@ -710,19 +715,19 @@ async fn a_client_that_cannot_be_is_not_added() {
         assert!(error.contains(problem), "{error}");
     }
     for missing in [
-        issuer.rotate_client_secret("nobody").await.map(drop),
-        issuer.disable_client("nobody").await,
-        issuer.enable_client("nobody").await,
-        issuer.remove_client("nobody").await,
+        issuer.rotate_client_secret("unknown").await.map(drop),
+        issuer.disable_client("unknown").await,
+        issuer.enable_client("unknown").await,
+        issuer.remove_client("unknown").await,
     ] {
         assert!(matches!(missing.unwrap_err(), Error::NoSuchClient { .. }));
     }
     assert_eq!(issuer.clients().await.unwrap().len(), 1);
 }
 
-/// As for login: what a store that fails costs is the issuer's fault, and is told as such.
+/// As at a login, a failed store is reported as an error of the issuer, not of the client.
 #[tokio::test]
-async fn a_store_that_fails_is_told_in_oauths_terms() {
+async fn failed_store_is_503_as_an_oauth_error() {
     let home = Home::new();
     let (issuer, billing, _) = open(&home).await;
     let of_client = token(&issuer, &billing).await;
@@ -741,7 +746,7 @@ async fn a_store_that_fails_is_told_in_oauths_terms() {
 }
 
 #[tokio::test]
-async fn secrets_reach_neither_the_disk_nor_a_log_in_the_clear() {
+async fn client_secrets_are_not_stored_or_logged_in_the_clear() {
     let home = Home::new();
     let issuer = home.open().await;
     let secret = issuer.add_client(NewClient::new("billing")).await.unwrap().unwrap();
@@ -756,7 +761,7 @@ async fn secrets_reach_neither_the_disk_nor_a_log_in_the_clear() {
 }
 
 #[test]
-fn clients_are_looked_after_on_the_command_line() {
+fn clients_are_managed_on_the_command_line() {
     let home = Home::new();
     let command = |arguments: &[&str]| {
         let arguments: Vec<_> = ["clients"].iter().chain(arguments).copied().collect();

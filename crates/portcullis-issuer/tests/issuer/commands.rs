@@ -1,10 +1,10 @@
-//! The commands about users, as processes.
+//! The commands that manage users, run as processes.
 
 use crate::common::{Home, PASSWORD, login};
 use crate::process::run;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_command_about_a_user_says_what_it_did() {
+async fn user_commands_print_what_they_did() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     login(&issuer).await.expect(200);
@@ -19,7 +19,7 @@ async fn each_command_about_a_user_says_what_it_did() {
         ("users set-roles alice clerk auditor", "", "set the roles of alice"),
         ("users set-scopes alice", "", "set the scopes of alice"),
         ("users set-address alice alice@example.com", "", "set the address of alice"),
-        ("users reset-second-factor alice", "", "forgot the second factor of alice"),
+        ("users reset-second-factor alice", "", "deleted the second factor of alice"),
         ("users unlock alice", "", "unlocked the second factor of alice"),
         ("users passwd ALICE --password-stdin", &stdin, "set the password of ALICE; ended"),
         ("users passwd alice", "", "\npassword: "),
@@ -36,7 +36,7 @@ async fn each_command_about_a_user_says_what_it_did() {
         ("users disable alice", "", "there is no user \"alice\"; `portcullis-issuer users list`"),
         ("users passwd alice --password-stdin", &*stdin, "there is no user"),
         ("users invite bob bob@example.com", "", "set IDENTSPHERE_NOTIFIER"),
-        ("users add bob --password-stdin", "password\n", "tried first"),
+        ("users add bob --password-stdin", "password\n", "attackers try first"),
         ("sessions end", "", "required"),
         ("sessions end alice --all", "", "cannot be used with"),
     ] {

@@ -1,4 +1,4 @@
-//! An issuer on a database of its own, with a clock that can be moved, and a client to it.
+//! Helpers of the tests: an issuer with its own database and a manual clock, and requests to it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use tower::ServiceExt as _;
 
 pub(crate) const ISSUER: &str = "https://auth.example.com";
 pub(crate) const API: &str = "https://api.example.com";
-/// The key-encryption key, where one must be given.
+/// The key-encryption key of tests that must set one.
 pub(crate) const KEY: &str = "a2V5LWVuY3J5cHRpb24ta2V5LWZvci10ZXN0cy0hISE=";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// Makes a test for each store of every function that takes a [`Home`].
+/// Defines a test per store for each named function. The functions take a [`Home`].
 macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
         mod on_sqlite {
@@ -48,7 +48,7 @@ macro_rules! on_every_store {
 }
 pub(crate) use on_every_store;
 
-/// A place for a database, which outlives the issuers that are opened on it.
+/// A directory and a database, which outlive the issuers that are opened on them.
 pub(crate) struct Home {
     directory: TempDir,
     postgres: Option<String>,
@@ -61,7 +61,7 @@ impl Home {
         Self { directory: tempfile::tempdir().unwrap(), postgres: None, clock }
     }
 
-    /// With a schema of its own on the server that `cargo xtask test` has started.
+    /// Creates a home with a new schema on the server that `cargo xtask test` has started.
     pub(crate) async fn on_postgres() -> Self {
         let server = std::env::var("PORTCULLIS_POSTGRES").expect("run `cargo xtask test`");
         let mut home = Self::new();
@@ -111,7 +111,7 @@ impl Home {
         config
     }
 
-    /// Runs statements past the issuer.
+    /// Runs statements on the PostgreSQL database directly, without the issuer.
     pub(crate) async fn on_server(&self, statements: &[&'static str]) {
         let url = self.postgres().unwrap();
         let mut connection = PgConnection::connect(url).await.unwrap();
@@ -120,7 +120,7 @@ impl Home {
         }
     }
 
-    /// Fills the empty database of this home with a dump, and sets its clock.
+    /// Loads a dump into the empty database of this home, and sets the clock.
     pub(crate) async fn restore(&mut self, dump: &'static str, now: u64) {
         self.clock = ManualClock::at(now);
         match &self.postgres {
@@ -136,7 +136,8 @@ impl Home {
         }
     }
 
-    /// Has the issuers of this home go through `address` to their server, whose own is returned.
+    /// Makes the issuers of this home connect to `address`, and returns the PostgreSQL server's own
+    /// address.
     pub(crate) fn reroute(&mut self, address: &str) -> String {
         let url = self.postgres.take().unwrap();
         let (_, host) = url.split_once('@').unwrap();
@@ -149,7 +150,7 @@ impl Home {
         self.postgres.as_deref()
     }
 
-    /// The settings of a process that serves here.
+    /// Returns the settings of an issuer process on this database.
     pub(crate) fn settings(&self, issuer: &str, listen: &str) -> Vec<(String, String)> {
         let mut settings = vec![
             ("IDENTSPHERE_ISSUER".to_owned(), issuer.to_owned()),
@@ -163,7 +164,7 @@ impl Home {
         settings
     }
 
-    /// The one number that a statement gives, read past the issuer.
+    /// Runs a statement on the database directly, and returns its single number.
     pub(crate) async fn count(&self, statement: &'static str) -> i64 {
         match &self.postgres {
             Some(url) => {
@@ -188,13 +189,13 @@ impl Home {
     }
 }
 
-/// Another program's connection to the database of `home`.
+/// Opens a connection to the SQLite database of `home`, as another program would.
 pub(crate) async fn stranger(home: &Home) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(home.database()).create_if_missing(true);
     options.connect().await.unwrap()
 }
 
-/// Runs one statement there.
+/// Runs one statement on the connection.
 pub(crate) async fn execute(connection: &mut SqliteConnection, statement: &'static str) {
     sqlx::query(statement).execute(connection).await.unwrap();
 }
@@ -226,7 +227,7 @@ impl Answer {
         self.json[field].as_str().unwrap_or_else(|| panic!("no {field} in {self:?}")).to_owned()
     }
 
-    /// The value of a cookie that the answer sets.
+    /// Returns the value of a cookie that the response sets.
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         self.headers.get_all("set-cookie").iter().find_map(|cookie| {
             let value = cookie.to_str().unwrap().strip_prefix(name)?.strip_prefix('=')?;
@@ -251,7 +252,7 @@ pub(crate) async fn post(issuer: &Issuer, path: &str, body: &Value) -> Answer {
     send(issuer, request).await
 }
 
-/// A request without a body, with these header fields.
+/// Sends a request without a body. `line` is the method and the path.
 pub(crate) async fn call(issuer: &Issuer, line: &str, headers: &[(&str, &str)]) -> Answer {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
@@ -269,7 +270,7 @@ pub(crate) async fn login(issuer: &Issuer) -> Answer {
     post(issuer, "/v1/auth/login", &json!({ "username": "alice", "password": PASSWORD })).await
 }
 
-/// A login for the issuer alone, whose token no API ever sees.
+/// Logs in with the issuer as the only audience, so that no API receives the token.
 pub(crate) async fn login_own(issuer: &Issuer) -> Answer {
     let body = json!({ "username": "alice", "password": PASSWORD, "resource": [ISSUER] });
     post(issuer, "/v1/auth/login", &body).await
@@ -279,7 +280,7 @@ pub(crate) async fn refresh(issuer: &Issuer, token: &str) -> Answer {
     post(issuer, "/v1/auth/refresh", &json!({ "refresh_token": token })).await
 }
 
-/// Header (0) or claims (1) of a JWT.
+/// Decodes the header (`index` 0) or the claims (`index` 1) of a JWT.
 pub(crate) fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()

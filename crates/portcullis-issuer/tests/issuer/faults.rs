@@ -1,5 +1,5 @@
-//! A store that is locked, gone or restarted: 503 and `Retry-After`, and then as before, without a
-//! restart of the issuer. (A full one is in the issuer's unit tests.)
+//! A store that is locked, missing or restarted: the issuer answers with 503 and `Retry-After`, and
+//! recovers without a restart. (The unit tests have the case of a full disk on SQLite.)
 
 use std::fs;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::common::{Answer, Home, call, execute, login, refresh, stranger, with_token};
 
-/// What an issuer has to answer while its store does not.
+/// Checks the issuer's responses while its store is unavailable.
 async fn cannot_answer(issuer: &Issuer, grant: &Answer) {
     let (access, token) = (grant.text("access_token"), grant.text("refresh_token"));
     let (one, two, three, four, keys) = tokio::join!(
@@ -26,12 +26,13 @@ async fn cannot_answer(issuer: &Issuer, grant: &Answer) {
     for answer in [one, two, three, four] {
         assert_eq!(answer.expect(503).header("retry-after"), "1");
     }
-    // It is alive all the same, and a restart would help nobody.
+    // The health probe succeeds: a restart would not help.
     call(issuer, "GET /healthz", &[]).await.expect(200);
     assert_eq!(keys.expect(200).json["keys"].as_array().unwrap().len(), 1);
 }
 
-/// The very token that could not be refreshed is as good as before.
+/// Checks that the issuer has recovered, and that the refresh token from before the outage is
+/// valid.
 async fn answers(issuer: &Issuer, grant: &Answer) -> Answer {
     with_token(issuer, "GET /v1/users/me", &grant.text("access_token")).await.expect(200);
     call(issuer, "GET /readyz", &[]).await.expect(200);
@@ -40,7 +41,7 @@ async fn answers(issuer: &Issuer, grant: &Answer) -> Answer {
 }
 
 #[tokio::test]
-async fn a_locked_file_is_waited_for_and_then_told() {
+async fn locked_file_is_503_after_a_wait() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
@@ -55,10 +56,10 @@ async fn a_locked_file_is_waited_for_and_then_told() {
     answers(&issuer, &grant).await;
 }
 
-/// SQLite itself would go on, and what it acknowledged would be lost with the file.
+/// SQLite itself would write to the moved file, and acknowledged changes would be lost with it.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_that_is_gone_is_not_written_to() {
+async fn moved_or_replaced_file_is_503() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
@@ -76,8 +77,8 @@ async fn a_file_that_is_gone_is_not_written_to() {
     answers(&issuer, &grant).await;
 }
 
-/// Stands between an issuer and PostgreSQL, and can be switched off: then all connections are cut,
-/// and new ones as soon as they are made.
+/// A proxy between an issuer and PostgreSQL. When it is switched off, it closes all connections,
+/// and new ones at once.
 struct Cable {
     on: watch::Sender<bool>,
 }
@@ -106,7 +107,7 @@ impl Cable {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn a_server_that_is_gone_and_comes_back() {
+async fn issuer_recovers_when_the_server_is_back() {
     let mut home = Home::on_postgres().await;
     let cable = Cable::between(&mut home).await;
     let issuer = home.open_with_alice().await;
@@ -119,10 +120,10 @@ async fn a_server_that_is_gone_and_comes_back() {
     }
 }
 
-/// As a restart does it: every connection is cut, in the middle of whatever it was at.
+/// Like a restart, this cuts every connection in the middle of its operation.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn a_server_that_is_restarted_again_and_again() {
+async fn repeated_server_restarts_do_not_end_a_session() {
     let mut home = Home::on_postgres().await;
     let cable = Cable::between(&mut home).await;
     let issuer = home.open_with_alice().await;
@@ -159,14 +160,14 @@ async fn a_server_that_is_restarted_again_and_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn a_server_that_is_locked_or_full() {
+async fn locked_table_or_full_disk_is_503() {
     let home = Home::on_postgres().await;
     let issuer = home.open_with_alice().await;
     let mut grant = login(&issuer).await.expect(200);
     let mut other = PgConnection::connect(home.postgres().unwrap()).await.unwrap();
     for statements in [
         ["BEGIN", "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE", "COMMIT"],
-        // What PostgreSQL says of a full disk (53100), said by a trigger.
+        // A trigger raises PostgreSQL's error for a full disk (53100).
         [
             "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$",

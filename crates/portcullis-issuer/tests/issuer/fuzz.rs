@@ -1,5 +1,5 @@
-//! What the OpenAPI document allows, and much that it does not, made up by schemathesis: the issuer
-//! answers nothing that is not documented, and never with 5xx.
+//! Valid and invalid requests that schemathesis generates from the OpenAPI document: every response
+//! is documented, and none is 5xx.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,27 +7,28 @@ use std::process::Command;
 use crate::common::{API, Home, PASSWORD};
 use crate::process::{HttpClient, Server};
 
-/// Where schemathesis's settings and hooks are.
+/// The folder with the settings and the hooks of schemathesis.
 const FOLDER: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop/third_party/schemathesis");
 
-/// Where the hooks' attempts are not limited, and those of one address soon are.
+/// The issuer's settings. Each login of the hooks has its own client address and is not limited;
+/// requests from a shared address are limited after one failure.
 const SETTINGS: [(&str, &str); 9] = [
     ("IDENTSPHERE_REGISTRATION", "on"),
     ("IDENTSPHERE_NOTIFIER", "exec:/bin/true"),
-    // Tokens for the issuer alone, which the administrator's operations accept.
+    // The administrator's operations accept only tokens for the issuer alone.
     ("IDENTSPHERE_AUDIENCES", ""),
-    // No code is good twice, and the hooks log in more often than there are codes.
+    // A code is accepted once, and the hooks log in more often than the code changes.
     ("IDENTSPHERE_SECOND_FACTOR", "off"),
     ("IDENTSPHERE_CLIENT_ADDRESS_HEADER", "X-Forwarded-For"),
     ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT", "0"),
     ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS", "1"),
-    // As cheap as a password may be.
+    // The cheapest password hash that the issuer accepts.
     ("IDENTSPHERE_PASSWORD_MEMORY_KIB", "7168"),
     ("IDENTSPHERE_PASSWORD_ITERATIONS", "5"),
 ];
 
-/// With a user, and a client's secret.
+/// Starts an issuer with a user and a machine client. Returns it with the client's secret.
 fn issuer(home: &Home) -> (Server, String) {
     let mut server = Server::new(home, None, &SETTINGS);
     let alice = ["users", "add", "alice", "--password-stdin", "--scope", "identsphere:audit"];
@@ -54,7 +55,7 @@ fn issuer(home: &Home) -> (Server, String) {
     (server, secret)
 }
 
-/// Whether schemathesis found nothing, and what it said. It runs in `home`.
+/// Runs schemathesis in `home`. Returns whether it found no failure, and its output.
 fn schemathesis(
     home: &Home,
     (server, secret): &(Server, String),
@@ -79,13 +80,13 @@ fn schemathesis(
     (output.status.success(), String::from_utf8_lossy(&told).into_owned())
 }
 
-fn nothing_undocumented_is_answered(home: &Home) {
+fn every_response_is_documented(home: &Home) {
     let issuer = issuer(home);
     let document = format!("{}/openapi.json", issuer.0.url());
     let long = std::env::var("PORTCULLIS_SOAK_FUZZ_SECS");
     let effort = match &long {
         Ok(secs) => ["--max-time", secs],
-        // The same each time.
+        // A short run is deterministic, by its seed.
         Err(_) => ["--max-examples", "8"],
     };
     let seed = long.is_err().then_some(["--seed", "1"]);
@@ -94,7 +95,7 @@ fn nothing_undocumented_is_answered(home: &Home) {
     let (clean, told) = schemathesis(home, &issuer, &arguments);
     assert!(clean, "{told}");
     println!("{told}");
-    // It was not all in vain.
+    // Without each of these responses, the run would have tested too little.
     for answer in [
         "POST /v1/auth/login 200",
         "POST /v1/auth/login 401",
@@ -124,20 +125,20 @@ fn nothing_undocumented_is_answered(home: &Home) {
 
 #[test]
 #[ignore = "needs schemathesis: run cargo xtask test"]
-fn on_sqlite_nothing_undocumented_is_answered() {
-    nothing_undocumented_is_answered(&Home::new());
+fn every_response_on_sqlite_is_documented() {
+    every_response_is_documented(&Home::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs schemathesis and PostgreSQL: run cargo xtask test"]
-async fn on_postgres_nothing_undocumented_is_answered() {
-    nothing_undocumented_is_answered(&Home::on_postgres().await);
+async fn every_response_on_postgres_is_documented() {
+    every_response_is_documented(&Home::on_postgres().await);
 }
 
-/// That it finds nothing would mean nothing if it never did.
+/// Shows that the tests above would find an undocumented response.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs schemathesis: run cargo xtask test"]
-async fn a_document_that_is_not_true_is_noticed() {
+async fn undocumented_response_is_found() {
     let home = Home::new();
     let issuer = issuer(&home);
     let url = issuer.0.url();

@@ -1,4 +1,4 @@
-//! An app that has the issuer inside: its own routes behind the store's word.
+//! An app that embeds the issuer: the app's own routes need a session that is live in the store.
 
 use axum::Router;
 use axum::body::Body;
@@ -13,27 +13,27 @@ use tower::ServiceExt as _;
 use crate::common::{Home, call, login, on_every_store, post as post_json, with_token};
 
 on_every_store!(
-    an_ended_session_is_refused_at_the_next_request,
-    the_handler_sees_the_user_and_the_session_of_the_moment,
-    a_cookie_speaks_for_its_user_on_own_pages_only,
-    a_store_that_is_gone_lets_nobody_through,
+    ended_session_is_rejected_at_the_next_request,
+    handler_gets_the_current_user_and_session,
+    cookie_is_accepted_from_own_pages_only,
+    request_without_a_store_is_503,
 );
 
 async fn whoami(live: LiveSession, Caller(who): Caller) -> String {
     format!("{} {} {}", live.user().name, live.id(), who.subject().unwrap())
 }
 
-/// The app's own state, to show that any will do.
+/// The app's own state: the issuer works with routers of any state.
 #[derive(Clone)]
 struct Shop;
 
 fn app(issuer: &Issuer) -> Router {
     let admin = RequireLayer::new(Policy::roles(["admin"]));
-    let nobody = RequireLayer::new(Policy::roles(["nobody"]));
+    let owner = RequireLayer::new(Policy::roles(["owner"]));
     let own: Router<Shop> = Router::new()
         .route("/orders", get(whoami).post(async || "ordered"))
         .route("/admin", get(async || "fine").route_layer(admin))
-        .route("/nobody", get(async || "never").route_layer(nobody));
+        .route("/owner", get(async || "never").route_layer(owner));
     let app = Router::new()
         .route("/health", get(async || "fine"))
         .route("/forgotten", post(async |live: LiveSession| live.id().to_owned()))
@@ -56,9 +56,10 @@ async fn status(app: &Router, line: &str, token: &str) -> u16 {
     ask(app, line, &[("authorization", &bearer)]).await.status().as_u16()
 }
 
-/// A proxy that asks the issuer or the app by the status must not take a refusal for a yes.
+/// A proxy that checks requests by the status code must not accept a rejected request. A gRPC
+/// rejection would have the status 200.
 #[tokio::test]
-async fn request_that_says_it_is_grpc_is_refused_like_any_other() {
+async fn request_with_a_grpc_content_type_gets_the_usual_status() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let app = app(&issuer);
@@ -69,10 +70,10 @@ async fn request_that_says_it_is_grpc_is_refused_like_any_other() {
         assert!(!refused.headers().contains_key("grpc-status"), "{line}");
     }
     let headers = [("content-type", "application/grpc"), ("authorization", bearer.as_str())];
-    assert_eq!(ask(&app, "GET /nobody", &headers).await.status(), 403);
+    assert_eq!(ask(&app, "GET /owner", &headers).await.status(), 403);
 }
 
-async fn an_ended_session_is_refused_at_the_next_request(home: Home) {
+async fn ended_session_is_rejected_at_the_next_request(home: Home) {
     let issuer = home.open_with_alice().await;
     let app = app(&issuer);
     let (phone, laptop) = (login(&issuer).await.expect(200), login(&issuer).await.expect(200));
@@ -96,7 +97,7 @@ async fn an_ended_session_is_refused_at_the_next_request(home: Home) {
     assert_eq!(status(&app, "GET /orders", &kept).await, 401);
 }
 
-async fn the_handler_sees_the_user_and_the_session_of_the_moment(home: Home) {
+async fn handler_gets_the_current_user_and_session(home: Home) {
     let issuer = home.open_with_alice().await;
     let app = app(&issuer);
     let grant = login(&issuer).await.expect(200);
@@ -109,15 +110,15 @@ async fn the_handler_sees_the_user_and_the_session_of_the_moment(home: Home) {
     assert_eq!(String::from_utf8_lossy(&body), expected);
 
     assert_eq!(status(&app, "GET /admin", &token).await, 200);
-    assert_eq!(status(&app, "GET /nobody", &token).await, 403);
+    assert_eq!(status(&app, "GET /owner", &token).await, 403);
     assert_eq!(ask(&app, "GET /orders", &[]).await.status(), 401);
     assert_eq!(ask(&app, "GET /health", &[]).await.status(), 200);
     assert_eq!(status(&app, "GET /nowhere", &token).await, 404);
-    // Forgotten by `protect`: it fails closed.
+    // The route is not behind `protect`, so its extractor fails closed.
     assert_eq!(status(&app, "POST /forgotten", &token).await, 500);
 }
 
-async fn a_cookie_speaks_for_its_user_on_own_pages_only(home: Home) {
+async fn cookie_is_accepted_from_own_pages_only(home: Home) {
     let issuer = home.open_with_alice().await;
     let app = app(&issuer);
     let token = login(&issuer).await.expect(200).text("access_token");
@@ -128,7 +129,7 @@ async fn a_cookie_speaks_for_its_user_on_own_pages_only(home: Home) {
     }
 }
 
-async fn a_store_that_is_gone_lets_nobody_through(home: Home) {
+async fn request_without_a_store_is_503(home: Home) {
     let issuer = home.open_with_alice().await;
     let app = app(&issuer);
     let token = login(&issuer).await.expect(200).text("access_token");
@@ -137,7 +138,7 @@ async fn a_store_that_is_gone_lets_nobody_through(home: Home) {
     assert_eq!(status(&app, "GET /orders", &token).await, 503);
 }
 
-/// Each operation's answer is the issuer's own, and not the app's "nothing here".
+/// Each operation is answered by the issuer, not by the app's fallback.
 #[tokio::test]
 async fn every_operation_of_the_document_is_reachable_through_the_app() {
     let home = Home::new();
@@ -155,7 +156,7 @@ async fn every_operation_of_the_document_is_reachable_through_the_app() {
             let through = ask(&app, &line, &[]).await;
             assert_eq!(through.status(), direct.status, "{line}");
             let kind = through.headers().get("content-type").map(|kind| kind.to_str().unwrap());
-            assert_ne!(kind, Some("text/plain; charset=utf-8"), "{line} is the app's own");
+            assert_ne!(kind, Some("text/plain; charset=utf-8"), "{line}: the app's fallback");
             reached += 1;
         }
     }

@@ -18,17 +18,17 @@ use crate::common::{
 };
 
 on_every_store!(
-    a_token_says_what_rfc_9068_wants,
-    a_restart_keeps_the_key_and_the_sessions,
-    the_key_set_is_cached_by_its_tag_until_it_changes,
-    a_rotated_key_is_published_until_its_last_token_has_expired,
-    the_longest_lifetime_decides_how_long_a_key_stays,
-    a_rotation_keeps_the_algorithm_unless_one_is_configured,
-    a_rotation_by_another_process_is_followed_at_once,
-    not_even_a_verifier_that_only_asks_on_a_timer_refuses_a_token,
-    a_withdrawn_key_is_published_no_more,
-    an_app_that_validates_locally_goes_through_a_rotation,
-    the_metadata_names_what_exists_and_nothing_else,
+    access_token_has_the_claims_of_rfc_9068,
+    restart_keeps_the_key_and_the_sessions,
+    unchanged_key_set_is_304_by_its_etag,
+    rotated_key_is_published_until_its_last_token_has_expired,
+    rotated_key_is_published_for_its_longest_token_lifetime,
+    rotation_keeps_the_algorithm_unless_one_is_configured,
+    rotation_by_another_process_is_followed_at_once,
+    verifier_that_fetches_by_time_only_verifies_every_token,
+    withdrawn_key_is_not_published,
+    app_that_validates_locally_accepts_tokens_during_a_rotation,
+    metadata_has_exactly_the_supported_features,
 );
 
 const JWKS: &str = "GET /.well-known/jwks.json";
@@ -46,7 +46,7 @@ fn kid_of(token: &str) -> String {
     part(token, 0)["kid"].as_str().unwrap().to_owned()
 }
 
-/// Verified by hand, with nothing of Portcullis's own.
+/// Verifies the signature with the cryptography library directly, without Portcullis's code.
 fn verifies(token: &str, jwk: &Value) -> bool {
     let decode = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
     let (signed, signature) = token.rsplit_once('.').unwrap();
@@ -67,7 +67,7 @@ fn verifies(token: &str, jwk: &Value) -> bool {
     .is_ok()
 }
 
-async fn a_token_says_what_rfc_9068_wants(home: Home) {
+async fn access_token_has_the_claims_of_rfc_9068(home: Home) {
     let issuer = home.open_with_alice().await;
     let alice = issuer.users().await.unwrap().remove(0);
     let grant = login(&issuer).await.expect(200);
@@ -96,7 +96,7 @@ async fn a_token_says_what_rfc_9068_wants(home: Home) {
 }
 
 #[tokio::test]
-async fn every_algorithm_signs_what_its_published_key_verifies() {
+async fn published_key_verifies_tokens_of_every_algorithm() {
     for (algorithm, name) in [
         (SigningAlgorithm::Es256, "ES256"),
         (SigningAlgorithm::EdDsa, "EdDSA"),
@@ -119,7 +119,7 @@ async fn every_algorithm_signs_what_its_published_key_verifies() {
     }
 }
 
-async fn a_restart_keeps_the_key_and_the_sessions(home: Home) {
+async fn restart_keeps_the_key_and_the_sessions(home: Home) {
     let before = home.open_with_alice().await;
     let grant = login(&before).await.expect(200);
     let keys = published(&before).await;
@@ -130,7 +130,7 @@ async fn a_restart_keeps_the_key_and_the_sessions(home: Home) {
     refresh(&after, &grant.text("refresh_token")).await.expect(200);
 }
 
-async fn the_key_set_is_cached_by_its_tag_until_it_changes(home: Home) {
+async fn unchanged_key_set_is_304_by_its_etag(home: Home) {
     let issuer = home.open().await;
     let first = call(&issuer, JWKS, &[]).await.expect(200);
     assert_eq!(first.header("cache-control"), "public, max-age=300, s-maxage=0");
@@ -145,7 +145,7 @@ async fn the_key_set_is_cached_by_its_tag_until_it_changes(home: Home) {
     assert_ne!(third.header("etag"), tag);
 }
 
-async fn a_rotated_key_is_published_until_its_last_token_has_expired(home: Home) {
+async fn rotated_key_is_published_until_its_last_token_has_expired(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     let old_kid = kid_of(&grant.text("access_token"));
@@ -165,8 +165,8 @@ async fn a_rotated_key_is_published_until_its_last_token_has_expired(home: Home)
     assert_eq!(published_kids(&issuer).await, [new_kid]);
 }
 
-/// A lifetime that was lowered later does not shorten the life of the tokens already out there.
-async fn the_longest_lifetime_decides_how_long_a_key_stays(home: Home) {
+/// A shorter lifetime in the settings does not affect tokens that were issued before.
+async fn rotated_key_is_published_for_its_longest_token_lifetime(home: Home) {
     let mut config = home.config();
     config.access_expiry = Duration::from_secs(3600);
     drop(home.open_with_alice().await);
@@ -181,7 +181,7 @@ async fn the_longest_lifetime_decides_how_long_a_key_stays(home: Home) {
     assert!(!published_kids(&issuer).await.contains(&old_kid));
 }
 
-async fn a_rotation_keeps_the_algorithm_unless_one_is_configured(home: Home) {
+async fn rotation_keeps_the_algorithm_unless_one_is_configured(home: Home) {
     let algorithms = async |issuer: &Issuer| -> Vec<&'static str> {
         let keys = issuer.keys().await.unwrap();
         keys.iter().filter(|key| key.state == KeyState::Active).map(|key| key.algorithm).collect()
@@ -197,9 +197,9 @@ async fn a_rotation_keeps_the_algorithm_unless_one_is_configured(home: Home) {
     assert_eq!(algorithms(&issuer).await, ["ES256"]);
 }
 
-/// Even when there is something to write: a retired key is due to be withdrawn.
+/// A retired key is due to be withdrawn, so the issuer would have to write.
 #[tokio::test]
-async fn the_keys_do_not_wait_for_whoever_keeps_the_database_locked() {
+async fn keys_are_served_while_the_database_is_locked() {
     let home = Home::new();
     let issuer = home.open().await;
     issuer.rotate_keys_now().await.unwrap();
@@ -213,22 +213,22 @@ async fn the_keys_do_not_wait_for_whoever_keeps_the_database_locked() {
     assert_eq!(published(&issuer).await.len(), 1);
 }
 
-/// Two handles on one database, as a running issuer and the command line are.
-async fn a_rotation_by_another_process_is_followed_at_once(home: Home) {
+/// Two issuers on one database, like a running process and a command.
+async fn rotation_by_another_process_is_followed_at_once(home: Home) {
     let running = home.open_with_alice().await;
     let elsewhere = home.open().await;
     let new_kid = elsewhere.rotate_keys_now().await.unwrap();
-    // Its token is known here, even as the first request after the rotation…
+    // A token of the new key is accepted, even in the first request after the rotation.
     let token = login(&elsewhere).await.expect(200).text("access_token");
     with_token(&running, "GET /v1/users/me", &token).await.expect(200);
-    // …and so is the new key used and published.
+    // The new key is also used and published.
     assert_eq!(kid_of(&login(&running).await.expect(200).text("access_token")), new_kid);
     assert_eq!(published_kids(&running).await.len(), 2);
 }
 
-/// A verifier that knows a key set for as long as it may cache it, and never asks before: 20
-/// rotations by the schedule, each second's token is one that it can know.
-async fn not_even_a_verifier_that_only_asks_on_a_timer_refuses_a_token(home: Home) {
+/// The verifier caches each key set for as long as it may, and never fetches one earlier. It can
+/// verify every token during 20 scheduled rotations.
+async fn verifier_that_fetches_by_time_only_verifies_every_token(home: Home) {
     let mut config = home.config();
     config.key_rotation = Some(Duration::from_secs(1_380));
     drop(home.open_with_alice().await);
@@ -251,8 +251,9 @@ async fn not_even_a_verifier_that_only_asks_on_a_timer_refuses_a_token(home: Hom
     }
 }
 
-/// Its tokens are refused as soon as the published set is read again; another key signs.
-async fn a_withdrawn_key_is_published_no_more(home: Home) {
+/// The tokens of a withdrawn key are rejected as soon as the key set is fetched again, and another
+/// key signs.
+async fn withdrawn_key_is_not_published(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     let (token, kid) = (grant.text("access_token"), kid_of(&grant.text("access_token")));
@@ -265,9 +266,9 @@ async fn a_withdrawn_key_is_published_no_more(home: Home) {
     assert!(matches!(again, portcullis_issuer::Error::NoSuchKey { .. }), "{again:?}");
 }
 
-/// An app elsewhere, as the guide has it: it discovers the keys over HTTP, and goes on through a
-/// rotation without a refused request, though the new key signs at once.
-async fn an_app_that_validates_locally_goes_through_a_rotation(home: Home) {
+/// The app fetches the keys over HTTP, as in the guide. It accepts every valid token during a
+/// rotation, although the new key signs at once.
+async fn app_that_validates_locally_accepts_tokens_during_a_rotation(home: Home) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut config = home.config();
@@ -294,7 +295,7 @@ async fn an_app_that_validates_locally_goes_through_a_rotation(home: Home) {
     server.abort();
 }
 
-async fn the_metadata_names_what_exists_and_nothing_else(home: Home) {
+async fn metadata_has_exactly_the_supported_features(home: Home) {
     let issuer = home.open().await;
     for name in ["openid-configuration", "oauth-authorization-server"] {
         let metadata = call(&issuer, &format!("GET /.well-known/{name}"), &[]).await.expect(200);
@@ -351,7 +352,7 @@ async fn the_metadata_names_what_exists_and_nothing_else(home: Home) {
 }
 
 #[tokio::test]
-async fn neither_private_keys_nor_tokens_reach_the_disk_or_a_log_in_the_clear() {
+async fn private_keys_and_tokens_are_not_stored_or_logged_in_the_clear() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
@@ -364,6 +365,6 @@ async fn neither_private_keys_nor_tokens_reach_the_disk_or_a_log_in_the_clear() 
     let holds = |needle: &[u8]| stored.windows(needle.len()).any(|window| window == needle);
     assert!(holds(grant.text("session_id").as_bytes()), "the search itself works");
     assert!(!holds(grant.text("refresh_token").as_bytes()));
-    // What every unencrypted PKCS#8 P-256 key begins with (RFC 5480: id-ecPublicKey, prime256v1).
+    // Every unencrypted PKCS#8 P-256 key has these bytes (RFC 5480: id-ecPublicKey, prime256v1).
     assert!(!holds(&[0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01]));
 }

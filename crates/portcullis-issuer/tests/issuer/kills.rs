@@ -1,5 +1,5 @@
-//! `kill -9` while clients log in, refresh and log out: what was acknowledged is there afterwards,
-//! and no refresh token ever has two successors.
+//! `kill -9` while clients log in, refresh and log out: no acknowledged change is lost, and no
+//! refresh token ever has two successors.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::common::{Home, PASSWORD, on_every_store};
 use crate::process::{HttpClient, Server, how_many};
 
-on_every_store!(nothing_acknowledged_is_lost_and_no_token_has_two_successors);
+on_every_store!(acknowledged_changes_survive_and_no_token_has_two_successors);
 
-/// What the clients were told.
+/// The operations that the issuer has acknowledged.
 #[derive(Default)]
 struct Acknowledged {
     successors: Mutex<HashMap<String, String>>,
@@ -22,16 +22,16 @@ struct Acknowledged {
     repeated: AtomicU32,
 }
 
-async fn nothing_acknowledged_is_lost_and_no_token_has_two_successors(home: Home) {
+async fn acknowledged_changes_survive_and_no_token_has_two_successors(home: Home) {
     let kills = how_many("PORTCULLIS_SOAK_KILLS", 10);
-    // A busy machine may need more than the usual ten seconds to start the program again.
+    // A busy machine may need more than the default grace period of 10 s to restart the program.
     let grace = [("IDENTSPHERE_REFRESH_GRACE_SECS", "60")];
     let mut server = Server::new(&home, None, &grace);
     server.command(&["users", "add", "alice", "--password-stdin"], &format!("{PASSWORD}\n"));
     server.start();
     let acknowledged = Arc::new(Acknowledged::default());
     let stop = Arc::new(AtomicBool::new(false));
-    // As many as make groups of several changes.
+    // With this number of clients, several changes share a commit.
     let clients: Vec<_> = (0..16)
         .map(|n| {
             let client = HttpClient::of(&server.url());
@@ -39,11 +39,11 @@ async fn nothing_acknowledged_is_lost_and_no_token_has_two_successors(home: Home
         })
         .collect();
     for kill in 0..kills {
-        // A few operations to some dozen, and anywhere in the next one.
+        // The kill follows 0 to 30 operations later, at any point of the next operation.
         let enough = acknowledged.operations.load(Ordering::Relaxed) + kill * 7919 % 31;
         while acknowledged.operations.load(Ordering::Relaxed) < enough {
             let refused = clients.iter().any(|client| client.is_finished());
-            assert!(!refused, "a client was refused; see above");
+            assert!(!refused, "a client was rejected; see above");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_micros(u64::from(kill * 104_729 % 9001))).await;
@@ -68,20 +68,20 @@ async fn nothing_acknowledged_is_lost_and_no_token_has_two_successors(home: Home
     server.kill();
     let ended = "SELECT count(*) FROM events WHERE kind IN ('refresh_reused', \
                     'refresh_diverged')";
-    assert_eq!(home.count(ended).await, 0, "an honest client's session was ended");
+    assert_eq!(home.count(ended).await, 0, "a valid client's session was ended");
     let successors = acknowledged.successors.lock().unwrap();
     let distinct: HashSet<_> = successors.values().collect();
     assert_eq!(distinct.len(), successors.len());
     println!(
-        "{kills} kills during {} acknowledged logins, refreshes and logouts, of which {} were \
-         answered only when asked again",
+        "{kills} kills during {} acknowledged logins, refreshes and logouts, of which {} \
+         needed a retry",
         acknowledged.operations.load(Ordering::Relaxed),
         acknowledged.repeated.load(Ordering::Relaxed),
     );
 }
 
-/// Logs in, refreshes some times, logs out, and so on, and returns a token that is current.
-/// Whatever was not answered is asked again.
+/// Logs in, refreshes and logs out repeatedly, and returns the current token when `stop` is set.
+/// Requests without a response are retried.
 async fn live(
     n: u32,
     client: HttpClient,
@@ -116,14 +116,14 @@ async fn insist<F: Future<Output = Option<(u16, Value)>>>(
     loop {
         asked += 1;
         match ask().await {
-            // 503 is an answer, too: come back.
+            // A 503, too, means that the client must retry.
             None | Some((503, _)) => tokio::time::sleep(Duration::from_millis(20)).await,
             Some((200 | 204, body)) => {
                 acknowledged.operations.fetch_add(1, Ordering::Relaxed);
                 acknowledged.repeated.fetch_add(u32::from(asked > 1), Ordering::Relaxed);
                 return body;
             }
-            Some(other) => panic!("refused after {asked} tries: {other:?}"),
+            Some(other) => panic!("rejected after {asked} attempts: {other:?}"),
         }
     }
 }

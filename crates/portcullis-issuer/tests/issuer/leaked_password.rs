@@ -1,5 +1,5 @@
-//! The runbook docs/runbooks/leaked-password.md: one command, and a service that follows the status
-//! lists rejects the tokens.
+//! The runbook docs/runbooks/leaked-password.md: after one command, a service that follows the
+//! status lists rejects the tokens.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use crate::common::{API, Home, login, on_every_store, refresh};
 use crate::process::run;
 use crate::status_lists::{ask, bearer, serving};
 
-on_every_store!(one_command_ends_what_a_leaked_password_has_begun);
+on_every_store!(one_command_ends_the_sessions_of_a_leaked_password);
 
-/// What the runbook promises of a service that waits for changes.
+/// The bound in the runbook for a service that waits for changes of the lists.
 const PUSHED_WITHIN: Duration = Duration::from_secs(5);
 
 const RUNBOOK: &str = include_str!("../../../../docs/runbooks/leaked-password.md");
 
-async fn one_command_ends_what_a_leaked_password_has_begun(home: Home) {
+async fn one_command_ends_the_sessions_of_a_leaked_password(home: Home) {
     let (issuer, url, server) = serving(&home).await;
     let auth = Authenticator::builder(&url, API).build().await.unwrap();
-    // Nothing but the push of the issuer can tell sooner.
+    // The bound is 30 s, so an earlier rejection is due to the issuer's push.
     let revocation = Revocation::status_list(Duration::from_secs(30));
     let gate = Gate::new(auth).revocation(revocation).unwrap();
     for arguments in [&["users", "passwd", "alice"][..], &["users", "disable", "alice"]] {
@@ -39,7 +39,7 @@ async fn one_command_ends_what_a_leaked_password_has_begun(home: Home) {
         assert!(told.contains("ended 1 sessions"), "{told}");
         let acknowledged = Instant::now();
         while ask(&gate, &request).await == "passes" {
-            assert!(acknowledged.elapsed() < PUSHED_WITHIN, "the service was not told");
+            assert!(acknowledged.elapsed() < PUSHED_WITHIN, "no push arrived");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         println!("rejected {:?} after {arguments:?}", acknowledged.elapsed());

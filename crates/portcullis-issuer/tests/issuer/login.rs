@@ -14,11 +14,13 @@ use crate::second_factor::{ask, code, enrolled, step_up};
 
 on_every_store!(
     login_of_a_user_with_a_second_factor_needs_a_code,
-    recovery_code_counts_once,
+    recovery_code_is_accepted_once,
     hundred_wrong_codes_lock_all_processes_until_an_operator_unlocks,
     token_refreshed_after_the_factor_is_removed_is_aal1,
     session_without_a_required_factor_is_for_the_issuer_alone,
-    factor_that_is_off_is_asked_at_step_up_alone,
+    mode_off_needs_a_code_at_step_up_only,
+    disabled_user_is_not_asked_for_a_code,
+    session_without_a_required_factor_has_the_issuers_cookie_whatever_it_asks_for,
 );
 
 pub(crate) async fn login_with(issuer: &Issuer, code: &str) -> Answer {
@@ -26,7 +28,7 @@ pub(crate) async fn login_with(issuer: &Issuer, code: &str) -> Answer {
     post(issuer, "/v1/auth/login", &body).await
 }
 
-/// The same for the issuer alone.
+/// Logs in with a code, and with the issuer as the only audience.
 async fn login_own_with(issuer: &Issuer, code: &str) -> Answer {
     let alice = json!({
         "username": "alice", "password": PASSWORD, "code": code, "resource": [ISSUER],
@@ -38,7 +40,8 @@ fn kind(answer: &Answer) -> String {
     answer.text("type").rsplit(':').next().unwrap().to_owned()
 }
 
-/// Alice has a confirmed second factor: its secret, her recovery codes and a raised session.
+/// Confirms a second factor of alice. Returns its secret, the recovery codes and the response to
+/// the step-up.
 async fn with_factor(home: &Home, issuer: &Issuer) -> (String, Vec<String>, Answer) {
     let token = login_own(issuer).await.expect(200).text("access_token");
     let body = json!({ "password": PASSWORD });
@@ -58,7 +61,11 @@ async fn login_of_a_user_with_a_second_factor_needs_a_code(home: Home) {
     assert_eq!(kind(&needed), "second-factor-needed");
     assert_eq!(needed.header("www-authenticate"), "Bearer");
     assert!(needed.cookie("__Host-portcullis-access").is_none());
-    // Without the password the answer does not tell that there is a factor.
+    // Passwords from another service that are right here are in the log, too.
+    let last = issuer.events(0, 1000).await.unwrap().pop().unwrap();
+    assert_eq!(last.kind, "second_factor_asked");
+    assert_eq!(last.user_id.as_ref(), Some(&issuer.account("alice").await.unwrap().id));
+    // With a wrong password, the response does not reveal that there is a factor.
     let body = json!({ "username": "alice", "password": "wrong", "code": code(&home, &secret) });
     let wrong = post(&issuer, "/v1/auth/login", &body).await.expect(401);
     assert_eq!(kind(&wrong), "wrong-credentials");
@@ -75,7 +82,7 @@ async fn login_of_a_user_with_a_second_factor_needs_a_code(home: Home) {
     assert_eq!(part(&fresh.text("access_token"), 1)["acr"], "aal2");
 }
 
-async fn recovery_code_counts_once(home: Home) {
+async fn recovery_code_is_accepted_once(home: Home) {
     drop(home.open_with_alice().await);
     let mut config = home.config();
     config.audiences.clear();
@@ -96,7 +103,7 @@ async fn recovery_code_counts_once(home: Home) {
     let kinds: Vec<_> =
         issuer.events(0, 1000).await.unwrap().into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "recovery_code_used").count(), 2);
-    // No hash of one is the code itself, in whatever form.
+    // Two of the ten codes were used, and are deleted.
     let kept = home.count("SELECT count(*) FROM recovery_codes").await;
     assert_eq!(kept, 8);
 
@@ -107,7 +114,7 @@ async fn recovery_code_counts_once(home: Home) {
     login_with(&issuer, &codes[2]).await.expect(403);
     let new = made.json["recovery_codes"][3].as_str().unwrap().to_owned();
     login_with(&issuer, &new).await.expect(200);
-    // A fresh token that an API sees makes none.
+    // A fresh token that is also for an API cannot create recovery codes.
     let shared = home.open().await;
     let code = made.json["recovery_codes"][4].as_str().unwrap().to_owned();
     let seen = login_with(&shared, &code).await.expect(200).text("access_token");
@@ -158,7 +165,7 @@ async fn token_refreshed_after_the_factor_is_removed_is_aal1(home: Home) {
     assert_eq!(home.count("SELECT count(*) FROM recovery_codes").await, 0);
     let fresh = login_own(&issuer).await.expect(200).text("access_token");
 
-    // The same by an operator.
+    // The removal by an operator has the same effect.
     let secret = enrolled(&issuer, &fresh).await;
     home.advance(30);
     step_up(&issuer, &fresh, &code(&home, &secret)).await.expect(200);
@@ -200,7 +207,7 @@ async fn session_without_a_required_factor_is_for_the_issuer_alone(home: Home) {
     let secret = enrolled(&issuer, &token).await;
     let raised = step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
     let claims = part(&raised.text("access_token"), 1);
-    // For what the token before was for, until the next refresh.
+    // Until the next refresh, the audience is that of the previous token.
     assert_eq!((&claims["aud"], &claims["scope"]), (&json!([ISSUER]), &json!("a:read a:write")));
     let fresh = refresh(&issuer, &grants[1].text("refresh_token")).await.expect(200);
     assert_eq!(part(&fresh.text("access_token"), 1)["aud"], json!([ISSUER, API]));
@@ -209,7 +216,7 @@ async fn session_without_a_required_factor_is_for_the_issuer_alone(home: Home) {
     with_token(&issuer, "GET /v1/users/me", &token).await.expect(200);
 }
 
-async fn factor_that_is_off_is_asked_at_step_up_alone(home: Home) {
+async fn mode_off_needs_a_code_at_step_up_only(home: Home) {
     drop(home.open_with_alice().await);
     let mut config = home.config();
     config.second_factor = SecondFactorMode::Off;
@@ -219,4 +226,29 @@ async fn factor_that_is_off_is_asked_at_step_up_alone(home: Home) {
     assert_eq!(part(&token, 1)["acr"], "aal1");
     step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
     call(&issuer, "POST /v1/auth/recovery-codes", &[]).await.expect(401);
+}
+
+/// Being asked would tell that the password is right.
+async fn disabled_user_is_not_asked_for_a_code(home: Home) {
+    let issuer = home.open_with_alice().await;
+    with_factor(&home, &issuer).await;
+    issuer.disable_user("alice").await.unwrap();
+    let refused = login(&issuer).await.expect(401);
+    let unknown = json!({ "username": "unknown", "password": PASSWORD });
+    assert_eq!(refused.json, post(&issuer, "/v1/auth/login", &unknown).await.expect(401).json);
+}
+
+/// Its token is for the issuer alone, which must be able to enrol a factor with it.
+async fn session_without_a_required_factor_has_the_issuers_cookie_whatever_it_asks_for(home: Home) {
+    drop(home.open_with_alice().await);
+    let body = json!({ "username": "alice", "password": PASSWORD, "resource": [API] });
+    for (mode, expected) in
+        [(SecondFactorMode::Optional, false), (SecondFactorMode::Required, true)]
+    {
+        let mut config = home.config();
+        config.second_factor = mode;
+        let issuer = Issuer::open(config).await.unwrap();
+        let grant = post(&issuer, "/v1/auth/login", &body).await.expect(200);
+        assert_eq!(grant.cookie("__Host-portcullis-access").is_some(), expected, "{mode:?}");
+    }
 }

@@ -1,6 +1,10 @@
-//! The issuer as its users meet it: over HTTP, on the command line, with a database of its own.
+//! Tests of the issuer's public interfaces: HTTP, the command line and the Rust API.
 
-// `cfg(test)` is always true here; it tells clippy that the helpers are tests, too.
+// `cfg(test)` is always true here. It makes clippy treat the helpers as test code.
+#[cfg(test)]
+mod administration;
+#[cfg(test)]
+mod attempts;
 #[cfg(test)]
 mod audiences;
 #[cfg(test)]
@@ -18,6 +22,10 @@ mod commands;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fuzz;
@@ -31,6 +39,8 @@ mod kills;
 mod leaked_password;
 #[cfg(test)]
 mod login;
+#[cfg(test)]
+mod message_limits;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
@@ -63,6 +73,8 @@ mod settings_file;
 mod signer;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod status_list_waits;
 #[cfg(test)]
 mod status_lists;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use portcullis_issuer::{Delivery, Issuer, Message, MessageKind, Notifier};
+use portcullis_issuer::{Delivery, Error, Issuer, Message, MessageKind, NewUser, Notifier};
 use serde_json::json;
 
 use crate::common::{
@@ -12,13 +12,16 @@ use crate::common::{
 use crate::second_factor::ask;
 
 on_every_store!(
-    forgotten_password_is_set_by_a_token_that_counts_once,
-    request_for_a_reset_does_not_tell_whether_there_is_a_user,
+    reset_token_sets_the_password_once,
+    reset_request_does_not_reveal_whether_the_user_exists,
     invited_user_sets_the_first_password,
-    registration_waits_for_the_address_and_does_not_tell_of_a_taken_name,
+    registration_verifies_the_address_and_does_not_reveal_taken_names,
+    operator_adds_and_invites_users_whose_names_strangers_have_registered,
     administrator_invites_and_sets_addresses,
-    messages_without_a_notifier_do_not_exist,
-    many_requests_for_resets_are_limited,
+    message_endpoints_without_a_notifier_are_404,
+    reset_requests_are_limited_per_account,
+    flood_of_requests_leaves_the_last_token_that_was_sent,
+    flood_of_registrations_leaves_the_last_one_that_was_sent,
 );
 
 const NEW: &str = "of clouds and 7 anvils";
@@ -26,7 +29,7 @@ const RESET: &str = "/v1/auth/password-reset";
 const SET: &str = "/v1/auth/set-password";
 const VERIFY: &str = "/v1/auth/verify-address";
 
-/// Keeps what it is to deliver.
+/// A notifier that keeps the messages instead of delivering them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mailbox(Arc<Mutex<Vec<Message>>>);
 
@@ -38,7 +41,7 @@ impl Notifier for Mailbox {
 }
 
 impl Mailbox {
-    /// The next message, of that kind.
+    /// Waits for the next message, which must have this kind.
     async fn next(&self, kind: MessageKind) -> Message {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
@@ -76,7 +79,7 @@ fn kind(answer: &Answer) -> String {
     answer.text("type").rsplit(':').next().unwrap().to_owned()
 }
 
-async fn forgotten_password_is_set_by_a_token_that_counts_once(home: Home) {
+async fn reset_token_sets_the_password_once(home: Home) {
     drop(home.open_with_alice().await);
     let (issuer, mailbox) = with_mailbox(&home).await;
     issuer.set_address("alice", "alice@example.com").await.unwrap();
@@ -88,7 +91,7 @@ async fn forgotten_password_is_set_by_a_token_that_counts_once(home: Home) {
     assert_eq!(message.expires_at, Some(i64::try_from(home.now()).unwrap() + 900));
     let void = message.token().unwrap().to_owned();
     assert!(!format!("{message:?}").contains(&void), "{message:?}");
-    // The newest counts.
+    // Only the newest token is valid.
     post(&issuer, RESET, &forgotten).await.expect(202);
     let token = mailbox.token(MessageKind::PasswordReset).await;
     let set = async |token: &str, password: &str| {
@@ -104,14 +107,14 @@ async fn forgotten_password_is_set_by_a_token_that_counts_once(home: Home) {
     login(&issuer).await.expect(401);
     login_as(&issuer, "alice", NEW).await.expect(200);
 
-    // Too late; and a token for one purpose is none for another.
+    // A token is rejected for another purpose, and after it has expired.
     post(&issuer, RESET, &forgotten).await.expect(202);
     let token = mailbox.token(MessageKind::PasswordReset).await;
     let verify = json!({ "token": token, "password": NEW });
     assert_eq!(kind(&post(&issuer, VERIFY, &verify).await.expect(403)), "wrong-token");
     home.advance(900);
     set(&token, PASSWORD).await.expect(403);
-    // Changed by an operator, or disabled, meanwhile.
+    // A token is void once an operator has changed the password or disabled the user.
     for change in [true, false] {
         post(&issuer, RESET, &forgotten).await.expect(202);
         let token = mailbox.token(MessageKind::PasswordReset).await;
@@ -130,7 +133,7 @@ async fn forgotten_password_is_set_by_a_token_that_counts_once(home: Home) {
     assert_eq!(secrets, 0);
 }
 
-async fn request_for_a_reset_does_not_tell_whether_there_is_a_user(home: Home) {
+async fn reset_request_does_not_reveal_whether_the_user_exists(home: Home) {
     drop(home.open_with_alice().await);
     let (issuer, mailbox) = with_mailbox(&home).await;
     let ask = async |name: &str| {
@@ -169,10 +172,10 @@ async fn invited_user_sets_the_first_password(home: Home) {
     assert_eq!(part(&grant.text("access_token"), 1)["roles"], json!(["clerk"]));
     let account = issuer.account("bob").await.unwrap();
     assert!(account.awaits.is_none() && account.address_verified_at.is_some(), "{account:?}");
-    assert!(invite().await.is_err(), "it was accepted");
+    assert!(invite().await.is_err(), "the invitation was accepted before");
 }
 
-async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(home: Home) {
+async fn registration_verifies_the_address_and_does_not_reveal_taken_names(home: Home) {
     const BOB: &str = "bob@example.com";
     drop(home.open().await);
     let mailbox = Mailbox::default();
@@ -182,6 +185,7 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     let issuer = Issuer::open(config).await.unwrap();
     let register = async |password: &str| {
         let body = json!({ "username": BOB, "password": password });
+        home.advance(300);
         let answer = post(&issuer, "/v1/auth/register", &body).await.expect(202);
         (answer.headers, answer.json)
     };
@@ -191,8 +195,9 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     let unknown = login_as(&issuer, "carol", PASSWORD).await.expect(401);
     assert_eq!(waiting.json, unknown.json);
 
-    // An attacker registers the address before its owner has answered. The owner's token is void, and
-    // the attacker's does not give the owner an account whose password the attacker knows.
+    // An attacker registers the same address before its owner has verified it. This voids the
+    // owner's token. The token for the attacker's registration needs the attacker's password, so
+    // the owner cannot verify an account whose password the attacker knows.
     register(NEW).await;
     let theirs = mailbox.token(MessageKind::AddressVerification).await;
     let verify = async |token: &str, password: &str| {
@@ -206,12 +211,52 @@ async fn registration_waits_for_the_address_and_does_not_tell_of_a_taken_name(ho
     verify(&token, PASSWORD).await.expect(403);
     login_as(&issuer, BOB, PASSWORD).await.expect(200);
 
-    // Taken: the same answer, and only its user is told.
+    // For a taken name the response is the same, and only the name's user gets a message.
     assert_eq!(register(NEW).await, new);
     let told = mailbox.next(MessageKind::NameTaken).await;
     assert_eq!((&*told.address, told.token()), (BOB, None));
+    // Both kinds of registrations write, and so take as long to commit.
+    let last = issuer.events(0, 1000).await.unwrap().pop().unwrap();
+    assert_eq!((last.kind.as_str(), last.user_id), ("registration_refused", None));
     login_as(&issuer, BOB, NEW).await.expect(401);
     login_as(&issuer, BOB, PASSWORD).await.expect(200);
+}
+
+async fn operator_adds_and_invites_users_whose_names_strangers_have_registered(home: Home) {
+    const BOB: &str = "bob@example.com";
+    drop(home.open().await);
+    let mailbox = Mailbox::default();
+    let mut config = home.config();
+    config.notifier = Some(Arc::new(mailbox.clone()));
+    (config.registration, config.address_verification) = (true, true);
+    let issuer = Issuer::open(config).await.unwrap();
+    let register = async |name: &str| {
+        let body = json!({ "username": name, "password": PASSWORD });
+        post(&issuer, "/v1/auth/register", &body).await.expect(202);
+        mailbox.token(MessageKind::AddressVerification).await
+    };
+    let token = register(BOB).await;
+    issuer.invite_user("Bob@example.com", BOB, [] as [&str; 0], ["a:read"]).await.unwrap();
+    let invitation = mailbox.token(MessageKind::Invitation).await;
+    let verify = json!({ "token": token, "password": PASSWORD });
+    post(&issuer, VERIFY, &verify).await.expect(403);
+    let set = json!({ "token": invitation, "new_password": NEW });
+    post(&issuer, SET, &set).await.expect(204);
+    login_as(&issuer, BOB, NEW).await.expect(200);
+    let taken = issuer.invite_user(BOB, BOB, [] as [&str; 0], [] as [&str; 0]).await;
+    assert!(matches!(taken, Err(Error::UserExists { .. })), "a user of long standing");
+
+    register("carol@example.com").await;
+    issuer.add_user(NewUser::new("carol@example.com", NEW)).await.unwrap();
+    login_as(&issuer, "carol@example.com", NEW).await.expect(200);
+
+    register("dave@example.com").await;
+    home.advance(899);
+    issuer.tidy().await.unwrap();
+    assert!(issuer.account("dave@example.com").await.is_ok());
+    home.advance(1);
+    issuer.tidy().await.unwrap();
+    assert!(issuer.account("dave@example.com").await.is_err(), "unverified");
 }
 
 async fn administrator_invites_and_sets_addresses(home: Home) {
@@ -245,7 +290,7 @@ async fn administrator_invites_and_sets_addresses(home: Home) {
     }
 }
 
-async fn messages_without_a_notifier_do_not_exist(home: Home) {
+async fn message_endpoints_without_a_notifier_are_404(home: Home) {
     let issuer = home.open_with_alice().await;
     for path in [RESET, SET, VERIFY] {
         assert_eq!(call(&issuer, &format!("POST {path}"), &[]).await.status, 404);
@@ -258,17 +303,61 @@ async fn messages_without_a_notifier_do_not_exist(home: Home) {
     assert!(refused.contains("IDENTSPHERE_NOTIFIER"), "{refused}");
 }
 
-async fn many_requests_for_resets_are_limited(home: Home) {
+async fn reset_requests_are_limited_per_account(home: Home) {
     drop(home.open_with_alice().await);
     let mailbox = Mailbox::default();
     let mut config = home.config();
     config.notifier = Some(Arc::new(mailbox.clone()));
-    config.attempts_per_account = 2;
+    config.attempts_per_account = 1;
+    config.attempts_per_address = 3;
     let issuer = Issuer::open(config).await.unwrap();
-    for name in ["alice", "Alice"] {
+    // A stranger does not use up what alice has.
+    for name in ["alice", "Alice", "ALICE"] {
         post(&issuer, RESET, &json!({ "username": name })).await.expect(202);
     }
-    post(&issuer, RESET, &json!({ "username": "ALICE" })).await.expect(429);
-    // The count is not that of logins.
-    login(&issuer).await.expect(200);
+    post(&issuer, RESET, &json!({ "username": "bob" })).await.expect(429);
+    let events = issuer.events(0, 1000).await.unwrap();
+    assert!(events.iter().any(|event| event.kind == "login_limited"), "{events:?}");
+}
+
+async fn flood_of_requests_leaves_the_last_token_that_was_sent(home: Home) {
+    drop(home.open_with_alice().await);
+    let (issuer, mailbox) = with_mailbox(&home).await;
+    issuer.set_address("alice", "alice@example.com").await.unwrap();
+    let forgotten = json!({ "username": "alice" });
+    let mut last = String::new();
+    for _ in 0..3 {
+        post(&issuer, RESET, &forgotten).await.expect(202);
+        last = mailbox.token(MessageKind::PasswordReset).await;
+    }
+    for _ in 0..3 {
+        post(&issuer, RESET, &forgotten).await.expect(202);
+    }
+    mailbox.stays_empty().await;
+    let set = json!({ "token": last, "new_password": NEW });
+    post(&issuer, SET, &set).await.expect(204);
+    home.advance(300);
+    post(&issuer, RESET, &forgotten).await.expect(202);
+    mailbox.token(MessageKind::PasswordReset).await;
+}
+
+async fn flood_of_registrations_leaves_the_last_one_that_was_sent(home: Home) {
+    const BOB: &str = "bob@example.com";
+    drop(home.open().await);
+    let mailbox = Mailbox::default();
+    let mut config = home.config();
+    config.notifier = Some(Arc::new(mailbox.clone()));
+    (config.registration, config.address_verification) = (true, true);
+    let issuer = Issuer::open(config).await.unwrap();
+    let body = json!({ "username": BOB, "password": PASSWORD });
+    let mut last = String::new();
+    for _ in 0..3 {
+        post(&issuer, "/v1/auth/register", &body).await.expect(202);
+        last = mailbox.token(MessageKind::AddressVerification).await;
+    }
+    let strangers = json!({ "username": BOB, "password": NEW });
+    post(&issuer, "/v1/auth/register", &strangers).await.expect(202);
+    mailbox.stays_empty().await;
+    post(&issuer, VERIFY, &json!({ "token": last, "password": PASSWORD })).await.expect(204);
+    login_as(&issuer, BOB, PASSWORD).await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! From one algorithm to the next: an operator changes a setting, and restarts the issuer.
+//! Change of the signing algorithm: an operator changes the setting and restarts the issuer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use tokio::task::AbortHandle;
 
 use crate::common::{API, Home, call, login, on_every_store, part, refresh};
 
-on_every_store!(verifiers_that_know_both_algorithms_refuse_nothing_in_a_migration);
+on_every_store!(verifiers_with_both_algorithms_reject_nothing_in_a_migration);
 
-/// A step is much shorter than a token lives, or a key waits.
+/// The duration of a step in seconds: much shorter than the token lifetime and the lead of a new
+/// key.
 const STEP: u64 = 90;
 
-/// The issuer of `home` on `address` with this setting.
+/// Starts the issuer of `home` on `address` with this algorithm.
 async fn start(
     home: &Home,
     address: SocketAddr,
@@ -41,7 +42,7 @@ fn algorithm_of(token: &str) -> String {
     part(token, 0)["alg"].as_str().unwrap().to_owned()
 }
 
-async fn verifiers_that_know_both_algorithms_refuse_nothing_in_a_migration(home: Home) {
+async fn verifiers_with_both_algorithms_reject_nothing_in_a_migration(home: Home) {
     use SigningAlgorithm::{EdDsa, Es256, Rs256};
     home.open_with_alice().await.close().await;
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -63,7 +64,7 @@ async fn verifiers_that_know_both_algorithms_refuse_nothing_in_a_migration(home:
         issuer.rotate_keys().await.unwrap();
         let (begun, mut of_both) = (home.now(), 0);
         while home.now() < begun + 20 * STEP {
-            // The lead: max-age and skew, after which the new key signs.
+            // The new key signs after the lead of 360 s, which is max-age plus clock skew.
             let expected = if home.now() < begun + 360 { from } else { to };
             let token = loop {
                 let grant = refresh(&issuer, &refresh_token).await.expect(200);
@@ -72,7 +73,7 @@ async fn verifiers_that_know_both_algorithms_refuse_nothing_in_a_migration(home:
                 if algorithm_of(&token) == expected.as_str() {
                     break token;
                 }
-                // Late is safe: on PostgreSQL it may not know yet that it leads.
+                // The change may be late: on PostgreSQL the issuer may not know yet that it leads.
                 assert_eq!((algorithm_of(&token).as_str(), expected), (from.as_str(), to));
                 tokio::time::sleep(Duration::from_millis(20)).await;
             };
@@ -80,7 +81,7 @@ async fn verifiers_that_know_both_algorithms_refuse_nothing_in_a_migration(home:
             tokens.push((home.now(), token));
             let mut accepted = Vec::new();
             for (issued, token) in &tokens {
-                // Until it has expired, and not by the second: there is a leeway.
+                // The leeway allows an age of 900 s, but not the next age of 990 s.
                 let lives = home.now() <= issued + 900;
                 assert_eq!(accepts(&all, token).await, lives, "{}", home.now() - issued);
                 accepted.extend(lives.then(|| algorithm_of(token)));
@@ -90,7 +91,7 @@ async fn verifiers_that_know_both_algorithms_refuse_nothing_in_a_migration(home:
             tokens.retain(|(issued, _)| home.now() <= issued + 1000);
             home.advance(STEP);
         }
-        assert!(of_both > 5, "tokens of both were accepted at once in {of_both} steps only");
+        assert!(of_both > 5, "tokens of both algorithms were valid in {of_both} steps only");
         let keys = call(&issuer, "GET /.well-known/jwks.json", &[]).await.expect(200).json;
         let keys = keys["keys"].as_array().unwrap();
         assert_eq!((keys.len(), keys[0]["alg"].as_str()), (1, Some(to.as_str())), "{keys:?}");

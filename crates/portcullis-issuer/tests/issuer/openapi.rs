@@ -1,4 +1,4 @@
-//! The OpenAPI document: it names what is served, and nothing else.
+//! The OpenAPI document: it has exactly the operations that are served.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::common::{Home, call};
 
-/// The endpoints as the crate's documentation lists them.
+/// The crate's documentation, with a table of the endpoints.
 const DOCUMENTATION: &str = include_str!("../../src/lib.rs");
 
 async fn document(issuer: &Issuer) -> Value {
@@ -24,7 +24,7 @@ fn operations(document: &Value) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn what_is_documented_exists_and_is_in_the_table_too() {
+async fn documented_operations_exist_and_are_in_the_table() {
     let home = Home::new();
     let mut config = home.config();
     config.registration = true;
@@ -46,7 +46,7 @@ async fn what_is_documented_exists_and_is_in_the_table_too() {
 }
 
 #[tokio::test]
-async fn registration_is_documented_only_where_it_is_switched_on() {
+async fn registration_is_documented_only_if_it_is_on() {
     let home = Home::new();
     let issuer = home.open().await;
     assert!(document(&issuer).await["paths"].get("/v1/auth/register").is_none());

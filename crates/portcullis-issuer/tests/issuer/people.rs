@@ -1,4 +1,4 @@
-//! What operators, administrators and users change about accounts.
+//! Changes of accounts by operators, administrators and users.
 
 use axum::http::Request;
 use portcullis_issuer::{ADMIN_SCOPE, ClientRight, Error, Issuer, NewClient, NewUser};
@@ -11,17 +11,18 @@ use crate::second_factor::{ask, code, enrolled, step_up};
 use crate::status_lists::revoked;
 
 on_every_store!(
-    disabled_user_is_refused_everywhere_and_is_not_told_why,
+    disabled_user_is_rejected_everywhere_without_a_reason,
     new_password_ends_all_sessions,
-    removed_user_is_gone_with_the_sessions,
+    removed_user_is_deleted_with_the_sessions,
     changed_roles_and_scopes_are_in_the_next_token,
     administrator_needs_the_scope_and_a_token_for_the_issuer_alone,
-    administrator_does_what_an_operator_does_and_is_in_the_log,
-    sessions_of_all_users_end,
+    administrator_changes_accounts_and_is_in_the_audit_log,
+    administrator_does_not_get_around_the_checks_of_the_own_account,
+    sessions_of_all_users_can_be_ended,
     own_password_is_changed_with_the_old_one_or_after_a_step_up,
     password_that_breaks_a_rule_is_rejected_with_the_reason,
-    name_is_folded_once_and_the_kelvin_sign_is_no_k,
-    registration_is_limited_as_logins_are,
+    names_differ_by_the_kelvin_sign_and_not_by_case,
+    registrations_are_limited_like_logins,
 );
 
 const NEW: &str = "of clouds and 7 anvils";
@@ -34,14 +35,14 @@ fn kind(answer: &Answer) -> String {
     answer.text("type").rsplit(':').next().unwrap().to_owned()
 }
 
-/// The user and the actor of the last event of that kind.
+/// Returns the user and the actor of the last event of this kind.
 async fn last(issuer: &Issuer, kind: &str) -> (Option<String>, Option<String>) {
     let events = issuer.events(0, 1000).await.unwrap();
     let event = events.into_iter().rfind(|event| event.kind == kind).unwrap();
     (event.user_id, event.actor)
 }
 
-/// Whether the issuer itself says that a token is worth something.
+/// Returns whether the introspection endpoint reports the token as active.
 async fn active(issuer: &Issuer, token: &str) -> bool {
     let form = format!("token={token}&client_id=api&client_secret={}", secret(issuer).await);
     let request = Request::post("/oauth/introspect")
@@ -58,7 +59,7 @@ async fn secret(issuer: &Issuer) -> String {
     }
 }
 
-/// All that a session of alice's is worth has ended.
+/// Checks that a session's tokens are rejected, inactive and revoked.
 async fn has_ended(issuer: &Issuer, grant: &Answer) {
     let token = grant.text("access_token");
     refresh(issuer, &grant.text("refresh_token")).await.expect(401);
@@ -67,7 +68,7 @@ async fn has_ended(issuer: &Issuer, grant: &Answer) {
     assert!(revoked(issuer, &token).await);
 }
 
-async fn disabled_user_is_refused_everywhere_and_is_not_told_why(home: Home) {
+async fn disabled_user_is_rejected_everywhere_without_a_reason(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     assert!(active(&issuer, &grant.text("access_token")).await);
@@ -97,7 +98,7 @@ async fn new_password_ends_all_sessions(home: Home) {
     assert_eq!(last(&issuer, "password_changed").await.1.as_deref(), Some("operator"));
 }
 
-async fn removed_user_is_gone_with_the_sessions(home: Home) {
+async fn removed_user_is_deleted_with_the_sessions(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     assert_eq!(issuer.remove_user("alice").await.unwrap(), 1);
@@ -105,7 +106,7 @@ async fn removed_user_is_gone_with_the_sessions(home: Home) {
     login(&issuer).await.expect(401);
     assert!(issuer.accounts().await.unwrap().is_empty());
     assert_eq!(last(&issuer, "user_removed").await.1.as_deref(), Some("operator"));
-    // The next of that name is another user.
+    // A new user with the same name does not get the old session.
     issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
     has_ended(&issuer, &grant).await;
 }
@@ -124,7 +125,8 @@ async fn changed_roles_and_scopes_are_in_the_next_token(home: Home) {
     assert!(issuer.account("alice").await.unwrap().roles.is_empty());
 }
 
-/// An issuer whose tokens are for itself alone, with alice and an administrator.
+/// Opens an issuer whose tokens are for itself alone, with alice and an administrator. Returns it
+/// with the administrator's token.
 async fn with_admin(home: &Home) -> (Issuer, String) {
     drop(home.open_with_alice().await);
     let mut config = home.config();
@@ -141,18 +143,18 @@ async fn administrator_needs_the_scope_and_a_token_for_the_issuer_alone(home: Ho
     with_token(&issuer, LIST, &token).await.expect(200);
     let alices = login(&issuer).await.expect(200).text("access_token");
     with_token(&issuer, LIST, &alices).await.expect(403);
-    // A token that an API sees.
+    // A token that is also for an API.
     let shared = home.open().await;
     let seen = login_as(&shared, "root", PASSWORD).await.expect(200).text("access_token");
     let refused = with_token(&issuer, LIST, &seen).await.expect(403);
     assert_eq!(kind(&refused), "not-issuers-own");
-    // The token still has the scope, and the user does not.
+    // The token still has the scope, but the user does not.
     issuer.set_scopes("root", ["a:read"]).await.unwrap();
     let refused = with_token(&issuer, LIST, &token).await.expect(403);
     assert_eq!(kind(&refused), "not-an-administrator");
 }
 
-async fn administrator_does_what_an_operator_does_and_is_in_the_log(home: Home) {
+async fn administrator_changes_accounts_and_is_in_the_audit_log(home: Home) {
     let (issuer, token) = with_admin(&home).await;
     let root = Some(issuer.account("root").await.unwrap().id);
     let alice = issuer.account("alice").await.unwrap().id;
@@ -216,7 +218,27 @@ async fn administrator_does_what_an_operator_does_and_is_in_the_log(home: Home) 
     with_token(&issuer, "POST /v1/admin/users/%00/disable", &token).await.expect(404);
 }
 
-async fn sessions_of_all_users_end(home: Home) {
+/// A stolen token is not enough for what takes the password or a code.
+async fn administrator_does_not_get_around_the_checks_of_the_own_account(home: Home) {
+    let (issuer, token) = with_admin(&home).await;
+    let root = issuer.account("root").await.unwrap().id;
+    let own = |rest: &str| format!("/v1/admin/users/{root}{rest}");
+    for (rest, body) in [
+        ("/password", json!({ "password": NEW })),
+        ("/address", json!({ "address": "thief@example.com" })),
+    ] {
+        let refused = ask(&issuer, &own(rest), &token, body).await.expect(403);
+        assert_eq!(kind(&refused), "own-account");
+    }
+    for (method, rest) in [("DELETE", "/second-factor"), ("POST", "/unlock")] {
+        let line = format!("{method} {}", own(rest));
+        assert_eq!(kind(&with_token(&issuer, &line, &token).await.expect(403)), "own-account");
+    }
+    login_as(&issuer, "root", PASSWORD).await.expect(200);
+    ask(&issuer, &own("/roles"), &token, json!({ "roles": ["boss"] })).await.expect(204);
+}
+
+async fn sessions_of_all_users_can_be_ended(home: Home) {
     let (issuer, token) = with_admin(&home).await;
     let grant = login(&issuer).await.expect(200);
     let ended = with_token(&issuer, "DELETE /v1/admin/sessions", &token).await.expect(200);
@@ -236,7 +258,7 @@ async fn own_password_is_changed_with_the_old_one_or_after_a_step_up(home: Home)
     let token = mine.text("access_token");
     let change =
         async |token: &str, body: Value| ask(&issuer, "/v1/auth/password", token, body).await;
-    // A token that an API sees does not count, whoever knows the password.
+    // A token that is also for an API is rejected, even with the right password.
     let right = json!({ "password": PASSWORD, "new_password": NEW });
     let refused = change(&other.text("access_token"), right).await.expect(403);
     assert_eq!(kind(&refused), "not-issuers-own");
@@ -248,7 +270,7 @@ async fn own_password_is_changed_with_the_old_one_or_after_a_step_up(home: Home)
     has_ended(&issuer, &other).await;
     refresh(&issuer, &mine.text("refresh_token")).await.expect(200);
     let alice = issuer.account("alice").await.unwrap().id;
-    assert_eq!(last(&issuer, "password_changed").await, (Some(alice), None), "the user");
+    assert_eq!(last(&issuer, "password_changed").await, (Some(alice), None), "no actor");
     login(&issuer).await.expect(401);
 
     issuer.set_password("alice", PASSWORD).await.unwrap();
@@ -259,11 +281,11 @@ async fn own_password_is_changed_with_the_old_one_or_after_a_step_up(home: Home)
     let secret = enrolled(&own, &token).await;
     let raised = step_up(&own, &token, &code(&home, &secret)).await.expect(200);
     let raised = raised.text("access_token");
-    // The session was raised, and not this token.
+    // The session is stepped up, but this token was issued before.
     let refused = change(&token, json!({ "new_password": NEW })).await.expect(403);
     assert_eq!(kind(&refused), "wrong-password");
     change(&raised, json!({ "new_password": NEW })).await.expect(204);
-    // A fresh token that an API sees.
+    // A fresh token that is also for an API.
     home.advance(30);
     let alice = json!({ "username": "alice", "password": NEW, "code": code(&home, &secret) });
     let seen = post(&issuer, "/v1/auth/login", &alice).await.expect(200);
@@ -281,7 +303,7 @@ async fn password_that_breaks_a_rule_is_rejected_with_the_reason(home: Home) {
     for (password, reason) in [
         ("1234567", "at least 8 characters"),
         ("alice.smith", "name or address"),
-        ("P@ssw0rd", "tried first"),
+        ("P@ssw0rd", "attackers try first"),
         (&*"x".repeat(1025), "at most 1024 bytes"),
     ] {
         let body = json!({ "username": "alice.smith", "password": password });
@@ -291,7 +313,7 @@ async fn password_that_breaks_a_rule_is_rejected_with_the_reason(home: Home) {
     }
 }
 
-async fn name_is_folded_once_and_the_kelvin_sign_is_no_k(home: Home) {
+async fn names_differ_by_the_kelvin_sign_and_not_by_case(home: Home) {
     let mut config = home.config();
     config.attempts_per_account = 3;
     let issuer = Issuer::open(config).await.unwrap();
@@ -302,13 +324,13 @@ async fn name_is_folded_once_and_the_kelvin_sign_is_no_k(home: Home) {
         login_as(&issuer, name, "wrong").await.expect(401);
     }
     login_as(&issuer, "kelvin", PASSWORD).await.expect(429);
-    // Before, it had a count of its own and was looked up as `kelvin`.
+    // The name with the Kelvin sign (U+212A) is another name, with a count of its own.
     login_as(&issuer, "\u{212a}elvin", PASSWORD).await.expect(401);
     assert!(issuer.add_user(NewUser::new("\u{212a}elvin", PASSWORD)).await.is_err());
     assert!(issuer.sessions_of("\u{212a}elvin").await.unwrap().is_none());
 }
 
-async fn registration_is_limited_as_logins_are(home: Home) {
+async fn registrations_are_limited_like_logins(home: Home) {
     let mut config = home.config();
     config.registration = true;
     (config.attempts_per_account, config.attempts_per_address) = (3, 0);

@@ -1,4 +1,4 @@
-//! Cookies that another host of the domain has planted, and the way out for its victim.
+//! Cookies that another host of the domain has planted: they are rejected and cleared.
 
 use portcullis_issuer::{Issuer, NewUser};
 use serde_json::json;
@@ -6,16 +6,17 @@ use serde_json::json;
 use crate::common::{Answer, Home, ISSUER, PASSWORD, call, login, on_every_store, post};
 
 on_every_store!(
-    planted_refresh_cookie_is_400_and_taken_back,
-    planted_access_cookie_of_the_domain_is_400_and_taken_back,
-    repeated_cookies_are_400_and_taken_back,
+    planted_refresh_cookie_is_400_and_cleared,
+    planted_access_cookie_of_the_domain_is_400_and_cleared,
+    repeated_cookies_are_400_and_cleared,
 );
 
 const ACCESS: &str = "__Secure-portcullis-access";
 const REFRESH: &str = "__Secure-portcullis-refresh";
 const HOST: &str = "__Host-portcullis-session";
 
-/// With alice and mallory, and an access cookie for all hosts of the domain.
+/// Opens an issuer whose access cookie is for all hosts of the domain, and logs in alice and
+/// mallory.
 async fn shared(home: &Home) -> (Issuer, Answer, Answer) {
     let mut config = home.config();
     config.cookie_domain = Some("example.com".to_owned());
@@ -39,7 +40,7 @@ async fn with(issuer: &Issuer, line: &str, cookies: &[String]) -> Answer {
     call(issuer, line, &here).await
 }
 
-/// Every cookie that the browser may have is replaced by none.
+/// Checks that the response is this problem, and clears every cookie that the browser may have.
 #[track_caller]
 fn taken_back(answer: Answer, problem: &str, planted: &str) {
     let answer = answer.expect(400);
@@ -59,7 +60,7 @@ fn taken_back(answer: Answer, problem: &str, planted: &str) {
     }
 }
 
-async fn planted_refresh_cookie_is_400_and_taken_back(home: Home) {
+async fn planted_refresh_cookie_is_400_and_cleared(home: Home) {
     let (issuer, alice, mallory) = shared(&home).await;
     let planted = cookie(&mallory, REFRESH);
     for line in ["POST /v1/auth/refresh", "POST /v1/auth/logout"] {
@@ -78,7 +79,7 @@ async fn planted_refresh_cookie_is_400_and_taken_back(home: Home) {
     }
 }
 
-async fn planted_access_cookie_of_the_domain_is_400_and_taken_back(home: Home) {
+async fn planted_access_cookie_of_the_domain_is_400_and_cleared(home: Home) {
     let (issuer, alice, mallory) = shared(&home).await;
     let planted = cookie(&mallory, ACCESS);
     for line in [
@@ -98,7 +99,7 @@ async fn planted_access_cookie_of_the_domain_is_400_and_taken_back(home: Home) {
     with(&issuer, "POST /v1/auth/logout", &own).await.expect(204);
 }
 
-async fn repeated_cookies_are_400_and_taken_back(home: Home) {
+async fn repeated_cookies_are_400_and_cleared(home: Home) {
     let (issuer, alice, mallory) = shared(&home).await;
     for (line, name) in [
         ("POST /v1/auth/refresh", REFRESH),
@@ -109,6 +110,6 @@ async fn repeated_cookies_are_400_and_taken_back(home: Home) {
         let both = [cookie(&alice, name), cookie(&mallory, name), cookie(&alice, HOST)];
         taken_back(with(&issuer, line, &both).await, "ambiguous-cookie", name);
     }
-    // Without cookies the victim logs in again.
+    // After the cookies are cleared, the victim can log in again.
     login(&issuer).await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! Starting on PostgreSQL: what is refused, in which words, and with nothing changed.
+//! Failed starts on PostgreSQL: the error is explained, and nothing is changed.
 
 use portcullis_issuer::{DatabaseUrl, Error, Issuer, IssuerConfig, KeyEncryptionKey};
 
@@ -20,25 +20,25 @@ fn url_of(home: &Home, change: impl Fn(&str) -> String) -> IssuerConfig {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn a_server_that_does_not_let_us_in_is_explained() {
+async fn connection_errors_are_explained() {
     let home = Home::on_postgres().await;
-    let nobody_there = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (config, expected) in [
         (
             url_of(&home, |url| {
                 let (_, host) = url.split_once('@').unwrap();
                 format!("postgres://portcullis:hunter2@{host}")
             }),
-            "does not let this user in",
+            "the server denied access to this user",
         ),
         (url_of(&home, |url| url.replace("/postgres?", "/nowhere?")), "there is no such database"),
         (
-            url_of(&home, |_| format!("postgres://portcullis:hunter2@{nobody_there}/postgres")),
+            url_of(&home, |_| format!("postgres://portcullis:hunter2@{unused}/postgres")),
             "the server cannot be reached",
         ),
         (
             url_of(&home, |url| format!("{url}&sslmode=verify-full")),
-            "no TLS connection came about that sslmode is content with",
+            "there is no TLS connection that satisfies sslmode",
         ),
     ] {
         let told = refused(config).await;
@@ -47,10 +47,10 @@ async fn a_server_that_does_not_let_us_in_is_explained() {
     }
 }
 
-/// The certificate is for the address, and the authority nobody else's.
+/// The server's certificate is for its IP address, and its authority is used by the tests only.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn only_the_server_that_the_authority_vouches_for_sees_the_password() {
+async fn password_is_sent_only_to_a_server_with_a_trusted_certificate() {
     let authority = std::env::var("PORTCULLIS_POSTGRES_CA").expect("run `cargo xtask test`");
     let home = Home::on_postgres().await;
     let trusting = |authority: &str| {
@@ -63,7 +63,7 @@ async fn only_the_server_that_the_authority_vouches_for_sees_the_password() {
              WHERE ssl AND application_name = 'portcullis-issuer'",
         )
         .await;
-    assert!(encrypted > 0, "it went in the clear");
+    assert!(encrypted > 0, "the connection is not encrypted");
     issuer.close().await;
 
     let another = home.path().join("another.crt");
@@ -85,7 +85,7 @@ async fn only_the_server_that_the_authority_vouches_for_sees_the_password() {
     ] {
         let error = Issuer::open(config).await.unwrap_err();
         let told = error.to_string();
-        assert!(told.contains("no TLS connection came about that sslmode is content"), "{told}");
+        assert!(told.contains("there is no TLS connection that satisfies sslmode"), "{told}");
         assert!(told.contains("sslrootcert"), "{told}");
         let mut causes = String::new();
         let mut source = std::error::Error::source(&error);
@@ -99,7 +99,7 @@ async fn only_the_server_that_the_authority_vouches_for_sees_the_password() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn a_schema_that_is_not_ours_or_newer_is_left_alone() {
+async fn foreign_or_newer_schema_is_not_changed() {
     const TABLES: &str = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()";
     let home = Home::on_postgres().await;
     home.on_server(&["CREATE TABLE theirs (x INT)"]).await;
@@ -115,18 +115,18 @@ async fn a_schema_that_is_not_ours_or_newer_is_left_alone() {
     ])
     .await;
     let told = refused(home.config()).await;
-    assert!(told.contains("its schema is not one that this version"), "{told}");
+    assert!(told.contains("its schema is unknown to this version"), "{told}");
     home.on_server(&["DELETE FROM _sqlx_migrations WHERE version = 9999"]).await;
     home.open().await;
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn a_process_with_another_key_changes_nothing() {
+async fn process_with_another_key_encryption_key_changes_nothing() {
     let home = Home::on_postgres().await;
     let issuer = home.open().await;
     issuer.rotate_keys_now().await.unwrap();
-    // The old one is due to be withdrawn.
+    // The old key is due to be withdrawn.
     home.advance(100_000);
     let before = issuer.keys().await.unwrap();
     let mut config = home.config();
@@ -140,6 +140,6 @@ async fn a_process_with_another_key_changes_nothing() {
     config.key_encryption_key_file = Some(missing.clone());
     let error = Issuer::open(config).await.unwrap_err();
     assert!(matches!(error, Error::KeyFileMissing { .. }), "{error:?}");
-    assert!(!missing.exists(), "processes that share a database each made a key");
+    assert!(!missing.exists(), "each process would create its own key");
     assert_eq!(issuer.keys().await.unwrap(), before);
 }

@@ -1,4 +1,4 @@
-//! The program itself, as a process.
+//! Helpers that run the issuer's program as a process.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::common::{Home, PASSWORD};
 
-/// The program itself, on a database of its own.
+/// Returns the command that runs the program in the directory `home`.
 pub(crate) fn program(home: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
     program_at(Path::new(env!("CARGO_BIN_EXE_portcullis-issuer")), home, settings, arguments)
 }
@@ -27,7 +27,7 @@ pub(crate) fn program_at(
         .args(arguments)
         .current_dir(home)
         .env_clear()
-        // Not the default, which another process may have.
+        // Another process may listen on the default port.
         .env("IDENTSPHERE_LISTEN", "127.0.0.1:0")
         .envs(settings.iter().copied())
         .stdin(Stdio::piped())
@@ -47,7 +47,7 @@ pub(crate) fn run(
     child.wait_with_output().unwrap()
 }
 
-/// Killed when it is dropped.
+/// A process that is killed on drop.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
@@ -60,12 +60,12 @@ impl Drop for Running {
 pub(crate) fn wait_for(address: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < deadline, "it does not listen");
+        assert!(Instant::now() < deadline, "the process does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// One request over a real socket; the whole answer.
+/// Sends a request over a real socket, and returns the whole response.
 pub(crate) fn request(address: &str, text: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.write_all(text.as_bytes())?;
@@ -74,7 +74,7 @@ pub(crate) fn request(address: &str, text: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
-/// An issuer that is started, killed, and started again, always on one address.
+/// An issuer process that can be killed and restarted on the same address.
 pub(crate) struct Server {
     home: PathBuf,
     settings: Vec<(String, String)>,
@@ -83,7 +83,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// On a free port; its own URL, which is the issuer's, unless there is another in front of it.
+    /// Creates a server on a free port, without starting it. `issuer` is the issuer's URL if it
+    /// differs from the server's own URL, as behind a proxy.
     pub(crate) fn new(home: &Home, issuer: Option<&str>, more: &[(&str, &str)]) -> Self {
         let address = free_address();
         let own = format!("http://{address}");
@@ -99,18 +100,18 @@ impl Server {
     pub(crate) fn start(&mut self) {
         let settings: Vec<_> = self.settings.iter().map(|(n, v)| (&**n, &**v)).collect();
         let mut command = program(&self.home, &settings, &["serve"]);
-        // Nobody reads what it tells.
+        // The output is not read, so a pipe would fill up and block the process.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.running = Some(Running(command.spawn().unwrap()));
         wait_for(&self.address);
     }
 
-    /// SIGKILL: it can finish nothing.
+    /// Sends SIGKILL, so the process cannot finish any operation.
     pub(crate) fn kill(&mut self) {
         drop(self.running.take());
     }
 
-    /// Another process on the same database does this.
+    /// Runs a command as another process on the same database, and returns its standard output.
     pub(crate) fn command(&self, arguments: &[&str], input: &str) -> String {
         let settings: Vec<_> = self.settings.iter().map(|(n, v)| (&**n, &**v)).collect();
         let output = run(&self.home, &settings, arguments, input);
@@ -119,24 +120,24 @@ impl Server {
     }
 }
 
-/// An address that stays ours while nobody listens there: between a kill and the next start, any
-/// other program could be given the port.
+/// Returns an address that no other program uses. Otherwise another program could get the port
+/// between a kill and the next start.
 pub(crate) fn free_address() -> String {
     static NUMBER: AtomicU8 = AtomicU8::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let [_, _, high, low] = std::process::id().to_be_bytes();
-    // Linux has all of 127.0.0.0/8, and everybody else is on the first of them.
+    // On Linux, all of 127.0.0.0/8 is loopback, and other programs use 127.0.0.1.
     let host =
         if cfg!(target_os = "linux") { [127, high | 128, low, number] } else { [127, 0, 0, 1] };
     TcpListener::bind((IpAddr::from(host), 0)).unwrap().local_addr().unwrap().to_string()
 }
 
-/// `short` in the tests; as long as `cargo xtask soak` says, there.
+/// Returns the number that `cargo xtask soak` sets in `variable`, otherwise `short`.
 pub(crate) fn how_many(variable: &str, short: u32) -> u32 {
     std::env::var(variable).map_or(short, |long| long.parse().unwrap())
 }
 
-/// A client of the issuer's, over real sockets.
+/// An HTTP client of the issuer, over real sockets.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     http: reqwest::Client,
@@ -149,7 +150,7 @@ impl HttpClient {
         Self { http, url: url.to_owned() }
     }
 
-    /// Status and body; `None` if the answer never came.
+    /// Sends a `POST`. Returns status and body, or `None` if no response arrived.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
         let request = self
             .http
@@ -159,7 +160,7 @@ impl HttpClient {
         Self::answer(request).await
     }
 
-    /// The same of a `GET`.
+    /// Sends a `GET`. Returns status and body, or `None` if no response arrived.
     pub(crate) async fn get(&self, path: &str) -> Option<(u16, Value)> {
         Self::answer(self.http.get(format!("{}{path}", self.url))).await
     }

@@ -1,10 +1,19 @@
-//! Another key-encryption key: all goes on with the new one, and nothing with the old one.
+//! Change of the key-encryption key: the issuer runs with the new key, and does not start with the
+//! old one.
 
-use portcullis_issuer::{Error, Issuer, IssuerConfig, KeyEncryptionKey};
+use std::time::{Duration, Instant};
 
-use crate::common::{Home, KEY, login, on_every_store, refresh, with_token};
+use portcullis_issuer::{Error, Issuer, IssuerConfig, KeyEncryptionKey, NewUser};
 
-on_every_store!(sessions_go_on_under_another_key_encryption_key);
+use crate::common::{Home, KEY, PASSWORD, login, login_own, on_every_store, refresh, with_token};
+use crate::second_factor::{code, enrolled, step_up};
+
+on_every_store!(
+    sessions_survive_a_change_of_the_key_encryption_key,
+    second_factor_counts_under_another_key_encryption_key,
+    token_of_the_old_key_is_accepted_as_long_as_its_session_lives,
+    process_with_the_old_key_issues_nothing_after_the_change,
+);
 
 const NEW: &str = "bmV3IGtleS1lbmNyeXB0aW9uIGtleSBmb3IgdGVzdHM=";
 
@@ -15,10 +24,14 @@ fn with_key(home: &Home, key: &str) -> IssuerConfig {
     config
 }
 
-async fn sessions_go_on_under_another_key_encryption_key(home: Home) {
-    let issuer = Issuer::open(with_key(&home, KEY)).await.unwrap();
-    let alice = portcullis_issuer::NewUser::new("alice", crate::common::PASSWORD);
-    issuer.add_user(alice).await.unwrap();
+async fn open_with_alice(home: &Home) -> Issuer {
+    let issuer = Issuer::open(with_key(home, KEY)).await.unwrap();
+    issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
+    issuer
+}
+
+async fn sessions_survive_a_change_of_the_key_encryption_key(home: Home) {
+    let issuer = open_with_alice(&home).await;
     let unused = login(&issuer).await.expect(200);
     let spent = login(&issuer).await.expect(200).text("refresh_token");
     let current = refresh(&issuer, &spent).await.expect(200).text("refresh_token");
@@ -35,14 +48,15 @@ async fn sessions_go_on_under_another_key_encryption_key(home: Home) {
     with_token(&issuer, "GET /v1/users/me", &unused.text("access_token")).await.expect(200);
     let on = refresh(&issuer, &unused.text("refresh_token")).await.expect(200);
     refresh(&issuer, &on.text("refresh_token")).await.expect(200);
-    // What is spent under the old key is known as such, and its successor can be repeated.
+    // A token that was spent under the old key is still known as spent, and its successor can be
+    // repeated.
     let again = refresh(&issuer, &spent).await.expect(200);
     assert_eq!(again.text("refresh_token"), current);
     home.advance(60);
     refresh(&issuer, &spent).await.expect(401);
     refresh(&issuer, &current).await.expect(401);
 
-    // Twice, and back; then the first key's tokens outlive their sessions.
+    // The second change is back to the first key. Tokens of the second key are still accepted.
     let waiting = login(&issuer).await.expect(200).text("refresh_token");
     issuer.rekey(&KeyEncryptionKey::from_base64(KEY).unwrap()).await.unwrap();
     issuer.close().await;
@@ -53,4 +67,42 @@ async fn sessions_go_on_under_another_key_encryption_key(home: Home) {
     let kinds: Vec<_> = issuer.events(0, 1000).await.unwrap();
     let changed = kinds.iter().filter(|event| event.kind == "key_encryption_key_changed");
     assert_eq!(changed.count(), 2);
+}
+
+/// The issuer under the new key, after the change.
+async fn changed(home: &Home, issuer: Issuer) -> Issuer {
+    issuer.rekey(&KeyEncryptionKey::from_base64(NEW).unwrap()).await.unwrap();
+    issuer.close().await;
+    Issuer::open(with_key(home, NEW)).await.unwrap()
+}
+
+async fn second_factor_counts_under_another_key_encryption_key(home: Home) {
+    let issuer = open_with_alice(&home).await;
+    let token = login_own(&issuer).await.expect(200).text("access_token");
+    let secret = enrolled(&issuer, &token).await;
+    let issuer = changed(&home, issuer).await;
+    step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
+}
+
+async fn token_of_the_old_key_is_accepted_as_long_as_its_session_lives(home: Home) {
+    let issuer = open_with_alice(&home).await;
+    let token = login(&issuer).await.expect(200).text("refresh_token");
+    let issuer = changed(&home, issuer).await;
+    issuer.close().await;
+    home.advance(24 * 60 * 60);
+    let issuer = Issuer::open(with_key(&home, NEW)).await.unwrap();
+    issuer.tidy().await.unwrap();
+    refresh(&issuer, &token).await.expect(200);
+}
+
+async fn process_with_the_old_key_issues_nothing_after_the_change(home: Home) {
+    let issuer = open_with_alice(&home).await;
+    let left = Issuer::open(with_key(&home, KEY)).await.unwrap();
+    login(&left).await.expect(200);
+    drop(changed(&home, issuer).await);
+    // On PostgreSQL it is told a little later.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while login(&left).await.status == 200 {
+        assert!(Instant::now() < deadline, "it goes on with the old key");
+    }
 }

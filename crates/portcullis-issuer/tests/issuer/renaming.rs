@@ -1,4 +1,4 @@
-//! A database that was made under the family's former name.
+//! A database that was created before the renaming of the project.
 
 use axum::http::Request;
 use base64::Engine as _;
@@ -12,19 +12,19 @@ use crate::common::{
     Answer, Home, KEY, call, login, login_own, on_every_store, part, refresh, send, with_token,
 };
 
-on_every_store!(database_made_before_the_renaming_opens_and_serves);
+on_every_store!(database_from_before_the_renaming_is_served);
 
 const ON_SQLITE: &str = include_str!("before_renaming/sqlite.sql");
 const ON_POSTGRES: &str = include_str!("before_renaming/postgres.sql");
 
-/// Reads a fact that a client of the issuer knew when the database was dumped.
+/// Returns a value that a client of the issuer had when the database was dumped.
 fn known(dump: &'static str, name: &str) -> &'static str {
     let value =
         |line: &'static str| line.strip_prefix("-- ")?.strip_prefix(name)?.strip_prefix(": ");
-    dump.lines().find_map(value).unwrap_or_else(|| panic!("the dump does not say its {name}"))
+    dump.lines().find_map(value).unwrap_or_else(|| panic!("the dump has no {name}"))
 }
 
-/// The `kid` of a token that the issuer itself accepts.
+/// Checks that the issuer accepts a token, and returns the token's `kid`.
 async fn accepted_kid(issuer: &Issuer, token: &str) -> String {
     with_token(issuer, "GET /v1/users/me", token).await.expect(200);
     part(token, 0)["kid"].as_str().unwrap().to_owned()
@@ -50,14 +50,14 @@ async fn client_token(issuer: &Issuer, id: &str, secret: &str) -> Answer {
     send(issuer, request).await
 }
 
-async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
+async fn database_from_before_the_renaming_is_served(mut home: Home) {
     let dump = if home.postgres().is_some() { ON_POSTGRES } else { ON_SQLITE };
     let known = |name| known(dump, name);
-    // Within the time in which a refresh may be repeated.
+    // The clock is 2 s after the dump, when a refresh may still be repeated.
     home.restore(dump, known("at").parse::<u64>().unwrap() + 2).await;
     let mut config = home.config();
     config.key_encryption_key = KeyEncryptionKey::from_base64(KEY);
-    // As before: the logins below are by password alone.
+    // As in the old version, a login needs no code.
     config.second_factor = SecondFactorMode::Off;
     let issuer = Issuer::open(config).await.unwrap();
 
@@ -84,10 +84,10 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     let again = refresh(&issuer, known("refresh_token")).await.expect(200);
     assert_eq!(again.text("refresh_token"), moved, "a lost response");
     let following = refresh(&issuer, &moved).await.expect(200).text("refresh_token");
-    // Spent, of the former format: its session ends, which is in the new one.
+    // The reuse of a spent token of the former format ends its session, which has the new format.
     refresh(&issuer, known("refresh_token")).await.expect(401);
     refresh(&issuer, &following).await.expect(401);
-    // Of the former format, and the successor of one that was repeated.
+    // This token of the former format is the successor of the repeated one.
     let moved = refresh(&issuer, known("successor_of_repeated")).await.expect(200);
     assert_eq!(moved.text("refresh_token").len(), 116);
     refresh(&issuer, known("repeated_token")).await.expect(401);
@@ -100,7 +100,7 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
     step_up(&issuer, &own, known("totp_secret"), home.now()).await.expect(200);
     let machine = client_token(&issuer, "billing", known("client_secret")).await.expect(200);
     assert_eq!(part(&machine.text("access_token"), 0)["kid"], active);
-    // It may introspect all tokens, as every client could then.
+    // The client may introspect all tokens, as every client could before the renaming.
     let billing = basic("billing", known("client_secret"));
     assert_eq!(active_token(&issuer, &billing, &token).await["active"], true);
     let own = machine.text("access_token");
@@ -116,7 +116,7 @@ async fn database_made_before_the_renaming_opens_and_serves(mut home: Home) {
         if accepted_kid(&issuer, &token).await == next {
             break;
         }
-        // On PostgreSQL it may not know yet that it leads.
+        // On PostgreSQL the issuer may not know yet that it leads.
         assert!(std::time::Instant::now() < deadline, "the next key never signs");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }

@@ -1,4 +1,5 @@
-//! The runbook docs/runbooks/restore.md: nothing that was withdrawn or ended comes back with a backup.
+//! The runbook docs/runbooks/restore.md: a restored backup does not bring back withdrawn keys or
+//! ended sessions.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +24,7 @@ fn step(home: &Path, command: &str) {
     assert!(done.status.success(), "{command}: {done:?}");
 }
 
-/// Runs the issuer's command of the runbook.
+/// Runs `portcullis-issuer restored`, as in the runbook, and returns its output.
 fn restored(home: &Home, url: &str) -> String {
     assert!(RUNBOOK.contains("portcullis-issuer restored"));
     let settings = home.settings(url, "127.0.0.1:0");
@@ -44,12 +45,12 @@ fn kid(grant: &Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn runbook_brings_nothing_back_that_was_withdrawn_or_ended() {
+async fn restored_backup_does_not_revive_withdrawn_keys_or_ended_sessions() {
     let home = Home::new();
     let (issuer, url, server) = serving(&home).await;
     let ended = login(&issuer).await.expect(200);
     let compromised = kid(&ended);
-    // The command of the page on backups, which the runbook names.
+    // The command is from the page on backups, and the runbook has it, too.
     step(home.path(), r#"sqlite3 identsphere.db ".backup copy.db""#);
     let logout = json!({ "refresh_token": ended.text("refresh_token") });
     post(&issuer, "/v1/auth/logout", &logout).await.expect(204);
@@ -80,7 +81,7 @@ async fn runbook_brings_nothing_back_that_was_withdrawn_or_ended() {
     login(&issuer).await.expect(200);
 }
 
-/// Whether the list that a token names says that it is revoked.
+/// Returns whether the access token is revoked in its status list.
 async fn revoked_in(issuer: &Issuer, grant: &Answer) -> bool {
     let token = grant.text("access_token");
     let uri = part(&token, 1)["status"]["status_list"]["uri"].as_str().unwrap().to_owned();
@@ -100,18 +101,18 @@ async fn restored_database_voids_all_tokens(home: Home) {
     let before = login(&issuer).await.expect(200);
     assert_eq!(ask(&gate, &bearer(&before)).await, "passes");
     let old = kids(&issuer).await;
-    assert_eq!(old.len(), 2, "one that signs, and the next");
+    assert_eq!(old.len(), 2, "the active and the next key");
 
     let told = tokio::task::block_in_place(|| restored(&home, &url));
     assert!(told.contains("ended 1 sessions"), "{told}");
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while kids(&issuer).await.iter().any(|kid| old.contains(kid)) {
-        assert!(std::time::Instant::now() < deadline, "the process does not follow");
+        assert!(std::time::Instant::now() < deadline, "an old key is still published");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     refresh(&issuer, &before.text("refresh_token")).await.expect(401);
     while ask(&gate, &bearer(&before)).await == "passes" {
-        assert!(std::time::Instant::now() < deadline, "the service was not told");
+        assert!(std::time::Instant::now() < deadline, "no push arrived");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let fresh = login(&issuer).await.expect(200);
@@ -126,7 +127,7 @@ async fn restored_database_voids_all_tokens(home: Home) {
     assert!(
         kinds.contains(&"restored".to_owned()) && kinds.contains(&"all_sessions_ended".to_owned())
     );
-    // Once more, after an interruption for example.
+    // The command can be repeated, for example after an interruption.
     tokio::task::block_in_place(|| restored(&home, &url));
     server.abort();
 }

@@ -1,7 +1,8 @@
-//! The runbooks: each command as it is written, with the settings, paths and host of this test.
+//! Runs the commands of the runbooks as they are written, with the settings, paths and host of the
+//! test.
 //!
-//! A block of the language `console` has commands after `$ `, and what each prints below it; `…`
-//! stands for any text. All commands of a section run in one shell.
+//! In a `console` block, a line with `$ ` is a command, and the lines below it are its expected
+//! output. `…` matches any text. All commands of a section run in one shell.
 #![cfg(unix)]
 
 use std::fs;
@@ -17,7 +18,7 @@ const UPGRADE: &str = include_str!("../../../../docs/runbooks/upgrade.md");
 const BACKUP: &str = include_str!("../../../../docs/runbooks/backup.md");
 const KEY_COMPROMISE: &str = include_str!("../../../../docs/runbooks/key-compromise.md");
 
-/// What a service manager does, as far as the runbooks need it.
+/// A `systemctl` with only the commands that the runbooks need.
 const SYSTEMCTL: &str = r#"#!/bin/sh
 set -eu
 test "$2" = portcullis-issuer
@@ -32,11 +33,11 @@ if [ "$1" = start ] || [ "$1" = restart ]; then
 fi
 "#;
 
-/// A machine as `deploy/systemd` sets it up, below a directory of its own.
+/// A machine as `deploy/systemd` sets it up, with all paths below a temporary directory.
 struct Machine {
     home: Home,
     address: String,
-    /// What stands in the runbooks for the database's server, and what there is instead.
+    /// The database's URL in the runbooks, and the URL that replaces it.
     database: Option<(String, String)>,
 }
 
@@ -68,7 +69,7 @@ impl Machine {
         Self { home, address, database: None }
     }
 
-    /// The text of a runbook with the paths and names of this machine.
+    /// Replaces the paths and names in a runbook by those of this machine.
     fn here(&self, text: &str) -> String {
         let below = |folder: &str| self.home.path().join(folder).display().to_string();
         let mut text = text.to_owned();
@@ -87,7 +88,7 @@ impl Machine {
         text
     }
 
-    /// Runs all steps in one shell. Panics at the first that fails or prints something else.
+    /// Runs all steps in one shell. Panics if a step fails or prints another output.
     fn run(&self, text: &str) {
         let steps = steps(&self.here(text));
         assert!(steps.len() > 2, "the runbook has no commands");
@@ -116,7 +117,7 @@ impl Machine {
         }
     }
 
-    /// The service, with settings that are not in the file.
+    /// Starts the service. `more` is a shell script that exports settings that are not in the file.
     fn start(&self, more: &str) {
         let start = "export IDENTSPHERE_CONFIG=/etc/portcullis/issuer.toml\n\
                      export IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE=/etc/portcullis/key-encryption-key\n\
@@ -162,7 +163,7 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
-/// Whether the line is this one, where `…` stands for any text.
+/// Returns whether `line` matches `expected`, in which `…` matches any text.
 fn fits(expected: &str, line: &str) -> bool {
     let mut parts = expected.split('…');
     let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else { return false };
@@ -178,14 +179,14 @@ fn section<'a>(runbook: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn an_upgrade_goes_as_its_runbook_says() {
+fn upgrade_runbook_works() {
     let machine = Machine::new();
     machine.start("");
     machine.run(UPGRADE);
 }
 
 #[test]
-fn a_backup_of_sqlite_goes_as_its_runbook_says() {
+fn backup_runbook_works_on_sqlite() {
     let machine = Machine::new();
     machine.start("");
     machine.run(section(BACKUP, "SQLite"));
@@ -193,7 +194,7 @@ fn a_backup_of_sqlite_goes_as_its_runbook_says() {
 }
 
 #[test]
-fn a_compromised_key_is_withdrawn_as_its_runbook_says() {
+fn key_compromise_runbook_works() {
     let machine = Machine::new();
     machine.start("");
     machine.run(KEY_COMPROMISE);
@@ -201,7 +202,7 @@ fn a_compromised_key_is_withdrawn_as_its_runbook_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn a_backup_of_postgresql_goes_as_its_runbook_says() {
+async fn backup_runbook_works_on_postgresql() {
     let server = std::env::var("PORTCULLIS_POSTGRES").expect("run `cargo xtask test`");
     let own = format!("runbook_{}", std::process::id());
     let mut connection = PgConnection::connect(&server).await.unwrap();
@@ -216,7 +217,7 @@ async fn a_backup_of_postgresql_goes_as_its_runbook_says() {
     let here = format!("{base}/{own}");
     machine.database = Some((documented.to_owned(), here.clone()));
     machine.start(&format!("export IDENTSPHERE_DATABASE_URL='{here}'"));
-    // The name of the other database follows from that of this one.
+    // The runbook's second database gets a name that no other test uses.
     let text = section(BACKUP, "PostgreSQL")
         .replace("DATABASE issuer_try", &format!("DATABASE {own}_try"));
     machine.run(&text);

@@ -1,4 +1,4 @@
-//! Step-up: what a second factor is asked for, and what it is worth.
+//! Second factors: enrolment, step-up and its effect on the session, and removal.
 
 use axum::http::Request;
 use portcullis_issuer::Issuer;
@@ -10,9 +10,9 @@ use crate::common::{
 };
 
 on_every_store!(
-    a_second_factor_raises_a_session,
-    switching_it_off_takes_a_recent_step_up,
-    a_stolen_token_enrols_nothing_and_codes_cannot_be_guessed,
+    step_up_raises_the_session_to_aal2,
+    removal_of_a_factor_needs_a_recent_step_up,
+    enrolment_needs_the_password_and_wrong_codes_are_limited,
 );
 
 pub(crate) async fn ask(issuer: &Issuer, path: &str, token: &str, body: Value) -> Answer {
@@ -28,7 +28,7 @@ pub(crate) async fn step_up(issuer: &Issuer, token: &str, code: &str) -> Answer 
     ask(issuer, "/v1/auth/step-up", token, json!({ "code": code })).await
 }
 
-/// What an authenticator app shows now.
+/// Returns the code that an authenticator app would show now.
 pub(crate) fn code(home: &Home, secret: &str) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
     Builder::new().with_secret(secret).build().unwrap().generate(home.now()).to_string()
@@ -39,7 +39,7 @@ pub(crate) async fn enrolled(issuer: &Issuer, token: &str) -> String {
     ask(issuer, "/v1/auth/totp", token, body).await.expect(201).text("secret")
 }
 
-async fn a_second_factor_raises_a_session(home: Home) {
+async fn step_up_raises_the_session_to_aal2(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login_own(&issuer).await.expect(200);
     let token = grant.text("access_token");
@@ -66,13 +66,13 @@ async fn a_second_factor_raises_a_session(home: Home) {
     assert_eq!(raised.cookie("__Host-portcullis-access"), Some(raised.text("access_token")));
     assert_eq!(raised.cookie("__Secure-portcullis-refresh"), None);
 
-    // A code counts once, and the code before it not at all.
+    // A code is accepted once, and not after a later code.
     step_up(&issuer, &token, &shown).await.expect(403);
     home.advance(30);
     let next = code(&home, &secret);
     step_up(&issuer, &token, &next).await.expect(200);
     step_up(&issuer, &token, &shown).await.expect(403);
-    // What the session is worth stays with it, and is not another's.
+    // The session keeps its level, and other sessions of the user do not get it.
     home.advance(60);
     let fresh = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
     let claims = part(&fresh.text("access_token"), 1);
@@ -88,12 +88,13 @@ async fn a_second_factor_raises_a_session(home: Home) {
     );
 }
 
-async fn switching_it_off_takes_a_recent_step_up(home: Home) {
+async fn removal_of_a_factor_needs_a_recent_step_up(home: Home) {
     const REMOVE: &str = "DELETE /v1/auth/totp";
     let issuer = home.open_with_alice().await;
     let token = login_own(&issuer).await.expect(200).text("access_token");
     let secret = enrolled(&issuer, &token).await;
-    // The first was never used, so another may take its place; one that counts may not be.
+    // The first secret was not confirmed, so another enrolment replaces it. A confirmed secret
+    // cannot be replaced.
     let secret = {
         let second = enrolled(&issuer, &token).await;
         step_up(&issuer, &token, &code(&home, &secret)).await.expect(403);
@@ -116,7 +117,7 @@ async fn switching_it_off_takes_a_recent_step_up(home: Home) {
     step_up(&issuer, &token, &code(&home, &secret)).await.expect(409);
 }
 
-async fn a_stolen_token_enrols_nothing_and_codes_cannot_be_guessed(home: Home) {
+async fn enrolment_needs_the_password_and_wrong_codes_are_limited(home: Home) {
     drop(home.open_with_alice().await);
     let mut config = home.config();
     config.attempts_per_account = 5;

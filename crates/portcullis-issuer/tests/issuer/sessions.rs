@@ -1,7 +1,9 @@
-//! Login, refresh, logout: who is let in, and how it ends.
+//! Login, refresh and logout: which requests are accepted, and how sessions end.
 
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::json;
 
 use crate::common::{
@@ -11,29 +13,31 @@ use crate::common::{
 use portcullis_issuer::{Issuer, NewUser};
 
 on_every_store!(
-    from_login_to_the_end_of_the_session,
-    a_spent_token_ends_its_session_however_late,
-    a_copied_token_that_follows_every_rotation_ends_the_session,
-    three_tabs_that_race_at_every_refresh_survive,
+    session_lasts_from_login_until_a_spent_token_is_reused,
+    token_spent_a_month_ago_ends_its_session,
+    late_repeats_of_three_rotations_end_the_session,
+    concurrent_refreshes_of_three_tabs_keep_the_session,
     refreshes_of_a_session_are_limited,
     logout_by_an_access_token_ends_its_session,
-    logout_without_a_proof_of_the_session_is_400_and_says_so,
-    logout_ends_the_session_at_once_and_takes_the_cookies_back,
-    a_user_sees_and_ends_their_own_sessions_only,
-    one_refresh_token_presented_many_times_at_once_has_one_successor,
-    an_unused_session_dies_and_a_used_one_lives,
-    an_expired_access_token_is_refused,
-    a_wrong_password_and_an_unknown_user_get_the_same_answer,
-    the_refresh_cookie_is_taken_from_this_site_only,
-    bad_requests_get_problem_documents_that_repeat_nothing,
-    registration_is_off_unless_switched_on,
-    guessing_is_slowed_down_for_the_account_and_the_address,
+    logout_without_a_valid_token_is_400,
+    logout_by_a_spent_refresh_token_ends_its_session,
+    logout_ends_the_session_and_clears_the_cookies,
+    user_sees_and_ends_own_sessions_only,
+    concurrent_refreshes_return_one_successor,
+    unused_session_expires_and_used_session_does_not,
+    expired_access_token_is_rejected,
+    wrong_password_and_unknown_user_get_the_same_response,
+    refresh_cookie_is_accepted_from_the_own_origin_only,
+    invalid_requests_get_problems_that_do_not_quote_them,
+    registration_is_off_by_default,
+    failed_logins_are_limited_per_account_and_address,
     logout_everywhere_ends_every_session,
-    the_audit_log_is_for_those_who_may_read_it,
-    what_no_database_can_hold_is_not_there,
+    audit_log_needs_the_audit_scope,
+    name_or_id_with_a_nul_is_not_found,
+    long_user_agent_is_cut_in_the_list_of_sessions,
 );
 
-async fn from_login_to_the_end_of_the_session(home: Home) {
+async fn session_lasts_from_login_until_a_spent_token_is_reused(home: Home) {
     let issuer = home.open_with_alice().await;
 
     let first = login(&issuer).await.expect(200);
@@ -56,8 +60,8 @@ async fn from_login_to_the_end_of_the_session(home: Home) {
     assert_eq!(second.text("session_id"), first.text("session_id"));
     assert_ne!(second.text("refresh_token"), first.text("refresh_token"));
 
-    // The first refresh token is spent: whoever presents it again ends the session for both,
-    // unless it is at once, as by a client that never got the answer.
+    // The first refresh token is spent. A client that did not get the response may repeat the
+    // request within the grace period. Later, the reuse of the token ends the session.
     let again = refresh(&issuer, &first.text("refresh_token")).await.expect(200);
     assert_eq!(again.text("refresh_token"), second.text("refresh_token"));
     home.advance(11);
@@ -67,8 +71,8 @@ async fn from_login_to_the_end_of_the_session(home: Home) {
     assert!(refused.expect(401).header("www-authenticate").contains("invalid_token"));
 }
 
-/// The thief of a token that was spent long ago, or its owner back from a long holiday.
-async fn a_spent_token_ends_its_session_however_late(home: Home) {
+/// The token may be stolen, or its client may have been offline for a long time.
+async fn token_spent_a_month_ago_ends_its_session(home: Home) {
     let issuer = home.open_with_alice().await;
     let spent = login(&issuer).await.expect(200).text("refresh_token");
     let mut current = refresh(&issuer, &spent).await.expect(200).text("refresh_token");
@@ -81,7 +85,7 @@ async fn a_spent_token_ends_its_session_however_late(home: Home) {
 }
 
 #[tokio::test]
-async fn a_session_ends_however_much_it_is_used_and_is_forgotten_with_its_tokens() {
+async fn used_session_ends_at_its_maximum_lifetime_and_is_deleted() {
     let home = Home::new();
     let mut config = home.config();
     config.refresh_expiry = Duration::from_secs(1000);
@@ -104,8 +108,8 @@ async fn a_session_ends_however_much_it_is_used_and_is_forgotten_with_its_tokens
     assert_eq!(home.count("SELECT count(*) FROM sessions").await, 1);
 }
 
-/// A copied token, presented a few seconds after each rotation.
-async fn a_copied_token_that_follows_every_rotation_ends_the_session(home: Home) {
+/// A thief presents a copied token a few seconds after each rotation.
+async fn late_repeats_of_three_rotations_end_the_session(home: Home) {
     let issuer = home.open_with_alice().await;
     let mut token = login(&issuer).await.expect(200).text("refresh_token");
     for _ in 0..2 {
@@ -122,7 +126,7 @@ async fn a_copied_token_that_follows_every_rotation_ends_the_session(home: Home)
 }
 
 /// The tabs of a browser share a cookie, and refresh when the access token expires.
-async fn three_tabs_that_race_at_every_refresh_survive(home: Home) {
+async fn concurrent_refreshes_of_three_tabs_keep_the_session(home: Home) {
     let issuer = home.open_with_alice().await;
     let mut token = login(&issuer).await.expect(200).text("refresh_token");
     for round in 0..10 {
@@ -154,15 +158,15 @@ async fn refreshes_of_a_session_are_limited(home: Home) {
     assert_eq!(limited.header("retry-after"), "100");
     home.advance(100);
     refresh(&issuer, &token).await.expect(200);
-    // Another session has its own.
+    // Another session has its own budget.
     let other = login(&issuer).await.expect(200).text("refresh_token");
     refresh(&issuer, &other).await.expect(200);
 }
 
-/// Nothing at rest has a refresh token or opens the sealed one: the store has neither the current
-/// token nor its predecessor.
+/// The sealed successor is encrypted with its predecessor. So the database must contain neither the
+/// current token nor its predecessor.
 #[tokio::test]
-async fn no_refresh_token_is_at_rest() {
+async fn refresh_tokens_are_not_stored_in_the_clear() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let first = login(&issuer).await.expect(200).text("refresh_token");
@@ -171,7 +175,7 @@ async fn no_refresh_token_is_at_rest() {
     let file = std::fs::read(home.database()).unwrap();
     for token in [&first, &second] {
         let raw = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, token);
-        // The random bits and the MAC.
+        // The last 64 bytes are the random bits and the MAC.
         let raw = &raw.unwrap()[23..];
         assert!(!file.windows(32).any(|window| window == &raw[..32]), "the random bits");
         assert!(!file.windows(32).any(|window| window == &raw[32..]), "the MAC");
@@ -179,16 +183,16 @@ async fn no_refresh_token_is_at_rest() {
     }
 }
 
-/// Whoever makes tokens up must not wait in the writers' line, nor make it longer.
+/// Requests with made-up tokens must not join the queue of writers.
 #[tokio::test]
-async fn what_needs_no_writing_does_not_wait_for_a_lock() {
+async fn requests_that_write_nothing_do_not_wait_for_a_lock() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let token = login(&issuer).await.expect(200).text("access_token");
     let ended = login(&issuer).await.expect(200).text("refresh_token");
     let mut other = stranger(&home).await;
     execute(&mut other, "BEGIN IMMEDIATE").await;
-    // One does wait for it.
+    // This refresh writes, so it waits for the lock.
     let writer = tokio::spawn({
         let issuer = issuer.clone();
         async move { refresh(&issuer, &ended).await }
@@ -225,7 +229,7 @@ async fn logout_by_an_access_token_ends_its_session(home: Home) {
     assert_eq!(kinds.filter(|kind| kind == "logout").count(), 2);
 }
 
-async fn logout_without_a_proof_of_the_session_is_400_and_says_so(home: Home) {
+async fn logout_without_a_valid_token_is_400(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     let token = grant.text("access_token");
@@ -236,14 +240,22 @@ async fn logout_without_a_proof_of_the_session_is_400_and_says_so(home: Home) {
 
     let nothing = call(&issuer, "POST /v1/auth/logout", &[]).await.expect(400);
     assert_eq!(nothing.json["type"], "urn:portcullis:problem:no-session");
-    assert_eq!(nothing.cookie("__Host-portcullis-access").unwrap(), "", "a way out for browsers");
+    assert_eq!(nothing.cookie("__Host-portcullis-access").unwrap(), "", "cleared all the same");
     home.advance(1000);
     with_token(&issuer, "POST /v1/auth/logout", &token).await.expect(400);
     call(&issuer, "POST /v1/auth/logout", &[("cookie", &cookie)]).await.expect(400);
     refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
 }
 
-async fn logout_ends_the_session_at_once_and_takes_the_cookies_back(home: Home) {
+async fn logout_by_a_spent_refresh_token_ends_its_session(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let spent = login(&issuer).await.expect(200).text("refresh_token");
+    let next = refresh(&issuer, &spent).await.expect(200).text("refresh_token");
+    post(&issuer, "/v1/auth/logout", &json!({ "refresh_token": spent })).await.expect(204);
+    refresh(&issuer, &next).await.expect(401);
+}
+
+async fn logout_ends_the_session_and_clears_the_cookies(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     let body = json!({ "refresh_token": grant.text("refresh_token") });
@@ -254,7 +266,7 @@ async fn logout_ends_the_session_at_once_and_takes_the_cookies_back(home: Home) 
     refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
 }
 
-async fn a_user_sees_and_ends_their_own_sessions_only(home: Home) {
+async fn user_sees_and_ends_own_sessions_only(home: Home) {
     let issuer = home.open_with_alice().await;
     issuer.add_user(NewUser::new("mallory", PASSWORD)).await.unwrap();
     let phone = login(&issuer).await.expect(200);
@@ -269,7 +281,7 @@ async fn a_user_sees_and_ends_their_own_sessions_only(home: Home) {
         assert_eq!(session["current"], session["id"] == laptop.json["session_id"], "{session}");
     }
 
-    // By cookie, only this site's pages may.
+    // With a cookie, only pages of the issuer's own origin may end a session.
     let cookie = format!("__Host-portcullis-access={}", laptop.text("access_token"));
     let end_laptop = format!("DELETE /v1/auth/sessions/{}", laptop.text("session_id"));
     let elsewhere = [("cookie", cookie.as_str()), ("origin", "https://evil.example.com")];
@@ -286,7 +298,7 @@ async fn a_user_sees_and_ends_their_own_sessions_only(home: Home) {
     with_token(&issuer, "GET /v1/users/me", &laptop.text("access_token")).await.expect(200);
 }
 
-async fn one_refresh_token_presented_many_times_at_once_has_one_successor(home: Home) {
+async fn concurrent_refreshes_return_one_successor(home: Home) {
     let issuer = home.open_with_alice().await;
     let token = login(&issuer).await.expect(200).text("refresh_token");
     let attempts: Vec<_> = (0..16)
@@ -299,7 +311,7 @@ async fn one_refresh_token_presented_many_times_at_once_has_one_successor(home: 
     for attempt in attempts {
         tokens.push(attempt.await.unwrap().text("refresh_token"));
     }
-    // A browser's tabs do that, and all of them get the one successor.
+    // The tabs of a browser send such requests, and all of them need the same successor.
     let successors: std::collections::BTreeSet<_> = tokens.iter().collect();
     assert_eq!(successors.len(), 1);
     refresh(&issuer, &tokens[0]).await.expect(200);
@@ -307,7 +319,7 @@ async fn one_refresh_token_presented_many_times_at_once_has_one_successor(home: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_flood_of_logins_does_not_stop_a_refresh() {
+async fn flood_of_logins_does_not_block_a_refresh() {
     let home = Home::new();
     drop(home.open_with_alice().await);
     let mut config = home.config();
@@ -320,14 +332,14 @@ async fn a_flood_of_logins_does_not_stop_a_refresh() {
             tokio::spawn(async move { login(&issuer).await })
         })
         .collect();
-    // On the one thread that the logins are on, too.
+    // The refresh runs on the same thread as the logins.
     let refreshed = tokio::spawn(async move { refresh(&issuer, &token).await });
     refreshed.await.unwrap().expect(200);
     let waiting = flood.iter().filter(|login| !login.is_finished()).count();
     assert!(waiting > 30, "{waiting} of 60 logins were still waiting");
 }
 
-async fn an_unused_session_dies_and_a_used_one_lives(home: Home) {
+async fn unused_session_expires_and_used_session_does_not(home: Home) {
     let mut config = home.config();
     config.refresh_expiry = std::time::Duration::from_secs(1000);
     drop(home.open_with_alice().await);
@@ -341,7 +353,7 @@ async fn an_unused_session_dies_and_a_used_one_lives(home: Home) {
     refresh(&issuer, &grant.text("refresh_token")).await.expect(401);
 }
 
-async fn an_expired_access_token_is_refused(home: Home) {
+async fn expired_access_token_is_rejected(home: Home) {
     let issuer = home.open_with_alice().await;
     let token = login(&issuer).await.expect(200).text("access_token");
     home.advance(899);
@@ -351,7 +363,7 @@ async fn an_expired_access_token_is_refused(home: Home) {
     assert!(refused.header("www-authenticate").contains("invalid_token"));
 }
 
-async fn a_wrong_password_and_an_unknown_user_get_the_same_answer(home: Home) {
+async fn wrong_password_and_unknown_user_get_the_same_response(home: Home) {
     let issuer = home.open_with_alice().await;
     let attempt = async |username: &str, password: &str| {
         let body = json!({ "username": username, "password": password });
@@ -361,7 +373,7 @@ async fn a_wrong_password_and_an_unknown_user_get_the_same_answer(home: Home) {
     assert_eq!(attempt("alice", "wrong").await, attempt("bob", PASSWORD).await);
 }
 
-async fn the_refresh_cookie_is_taken_from_this_site_only(home: Home) {
+async fn refresh_cookie_is_accepted_from_the_own_origin_only(home: Home) {
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
     let (token, host) =
@@ -385,7 +397,7 @@ async fn the_refresh_cookie_is_taken_from_this_site_only(home: Home) {
     call(&issuer, "POST /v1/auth/refresh", &here).await.expect(200);
 }
 
-async fn bad_requests_get_problem_documents_that_repeat_nothing(home: Home) {
+async fn invalid_requests_get_problems_that_do_not_quote_them(home: Home) {
     use axum::body::Body;
     use axum::http::Request;
 
@@ -413,7 +425,7 @@ async fn bad_requests_get_problem_documents_that_repeat_nothing(home: Home) {
     assert!(missing.header("www-authenticate").starts_with("Bearer"), "{missing:?}");
 }
 
-/// A body that never comes.
+/// A request body that never arrives.
 struct Never;
 
 impl axum::body::HttpBody for Never {
@@ -429,7 +441,7 @@ impl axum::body::HttpBody for Never {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_is_not_waited_for() {
+async fn request_whose_body_does_not_arrive_is_408() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     tokio::time::pause();
@@ -442,10 +454,10 @@ async fn a_body_that_does_not_arrive_is_not_waited_for() {
     }
 }
 
-/// Refusals for want of a store are the issuer's fault, not the token's; and the keys, on which
-/// every app depends, are served from memory.
+/// A failed store is reported as 503, not as an invalid token. The key set, on which every app
+/// depends, is served from memory.
 #[tokio::test]
-async fn a_store_that_fails_is_told_as_such() {
+async fn failed_store_is_503_and_the_keys_are_still_served() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let grant = login(&issuer).await.expect(200);
@@ -472,7 +484,7 @@ async fn a_store_that_fails_is_told_as_such() {
     assert_eq!(keys.json["keys"].as_array().unwrap().len(), 1);
 }
 
-async fn registration_is_off_unless_switched_on(home: Home) {
+async fn registration_is_off_by_default(home: Home) {
     let body = json!({ "username": "bob", "password": PASSWORD });
     let closed = post(&home.open().await, "/v1/auth/register", &body).await;
     assert_eq!(closed.status, 404);
@@ -486,7 +498,7 @@ async fn registration_is_off_unless_switched_on(home: Home) {
     post(&issuer, "/v1/auth/login", &body).await.expect(200);
 }
 
-async fn guessing_is_slowed_down_for_the_account_and_the_address(home: Home) {
+async fn failed_logins_are_limited_per_account_and_address(home: Home) {
     drop(home.open_with_alice().await);
     let mut config = home.config();
     config.attempts_per_account = 3;
@@ -505,15 +517,16 @@ async fn guessing_is_slowed_down_for_the_account_and_the_address(home: Home) {
         attempt("alice", PASSWORD, "192.0.2.1").await.expect(200);
         attempt(name, "wrong", "192.0.2.1").await.expect(401);
     }
-    // From anywhere, and even with the right password; nobody is told which it was.
+    // The limit holds for every address and for the right password, so that the response does not
+    // reveal whether the password was right.
     for (password, address) in [("wrong", "192.0.2.1"), (PASSWORD, "192.0.2.2")] {
         let limited = attempt("alice", password, address).await.expect(429);
         assert_eq!(limited.header("retry-after"), "100");
     }
-    // The address has one attempt left, at whomever: four were wrong or not looked at.
-    attempt("nobody", "wrong", "192.0.2.1").await.expect(401);
-    attempt("somebody", "wrong", "192.0.2.1").await.expect(429);
-    attempt("somebody", "wrong", "192.0.2.3").await.expect(401);
+    // The address has one attempt left for any account: three have failed, and one was limited.
+    attempt("unknown", "wrong", "192.0.2.1").await.expect(401);
+    attempt("another", "wrong", "192.0.2.1").await.expect(429);
+    attempt("another", "wrong", "192.0.2.3").await.expect(401);
     home.advance(100);
     attempt("alice", PASSWORD, "192.0.2.1").await.expect(200);
     let kinds: Vec<_> =
@@ -535,7 +548,7 @@ async fn logout_everywhere_ends_every_session(home: Home) {
     login(&issuer).await.expect(200);
 }
 
-async fn the_audit_log_is_for_those_who_may_read_it(home: Home) {
+async fn audit_log_needs_the_audit_scope(home: Home) {
     let issuer = home.open_with_alice().await;
     let auditor = NewUser::new("auditor", PASSWORD).scopes(["identsphere:audit"]);
     issuer.add_user(auditor).await.unwrap();
@@ -555,11 +568,23 @@ async fn the_audit_log_is_for_those_who_may_read_it(home: Home) {
     with_token(&issuer, "GET /v1/audit?after=x", &auditor).await.expect(400);
 }
 
-/// PostgreSQL refuses a NUL in a text, which is the client's fault and not the store's.
-async fn what_no_database_can_hold_is_not_there(home: Home) {
+/// PostgreSQL rejects a NUL in a text. This is an error of the client, not of the store.
+async fn name_or_id_with_a_nul_is_not_found(home: Home) {
     let issuer = home.open_with_alice().await;
     let credentials = json!({ "username": "al\u{0}ice", "password": PASSWORD });
     post(&issuer, "/v1/auth/login", &credentials).await.expect(401);
     let token = login(&issuer).await.expect(200).text("access_token");
     with_token(&issuer, "DELETE /v1/auth/sessions/a%00b", &token).await.expect(404);
+}
+
+async fn long_user_agent_is_cut_in_the_list_of_sessions(home: Home) {
+    let issuer = home.open_with_alice().await;
+    let body = json!({ "username": "alice", "password": PASSWORD });
+    let request = Request::post("/v1/auth/login")
+        .header("content-type", "application/json")
+        .header("user-agent", "x".repeat(300))
+        .body(Body::from(body.to_string()));
+    let token = send(&issuer, request.unwrap()).await.expect(200).text("access_token");
+    let list = with_token(&issuer, "GET /v1/auth/sessions", &token).await.expect(200);
+    assert_eq!(list.json["sessions"][0]["user_agent"], "x".repeat(256), "{list:?}");
 }

@@ -1,4 +1,4 @@
-//! The program's settings from a file and from variables, and what it says about them.
+//! The program's settings from a file and from variables, `config check` and `config show`.
 #![cfg(unix)]
 
 use std::fs;
@@ -23,7 +23,7 @@ fn texts(output: &Output) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn the_exit_code_of_config_check_tells_what_a_start_would_do() {
+fn config_check_exit_code_shows_whether_a_start_would_work() {
     let home = Home::new();
     let right = "issuer = 'https://auth.example.com'\naccess_expiry_secs = 60\n";
     let file = written(&home, right, 0o644);
@@ -60,7 +60,7 @@ fn the_exit_code_of_config_check_tells_what_a_start_would_do() {
 }
 
 #[test]
-fn a_secret_that_others_can_read_stops_the_start_and_is_not_shown() {
+fn secret_that_others_can_read_stops_the_start_and_is_not_shown() {
     let home = Home::new();
     let text = format!("key_encryption_key = '{KEY}'\n");
     let file = written(&home, &text, 0o644);
@@ -79,7 +79,7 @@ fn a_secret_that_others_can_read_stops_the_start_and_is_not_shown() {
     for line in [
         format!("IDENTSPHERE_KEY_ENCRYPTION_KEY\t(set, not shown)\t{file}:1"),
         "IDENTSPHERE_DATABASE_URL\tpostgres://issuer@127.0.0.1/issuer\tvariable".to_owned(),
-        // Not checked: this output is for finding the source of a wrong value.
+        // The values are not checked: the output helps to find the source of a wrong value.
         "IDENTSPHERE_ISSUER\tnonsense\tvariable".to_owned(),
         "IDENTSPHERE_ACCESS_EXPIRY_SECS\t900\tdefault".to_owned(),
         "IDENTSPHERE_COOKIE_DOMAIN\t(not set)\tdefault".to_owned(),
@@ -90,7 +90,7 @@ fn a_secret_that_others_can_read_stops_the_start_and_is_not_shown() {
 }
 
 #[test]
-fn a_file_written_by_config_show_can_be_used() {
+fn file_written_by_config_show_can_be_read() {
     let home = Home::new();
     let variables = [
         ("IDENTSPHERE_ISSUER", "https://auth.example.com"),
@@ -109,9 +109,9 @@ fn a_file_written_by_config_show_can_be_used() {
     assert!(expiry.contains("\t60\t/"), "{expiry}");
 }
 
-/// As between containers: no browser, and a network of their own.
+/// Containers with a network of their own and without browsers use such a URL.
 #[tokio::test]
-async fn an_http_url_works_with_the_named_host_and_with_no_other() {
+async fn http_url_is_accepted_for_the_named_host_only() {
     let home = Home::new();
     let mut config = home.config();
     config.issuer = "http://issuer:8080".to_owned();

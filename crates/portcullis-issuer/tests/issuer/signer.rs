@@ -1,4 +1,5 @@
-//! Keys that are elsewhere: a service in this process that takes its time, fails, and comes back.
+//! External signing keys: the signer is a fake service in this process that is slow, fails and
+//! recovers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -18,16 +19,16 @@ use serde_json::{Value, json};
 use crate::common::{Home, login, on_every_store, part, refresh, with_token};
 
 on_every_store!(
-    a_key_elsewhere_signs_rotates_and_survives_a_restart,
-    a_signer_that_fails_spends_nothing,
-    a_signature_in_the_wrong_form_reaches_nobody,
-    a_signer_takes_over_at_a_rotation,
-    a_rotation_waits_for_the_signer_and_nobody_waits_for_the_rotation,
+    external_key_signs_rotates_and_survives_a_restart,
+    failed_signer_does_not_spend_a_refresh_token,
+    signature_in_the_wrong_format_is_503,
+    signer_takes_over_at_a_rotation,
+    rotation_waits_for_the_signer_and_does_not_delay_requests,
 );
 
 #[derive(Debug, Default)]
 struct Remote {
-    /// PKCS#8 by thumbprint.
+    /// The PKCS#8 keys by their RFC 7638 thumbprints.
     keys: Mutex<HashMap<String, Vec<u8>>>,
     signatures: AtomicU32,
     fails: AtomicBool,
@@ -56,7 +57,7 @@ impl Signer for Remote {
             self.call().await?;
             assert_eq!(algorithm, SigningAlgorithm::Es256);
             if self.makes_none.load(Ordering::Relaxed) {
-                return Err("none to be had".into());
+                return Err("no key available".into());
             }
             let pkcs8 = EcdsaKeyPair::generate_pkcs8(
                 &ECDSA_P256_SHA256_FIXED_SIGNING,
@@ -66,7 +67,7 @@ impl Signer for Remote {
             let point = key.public_key().as_ref();
             let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
             let (x, y) = (encode(&point[1..33]), encode(&point[33..]));
-            // By hand: RFC 7638 section 3.1.
+            // The thumbprint of RFC 7638 section 3.1, without Portcullis's code.
             let hashed = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
             let kid = encode(digest(&SHA256, hashed.as_bytes()).as_ref());
             self.keys.lock().unwrap().insert(kid, pkcs8.as_ref().to_vec());
@@ -107,7 +108,7 @@ fn kid_of(token: &str) -> String {
     part(token, 0)["kid"].as_str().unwrap().to_owned()
 }
 
-async fn a_key_elsewhere_signs_rotates_and_survives_a_restart(home: Home) {
+async fn external_key_signs_rotates_and_survives_a_restart(home: Home) {
     let signer = Arc::new(Remote::default());
     let issuer = with_alice(&home, &signer).await;
     let grant = login(&issuer).await.expect(200);
@@ -117,27 +118,27 @@ async fn a_key_elsewhere_signs_rotates_and_survives_a_restart(home: Home) {
     assert!(signer.keys.lock().unwrap().contains_key(&kid_of(&old)));
 
     let next = issuer.rotate_keys().await.unwrap();
-    assert_eq!(issuer.rotate_keys().await.unwrap(), next, "it is published already");
+    assert_eq!(issuer.rotate_keys().await.unwrap(), next, "the next key is published already");
     assert_ne!(next, kid_of(&old));
     home.advance(400);
     issuer.close().await;
     let issuer = open(&home, &signer).await;
     let new = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
     let new = new.text("access_token");
-    // On PostgreSQL it may not lead yet; then the old key signs once more.
+    // On PostgreSQL the issuer may not lead yet. Then the old key still signs.
     assert!([&next, &kid_of(&old)].contains(&&kid_of(&new)));
     for token in [&old, &new] {
         with_token(&issuer, "GET /v1/users/me", token).await.expect(200);
     }
     issuer.close().await;
 
-    // Without the signer there is nothing to sign with, and nothing is made instead.
+    // Without the signer, the issuer does not start and does not create another key.
     let error = Issuer::open(home.config()).await.unwrap_err();
     assert!(matches!(error, Error::NoSigner { .. }), "{error:?}");
 }
 
-/// However long it is away: the refresh token is as good as before.
-async fn a_signer_that_fails_spends_nothing(home: Home) {
+/// The refresh token stays valid during an outage of the signer of any length.
+async fn failed_signer_does_not_spend_a_refresh_token(home: Home) {
     let signer = Arc::new(Remote::default());
     let issuer = with_alice(&home, &signer).await;
     let token = login(&issuer).await.expect(200).text("refresh_token");
@@ -148,18 +149,18 @@ async fn a_signer_that_fails_spends_nothing(home: Home) {
             assert_eq!(answer.header("retry-after"), "1");
             assert!(!answer.json.to_string().contains("hunter2"), "{answer:?}");
         }
-        // Longer than a spent token may be asked again.
+        // This is longer than the grace period for a repeated refresh.
         home.advance(60);
     }
     signer.fails.store(false, Ordering::Relaxed);
     let next = refresh(&issuer, &token).await.expect(200);
     login(&issuer).await.expect(200);
-    // One of the logins that failed has no session.
+    // The failed logins have created no sessions.
     let sessions = with_token(&issuer, "GET /v1/auth/sessions", &next.text("access_token")).await;
     assert_eq!(sessions.expect(200).json["sessions"].as_array().unwrap().len(), 2);
 }
 
-async fn a_signature_in_the_wrong_form_reaches_nobody(home: Home) {
+async fn signature_in_the_wrong_format_is_503(home: Home) {
     let signer = Arc::new(Remote::default());
     let issuer = with_alice(&home, &signer).await;
     signer.writes_der.store(true, Ordering::Relaxed);
@@ -168,7 +169,7 @@ async fn a_signature_in_the_wrong_form_reaches_nobody(home: Home) {
     login(&issuer).await.expect(200);
 }
 
-async fn a_signer_takes_over_at_a_rotation(home: Home) {
+async fn signer_takes_over_at_a_rotation(home: Home) {
     let before = home.open_with_alice().await;
     let old = login(&before).await.expect(200).text("access_token");
     before.close().await;
@@ -182,7 +183,7 @@ async fn a_signer_takes_over_at_a_rotation(home: Home) {
     with_token(&issuer, "GET /v1/users/me", &old).await.expect(200);
 }
 
-async fn a_rotation_waits_for_the_signer_and_nobody_waits_for_the_rotation(home: Home) {
+async fn rotation_waits_for_the_signer_and_does_not_delay_requests(home: Home) {
     let signer = Arc::new(Remote::default());
     let mut config = home.config();
     config.key_rotation = Some(Duration::from_secs(2_000));
@@ -202,7 +203,7 @@ async fn a_rotation_waits_for_the_signer_and_nobody_waits_for_the_rotation(home:
     }
     assert_eq!(states().await, [KeyState::Active]);
     signer.makes_none.store(false, Ordering::Relaxed);
-    // On PostgreSQL the issuer that was dropped may lead for a moment.
+    // On PostgreSQL the dropped issuer may still lead for a moment.
     for _ in 0..500 {
         home.advance(31);
         token = refresh(&issuer, &token).await.expect(200).text("refresh_token");

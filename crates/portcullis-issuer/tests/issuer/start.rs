@@ -1,4 +1,4 @@
-//! What a start meets that it cannot work with: it says so, and overwrites nothing.
+//! Starts and stops of the issuer: a failed start explains its error and overwrites nothing.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -20,7 +20,7 @@ async fn refused(config: IssuerConfig) -> (Error, String) {
 }
 
 #[tokio::test]
-async fn the_files_are_made_once_for_their_owner_only() {
+async fn files_are_created_once_and_for_their_owner_only() {
     let home = Home::new();
     drop(home.open().await);
     let key = fs::read(home.key_file()).unwrap();
@@ -38,7 +38,7 @@ async fn the_files_are_made_once_for_their_owner_only() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_files_are_for_their_owner_only_behind_a_link_too() {
+async fn files_behind_a_symlink_are_for_their_owner_only() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     let home = Home::new();
@@ -49,9 +49,9 @@ async fn the_files_are_for_their_owner_only_behind_a_link_too() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
-/// As two replicas on one volume are started.
+/// Replicas on one volume may start at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn first_starts_at_once_do_not_break_each_other() {
+async fn concurrent_first_starts_use_one_key() {
     for _ in 0..20 {
         let home = Home::new();
         let starts: Vec<_> = (0..4).map(|_| tokio::spawn(Issuer::open(home.config()))).collect();
@@ -63,12 +63,12 @@ async fn first_starts_at_once_do_not_break_each_other() {
         assert_eq!(kids.len(), 4);
         assert!(kids.iter().all(|kid| *kid == kids[0]), "{kids:?}");
         let files = fs::read_dir(home.path()).unwrap().count();
-        assert!(files <= 4, "parts are left behind");
+        assert!(files <= 4, "temporary files are left");
     }
 }
 
 #[tokio::test]
-async fn a_closed_issuer_leaves_everything_in_one_file() {
+async fn closed_issuer_leaves_one_database_file() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     issuer.close().await;
@@ -80,7 +80,7 @@ async fn a_closed_issuer_leaves_everything_in_one_file() {
 }
 
 #[tokio::test]
-async fn a_missing_key_file_is_not_replaced() {
+async fn missing_key_file_is_not_replaced() {
     let home = Home::new();
     drop(home.open().await);
     let aside = home.path().join("aside");
@@ -94,11 +94,11 @@ async fn a_missing_key_file_is_not_replaced() {
 }
 
 #[tokio::test]
-async fn a_wrong_encryption_key_is_told_apart_and_changes_nothing() {
+async fn wrong_key_encryption_key_is_reported_and_changes_nothing() {
     let home = Home::new();
     let issuer = home.open().await;
     let signing = issuer.rotate_keys_now().await.unwrap();
-    // The old one is due to be withdrawn.
+    // The old key is due to be withdrawn.
     home.advance(100_000);
     let before = issuer.keys().await.unwrap();
     assert_eq!(before.len(), 2);
@@ -122,7 +122,7 @@ async fn a_wrong_encryption_key_is_told_apart_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_of_ours_is_left_alone() {
+async fn file_that_is_not_the_issuers_database_is_not_changed() {
     let home = Home::new();
     let mut other = stranger(&home).await;
     execute(&mut other, "CREATE TABLE theirs (x)").await;
@@ -151,10 +151,10 @@ async fn a_file_that_is_no_database_of_ours_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_damaged_database_is_not_served() {
+async fn damaged_database_is_rejected() {
     let home = Home::new();
     let _issuer = home.open_with_alice().await;
-    // A copy in one file, and then noise over all pages but the first.
+    // A copy in one file, in which all pages but the first are overwritten.
     let copy = home.path().join("copy.db");
     let url = format!("sqlite://{}", home.database().display());
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_damaged_database_is_not_served() {
 }
 
 #[tokio::test]
-async fn a_read_only_database_and_an_impossible_path_are_named() {
+async fn read_only_database_and_missing_directory_are_reported() {
     let home = Home::new();
     drop(home.open().await);
     let mut permissions = fs::metadata(home.database()).unwrap().permissions();
@@ -187,7 +187,7 @@ async fn a_read_only_database_and_an_impossible_path_are_named() {
 }
 
 #[tokio::test]
-async fn a_locked_database_is_told_as_such() {
+async fn locked_database_is_reported_as_locked() {
     let home = Home::new();
     home.open().await.close().await;
     let mut other = stranger(&home).await;
@@ -205,7 +205,7 @@ async fn a_locked_database_is_told_as_such() {
 }
 
 #[test]
-fn a_port_in_use_and_a_wrong_setting_stop_the_program() {
+fn port_in_use_or_wrong_setting_stops_the_program() {
     let home = Home::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -227,10 +227,10 @@ fn a_port_in_use_and_a_wrong_setting_stop_the_program() {
     }
 }
 
-/// Readable, and writable for others, but not for this user: SQLite would open it for reading.
+/// The user of the process may read the file, but not write it. SQLite would open it for reading.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_database_of_another_user_is_left_alone() {
+async fn database_that_is_not_writable_is_not_opened() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::os::unix::process::CommandExt as _;
 
@@ -240,8 +240,8 @@ async fn a_database_of_another_user_is_left_alone() {
     allow(home.path(), 0o777).unwrap();
     allow(&home.database(), 0o446).unwrap();
     let mut command = program(home.path(), &[], &["serve"]);
-    // Permissions mean nothing to root, so that the program must be somebody else then. That
-    // user may not reach the program where it was built.
+    // Permissions do not apply to root, so root runs the program as another user. That user may
+    // have no access to the build's directory, so the program is copied.
     if fs::metadata(home.path()).unwrap().uid() == 0 {
         let copy = home.path().join("program");
         fs::copy(env!("CARGO_BIN_EXE_portcullis-issuer"), &copy).unwrap();
@@ -252,11 +252,11 @@ async fn a_database_of_another_user_is_left_alone() {
     let output = command.spawn().unwrap().wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("identsphere.db cannot be used: it is read-only"), "{told}");
-    assert_eq!(fs::read_dir(home.path()).unwrap().count(), before, "something is left behind");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), before, "a new file is left");
 }
 
 #[test]
-fn commands_name_the_database_and_make_none_by_mistake() {
+fn commands_name_the_database_and_create_none_by_mistake() {
     let home = Home::new();
     let path = home.database().display().to_string();
     for arguments in [["users", "list"], ["keys", "list"], ["keys", "rotate"]] {
@@ -285,12 +285,12 @@ fn commands_name_the_database_and_make_none_by_mistake() {
     assert!(old.contains(" (ES256): retired, published until 20"), "{told}");
     let told = rotated(&["keys", "rotate"]);
     assert!(told.contains(" (EdDSA): next, signs from 20"), "{told}");
-    assert_eq!(told, rotated(&["keys", "rotate"]), "it is published already");
+    assert_eq!(told, rotated(&["keys", "rotate"]), "the next key is published already");
     let kid = new.split(' ').next().unwrap();
     let output = run(home.path(), &[], &["keys", "withdraw", kid], "");
     assert!(!output.status.success(), "without --now nothing is withdrawn");
     let told = rotated(&["keys", "withdraw", kid, "--now"]);
-    assert!(told.contains("verifiers refuse its tokens within 300 s"), "{told}");
+    assert!(told.contains("verifiers reject its tokens within 300 s"), "{told}");
     let listed = rotated(&["keys", "list"]);
     for state in ["active, signs since", "retired, published until", "withdrawn at"] {
         assert!(listed.contains(state), "{listed}");
@@ -299,7 +299,7 @@ fn commands_name_the_database_and_make_none_by_mistake() {
 
 #[cfg(unix)]
 #[test]
-fn what_looks_wrong_is_warned_about() {
+fn world_readable_or_missing_database_is_warned_about() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let home = Home::new();
@@ -318,7 +318,7 @@ fn what_looks_wrong_is_warned_about() {
 }
 
 #[test]
-fn an_address_that_cannot_be_had_is_explained() {
+fn unavailable_listen_address_is_explained() {
     let home = Home::new();
     let settings = [("IDENTSPHERE_LISTEN", "192.0.2.1:8080")];
     let output = run(home.path(), &settings, &[], "");
@@ -328,7 +328,7 @@ fn an_address_that_cannot_be_had_is_explained() {
 }
 
 #[test]
-fn the_program_serves_and_follows_a_rotation_from_the_command_line() {
+fn program_serves_and_follows_a_rotation_from_the_command_line() {
     let home = Home::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -384,10 +384,10 @@ fn the_program_serves_and_follows_a_rotation_from_the_command_line() {
     assert!(lost.unwrap().contains("urn:portcullis:problem:not-found"));
 }
 
-/// What a service manager does to a program that has a client on a slow line.
+/// A service manager stops the program while a slow client sends a request.
 #[cfg(unix)]
 #[test]
-fn the_program_stops_when_told_to() {
+fn program_stops_on_sigterm_despite_a_slow_client() {
     let home = Home::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -399,7 +399,7 @@ fn the_program_stops_when_told_to() {
                 Content-Length: 9\r\n\r\n{";
     let mut slow = TcpStream::connect(&address).unwrap();
     slow.write_all(body.as_bytes()).unwrap();
-    // Another one's answer shows that the first one was read.
+    // The response to a second client shows that the first client's request was read.
     request(&address, "GET /healthz HTTP/1.0\r\n\r\n").unwrap();
     let start = Instant::now();
     terminate(&running);
@@ -408,16 +408,16 @@ fn the_program_stops_when_told_to() {
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
     let mut told = String::new();
     running.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-    assert!(told.contains("clients that took longer than 5 s are cut off"), "{told}");
+    assert!(told.contains("connections closed after the grace period of 5 s"), "{told}");
     assert!(told.contains("IDENTSPHERE_ISSUER is http://127.0.0.1:8080, but this pro"), "{told}");
     assert!(told.contains(&format!("database={}", home.database().display())), "{told}");
-    assert!(!home.path().join("identsphere.db-wal").exists(), "it was not closed");
+    assert!(!home.path().join("identsphere.db-wal").exists(), "the database was not closed");
 }
 
-/// The socket is there before the database is open.
+/// The program listens before it opens the database.
 #[cfg(unix)]
 #[test]
-fn a_program_told_to_stop_while_it_starts_closes_what_it_opened() {
+fn program_stopped_during_its_start_closes_the_database() {
     let home = Home::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -425,20 +425,20 @@ fn a_program_told_to_stop_while_it_starts_closes_what_it_opened() {
     let settings = [("IDENTSPHERE_LISTEN", address.as_str())];
     let mut running = Running(program(home.path(), &settings, &[]).spawn().unwrap());
     while TcpStream::connect(&address).is_err() {
-        assert!(running.0.try_wait().unwrap().is_none(), "it ended by itself");
+        assert!(running.0.try_wait().unwrap().is_none(), "the program ended by itself");
     }
     terminate(&running);
     let status = running.0.wait().unwrap();
     assert!(status.success(), "{status:?}");
     assert!(home.database().exists());
-    assert!(!home.path().join("identsphere.db-wal").exists(), "it was not closed");
+    assert!(!home.path().join("identsphere.db-wal").exists(), "the database was not closed");
 }
 
-/// A verifier that waits for a status list does not hold up a stop, and probes have a listener of
-/// their own, which says so.
+/// A verifier that waits for a status list does not delay a stop. Health probes have a listener of
+/// their own.
 #[cfg(unix)]
 #[test]
-fn waiting_verifier_is_answered_when_the_program_is_told_to_stop() {
+fn waiting_verifier_is_answered_on_sigterm() {
     let home = Home::new();
     let [address, health] = [(); 2]
         .map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string());
@@ -463,7 +463,7 @@ fn waiting_verifier_is_answered_when_the_program_is_told_to_stop() {
     let wait = format!("{list}If-None-Match: {etag}\r\nPrefer: wait=60\r\n\r\n");
     let mut waiting = TcpStream::connect(&address).unwrap();
     waiting.write_all(wait.as_bytes()).unwrap();
-    // Another one's answer shows that the first one was read.
+    // The response to a second client shows that the first client's request was read.
     request(&address, "GET /healthz HTTP/1.0\r\n\r\n").unwrap();
     let start = Instant::now();
     terminate(&running);
@@ -477,7 +477,7 @@ fn waiting_verifier_is_answered_when_the_program_is_told_to_stop() {
     running.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     for warning in [
         "IDENTSPHERE_CLIENT_ADDRESS_HEADER is not set",
-        "IDENTSPHERE_TRUSTED_ORIGINS has https://app.example.org, which is another site",
+        "IDENTSPHERE_TRUSTED_ORIGINS has https://app.example.org, which is not the same site as",
     ] {
         assert!(told.contains(warning), "no {warning} in {told}");
     }

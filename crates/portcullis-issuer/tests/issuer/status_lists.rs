@@ -1,4 +1,4 @@
-//! Status lists: what is published, when, and how soon verifiers know.
+//! Status lists: their content, their updates, and how soon verifiers see a revocation.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,35 +21,35 @@ use crate::common::{
 };
 
 on_every_store!(
-    a_token_names_a_place_that_says_when_its_session_ends,
-    whoever_waits_is_answered_when_somebody_is_revoked,
-    a_list_is_gzipped_for_whoever_takes_it_under_another_tag,
-    another_process_says_the_same,
-    a_revocation_is_known_to_verifiers_as_soon_as_it_is_published,
-    a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked,
+    status_bit_is_set_when_the_session_ends,
+    waiting_request_is_answered_at_a_revocation,
+    gzipped_list_has_its_own_etag,
+    all_processes_publish_the_same_list,
+    revocation_is_pushed_to_verifiers,
+    live_gate_rejects_the_next_request_after_a_revocation,
 );
 
-/// Where the token's status is: list and index.
+/// Returns the path of the token's status list, and the token's index in it.
 fn place(token: &str) -> (String, usize) {
     let status = &part(token, 1)["status"]["status_list"];
     let uri = status["uri"].as_str().unwrap().strip_prefix(ISSUER).unwrap().to_owned();
     (uri, usize::try_from(status["idx"].as_u64().unwrap()).unwrap())
 }
 
-/// The text of an answer.
+/// Returns the body of the response.
 async fn text(issuer: &Issuer, path: &str) -> String {
     let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
     let answer = issuer.router().oneshot(request).await.unwrap();
     String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-/// Whether the list says of the token that it is revoked.
+/// Returns whether the token is revoked in its status list.
 pub(crate) async fn revoked(issuer: &Issuer, token: &str) -> bool {
     let (path, _) = place(token);
     bit(issuer, &path, token).await
 }
 
-/// The token's bit in the list at `path`.
+/// Returns the token's bit in the list at `path`.
 pub(crate) async fn bit(issuer: &Issuer, path: &str, token: &str) -> bool {
     let index = part(token, 1)["status"]["status_list"]["idx"].as_u64().unwrap();
     let index = usize::try_from(index).unwrap();
@@ -61,14 +61,14 @@ pub(crate) async fn bit(issuer: &Issuer, path: &str, token: &str) -> bool {
     bytes[index / 8] >> (index % 8) & 1 == 1
 }
 
-async fn a_token_names_a_place_that_says_when_its_session_ends(home: Home) {
+async fn status_bit_is_set_when_the_session_ends(home: Home) {
     let issuer = home.open_with_alice().await;
     let (one, other) = (login(&issuer).await.expect(200), login(&issuer).await.expect(200));
     let (token, kept) = (one.text("access_token"), other.text("access_token"));
     assert_ne!(place(&token), place(&kept));
     assert!(!revoked(&issuer, &token).await && !revoked(&issuer, &kept).await);
     let refreshed = refresh(&issuer, &one.text("refresh_token")).await.expect(200);
-    assert_eq!(place(&refreshed.text("access_token")), place(&token), "the session's own");
+    assert_eq!(place(&refreshed.text("access_token")), place(&token), "the session's place");
 
     let (path, _) = place(&token);
     let list = text(&issuer, &path).await;
@@ -101,7 +101,7 @@ async fn list_at(issuer: &Issuer, path: &str, etag: &str, wait: &str) -> Answer 
     call(issuer, &format!("GET {path}"), &[("if-none-match", etag), ("prefer", wait)]).await
 }
 
-async fn whoever_waits_is_answered_when_somebody_is_revoked(home: Home) {
+async fn waiting_request_is_answered_at_a_revocation(home: Home) {
     let issuer = home.open_with_alice().await;
     let session = login(&issuer).await.expect(200);
     let (path, _) = place(&session.text("access_token"));
@@ -133,7 +133,7 @@ async fn whoever_waits_is_answered_when_somebody_is_revoked(home: Home) {
     }
 }
 
-async fn a_list_is_gzipped_for_whoever_takes_it_under_another_tag(home: Home) {
+async fn gzipped_list_has_its_own_etag(home: Home) {
     let issuer = home.open_with_alice().await;
     let session = login(&issuer).await.expect(200);
     let (path, _) = place(&session.text("access_token"));
@@ -171,7 +171,7 @@ async fn a_list_is_gzipped_for_whoever_takes_it_under_another_tag(home: Home) {
     }
 }
 
-async fn another_process_says_the_same(home: Home) {
+async fn all_processes_publish_the_same_list(home: Home) {
     let issuer = home.open_with_alice().await;
     let other = home.open().await;
     let session = login(&issuer).await.expect(200);
@@ -193,7 +193,8 @@ async fn another_process_says_the_same(home: Home) {
     assert_eq!(etag(&issuer).await, etag(&other).await);
 }
 
-/// An issuer with alice on a real socket and in real time, where it is, and the task that serves.
+/// Serves an issuer with alice on a real socket, with the system's clock. Returns the issuer, its
+/// URL and the task that serves.
 pub(crate) async fn serving(home: &Home) -> (Issuer, String, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut config = home.config();
@@ -219,7 +220,7 @@ async fn log_out(issuer: &Issuer, session: &Answer) {
     post(issuer, "/v1/auth/logout", &logout).await.expect(204);
 }
 
-async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(home: Home) {
+async fn live_gate_rejects_the_next_request_after_a_revocation(home: Home) {
     let (issuer, url, server) = serving(&home).await;
     let secret = issuer.add_client(NewClient::new("api~1").resource_servers([API])).await.unwrap();
     let secret_file = home.path().join("secret");
@@ -247,7 +248,8 @@ async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(hom
             assert_eq!(ask(gate, &request).await, "inactive");
         }
     }
-    // Who is not let to ask can not tell, and lets nobody in.
+    // If the issuer rejects the introspection, the status is unavailable and the gate rejects the
+    // request.
     std::fs::write(home.path().join("wrong"), "wrong").unwrap();
     let stranger = introspecting(&home.path().join("wrong")).await.unwrap();
     let gate = Gate::new(stranger).revocation(Revocation::live()).unwrap();
@@ -256,8 +258,8 @@ async fn a_revocation_is_known_to_the_next_request_where_the_issuer_is_asked(hom
     server.abort();
 }
 
-/// Four services, and a session that is deleted at the issuer.
-async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Home) {
+/// Four services follow the status list while sessions are ended at the issuer.
+async fn revocation_is_pushed_to_verifiers(home: Home) {
     let (issuer, url, server) = serving(&home).await;
     let mut gates = Vec::new();
     for _ in 0..4 {
@@ -275,9 +277,9 @@ async fn a_revocation_is_known_to_verifiers_as_soon_as_it_is_published(home: Hom
         log_out(&issuer, &session).await;
         let acknowledged = Instant::now();
         for gate in &gates {
-            // The bound is 30 s: nobody but the issuer can have told of it sooner.
+            // The bound is 30 s, so an earlier rejection is due to the issuer's push.
             while ask(gate, &request).await == "passes" {
-                assert!(acknowledged.elapsed() < Duration::from_secs(20), "nobody was told");
+                assert!(acknowledged.elapsed() < Duration::from_secs(20), "no push arrived");
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             assert_eq!(ask(gate, &request).await, "revoked");
@@ -292,9 +294,9 @@ pub(crate) async fn ask(gate: &Gate, request: &HeaderMap) -> &'static str {
     verdict(gate, request).await.map_or_else(|refusal| refusal.rule(), |_| "passes")
 }
 
-/// Whoever has an old list must not be told that it is the current one.
+/// A client with an old list must not be told that its list is current.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_store_there_is_no_list() {
+async fn status_list_without_a_store_is_503() {
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     let token = login(&issuer).await.expect(200).text("access_token");

@@ -1,5 +1,6 @@
-//! Rotation in real time, while verifiers validate without a pause: no honest token is refused.
-//! One process on SQLite; two on PostgreSQL, of which one is killed in the middle of each rotation.
+//! Key rotation in real time, while verifiers validate tokens continuously: no valid token is
+//! rejected. On SQLite there is one issuer process. On PostgreSQL there are two, and one of them is
+//! killed in the middle of each rotation.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::common::{API, Home, PASSWORD, part};
 use crate::process::{HttpClient, Server, how_many};
 
-/// A key set may be cached for 2 s and clocks may be 1 s apart: a key signs 3 s after it was
-/// published, and tokens live for 4.
+/// A key set may be cached for 2 s and clocks may differ by 1 s, so a key signs 3 s after it was
+/// published. Tokens live for 4 s.
 const SETTINGS: [(&str, &str); 5] = [
     ("IDENTSPHERE_REFRESHES_PER_SESSION", "0"),
     ("IDENTSPHERE_JWKS_MAX_AGE_SECS", "2"),
@@ -24,12 +25,12 @@ const SETTINGS: [(&str, &str); 5] = [
     ("IDENTSPHERE_REFRESH_GRACE_SECS", "60"),
 ];
 
-/// Tokens that have been issued, each with the moment when it was; the newest last.
+/// The issued tokens, each with the time of its request, the newest last.
 #[derive(Default)]
 struct Tokens(Mutex<VecDeque<(Instant, String)>>);
 
 impl Tokens {
-    /// Those that do not expire within the next second.
+    /// Returns the tokens that do not expire within the next second.
     fn live(&self) -> Vec<String> {
         let mut tokens = self.0.lock().unwrap();
         tokens.retain(|(issued, _)| issued.elapsed() < Duration::from_millis(2500));
@@ -51,7 +52,7 @@ impl Fire {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_honest_token_is_refused_while_keys_rotate() {
+async fn valid_tokens_are_accepted_during_key_rotations() {
     let home = Home::new();
     let mut server = Server::new(&home, None, &SETTINGS);
     server.command(&["users", "add", "alice", "--password-stdin"], &format!("{PASSWORD}\n"));
@@ -62,7 +63,7 @@ async fn no_honest_token_is_refused_while_keys_rotate() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn not_even_while_the_process_that_rotates_is_killed() {
+async fn valid_tokens_are_accepted_if_processes_are_killed_during_rotations() {
     let home = Home::on_postgres().await;
     let balancer = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", balancer.local_addr().unwrap());
@@ -76,7 +77,7 @@ async fn not_even_while_the_process_that_rotates_is_killed() {
     balancer.abort();
 }
 
-/// Passes each connection on to a backend that accepts it.
+/// Forwards each connection to a backend that accepts it.
 async fn balance(listener: TcpListener, backends: [String; 2]) {
     for turn in 0.. {
         let (mut client, _) = listener.accept().await.unwrap();
@@ -101,20 +102,20 @@ async fn rotate_under_fire(url: &str, servers: &mut [Server], rotations: u32) {
     let mut verifiers = Vec::new();
     for _ in 0..2 {
         verifiers.push(tokio::spawn(keep_validating(
-            // A busy machine, on which a process has just been killed, takes its time.
+            // On a busy machine, a fetch may be slow after a process was killed.
             verifier(url, Duration::from_secs(30)).await,
             Arc::clone(&fire),
         )));
     }
     for rotation in 0..rotations {
         let refused = clients.iter().chain(&verifiers).any(|task| task.is_finished());
-        assert!(!refused, "a client or a token was refused; see above");
+        assert!(!refused, "a client or a token was rejected; see above");
         let [first, others @ ..] = &mut *servers else { unreachable!() };
         let told = first.command(&["keys", "rotate"], "");
         let next = told.split(' ').next().unwrap().to_owned();
         if !others.is_empty() {
-            // Around the moment when the next key begins to sign; each in turn, so that the one
-            // that leads is among them.
+            // The kill is around the moment when the next key begins to sign. The processes are
+            // killed in turn, so that the leader is killed, too.
             let moment = 2600 + u64::from(rotation % 3) * 300;
             tokio::time::sleep(Duration::from_millis(moment)).await;
             let victim = usize::try_from(rotation).unwrap() % servers.len();
@@ -126,7 +127,7 @@ async fn rotate_under_fire(url: &str, servers: &mut [Server], rotations: u32) {
     }
     let validated = fire.validated.load(Ordering::Relaxed);
     assert!(validated > 1000, "{validated}");
-    println!("{rotations} rotations, {validated} validations, none refused");
+    println!("{rotations} rotations, {validated} validations, none rejected");
     fire.stop.store(true, Ordering::Relaxed);
     for client in clients {
         client.await.unwrap();
@@ -137,7 +138,7 @@ async fn rotate_under_fire(url: &str, servers: &mut [Server], rotations: u32) {
     withdrawn_within_the_stated_bound(url, &servers[0]).await;
 }
 
-/// Until the clients are handed tokens of this key.
+/// Waits until the clients get tokens of this key.
 async fn wait_until_signing(fire: &Fire, kid: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -154,7 +155,7 @@ async fn verifier(url: &str, fetch_timeout: Duration) -> Authenticator {
     Authenticator::builder(url, API)
         .jwks_ttl(Duration::from_secs(2))
         .fetch_timeout(fetch_timeout)
-        // It learns of a new key by the clock alone, as a verifier may that is not Portcullis.
+        // No fetch for an unknown `kid`, since other verifiers may fetch by time only.
         .cooldown(Duration::from_secs(3600))
         .build()
         .await
@@ -167,7 +168,7 @@ async fn accepts(verifier: &Authenticator, token: &str) -> Result<(), String> {
     verdict.map(drop).map_err(|refusal| format!("{:?}: {refusal}", refusal.kind()))
 }
 
-/// A session whose access tokens are all handed to the verifiers.
+/// Keeps refreshing a session, and passes its access tokens to the verifiers.
 async fn keep_refreshing(client: HttpClient, fire: Arc<Fire>) {
     let mut session: Option<Value> = None;
     while !fire.stopped() {
@@ -182,9 +183,9 @@ async fn keep_refreshing(client: HttpClient, fire: Arc<Fire>) {
                 fire.tokens.0.lock().unwrap().push_back((asked, token));
                 session = Some(grant);
             }
-            // Killed, or short of its database: the client comes back.
+            // The process was killed, or its database is unavailable: the client retries.
             None | Some((503, _)) => {}
-            Some(other) => panic!("an honest client is refused: {other:?}"),
+            Some(other) => panic!("a valid client was rejected: {other:?}"),
         }
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
@@ -194,7 +195,7 @@ async fn keep_validating(verifier: Authenticator, fire: Arc<Fire>) {
     while !fire.stopped() {
         for token in fire.tokens.live() {
             if let Err(why) = accepts(&verifier, &token).await {
-                panic!("an honest token is refused: {why}, {}", part(&token, 1));
+                panic!("a valid token was rejected: {why}, {}", part(&token, 1));
             }
             fire.validated.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
@@ -203,9 +204,9 @@ async fn keep_validating(verifier: Authenticator, fire: Arc<Fire>) {
     }
 }
 
-/// The other side of it: what an operator withdraws is refused, and as soon as was promised.
+/// Checks that the tokens of a withdrawn key are rejected within the stated bound.
 async fn withdrawn_within_the_stated_bound(url: &str, server: &Server) {
-    // The bound of 7 s is well before the token expires, leeway included.
+    // The bound is 7 s. The token expires much later, because of the verifier's leeway.
     let verifier = verifier(url, Duration::from_secs(5)).await;
     let client = HttpClient::of(url);
     let (_, grant) = client.login().await.unwrap();

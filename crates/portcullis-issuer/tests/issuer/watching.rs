@@ -1,4 +1,4 @@
-//! What an operator sees: metrics, spans, and whether it is ready.
+//! Observability: metrics, spans and readiness.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Request;
 use metrics_util::debugging::DebuggingRecorder;
+use portcullis_issuer::Issuer;
 use serde_json::json;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::common::{Home, PASSWORD, call, login, post, refresh, send, with_token};
@@ -18,7 +20,8 @@ use crate::process::{HttpClient, Running, program, request, run, wait_for};
 
 const DOCUMENTATION: &str = include_str!("../../src/lib.rs");
 
-/// `name{label=value,…}` of everything that is recorded while a user comes, goes wrong and goes.
+/// Returns `name{label=value,…}` of each metric that logins, refreshes and rejected requests
+/// record.
 fn recorded() -> BTreeSet<String> {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
@@ -55,7 +58,7 @@ fn recorded() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_metrics_are_those_of_the_documentation_and_name_no_user() {
+fn recorded_metrics_are_documented_and_have_no_user_data() {
     let recorded = recorded();
     for expected in [
         "portcullis_issuer_events_total{kind=user_added}",
@@ -92,9 +95,27 @@ fn the_metrics_are_those_of_the_documentation_and_name_no_user() {
     assert_eq!(names, table);
 }
 
-/// Keeps what is logged.
+/// A writer that keeps the log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn of_this_thread() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_max_level(tracing::Level::INFO)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -107,22 +128,14 @@ impl Write for Log {
 }
 
 #[tokio::test]
-async fn a_request_has_a_span_that_says_which_and_how_it_ended() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_max_level(tracing::Level::INFO)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _kept = tracing::subscriber::set_default(subscriber);
+async fn request_span_has_the_route_and_the_status() {
+    let (log, _kept) = Log::of_this_thread();
     let home = Home::new();
     let issuer = home.open_with_alice().await;
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     call(&issuer, "DELETE /v1/auth/sessions/hunter2", &[("traceparent", PARENT)]).await.expect(401);
     call(&issuer, "GET /healthz", &[("traceparent", "x\tinjected")]).await.expect(200);
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = log.text();
     for field in [
         "otel.name=DELETE /v1/auth/sessions/{id} otel.kind=\"server\"",
         "http.request.method=\"DELETE\" http.route=\"/v1/auth/sessions/{id}\"",
@@ -135,14 +148,30 @@ async fn a_request_has_a_span_that_says_which_and_how_it_ended() {
     assert!(!told.contains("hunter2") && !told.contains("injected"), "{told}");
 }
 
+/// Clients that reach the issuer past its proxy must not fill the log.
+#[tokio::test]
+async fn an_unusable_client_address_is_logged_once() {
+    let (log, _kept) = Log::of_this_thread();
+    let home = Home::new();
+    let mut config = home.config();
+    config.client_address_header = Some("x-forwarded-for".parse().unwrap());
+    let issuer = Issuer::open(config).await.unwrap();
+    for _ in 0..3 {
+        let body = json!({ "username": "unknown", "password": "wrong" });
+        post(&issuer, "/v1/auth/login", &body).await.expect(401);
+    }
+    let told = log.text();
+    assert_eq!(told.matches("no usable client address").count(), 1, "{told}");
+}
+
 fn free() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-/// What a service manager, a load balancer and Prometheus see of a process.
+/// A process with the probes of a load balancer, a scrape by Prometheus and a stop by SIGTERM.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_stops_says_so_before_it_stops_listening() {
+async fn stopping_process_is_not_ready_before_it_stops_listening() {
     let home = Home::new();
     let (address, metrics) = (free(), free());
     let url = format!("http://{address}");
@@ -172,7 +201,7 @@ async fn a_process_that_stops_says_so_before_it_stops_listening() {
         assert!(scraped.contains(line), "no {line} in {scraped}");
     }
     assert!(!scraped.contains("alice"), "{scraped}");
-    assert_eq!(client.get("/metrics").await.unwrap().0, 404, "they are nobody else's business");
+    assert_eq!(client.get("/metrics").await.unwrap().0, 404, "not on this listener");
 
     let told = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap();
     assert!(told.success());
@@ -187,5 +216,5 @@ async fn a_process_that_stops_says_so_before_it_stops_listening() {
     };
     assert_eq!((refused.0, &refused.1["detail"]), (503, &json!("It is stopping.")));
     assert_eq!(client.get("/healthz").await.unwrap().0, 200);
-    assert_eq!(client.login().await.unwrap().0, 200, "who comes all the same is served");
+    assert_eq!(client.login().await.unwrap().0, 200, "new clients are still served");
 }

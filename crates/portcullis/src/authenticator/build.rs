@@ -30,6 +30,7 @@ use crate::resource::{ProtectedResource, Resource};
 use crate::revocation::feed::{Lifetimes, TokenFeed};
 use crate::revocation::{Introspections, StatusLists};
 use crate::settings::{self, Setting};
+use crate::streams::{Renews, SessionsUnderWay};
 use crate::token_cache::{self, TokenCache};
 
 /// The divisor for the warning about a large leeway: a warning is logged if the leeway exceeds the
@@ -116,6 +117,7 @@ impl AuthenticatorBuilder {
         // Fetches need timers, so a runtime on which keys were fetched has timers.
         let are_fetched = trusted.iter().any(|issuer| issuer.keys.are_fetched());
         let runtime = Handle::try_current().ok();
+        let streams = Arc::new(SessionsUnderWay::new(self.clock.clone(), runtime.clone()));
         let space = ProtectionSpace {
             resource: resource
                 .map(|resource| published(&resource, &names, &self.credentials))
@@ -124,8 +126,9 @@ impl AuthenticatorBuilder {
             write_body: self.write_body,
             clock: self.clock.clone(),
             tally: Tally::new(self.clock.clone(), runtime.clone().filter(|_| are_fetched)),
+            streams: streams.clone(),
         };
-        Ok(Authenticator(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             credentials: Arc::new(self.credentials),
             issuers: Issuers::new(trusted, self.resolver, self.clock, self.revocations.clone()),
             revocations: self.revocations,
@@ -135,7 +138,10 @@ impl AuthenticatorBuilder {
             tokens: metrics::Tokens::new(),
             max_token_bytes: self.max_token_bytes,
             runtime,
-        })))
+        });
+        let home: Arc<dyn Renews> = inner.clone();
+        streams.belongs_to(&home);
+        Ok(Authenticator(inner))
     }
 
     /// Checks the settings of the service.

@@ -315,9 +315,9 @@ fn check_shared(keys: &RemoteKeySet, issuer: &str, profile: &Profile) -> Result<
     // A `discovery_url` may name a proxy, so the profile's key hosts do not apply with it.
     let is_named = metadata.is_some() && hosts.is_none();
     if profile.key_hosts().is_some() && hosts != profile.key_hosts() && !is_named {
-        let expected = "it restricts the hosts of the keys, but its `key_source` was built \
-                        without that restriction; set the same profile with \
-                        `RemoteKeySetBuilder::profile`";
+        let expected = "this profile restricts the hosts of the keys, but the issuer's \
+                        `key_source` was built without that restriction; set the same \
+                        profile with `RemoteKeySetBuilder::profile`";
         return Err(ConfigError::invalid(settings::PROFILE, profile.name(), expected));
     }
     Ok(())

@@ -206,7 +206,8 @@ mod tests {
         }
     }
 
-    /// A translated IPv4 address is classified as itself; other embedded forms are rejected.
+    /// An IPv4-mapped or NAT64 address is classified like the IPv4 address that it contains. All
+    /// other IPv6 addresses that embed an IPv4 address are rejected.
     #[test]
     fn translated_address_is_checked_as_its_ipv4_address() {
         let octets =

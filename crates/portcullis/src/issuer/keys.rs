@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::clock::Timestamp;
 use crate::key::{KeyRequest, VerificationKey};
 use crate::key_source::KeySource;
@@ -59,6 +61,13 @@ impl IssuerKeys {
     pub(crate) fn adopt(&self, other: &Self) {
         if let (Self::Fetched(keys), Self::Fetched(other)) = (self, other) {
             keys.adopt(other);
+        }
+    }
+
+    /// Notifies `listener` whenever fetched keys have changed.
+    pub(crate) fn notify(&self, listener: &Arc<Notify>) {
+        if let Self::Fetched(keys) | Self::Shared { keys, .. } = self {
+            keys.notify(listener);
         }
     }
 

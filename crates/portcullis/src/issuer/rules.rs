@@ -176,6 +176,15 @@ impl ClaimsRules {
         }
         Ok(())
     }
+
+    /// Returns the time from which [`check_time`](Self::check_time) rejects a token that it
+    /// accepts now.
+    pub(crate) fn end_of(&self, claims: &RegisteredClaims) -> Duration {
+        let exp = claims.expires_at().as_duration();
+        let oldest = self.max_token_age.zip(claims.iat);
+        let end = oldest.map_or(exp, |(max, iat)| exp.min(iat.as_duration().saturating_add(max)));
+        end.saturating_add(self.leeway)
+    }
 }
 
 #[cfg(test)]

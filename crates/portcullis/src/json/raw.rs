@@ -32,8 +32,8 @@ pub(crate) enum Unreadable {
     #[error("it is not {expected}")]
     WrongType { expected: &'static str },
     #[error(
-        "it is compared with a number that may have been rounded; write whole numbers of 2^53 or \
-         more as integers"
+        "the policy compares it with a number that may have been rounded; in the policy, write \
+         whole numbers of 2^53 or more as integers"
     )]
     Rounded,
 }

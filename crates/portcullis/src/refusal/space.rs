@@ -1,5 +1,6 @@
 //! The state that all requests to one service share.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use super::{Tally, WriteBody};
@@ -20,6 +21,8 @@ pub(crate) struct ProtectionSpace {
     pub(crate) clock: Arc<dyn Clock>,
     /// Counts refusals, for the log.
     pub(crate) tally: Arc<Tally>,
+    /// The registry of the service's streams, which depends on this module.
+    pub(crate) streams: Arc<dyn Any + Send + Sync>,
 }
 
 #[cfg(test)]
@@ -28,6 +31,7 @@ impl ProtectionSpace {
     pub(crate) fn for_test() -> Arc<Self> {
         let clock: Arc<dyn Clock> = Arc::new(crate::testing::ManualClock::at(crate::testing::NOW));
         let (realm, tally) = ("api".to_owned(), Tally::new(clock.clone(), None));
-        Arc::new(Self { realm, resource: None, write_body: None, clock, tally })
+        let streams = Arc::new(());
+        Arc::new(Self { realm, resource: None, write_body: None, clock, tally, streams })
     }
 }

@@ -42,9 +42,9 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Returns whether a fetch spends the budget even if there is no usable document. A configured
-    /// issuer's document is fetched anyway; a resolved issuer's is fetched because a token names
-    /// it.
+    /// Returns whether a fetch spends the budget even if there is no usable document. For a
+    /// configured issuer it does not, because its document is needed in any case. For a resolved
+    /// issuer it does, because an unverified token caused the fetch.
     pub(super) fn covers_first_fetches(&self) -> bool {
         self.cap.is_some()
     }

@@ -50,7 +50,7 @@ impl Limits {
 }
 
 /// The maximum age of revocation information, as set for the route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ages {
     /// The maximum age while the issuer is reachable. With zero, the issuer's response is used only
     /// if it was requested after the client's request arrived.

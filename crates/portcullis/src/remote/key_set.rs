@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -219,6 +220,11 @@ impl RemoteKeySet {
     /// Returns whether the set uses this instance of `clock`.
     pub(crate) fn is_judged_by(&self, clock: &Arc<dyn Clock>) -> bool {
         Arc::ptr_eq(&self.0.clock, clock)
+    }
+
+    /// Notifies `listener` whenever the set has changed.
+    pub(crate) fn notify(&self, listener: &Arc<Notify>) {
+        self.0.listeners.add(listener);
     }
 
     /// Stops the background refresh.

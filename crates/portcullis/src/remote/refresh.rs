@@ -73,6 +73,9 @@ impl<D: Document> Remote<D> {
                 self.record.succeeded();
                 drop(flights);
                 D::kept(&self, &snapshot, before.as_deref());
+                if snapshot.is_modified(before.as_deref()) {
+                    self.listeners.notify();
+                }
                 Ok(())
             }
             Err(error) => {

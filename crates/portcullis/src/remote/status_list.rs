@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tokio::sync::Notify;
 use url::Url;
 
 use super::budget::Budget;
@@ -71,6 +72,20 @@ pub(crate) struct Config {
 /// A fetched and cached list. Clones share it.
 #[derive(Clone)]
 pub(crate) struct RemoteStatusList(Arc<Remote<StatusList>>);
+
+/// One version of a list. It says nothing about its age.
+pub(crate) struct Statuses(Arc<Snapshot<Arc<List>>>);
+
+impl Statuses {
+    pub(crate) fn version(&self) -> u64 {
+        self.0.generation
+    }
+
+    /// Returns the status at `index`, where 0 is valid; `None` if the list is too short.
+    pub(crate) fn get(&self, index: u64) -> Option<u8> {
+        self.0.kept.bits.get(index)
+    }
+}
 
 /// The location of a list, and how it is verified.
 pub(crate) struct StatusList {
@@ -148,6 +163,16 @@ impl RemoteStatusList {
                 && set.kept.is_signed_with(key)
                 && set.kept.bits.get(index) == Some(0)
         })
+    }
+
+    /// Notifies `listener` whenever the list has changed.
+    pub(crate) fn notify(&self, listener: &Arc<Notify>) {
+        self.0.listeners.add(listener);
+    }
+
+    /// Returns the version of the list and its statuses; `None` before the first fetch.
+    pub(crate) fn statuses(&self) -> Option<Statuses> {
+        self.0.snapshot.load_full().map(Statuses)
     }
 
     pub(crate) fn uri(&self) -> &str {

@@ -246,7 +246,7 @@ impl Live {
             remedy = "unless these sessions have ended, allow the client to introspect these tokens. \
                 Keycloak: the token's `aud` must contain this client. Spring Authorization Server: \
                 register the client. Hydra: use the admin port",
-            "issuer reports tokens as inactive less than a minute after their issue",
+            "issuer reports tokens as inactive less than a minute after issuing them",
         );
     }
 }

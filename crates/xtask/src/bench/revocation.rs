@@ -43,7 +43,7 @@ pub(crate) fn table(figures: &Figures) -> String {
             "`status_list(10 s)`, server with long polling",
             "10.1 s, if all pushes are lost",
             &checked,
-            "one open request, 3 s each",
+            "one open request at a time, up to 3 s each",
             "rejects after 10 s",
         ),
         row(

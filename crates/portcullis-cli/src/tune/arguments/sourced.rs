@@ -135,10 +135,10 @@ impl TuneArguments {
         let (micros, source) = match &known.issuer {
             Some(found) => match (found.algorithm.as_deref(), found.is_keycloak) {
                 (Some(name), _) if name.starts_with("RS") || name.starts_with("PS") => {
-                    (costs::VERIFY_RS256, format!("assumed: RS256; its tokens have {name}"))
+                    (costs::VERIFY_RS256, format!("assumed: RS256; the issuer signs with {name}"))
                 }
                 (Some(name), _) => {
-                    (costs::VERIFY, format!("assumed: ES256; its tokens have {name}"))
+                    (costs::VERIFY, format!("assumed: ES256; the issuer signs with {name}"))
                 }
                 (None, true) => (
                     costs::VERIFY_RS256,

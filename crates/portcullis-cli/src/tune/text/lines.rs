@@ -100,7 +100,7 @@ impl Figures {
                     file.busiest_second
                         .map(|most| line("  in the busiest second", recorded(&number(most)))),
                 );
-                let logins = format!("{}, in no other figure", number(file.busiest_logins));
+                let logins = format!("{}, counted in no other figure", number(file.busiest_logins));
                 lines.push(line("  logins/s in their busiest minute", recorded(&logins)));
             }
             None => lines.push(line(

@@ -15,7 +15,7 @@ pub(in crate::cli) struct Name {
 pub(in crate::cli) struct Names {
     /// What the user logs in with
     name: String,
-    /// All that the user has from now on; none of them takes all away
+    /// The complete new list; without any value, the user has none
     values: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ pub(in crate::cli) struct SetPassword {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Invite {
-    /// What the user logs in with: visible ASCII characters; capitals make no difference
+    /// User name: visible ASCII characters, case-insensitive
     name: String,
     /// Where the notifier reaches the user, such as an email address
     address: String,
@@ -52,7 +52,7 @@ pub(in crate::cli) struct SetAddress {
 
 pub(super) async fn invite(issuer: &Issuer, user: Invite) -> Outcome {
     let invited = issuer.invite_user(&user.name, &user.address, user.roles, user.scopes).await?;
-    println!("invited {} ({}): the token counts for 15 minutes", invited.name, invited.id);
+    println!("invited {} ({}): the token is valid for 15 minutes", invited.name, invited.id);
     Ok(())
 }
 
@@ -108,7 +108,7 @@ pub(super) async fn set_scopes(issuer: &Issuer, Names { name, values }: Names) -
 
 pub(super) async fn reset_second_factor(issuer: &Issuer, Name { name }: Name) -> Outcome {
     issuer.reset_second_factor(&name).await?;
-    println!("forgot the second factor of {name}");
+    println!("deleted the second factor of {name}");
     Ok(())
 }
 
@@ -125,5 +125,5 @@ fn sessions(issuer: &Issuer, ended: u64) -> String {
 
 fn next_token(issuer: &Issuer) -> String {
     let expiry = issuer.config().access_expiry.as_secs();
-    format!("access tokens that were issued before have the old ones for up to {expiry} s")
+    format!("access tokens that were issued before keep the old ones for up to {expiry} s")
 }

@@ -35,7 +35,7 @@ impl IssuerConfig {
         Ok(())
     }
 
-    /// A list of proxies without a header would have no effect.
+    /// Rejects a list of proxies without a header, since it would have no effect.
     pub(super) fn check_proxies(&self) -> Result<(), ConfigError> {
         match &self.client_address_header {
             // RFC 7239 has elements of its own.

@@ -4,9 +4,9 @@ use url::{Host, Url};
 
 use crate::error::ConfigError;
 
-/// Verifiers compare the issuer byte for byte, and the well-known paths and cookies belong to a
-/// whole host: so no path, no trailing slash, no default port, no capitals. `http_host` is the one
-/// host, besides loopback hosts, that may have http.
+/// Checks the issuer's URL. Verifiers compare it byte for byte, and the well-known paths and
+/// cookies belong to a whole host. So it must have no path, trailing slash, default port or
+/// capitals. `http_host` is the one host, besides loopback hosts, that may have http.
 pub(super) fn check_issuer(value: &str, http_host: Option<&str>) -> Result<Url, ConfigError> {
     let is_host = |host: &str| {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
@@ -20,7 +20,7 @@ pub(super) fn check_issuer(value: &str, http_host: Option<&str>) -> Result<Url, 
     check_origin("IDENTSPHERE_ISSUER", value, "https://auth.example.com", http_host)
 }
 
-/// Scheme and host, as a browser writes them in `Origin`.
+/// Checks an origin: scheme and host, as a browser writes them in `Origin`.
 pub(super) fn check_origin(
     name: &'static str,
     value: &str,
@@ -30,7 +30,7 @@ pub(super) fn check_origin(
     let wrong = |expected: String| ConfigError::new(name, value, expected);
     let example = format!("for example {example}");
     if value.contains('*') {
-        return Err(wrong(format!("nothing stands for several; list each, {example}")));
+        return Err(wrong(format!("wildcards are not supported; list each origin, {example}")));
     }
     let url = Url::parse(value)
         .ok()
@@ -51,8 +51,8 @@ pub(super) fn check_origin(
     Ok(url)
 }
 
-/// The hosts whose keys verifiers fetch without TLS. Not `*.localhost`: only the resolver decides
-/// whether that leaves the machine.
+/// Returns whether verifiers fetch this host's keys without TLS. `*.localhost` is excluded: the
+/// resolver decides whether such a name leaves the machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -62,7 +62,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// A browser drops a cookie whose domain does not cover the host that sets it (RFC 6265 5.3).
+/// Checks the cookie domain: a browser drops a cookie whose domain does not cover the host that
+/// sets it (RFC 6265 section 5.3).
 pub(super) fn check_cookie_domain(domain: &str, issuer: &Url) -> Result<(), ConfigError> {
     let wrong =
         |expected: String| Err(ConfigError::new("IDENTSPHERE_COOKIE_DOMAIN", domain, expected));
@@ -128,7 +129,7 @@ mod tests {
             config.dangerous_http_host = Some(host.to_owned());
             assert!(config.check().unwrap_err().to_string().contains("loopback host only"));
         }
-        // It is for the issuer's own URL: pages of that host are not trusted by it.
+        // The setting is for the issuer's URL only: it does not make pages of that host trusted.
         config.issuer = "http://issuer:8080".to_owned();
         config.dangerous_http_host = Some("issuer".to_owned());
         config.trusted_origins = vec!["http://issuer:3000".to_owned()];
@@ -150,10 +151,10 @@ mod tests {
             config.check().unwrap();
         }
         for (wrong, hint) in [
-            ("*", "nothing stands for several; list each, for example https://app.example.com"),
+            ("*", "wildcards are not supported; list each origin, for example https://app"),
             ("null", "it must be an https URL, for example https://app.example.com"),
             ("app.example.com", "it must be an https URL, for example https://app.example.com"),
-            ("https://*.example.com", "nothing stands for several; list each"),
+            ("https://*.example.com", "wildcards are not supported; list each origin"),
             ("http://app.example.com", "http is accepted on a loopback host only"),
             ("https://app.example.com/", "scheme and host only: https://app.example.com"),
             ("https://app.example.com:443", "scheme and host only: https://app.example.com"),

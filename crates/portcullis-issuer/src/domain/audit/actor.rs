@@ -3,16 +3,34 @@
 use super::{Audit, EventKind, NewEvent};
 use crate::domain::peer::Peer;
 
-/// How the log names an operator. No user has this id: those are hexadecimal.
+/// The name of an operator in the log. No user has this id: users' ids are hexadecimal.
 const OPERATOR: &str = "operator";
 
 /// Who changes another user's account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Actor<'a> {
-    /// At the command line, or an app that has the issuer inside.
+    /// An operator at the command line, or an app that embeds the issuer.
     Operator,
-    /// A user with the scope for it, over HTTP.
-    Admin { id: &'a str, peer: &'a Peer },
+    /// A user with [`ADMIN_SCOPE`](crate::ADMIN_SCOPE), over HTTP.
+    Admin { authority: Authority<'a>, peer: &'a Peer },
+}
+
+/// The session of the administrator that a request came with. It is checked again in the transaction
+/// of the change: the administrator may have been disabled since the request began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Authority<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) session_id: &'a str,
+}
+
+impl<'a> Actor<'a> {
+    /// Returns what must hold when the change is made. An operator needs no session.
+    pub(crate) fn authority(self) -> Option<Authority<'a>> {
+        match self {
+            Self::Operator => None,
+            Self::Admin { authority, .. } => Some(authority),
+        }
+    }
 }
 
 impl Audit {
@@ -20,7 +38,7 @@ impl Audit {
     pub(crate) fn event_by(&self, kind: EventKind, actor: Actor<'_>) -> NewEvent {
         match actor {
             Actor::Operator => self.event(kind, &Peer::default()).by(OPERATOR),
-            Actor::Admin { id, peer } => self.event(kind, peer).by(id),
+            Actor::Admin { authority, peer } => self.event(kind, peer).by(authority.user_id),
         }
     }
 }

@@ -3,17 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// How many tokens of a client are recorded in an hour, by each process. The metrics count all.
+/// The number of tokens of a client that each process records per hour. The metrics count all
+/// tokens.
 const PER_HOUR: u32 = 60;
 
 const HOUR: i64 = 60 * 60;
 
-/// How many events each client has had in its current hour. Clients are registered, so they are few.
+/// The number of events of each client in its current hour. Only registered clients are counted, so
+/// the table is small.
 #[derive(Debug, Default)]
 pub(super) struct Cap(Mutex<HashMap<String, (i64, u32)>>);
 
 impl Cap {
-    /// Takes one event of a client. Returns whether it is to be recorded.
+    /// Counts an event of a client, and returns whether to record it.
     pub(super) fn take(&self, client_id: &str, now: i64) -> bool {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let hour = now.div_euclid(HOUR);

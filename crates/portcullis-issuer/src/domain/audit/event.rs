@@ -1,4 +1,4 @@
-//! What the audit log is made of.
+//! Events of the audit log.
 
 use std::fmt;
 
@@ -8,26 +8,26 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// Counts up; of two events the later one has the higher number.
+    /// The serial number: of two events the later one has the higher number.
     pub serial: i64,
-    /// When it happened, in seconds since 1970.
+    /// The time of the event, in seconds since 1970.
     pub at: i64,
-    /// What happened, as [`EventKind`] has it.
+    /// The name of the [`EventKind`].
     pub kind: String,
-    /// Whose account it was about, if there is such an account.
+    /// The id of the user that the event is about, if there is such a user.
     pub user_id: Option<String>,
-    /// The session, if it was about one.
+    /// The id of the session that the event is about, if any.
     pub session_id: Option<String>,
-    /// The signing key, if it was about one.
+    /// The `kid` of the signing key that the event is about, if any.
     pub kid: Option<String>,
-    /// The machine client, if it was about or by one.
+    /// The id of the machine client that the event is about or that caused it, if any.
     pub client_id: Option<String>,
-    /// Where the client is, if that is known.
+    /// The address of the request's client, if known.
     pub address: Option<String>,
-    /// What the client called itself, of a refresh token that was repeated or reused.
+    /// The client's `User-Agent`, for a refresh token that was repeated or reused.
     pub user_agent: Option<String>,
-    /// Who caused it, if it was not the user: `operator` at the command line, or an
-    /// administrator's user id.
+    /// The actor, if it was not the user: `operator` for the command line, or an administrator's
+    /// user id.
     pub actor: Option<String>,
 }
 
@@ -96,35 +96,39 @@ impl NewEvent {
     }
 }
 
-/// The kinds of events. A refresh is none, nor its repetition within 2 s. Nor is an introspection,
-/// which changes nothing and comes with every request of some API.
+/// The kinds of events. Not recorded are a refresh, its repetition within 2 s, and an
+/// introspection, which changes nothing and which some APIs do for every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
     /// `user_added`
     UserAdded,
+    /// `registration_refused`: a client tried to register with a taken name, with address verification.
+    RegistrationRefused,
     /// `login`
     Login,
-    /// `login_failed`: a wrong password, or a user that there is not.
+    /// `login_failed`: a wrong password, or an unknown user.
     LoginFailed,
-    /// `login_limited`: too many attempts; this one's password was not looked at.
+    /// `login_limited`: too many attempts; the password of this attempt was not checked.
     LoginLimited,
-    /// `password_rehashed`: under the parameters that are configured now.
+    /// `password_rehashed`: the stored hash now has the configured parameters.
     PasswordRehashed,
     /// `refresh_repeated`: a spent refresh token was presented again more than 2 s after its
     /// rotation and within the grace period, and got the same successor.
     RefreshRepeated,
     /// `refresh_reused`: a spent refresh token was presented again; its session was ended.
     RefreshReused,
-    /// `refresh_diverged`: a refresh token of the issuer's that the store does not know, as after a
-    /// restored backup; its session was ended.
+    /// `refresh_diverged`: this issuer made the refresh token, but the store does not have it, as
+    /// after a restore from a backup; its session was ended.
     RefreshDiverged,
     /// `logout`
     Logout,
-    /// `logout_everywhere`: all sessions of the user.
+    /// `logout_everywhere`: the user ended all own sessions.
     LogoutEverywhere,
     /// `session_deleted`
     SessionDeleted,
+    /// `second_factor_asked`: a login with the right password and without a code.
+    SecondFactorAsked,
     /// `totp_enrolled`: a second factor was set up.
     TotpEnrolled,
     /// `totp_removed`
@@ -145,21 +149,22 @@ pub enum EventKind {
     ClientEnabled,
     /// `client_removed`
     ClientRemoved,
-    /// `client_token`: a machine client was given an access token; 60 an hour, in each process.
+    /// `client_token`: a machine client was given an access token; each process records at most 60
+    /// an hour for a client.
     ClientToken,
-    /// `client_refused`: a wrong secret or assertion, a disabled client, or one that there is not.
+    /// `client_refused`: a wrong secret or assertion, or a disabled or unknown client.
     ClientRefused,
-    /// `client_limited`: too many of those.
+    /// `client_limited`: too many failed authentications of a client.
     ClientLimited,
     /// `token_exchanged`: a machine client was given a token to act for a user.
     TokenExchanged,
-    /// `token_revoked`: with a session if that was ended with it.
+    /// `token_revoked`: a client revoked a token; with the session, if that ended with the token.
     TokenRevoked,
     /// `password_changed`: by the user, or by the `actor`.
     PasswordChanged,
     /// `password_reset`: by a token that the notifier delivered.
     PasswordReset,
-    /// `password_reset_requested`: such a token was made.
+    /// `password_reset_requested`: the token of a password reset was created.
     PasswordResetRequested,
     /// `user_invited`: the user sets a password by a token that the notifier delivered.
     UserInvited,
@@ -177,7 +182,7 @@ pub enum EventKind {
     RolesChanged,
     /// `scopes_changed`: the next access token has the new ones.
     ScopesChanged,
-    /// `recovery_codes_made`: those made before count no more.
+    /// `recovery_codes_made`: new recovery codes replaced the former ones.
     RecoveryCodesMade,
     /// `recovery_code_used`: instead of a code from the app.
     RecoveryCodeUsed,
@@ -185,7 +190,7 @@ pub enum EventKind {
     SecondFactorLocked,
     /// `second_factor_unlocked`
     SecondFactorUnlocked,
-    /// `all_sessions_ended`: of all users.
+    /// `all_sessions_ended`: the sessions of all users were ended.
     AllSessionsEnded,
     /// `restored`: the database comes from a backup; its keys were withdrawn.
     Restored,
@@ -193,18 +198,19 @@ pub enum EventKind {
     KeyPublished,
     /// `key_active`: it signs from now on.
     KeyActive,
-    /// `key_withdrawn`: when its time was over, or by an operator before that.
+    /// `key_withdrawn`: the key was withdrawn, on schedule or earlier by an operator.
     KeyWithdrawn,
-    /// `key_encryption_key_changed`: all that is sealed is sealed under another key.
+    /// `key_encryption_key_changed`: all sealed data is sealed under another key.
     KeyEncryptionKeyChanged,
 }
 
 impl EventKind {
-    /// As the log has it.
+    /// Returns the name of the kind in the audit log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UserAdded => "user_added",
+            Self::RegistrationRefused => "registration_refused",
             Self::Login => "login",
             Self::LoginFailed => "login_failed",
             Self::LoginLimited => "login_limited",
@@ -215,6 +221,7 @@ impl EventKind {
             Self::Logout => "logout",
             Self::LogoutEverywhere => "logout_everywhere",
             Self::SessionDeleted => "session_deleted",
+            Self::SecondFactorAsked => "second_factor_asked",
             Self::TotpEnrolled => "totp_enrolled",
             Self::TotpRemoved => "totp_removed",
             Self::StepUp => "step_up",

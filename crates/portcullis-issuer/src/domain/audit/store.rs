@@ -9,6 +9,6 @@ use crate::domain::Answer;
 pub(crate) trait AuditStore: fmt::Debug + Send + Sync {
     /// Records an event that changed nothing else.
     fn record<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()>;
-    /// The events after this serial number, in their order.
+    /// Returns the events after this serial number, in ascending order.
     fn events(&self, after: i64, limit: i64) -> Answer<'_, Vec<Event>>;
 }

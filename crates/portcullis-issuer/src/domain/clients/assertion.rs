@@ -8,46 +8,47 @@ use serde::Deserialize;
 use crate::domain::hash::TokenHash;
 use crate::domain::tokens::name_of;
 
-/// How far ahead `exp` may be, in seconds: its `jti` must be remembered for as long, and whoever
-/// steals one that was not used has as long.
+/// How far ahead `exp` may be, in seconds. The store must remember the assertion's `jti` for this
+/// long, and a thief can use a stolen, unused assertion for this long.
 const LONGEST_SECS: i64 = 300;
 
-/// Longer than any name that is unique.
+/// The maximum length of `jti`, longer than any unique name needs.
 const MAX_JTI_BYTES: usize = 256;
 
-/// What is left of an assertion that held.
+/// The part of a valid assertion that the store remembers, so that it is used only once.
 #[derive(Debug)]
 pub(crate) struct CheckedAssertion {
-    /// What it must be remembered by, as it is good for one use.
+    /// The hash that identifies the assertion.
     pub(crate) name: TokenHash,
-    /// How long it must be.
+    /// The time until which the store must remember it, in seconds since 1970.
     pub(crate) good_until: i64,
 }
 
-/// Why an assertion is refused: for the operator's log, and without a word out of it.
+/// Why an assertion is rejected, for the operator's log. No variant contains text of the assertion.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Wrong {
     #[error(transparent)]
     Jws(#[from] TokenError),
-    #[error("its claims are not those of a client assertion")]
+    #[error("its claims are missing, repeated or of a wrong type")]
     Claims,
     #[error("the client's keys cannot be read")]
     Keys,
     #[error("`iss` and `sub` must both be the client's id")]
     Client,
-    #[error("`aud` must name this issuer or its token endpoint, and nobody else")]
+    #[error("`aud` must be this issuer or its token endpoint, and must have no other audience")]
     Audience,
     #[error("`exp` has passed")]
     Expired,
     #[error("`exp` is more than {LONGEST_SECS} s ahead")]
     TooLong,
-    #[error("`nbf` or `iat` is still to come")]
+    #[error("`nbf` or `iat` is in the future")]
     TooEarly,
     #[error("`jti` must have 1 to {MAX_JTI_BYTES} bytes")]
     Id,
 }
 
-/// RFC 7523 section 3. A claim that comes twice, or with a wrong type, refuses it.
+/// The claims of RFC 7523 section 3. An assertion with a repeated claim, or a claim of a wrong
+/// type, is rejected.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -66,7 +67,8 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// The client that an assertion says it is of. Nobody's word yet.
+/// Returns the `sub` of an assertion, which is not verified yet: it selects the keys to verify
+/// with.
 pub(crate) fn claimed_client(assertion: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Claimed {
@@ -76,7 +78,7 @@ pub(crate) fn claimed_client(assertion: &str) -> Option<String> {
     serde_json::from_slice(&payload).ok().map(|Claimed { sub }| sub)
 }
 
-/// Holds an assertion to all of its rules but one: that it was not used before.
+/// Checks an assertion, except that it was not used before.
 pub(crate) fn check(
     assertion: &str,
     client_id: &str,
@@ -91,7 +93,8 @@ pub(crate) fn check(
     if claims.iss != client_id || claims.sub != client_id {
         return Err(Wrong::Client);
     }
-    // Nobody else: who is named as well could come here with it.
+    // A second audience is rejected: that server receives the assertion, too, and could use it
+    // here.
     let token_endpoint = format!("{issuer}/oauth/token");
     let names_us = |name: &String| *name == issuer || *name == token_endpoint;
     let for_us = match &claims.aud {
@@ -118,7 +121,7 @@ pub(crate) fn check(
     }
     Ok(CheckedAssertion {
         name: name_of(client_id, &claims.jti),
-        // Another process, whose clock is behind this one's, takes it for so much longer.
+        // A process whose clock is behind this one's accepts the assertion for that much longer.
         good_until: exp.saturating_add(skew.saturating_mul(2)),
     })
 }

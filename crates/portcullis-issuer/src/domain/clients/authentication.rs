@@ -20,7 +20,7 @@ pub(crate) enum Proof {
 }
 
 impl Proof {
-    /// Returns the id that the request claims.
+    /// Returns the client id that the request claims.
     fn client_id(&self) -> &str {
         match self {
             Self::Secret { client_id, .. } | Self::Assertion { client_id, .. } => client_id,
@@ -32,15 +32,15 @@ impl Clients {
     /// Returns the client if it proves its identity and is enabled; `None` does not say which of
     /// the two is missing.
     ///
-    /// A right proof takes nothing from any budget, so that no number of wrong ones, from the same
-    /// address or in the client's name, rejects it. That is safe because a proof cannot be guessed,
-    /// however often it is tried: the budgets bound the entries of the audit log.
+    /// A right proof takes nothing from any budget, and is accepted however many wrong proofs came
+    /// from the same address or in the client's name. That is safe because a proof cannot be
+    /// guessed. The budgets only bound the number of entries in the audit log.
     pub(crate) async fn authenticate(
         &self,
         proof: &Proof,
         peer: &Peer,
     ) -> Result<Option<RegisteredClient>, Error> {
-        // Other texts are no ids, and no reason to query the store.
+        // A text that cannot be an id needs no query.
         let client = match Some(proof.client_id()).filter(|id| is_client_id(id)) {
             Some(id) => self.of(id).await?,
             None => None,
@@ -75,15 +75,15 @@ impl Clients {
                 let issuer = &settings.issuer;
                 let checked = assertion::check(assertion, &client.id, keys, issuer, now, skew);
                 match checked {
-                    // Last: an assertion that is not the client's must not be stored.
+                    // This comes last: only a verified assertion of the client may be stored.
                     Ok(jwt) => self.tokens.spend(&jwt.name, jwt.good_until, None).await,
                     Err(why) => {
-                        tracing::debug!(client_id = client.id, %why, "refused a client assertion");
+                        tracing::debug!(client_id = client.id, %why, "client assertion rejected");
                         Ok(false)
                     }
                 }
             }
-            // A client has one kind of credential.
+            // The proof is not of the client's kind of credential.
             (Proof::Secret { .. }, Credential::Keys(_))
             | (Proof::Assertion { .. }, Credential::Secret(_)) => Ok(false),
         }
@@ -95,7 +95,8 @@ impl Clients {
         client_id: Option<&str>,
         peer: &Peer,
     ) -> Result<Error, Error> {
-        // Once: the log must not grow with each request of a rejected client.
+        // Only the first rejection is recorded: the log must not grow with each request of a
+        // rejected client.
         if limited.first {
             let event = self.event(EventKind::ClientLimited, client_id, peer);
             self.audit.record(&event).await?;
@@ -103,7 +104,7 @@ impl Clients {
         Ok(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }
 
-    /// Creates an event that a client has caused, which may be unknown.
+    /// Creates an event that a client has caused; the client may be unknown.
     pub(crate) fn event(&self, kind: EventKind, client_id: Option<&str>, peer: &Peer) -> NewEvent {
         let event = self.audit.event(kind, peer);
         match client_id {

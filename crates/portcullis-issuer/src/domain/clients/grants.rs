@@ -1,4 +1,5 @@
-//! What a machine client is given: access tokens in its own name (RFC 6749 section 4.4).
+//! The client credentials grant: access tokens of machine clients in their own name (RFC 6749
+//! section 4.4).
 
 use super::Clients;
 use super::store::RegisteredClient;
@@ -6,21 +7,21 @@ use crate::domain::audit::EventKind;
 use crate::domain::peer::Peer;
 use crate::error::Error;
 
-/// What became of a request for a token.
+/// The result of a token request.
 pub(crate) enum ClientGrant {
     Token {
         access_token: String,
         scope: String,
     },
-    /// A scope that is not the client's.
+    /// A requested scope is not one of the client's.
     WrongScope,
-    /// An API that the client may not ask tokens for.
+    /// The client may not request tokens for a requested API.
     WrongTarget,
 }
 
 impl Clients {
-    /// Issues a token to `client` for the scopes that it asks for, which may be fewer than its own,
-    /// and for the APIs that it names (RFC 8707); for all of its own if it says nothing.
+    /// Issues a token to `client` with the requested scopes, for the requested APIs (RFC 8707).
+    /// Without a request for scopes or APIs, the token has all of the client's.
     pub(crate) async fn grant(
         &self,
         client: &RegisteredClient,
@@ -49,8 +50,8 @@ impl Clients {
     }
 }
 
-/// The names that are asked for, each once; all of those that there are if none is asked for, and
-/// `None` if one of them is not among those.
+/// Returns the requested names without duplicates, or all of `own` if there is no request. Returns
+/// `None` if a requested name is not in `own`.
 fn chosen<'n>(
     asked: Option<impl Iterator<Item = &'n str>>,
     own: &'n [String],

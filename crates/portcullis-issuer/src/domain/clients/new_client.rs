@@ -1,12 +1,12 @@
-//! A machine client to be added, and what may be wrong with its attributes.
+//! A machine client to be added, and the checks of its attributes.
 
 use super::rights::ClientRight;
 use crate::domain::scope::is_scope_token;
 use crate::domain::tokens::FIRST_PARTY;
 use crate::error::Error;
 
-/// The length of all scopes and audiences in bytes. All of them stand in every token, which travels
-/// in a header.
+/// The maximum length of all scopes and audiences together, in bytes. Every token contains all of
+/// them, and is sent in a header.
 const MAX_NAMES_BYTES: usize = 2048;
 
 /// A machine client to be added: a service that gets tokens in its own name, at `POST /oauth/token`
@@ -39,28 +39,28 @@ pub(super) struct Attributes {
 }
 
 impl NewClient {
-    /// A client with a secret and without scopes, for the APIs of `IDENTSPHERE_AUDIENCES`.
+    /// Creates a client with a secret and without scopes, for the APIs of `IDENTSPHERE_AUDIENCES`.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), keys: None, attributes: Attributes::default() }
     }
 
-    /// The scopes of its tokens.
+    /// Sets the scopes that its tokens may have.
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.attributes.scopes = texts(scopes);
         self
     }
 
-    /// The APIs that it may request tokens for (RFC 8707), instead of `IDENTSPHERE_AUDIENCES`.
+    /// Sets the APIs that it may request tokens for (RFC 8707), instead of `IDENTSPHERE_AUDIENCES`.
     #[must_use]
     pub fn audiences(mut self, audiences: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.attributes.audiences = texts(audiences);
         self
     }
 
-    /// The identifiers of the APIs that this client is: it may introspect tokens whose `aud` has
-    /// one of them, whichever client or user they were issued to.
+    /// Sets the identifiers of the APIs that this client is. It may introspect tokens whose `aud`
+    /// has one of these identifiers, whichever client or user they were issued to.
     #[must_use]
     pub fn resource_servers(
         mut self,
@@ -70,15 +70,16 @@ impl NewClient {
         self
     }
 
-    /// Its rights beyond tokens in its own name.
+    /// Sets its rights beyond tokens in its own name.
     #[must_use]
     pub fn rights(mut self, rights: impl IntoIterator<Item = ClientRight>) -> Self {
         self.attributes.rights = rights.into_iter().collect();
         self
     }
 
-    /// Its public keys, a JWK Set, instead of a secret: it then proves itself by assertions that it
-    /// signs (`private_key_jwt`, RFC 7523), and the issuer stores nothing that is worth stealing.
+    /// Sets its public keys, a JWK Set, instead of a secret. The client then authenticates by
+    /// assertions that it signs (`private_key_jwt`, RFC 7523), and the issuer stores no secret of
+    /// it.
     #[must_use]
     pub fn keys(mut self, jwks: impl Into<String>) -> Self {
         self.keys = Some(jwks.into());
@@ -93,7 +94,7 @@ impl NewClient {
                  hyphens",
             ));
         }
-        // RFC 9068 section 5: an API that knows a user by `sub` must not meet a client of that name.
+        // RFC 9068 section 5: the `sub` of a client must not collide with the `sub` of a user.
         if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Error::InvalidClient(
                 "a client's id must not look like a user's, which has 32 hexadecimal digits",
@@ -101,7 +102,7 @@ impl NewClient {
         }
         if self.id == FIRST_PARTY {
             return Err(Error::InvalidClient(
-                "that id is the issuer's own, for the sessions of its users",
+                "the id identsphere-first-party is reserved for the issuer's own logins",
             ));
         }
         self.attributes.check(issuer)
@@ -124,11 +125,11 @@ impl Attributes {
                 "an audience or a resource server must be a name without white space",
             ));
         }
-        // The tokens of all users may name the issuer: that is the right to introspect all.
+        // Tokens of all users may have the issuer in `aud`, so this would be `introspect-all`.
         if self.resource_servers.iter().any(|identifier| identifier == issuer) {
             return Err(Error::InvalidClient(
-                "the issuer itself is no client's resource server; to introspect all tokens give \
-                 the right introspect-all",
+                "the issuer itself cannot be a client's resource server; to let a client \
+                 introspect all tokens, give it the right introspect-all",
             ));
         }
         let in_tokens = self.scopes.iter().chain(&self.audiences);
@@ -137,15 +138,16 @@ impl Attributes {
             || too_long(self.resource_servers.iter().map(|name| name.len() + 3).sum())
         {
             return Err(Error::InvalidClient(
-                "scopes and audiences must have at most 2 KiB together, since they stand in every \
-                 token, and resource servers at most 2 KiB",
+                "scopes and audiences must have at most 2 KiB together, since every token contains \
+                 them, and resource servers at most 2 KiB",
             ));
         }
         Ok(())
     }
 }
 
-/// Has only characters that no encoding changes (RFC 3986 section 2.3), since it stands in forms.
+/// Returns whether a text can be a client's id. An id is sent in forms, so it has only characters
+/// that no encoding changes (RFC 3986 section 2.3).
 pub(super) fn is_client_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
     (1..=128).contains(&text.len()) && text.bytes().all(plain)

@@ -9,11 +9,12 @@ use crate::error::debug_with_causes;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientRight {
-    /// `introspect-all`: introspects access tokens of any audience. Without it a client introspects
-    /// those for its [resource servers](crate::NewClient::resource_servers).
+    /// `introspect-all`: introspects access tokens of any audience. Without this right, a client
+    /// introspects access tokens for its [resource servers](crate::NewClient::resource_servers)
+    /// only.
     IntrospectAll,
-    /// `continue-sessions`: introspects refresh tokens of users' sessions, and continues a session
-    /// at `POST /oauth/token`, as a backend does that keeps them for its users.
+    /// `continue-sessions`: introspects refresh tokens of users' sessions, and continues sessions
+    /// at `POST /oauth/token`. It is for a backend that keeps refresh tokens for its users.
     ContinueSessions,
     /// `exchange-tokens`: exchanges a user's token for its resource server for a token of 60 s for
     /// the issuer (RFC 8693), to act for that user there.
@@ -31,7 +32,7 @@ impl ClientRight {
     /// All rights.
     pub const ALL: [Self; 3] = [Self::IntrospectAll, Self::ContinueSessions, Self::ExchangeTokens];
 
-    /// As the command line and the store have it.
+    /// Returns the name of the right on the command line and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::client_update::ClientUpdate;
 use super::rights::ClientRight;
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
@@ -9,7 +10,7 @@ use crate::domain::hash::TokenHash;
 
 /// Machine clients.
 pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
-    /// Adds a machine client, and records `event`; `false` if there is one of that id.
+    /// Adds a machine client, and records `event`; `false` if the id is taken.
     fn add_client<'a>(
         &'a self,
         client: &'a RegisteredClient,
@@ -19,25 +20,29 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>>;
     /// All machine clients, by id.
     fn clients(&self) -> Answer<'_, Vec<RegisteredClient>>;
-    /// Replaces the scopes, audiences, resource servers and rights; `false` if there is no such
+    /// Replaces what the change names of the client of `event`; `false` if there is no such
     /// incarnation of the client.
     fn update_client<'a>(
         &'a self,
-        client: &'a RegisteredClient,
+        place_owner: &'a str,
+        change: &'a ClientUpdate,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Replaces the credential of the client of `event`; `false` if there is no such client. A
-    /// secret that it had before stays valid until `old_until`.
+    /// Replaces the credential of the client of `event`; `false` if there is no such client. The
+    /// former secret, if any, stays valid until `old_until`.
     fn set_credential<'a>(
         &'a self,
         credential: &'a Credential,
         old_until: Option<i64>,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Disables the client of `event` from that time on, or enables it; `false` if there is no
-    /// such client.
-    fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool>;
-    /// Forgets the client of `event`; `false` if there is no such client.
+    /// Disables the client of `event` from that time on, and revokes its place; `false` if there is
+    /// no such client.
+    fn disable_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Enables the client of `event`, with another owner of its place if it was disabled; `false` if
+    /// there is no such client.
+    fn enable_client<'a>(&'a self, place_owner: &'a str, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Deletes the client of `event`; `false` if there is no such client.
     fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
 }
 
@@ -48,7 +53,8 @@ pub struct RegisteredClient {
     /// Its `client_id`, which is also the `sub` of its tokens.
     pub id: String,
     /// The owner of its place in a status list. It belongs to one incarnation of the client: one
-    /// with the same id that is added later has another.
+    /// with the same id that is added later has another, and so has a client that was disabled and
+    /// is enabled again.
     pub(crate) place_owner: String,
     pub(crate) credential: Credential,
     pub(crate) old_secret: Option<OldSecret>,
@@ -62,13 +68,14 @@ pub struct RegisteredClient {
     pub rights: Vec<ClientRight>,
     /// When it was added, in seconds since 1970.
     pub created_at: i64,
-    /// When it was disabled, in seconds since 1970, if it is.
+    /// When it was disabled, in seconds since 1970; `None` if it is enabled.
     pub disabled_at: Option<i64>,
 }
 
 impl RegisteredClient {
-    /// How it proves who it is, as the registry of `token_endpoint_auth_method` has it:
-    /// `client_secret_basic` (or `client_secret_post`), or `private_key_jwt`.
+    /// Returns the client's authentication method, as in the registry of
+    /// `token_endpoint_auth_method`: `client_secret_basic` (which includes `client_secret_post`) or
+    /// `private_key_jwt`.
     #[must_use]
     pub fn auth_method(&self) -> &'static str {
         match self.credential {
@@ -83,7 +90,7 @@ impl RegisteredClient {
         self.rights.contains(&right)
     }
 
-    /// When the secret before the current one expires, in seconds since 1970, if there is one.
+    /// Returns when the former secret expires, in seconds since 1970, if there is one.
     #[must_use]
     pub fn old_secret_until(&self) -> Option<i64> {
         self.old_secret.map(|old| old.valid_until)
@@ -112,7 +119,7 @@ pub(crate) enum Credential {
     Keys(String),
 }
 
-/// A hash of 256 random bits reveals nothing, and is of no use in a log.
+/// Omits the hash and the keys: a log has no use for them.
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

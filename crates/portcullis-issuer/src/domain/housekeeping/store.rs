@@ -17,29 +17,36 @@ pub(crate) enum Chore {
     FreePlaces,
     /// Deletes used and revoked JWTs that have expired.
     ForgetJwts,
-    /// Deletes MAC keys whose last session has ended, but the latest: its number is never given
-    /// again.
+    /// Deletes MAC keys whose last session has ended, except the latest key, so that its number is
+    /// not used again.
     ForgetRefreshKeys,
     /// Deletes old events.
     ForgetEvents,
+    /// Deletes users' single-use tokens that have expired.
+    ForgetUserTokens,
+    /// Deletes accounts whose address was not verified, and cannot be any more.
+    ForgetUnverified,
 }
 
 impl Chore {
-    /// Those that delete, in an order in which no statement deletes more rows by a cascade.
-    pub(super) const DELETIONS: [Self; 6] = [
+    /// The chores that delete, in an order in which no statement deletes further rows by a cascade.
+    pub(super) const DELETIONS: [Self; 8] = [
         Self::ForgetFormerTokens,
         Self::ForgetSessions,
         Self::FreePlaces,
         Self::ForgetJwts,
         Self::ForgetRefreshKeys,
         Self::ForgetEvents,
+        Self::ForgetUserTokens,
+        Self::ForgetUnverified,
     ];
 }
 
 /// The store's part of housekeeping.
 pub(crate) trait HousekeepingStore: Member + fmt::Debug {
-    /// Deletes or erases what was due before this second, at most `limit` rows. Returns how many.
+    /// Deletes or erases at most `limit` rows that were due before this second. Returns their
+    /// number.
     fn tidy(&self, chore: Chore, before: i64, limit: u64) -> Answer<'_, u64>;
-    /// Records that it has run now.
+    /// Records that housekeeping ran at `now`.
     fn beat(&self, now: i64) -> Answer<'_, ()>;
 }

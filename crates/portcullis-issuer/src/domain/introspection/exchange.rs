@@ -2,7 +2,7 @@
 
 use super::{Introspection, Issued};
 use crate::domain::audit::NewEvent;
-use crate::domain::clients::RegisteredClient;
+use crate::domain::clients::{ClientRight, RegisteredClient};
 use crate::domain::sessions::Session;
 use crate::domain::tokens::name_of;
 use crate::domain::users::User;
@@ -19,11 +19,11 @@ pub(crate) enum Exchanged {
 }
 
 impl Introspection {
-    /// Exchanges a user's token for a resource server of `client` for a token for the issuer, with
-    /// the client as its actor. Its scopes are those of the token that its user still has, or the
-    /// requested part of them.
+    /// Exchanges a user's token, whose audience is a resource server of `client`, for a token for
+    /// the issuer with the client as its actor. The new token's scopes are those scopes of the
+    /// received token that the user still has, or the requested part of them.
     ///
-    /// A token that was exchanged before has an actor and is not exchanged again.
+    /// A token from an exchange has an actor, and is not exchanged again.
     pub(crate) async fn exchange(
         &self,
         subject_token: &str,
@@ -57,7 +57,7 @@ impl Introspection {
         let scopes: Vec<String> = scopes.into_iter().map(str::to_owned).collect();
         let now = self.now();
         let place = self.tokens.take_place(&session.id, now).await?;
-        // No stronger than the token that was presented.
+        // The new token must not claim a second factor that the received token does not claim.
         let stepped_up_at = session.stepped_up_at.filter(|_| issued.is_of_two_factors());
         let session = Session { place: Some(place), stepped_up_at, ..session };
         let user = User { scopes, ..user };
@@ -67,6 +67,28 @@ impl Introspection {
         self.clients.audit.record(&event).await?;
         let expires_in = u64::try_from(self.tokens.actor_expiry_secs()).unwrap_or_default();
         Ok(Exchanged::Token { access_token, scope: user.scopes.join(" "), expires_in })
+    }
+
+    /// Returns whether an exchanged token still counts: it was not revoked, and the client is there as
+    /// it was at `issued_at`, enabled and with the right. For the issuer's own routes, which have read
+    /// the session.
+    pub(crate) async fn may_still_act(
+        &self,
+        jti: &str,
+        client_id: &str,
+        issued_at: i64,
+    ) -> Result<bool, Error> {
+        let name = name_of(&self.tokens.settings().issuer, jti);
+        if self.tokens.is_spent(&name).await? {
+            return Ok(false);
+        }
+        let client = self.clients.of(client_id).await?;
+        Ok(client.is_some_and(|client| {
+            client.disabled_at.is_none()
+                && client.has(ClientRight::ExchangeTokens)
+                // A later client of the same id is another one.
+                && client.created_at <= issued_at
+        }))
     }
 
     /// Returns the live session of a user's token.

@@ -1,4 +1,5 @@
-//! Where the private keys are: encrypted in the store, or with a signer. The one place that knows.
+//! The custody of private keys: encrypted in the store, or with a signer. No other module depends
+//! on which of the two it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,21 +14,21 @@ use super::signing_key::{SigningAlgorithm, SigningKey, members_of, published};
 use super::store::{NewKey, StoredKey};
 use crate::error::Error;
 
-/// How long a signer may take.
+/// The time limit for a call of a signer.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Where private keys are.
 #[derive(Debug)]
 pub(crate) struct Custody {
     pub(crate) key_encryption_key: KeyEncryptionKey,
-    /// Where that came from, for messages.
+    /// The origin of the key-encryption key, for messages.
     pub(crate) origin: String,
-    /// Has the keys that are made from now on.
+    /// The signer that creates and keeps new keys, if there is one.
     pub(crate) signer: Option<Arc<dyn Signer>>,
 }
 
 impl Custody {
-    /// A key that may sign `lead` seconds after it was made.
+    /// Generates a key that may sign after `lead` seconds.
     pub(super) async fn new_key(
         &self,
         algorithm: SigningAlgorithm,
@@ -38,7 +39,7 @@ impl Custody {
         let (kid, public_jwk, sealed) = match &self.signer {
             Some(signer) => {
                 let jwk = answer(signer.new_key(algorithm)).await?;
-                let wrong = || Error::Signer(format!("its new key is none for {algorithm}").into());
+                let wrong = || Error::Signer(format!("its new key is not for {algorithm}").into());
                 let (kid, jwk) = members_of(&jwk)
                     .map(|members| published(members, algorithm))
                     .ok_or_else(wrong)?;
@@ -61,7 +62,7 @@ impl Custody {
     }
 
     async fn make(&self, algorithm: SigningAlgorithm) -> Result<(String, String, Vec<u8>), Error> {
-        // Finding RSA primes takes a good part of a second.
+        // Finding RSA primes takes up to a second.
         let (key, private) = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm))
             .await
             .map_err(|_| Error::Crypto("making a signing key"))??;
@@ -69,7 +70,7 @@ impl Custody {
         Ok((key.kid().to_owned(), key.public_jwk()?.to_string(), sealed))
     }
 
-    /// A stored key, ready to sign.
+    /// Opens a stored key for signing.
     pub(super) fn open(&self, stored: &StoredKey) -> Result<ActiveKey, Error> {
         let kid = stored.kid.clone();
         let sealed = stored.sealed.as_deref().unwrap_or_default();
@@ -88,9 +89,9 @@ impl Custody {
 /// The key that signs.
 #[derive(Debug)]
 pub(crate) enum ActiveKey {
-    /// Its private part is in memory.
+    /// A key whose private part is in memory.
     Here(SigningKey),
-    /// It is with a signer, which may fail.
+    /// A key that is with a signer, which may fail.
     Elsewhere { kid: String, algorithm: SigningAlgorithm, signer: Arc<dyn Signer> },
 }
 
@@ -113,7 +114,7 @@ impl ActiveKey {
         matches!(self, Self::Elsewhere { .. })
     }
 
-    /// The JWS signature of `message`.
+    /// Returns the JWS signature of `message`.
     pub(crate) async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         match self {
             Self::Here(key) => key.sign(message),
@@ -122,7 +123,7 @@ impl ActiveKey {
     }
 }
 
-/// The same algorithm, as the verifier calls it.
+/// Returns the verifier's variant of the algorithm.
 pub(crate) fn verified_as(algorithm: SigningAlgorithm) -> Algorithm {
     match algorithm {
         SigningAlgorithm::Es256 => Algorithm::Es256,

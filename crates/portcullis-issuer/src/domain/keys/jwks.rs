@@ -10,7 +10,7 @@ pub(crate) struct Jwks {
 }
 
 impl Jwks {
-    /// From public JWKs that are serialized already.
+    /// Creates a key set from serialized public JWKs.
     pub(crate) fn new<'a>(public_jwks: impl IntoIterator<Item = &'a str>) -> Self {
         let keys: Vec<&str> = public_jwks.into_iter().collect();
         let body = format!("{{\"keys\":[{}]}}", keys.join(","));
@@ -18,7 +18,7 @@ impl Jwks {
         Self { body, etag }
     }
 
-    /// Does an `If-None-Match` field name this very set (RFC 9110 section 13.1.2)?
+    /// Returns whether an `If-None-Match` field has the tag of this set (RFC 9110 section 13.1.2).
     pub(crate) fn is_named_by(&self, if_none_match: &str) -> bool {
         etag::is_named_by(&self.etag, if_none_match)
     }

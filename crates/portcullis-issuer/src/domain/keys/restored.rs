@@ -14,7 +14,7 @@ impl KeyRing {
             None => active_of(&self.list().await?)?.algorithm,
         };
         let key = self.new_key(algorithm, now_secs(&*self.clock), 0).await?;
-        // Withdraws the next key, too.
+        // This call also withdraws the next key.
         let now = now_secs(&*self.clock);
         self.store.rotate_key(&key, now, self.schedule.margin()).await?;
         for old in self.list().await? {
@@ -23,7 +23,7 @@ impl KeyRing {
             }
         }
         self.reload(None).await?;
-        tracing::warn!(kid = key.kid, "withdrew all keys of before the backup");
+        tracing::warn!(kid = key.kid, "withdrew all keys from the backup");
         Ok(key.kid)
     }
 }

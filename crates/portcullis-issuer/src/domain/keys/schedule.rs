@@ -1,40 +1,40 @@
-//! When a key is published, signs, retires and is withdrawn: the one place for the sums.
+//! The schedule of the keys: when a key is published, signs, retires and is withdrawn.
 
 use super::store::{KeyState, Promises, StoredKey};
 
-/// The times that the rotation contract is made of, in seconds.
+/// The times from which the rotation contract follows, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule {
     /// How long a key signs; `None` if only an operator rotates.
     pub(crate) period: Option<i64>,
     /// How long a key set may be cached.
     pub(crate) max_age: i64,
-    /// How far clocks may be apart.
+    /// The tolerated clock skew.
     pub(crate) skew: i64,
-    /// How long the tokens live that this process signs.
+    /// The lifetime of the tokens that this process signs.
     pub(crate) token_lifetime: i64,
 }
 
 impl Schedule {
-    /// What is promised of a key that signs.
+    /// Returns the token lifetime and the `max-age` that this process promises for the active key.
     pub(super) fn promises(&self) -> Promises {
         Promises { token_secs: self.token_lifetime, max_age_secs: self.max_age }
     }
 
-    /// How long a key is published before it signs: until every cached key set without it has
-    /// expired, those too that were cached under a longer setting while `active` signed.
+    /// Returns how long a key is published before it signs: until every cached key set without it
+    /// has expired. A set may have been cached under a longer setting while `active` signed.
     pub(crate) fn lead(&self, active: &StoredKey) -> i64 {
         self.max_age.max(active.longest_max_age_secs).saturating_add(self.skew)
     }
 
-    /// How much longer than its last token a retired key stays published: a verifier's clock may
-    /// be late, and a token may be signed while the rotation commits.
+    /// Returns how long a retired key stays published after its last token has expired. A
+    /// verifier's clock may be late, and a token may be signed while the rotation commits.
     pub(crate) fn margin(&self) -> i64 {
         self.skew.saturating_mul(2)
     }
 
-    /// The least time between two rotations, after which at most three keys are published at
-    /// once; and the sum that it is, for messages.
+    /// Returns the least time between two rotations, so that at most three keys are published at
+    /// once, and how it is calculated, for messages.
     pub(crate) fn least_period(&self) -> (i64, String) {
         let Self { max_age, skew, token_lifetime, .. } = *self;
         let margin = self.margin();
@@ -46,13 +46,13 @@ impl Schedule {
         (least, sum)
     }
 
-    /// When the successor of `active` is to be published.
+    /// Returns when the successor of `active` is published, if keys are rotated on schedule.
     pub(crate) fn publishes_next_at(&self, active: &StoredKey) -> Option<i64> {
         let period = self.period?;
         Some(active.signs_from.saturating_add(period).saturating_sub(self.lead(active)))
     }
 
-    /// The next moment at which something about these keys is due, which may be in the past.
+    /// Returns the time of the next change that is due for these keys, which may be in the past.
     pub(crate) fn next_change(&self, keys: &[StoredKey]) -> Option<i64> {
         let has_next = keys.iter().any(|key| key.state == KeyState::Next);
         keys.iter()

@@ -1,6 +1,7 @@
 //! Private keys at rest: AES-256-GCM under a key that is not in the database.
 //!
-//! The `kid` is the associated data, so a sealed key that was moved to another row does not open.
+//! The `kid` is the associated data, so a sealed key that was moved to another row cannot be
+//! decrypted.
 
 use std::fmt;
 use std::fs;
@@ -20,7 +21,7 @@ const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
 const NOT_A_KEY: &str = "it is not the base64 of 32 bytes. Put the right file back from your \
                          backup. Only if this issuer has never been started: delete it, and a new \
-                         one is made";
+                         file is created";
 /// The first byte of a sealed key, so that another scheme can follow this one.
 const AES_256_GCM_V1: u8 = 1;
 
@@ -47,17 +48,17 @@ impl KeyEncryptionKey {
         Ok(Self(key))
     }
 
-    /// Reads a key file, or makes one with a random key, readable by its owner only.
+    /// Reads a key file, or creates it with a random key, readable by its owner only.
     ///
     /// # Errors
     ///
-    /// [`Error::KeyFile`] if the file cannot be read or made, or is not a key.
+    /// [`Error::KeyFile`] if the file cannot be read or created, or does not contain a key.
     pub fn read_or_create(path: &Path) -> Result<Self, Error> {
         Self::from_file(path, true)
     }
 
-    /// Reads the key file; makes it, readable by its owner only, when it is absent and
-    /// `may_create`.
+    /// Reads the key file. If the file is absent and `may_create` is set, creates it, readable by
+    /// its owner only.
     pub(crate) fn from_file(path: &Path, may_create: bool) -> Result<Self, Error> {
         match fs::read_to_string(path).map(Zeroizing::new) {
             Ok(text) => {
@@ -67,9 +68,9 @@ impl KeyEncryptionKey {
             Err(error) if error.kind() == io::ErrorKind::NotFound && may_create => {
                 match Self::random()?.write_new(path) {
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                        Err(unusable(path, "it cannot be made", Some(error)))
+                        Err(unusable(path, "it cannot be created", Some(error)))
                     }
-                    // Another process may have been faster; then its key is the one.
+                    // Another process may have created the file before; then its key is used.
                     _ => Self::from_file(path, false),
                 }
             }
@@ -90,7 +91,7 @@ impl KeyEncryptionKey {
         let made = file
             .write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
-            // Not a renaming, which would replace a file that appeared there meanwhile.
+            // Unlike a rename, a hard link does not replace a file that appeared there meanwhile.
             .and_then(|()| fs::hard_link(&part, path));
         fs::remove_file(&part)?;
         made?;
@@ -99,7 +100,8 @@ impl KeyEncryptionKey {
 
     /// Encrypts a private key for the row of `kid`.
     pub(crate) fn seal(&self, kid: &str, private_key: &[u8]) -> Result<Vec<u8>, Error> {
-        // Room for the tag from the start: growing would leave a copy of the key behind.
+        // The buffer has room for the tag from the start: growing it would leave a copy of the key
+        // in memory.
         let capacity = private_key.len() + AES_256_GCM.tag_len();
         let mut buffer = Zeroizing::new(Vec::with_capacity(capacity));
         buffer.extend_from_slice(private_key);
@@ -113,7 +115,7 @@ impl KeyEncryptionKey {
         Ok(sealed)
     }
 
-    /// Decrypts what [`seal`](Self::seal) made; `None` if the key, the `kid` or a byte differs.
+    /// Decrypts the output of [`seal`](Self::seal); `None` if the key, the `kid` or a byte differs.
     pub(crate) fn open(&self, kid: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (&AES_256_GCM_V1, rest) = sealed.split_first()? else { return None };
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN)?;
@@ -132,7 +134,7 @@ impl KeyEncryptionKey {
         self.seal(name, key.0.as_slice())
     }
 
-    /// Decrypts what [`seal_key`](Self::seal_key) made.
+    /// Decrypts the output of [`seal_key`](Self::seal_key).
     pub(crate) fn open_key(&self, name: &str, sealed: &[u8]) -> Option<Self> {
         let opened = self.open(name, sealed)?;
         let mut key = Zeroizing::new([0; KEY_LEN]);
@@ -143,7 +145,7 @@ impl KeyEncryptionKey {
         Some(Self(key))
     }
 
-    /// Another key, for another purpose, which tells nothing about this one (HKDF, RFC 5869).
+    /// Derives a key for another purpose (HKDF, RFC 5869). It reveals nothing about this key.
     pub(crate) fn derive(&self, purpose: &'static str) -> Result<Self, Error> {
         let failed = |_| Error::Crypto("deriving a key");
         let mut key = Zeroizing::new([0; KEY_LEN]);
@@ -155,7 +157,8 @@ impl KeyEncryptionKey {
         Ok(Self(key))
     }
 
-    /// For a purpose of its own only: see [`derive`](Self::derive).
+    /// Returns the key as an HMAC key. Call it only on a key that was [derived](Self::derive) for
+    /// this purpose.
     pub(crate) fn as_hmac_key(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, self.0.as_slice())
     }
@@ -172,7 +175,7 @@ impl fmt::Debug for KeyEncryptionKey {
     }
 }
 
-/// The key file that belongs to a database when no other is named: `<database>.key`.
+/// Returns the default key file of a database: `<database>.key`.
 pub(crate) fn default_key_file(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".key");
@@ -183,9 +186,9 @@ fn unusable(path: &Path, problem: &'static str, source: Option<io::Error>) -> Er
     Error::KeyFile { path: path.to_owned(), problem, source }
 }
 
-/// A key that encrypts what is in the database must not be lost with the directory's entry.
+/// Writes the directory's entry to disk, so that a new key file is not lost in a power failure.
 fn sync_directory_of(path: &Path) -> io::Result<()> {
-    // Elsewhere a directory cannot be opened, and need not be.
+    // Other systems cannot open a directory, and need no sync of it.
     if cfg!(unix)
         && let Some(directory) = path.parent()
     {

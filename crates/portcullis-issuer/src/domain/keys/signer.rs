@@ -1,4 +1,4 @@
-//! Signing where the private key is: in a KMS, an HSM, another process.
+//! Signers, which keep private keys outside the issuer: in a KMS, an HSM or another process.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,23 +8,24 @@ use serde_json::Value;
 
 use super::signing_key::SigningAlgorithm;
 
-/// Has private keys, and signs with them: a key management service, for example.
+/// Keeps private keys and signs with them, for example in a key management service.
 ///
-/// Given as [`IssuerConfig::signer`](crate::IssuerConfig::signer), it makes and holds every key
-/// from the next rotation on (the first one too, on an empty database). A key that the issuer made
-/// before that goes on signing until then.
+/// A signer in [`IssuerConfig::signer`](crate::IssuerConfig::signer) creates and keeps every key
+/// from the next rotation on; on an empty database the first key, too. Until that rotation, the
+/// issuer's own key goes on signing.
 ///
-/// **A rotation** asks it for a key that has not signed yet, publishes that, and has it sign when
-/// every verifier can know it, as with keys of the issuer's own. A signer whose keys somebody else
-/// makes returns the one that is meant to be next; if that is in the key set already, nothing is
-/// rotated, which is told in the log every 30 seconds, or by the command. **Destroying** a key is
-/// the signer's own affair: it must be able to sign with it for as long as
-/// [`Issuer::keys`](crate::Issuer::keys) has it as `next` or `active`.
+/// **Rotation**: the issuer requests a key that has not signed yet, publishes it, and signs with it
+/// once every verifier can have it, as with keys of the issuer's own. A signer whose keys are
+/// created elsewhere returns the key that is meant to be next. If that key was in the key set
+/// before, nothing is rotated; the log reports this every 30 seconds, and the command fails.
 ///
-/// **While it fails** whatever needs a token is answered with 503 and `Retry-After`; nothing is
-/// spent by that, and all goes on when it is back. Every signature is verified before it leaves
-/// the house, so that one in the wrong form is noticed here. Several issuer processes on one
-/// PostgreSQL must be given signers that have the same keys.
+/// **Destroying a key** is up to the signer. It must be able to sign with a key for as long as
+/// [`Issuer::keys`](crate::Issuer::keys) lists the key as `next` or `active`.
+///
+/// **While the signer fails**, requests that need a token get 503 and `Retry-After`. They spend no
+/// refresh token and no code, so clients can repeat them. Every signature is verified before it is
+/// used, so a signature in the wrong format is an error of the signer. Several issuer processes on
+/// one PostgreSQL must have signers with the same keys.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -36,7 +37,7 @@ use super::signing_key::SigningAlgorithm;
 /// use serde_json::{Value, json};
 /// use portcullis_issuer::{Issuer, IssuerConfig, Signer, SignerAnswer, SigningAlgorithm};
 ///
-/// /// Stands for a client of a service that has one key, and gives it to nobody.
+/// /// A stand-in for the client of a service with one key, which never leaves the service.
 /// #[derive(Debug)]
 /// struct Kms {
 ///     key: EcdsaKeyPair,
@@ -71,21 +72,21 @@ use super::signing_key::SigningAlgorithm;
 /// let issuer = Issuer::open(config).await?;
 /// assert_eq!(issuer.keys().await?.len(), 1);
 ///
-/// // It has no other key: there is nothing that could be rotated to.
+/// // The service has no second key, so a rotation fails.
 /// assert!(issuer.rotate_keys().await.is_err());
 /// # Ok(())
 /// # }
 /// ```
 pub trait Signer: fmt::Debug + Send + Sync {
-    /// The public part of a key that has not signed yet, as a JWK (RFC 7517): `kty` and the
+    /// Returns the public part of a key that has not signed yet, as a JWK (RFC 7517): `kty` and the
     /// members that [RFC 7638 section 3.2](https://www.rfc-editor.org/rfc/rfc7638#section-3.2)
-    /// asks for. Any other member is ignored.
+    /// requires. Any other member is ignored.
     fn new_key(&self, algorithm: SigningAlgorithm) -> SignerAnswer<'_, Value>;
 
-    /// The signature of `message` under the key whose RFC 7638 thumbprint (SHA-256, base64url) is
-    /// `kid`, as a JWS has it
-    /// ([RFC 7518 section 3](https://www.rfc-editor.org/rfc/rfc7518#section-3)): for ES256 the 64
-    /// bytes of R and S, and not their DER. It has 5 seconds.
+    /// Returns the signature of `message` under the key whose RFC 7638 thumbprint (SHA-256,
+    /// base64url) is `kid`, in the format of JWS ([RFC 7518 section
+    /// 3](https://www.rfc-editor.org/rfc/rfc7518#section-3)): for ES256 the 64 bytes of R and S,
+    /// not DER. The call times out after 5 seconds.
     fn sign<'a>(&'a self, kid: &'a str, message: &'a [u8]) -> SignerAnswer<'a, Vec<u8>>;
 }
 

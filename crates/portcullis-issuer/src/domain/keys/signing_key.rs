@@ -1,4 +1,4 @@
-//! One signing key: made, sealed, reopened, and put to work.
+//! A signing key: generation, sealing, opening and signing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -69,7 +69,7 @@ pub struct UnknownSigningAlgorithm;
 
 debug_with_causes!(UnknownSigningAlgorithm);
 
-/// A private key that is ready to sign.
+/// A decrypted private key.
 pub(crate) struct SigningKey {
     kid: String,
     pair: KeyPair,
@@ -82,7 +82,8 @@ enum KeyPair {
 }
 
 impl SigningKey {
-    /// Makes a new key, and its private part in PKCS#8 for sealing. An RSA key takes a while.
+    /// Generates a key, and returns it with its private part in PKCS#8 for sealing. An RSA key can
+    /// take up to a second.
     pub(crate) fn generate(
         algorithm: SigningAlgorithm,
     ) -> Result<(Self, Zeroizing<Vec<u8>>), Error> {
@@ -116,7 +117,7 @@ impl SigningKey {
         Ok(Self { kid, pair })
     }
 
-    /// The key's name: its RFC 7638 thumbprint.
+    /// Returns the key's `kid`: its RFC 7638 thumbprint.
     pub(crate) fn kid(&self) -> &str {
         &self.kid
     }
@@ -129,7 +130,7 @@ impl SigningKey {
         }
     }
 
-    /// What is published (RFC 7517 section 4).
+    /// Returns the public JWK, which is published (RFC 7517 section 4).
     pub(crate) fn public_jwk(&self) -> Result<Value, Error> {
         Ok(published(self.pair.required_members()?, self.algorithm()).1)
     }
@@ -183,7 +184,8 @@ impl KeyPair {
         }
     }
 
-    /// RFC 7638: SHA-256 over the required members in lexicographic order, without white space.
+    /// Returns the RFC 7638 thumbprint: the SHA-256 of the required members in lexicographic order,
+    /// without white space.
     fn thumbprint(&self) -> Result<String, Error> {
         let members = self.required_members()?;
         Ok(thumbprint(&members))
@@ -202,7 +204,7 @@ pub(super) fn members_of(jwk: &Value) -> Option<Value> {
     names.iter().map(member).collect::<Option<serde_json::Map<_, _>>>().map(Value::Object)
 }
 
-/// The name of a key, and what is published of it.
+/// Returns the `kid` of a key and its public JWK.
 pub(super) fn published(mut members: Value, algorithm: SigningAlgorithm) -> (String, Value) {
     let kid = thumbprint(&members);
     if let Some(members) = members.as_object_mut() {
@@ -214,7 +216,7 @@ pub(super) fn published(mut members: Value, algorithm: SigningAlgorithm) -> (Str
 }
 
 fn thumbprint(required_members: &Value) -> String {
-    // A `BTreeMap` sorts, whatever features of serde_json another crate switches on.
+    // A `BTreeMap` sorts the members even if another crate enables serde_json's `preserve_order`.
     let sorted: std::collections::BTreeMap<_, _> =
         required_members.as_object().into_iter().flatten().collect();
     let canonical = json!(sorted).to_string();

@@ -15,11 +15,11 @@ use crate::metrics;
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(super) version: i64,
-    /// When something about the keys is due: from then on this snapshot is out of date.
+    /// The time of the next due change; from then on this snapshot is out of date.
     pub(super) next_change: Option<i64>,
     pub(crate) active: ActiveKey,
     pub(crate) jwks: Jwks,
-    /// The same, to verify with.
+    /// The published keys, to verify with.
     pub(crate) verification: KeySet,
 }
 
@@ -29,8 +29,8 @@ pub(super) fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
         .ok_or(Error::Crypto("the key table has no active key"))
 }
 
-/// Reads the table, and notes on the key that signs how long the tokens of this process live, and
-/// its key sets in caches: the process that made the key may promise less.
+/// Reads the table, and records with the active key how long this process's tokens live, and how
+/// long its key sets may be cached. The process that made the key may have recorded shorter times.
 pub(super) async fn load(
     store: &dyn KeyStore,
     custody: &Custody,
@@ -43,7 +43,7 @@ pub(super) async fn load(
         if store.note_promises(snapshot.active.kid(), schedule.promises()).await? {
             return Ok(snapshot);
         }
-        // It was rotated out meanwhile; another one signs.
+        // The key was retired meanwhile, and another key is active.
     }
 }
 
@@ -72,12 +72,12 @@ impl Snapshot {
 }
 
 impl Snapshot {
-    /// Completes a token whose part up to the signature is given.
+    /// Appends the signature to the header and claims of a token.
     pub(crate) async fn sign(&self, mut token: String) -> Result<String, Error> {
         let signature = self.active.sign(token.as_bytes()).await?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        // A signature in DER, say, shall be noticed here and not by every verifier.
+        // A wrong format, such as DER, must be noticed here and not by every verifier.
         if self.active.is_elsewhere() {
             let allowed = [verified_as(self.active.algorithm())];
             portcullis::signature::verify(&token, &self.verification, &allowed)

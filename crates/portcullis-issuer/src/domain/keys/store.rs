@@ -7,30 +7,31 @@ use crate::domain::{Answer, Member};
 
 /// Keys, and a version that counts their changes.
 pub(crate) trait KeyStore: Member + fmt::Debug {
-    /// Counts the changes of the key table; two equal answers mean that nothing changed between.
-    /// The answer may be a second old where other processes tell of their changes.
+    /// Returns the number of changes of the key table; two equal numbers mean that nothing changed
+    /// in between. If other processes push their changes, the number may be up to a second old.
     fn key_version(&self) -> Answer<'_, i64>;
     /// Returns the version if the database has pushed it recently, without a query.
     fn told_key_version(&self) -> Option<i64>;
     /// All keys, the newest first.
     fn keys(&self) -> Answer<'_, KeyTable>;
-    /// Makes `key` the active one if there is none; otherwise changes nothing.
+    /// Adds `key` as the active key if there is no active key; otherwise changes nothing.
     fn add_first_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()>;
-    /// Publishes `key` as the next one, unless there is a next one for the same algorithm; one
-    /// for another algorithm, which has signed nothing, is withdrawn.
+    /// Publishes `key` as the next key, unless there is a next key for the same algorithm. A next
+    /// key for another algorithm, which has signed nothing, is withdrawn.
     fn publish_next_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()>;
-    /// Makes the next key the active one, if it is still this one, and retires its predecessor,
-    /// which stays published until the last token that it signed has expired, and `margin`
-    /// seconds more.
+    /// Makes the next key the active key, if it still is the key `kid`, and retires the former
+    /// active key. That one stays published until `margin` seconds after the last token that it
+    /// signed has expired.
     fn promote_key<'a>(&'a self, kid: &'a str, now: i64, margin: i64) -> Answer<'a, ()>;
-    /// The same for a key that was not published before; a next one, if any, is withdrawn.
+    /// Makes a key active that was not published before, and retires the former active key as
+    /// [`promote_key`](Self::promote_key) does. A next key, if any, is withdrawn.
     fn rotate_key<'a>(&'a self, key: &'a NewKey, now: i64, margin: i64) -> Answer<'a, ()>;
-    /// Notes on this key that it signs tokens that live this long from now on, and that key sets
-    /// may be cached so long; `false` if it is not the active key (any more), and must sign none.
+    /// Records with a key that its tokens live this long from now on, and that key sets may be
+    /// cached this long. Returns `false` if the key is not active, and so must not sign.
     fn note_promises<'a>(&'a self, kid: &'a str, promised: Promises) -> Answer<'a, bool>;
-    /// Marks the retired keys whose time is over as withdrawn.
+    /// Withdraws the retired keys whose last token has expired.
     fn withdraw_due_keys(&self, now: i64) -> Answer<'_, ()>;
-    /// Withdraws a key that does not sign (any more) before its time; `false` if there is none.
+    /// Withdraws a next or retired key before its time; `false` if there is no such key.
     fn withdraw_key<'a>(&'a self, kid: &'a str, now: i64) -> Answer<'a, bool>;
 }
 
@@ -41,28 +42,29 @@ pub(crate) struct KeyTable {
     pub(crate) keys: Vec<StoredKey>,
 }
 
-/// How long a token of a key lives at most, and a cached key set while it signs.
+/// The longest lifetime of a key's tokens, and the longest `max-age` of key sets while the key
+/// signs, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Promises {
     pub(crate) token_secs: i64,
     pub(crate) max_age_secs: i64,
 }
 
-/// The life of a key (in this order).
+/// The states of a key, in the order in which a key has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
     /// Published, but signs nothing yet.
     Next,
     /// Signs.
     Active,
-    /// Signs no more; published until its last token has expired.
+    /// No longer signs; published until its last token has expired.
     Retired,
-    /// Published no more: its tokens are refused.
+    /// No longer published: its tokens are rejected.
     Withdrawn,
 }
 
 impl KeyState {
-    /// As the store and the command line have it.
+    /// Returns the name of the state in the store and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,13 +84,13 @@ pub(crate) struct StoredKey {
     pub(crate) public_jwk: String,
     pub(crate) sealed: Option<Vec<u8>>,
     pub(crate) created_at: i64,
-    /// When it may sign, or began to.
+    /// When the key may begin or began to sign, in seconds since 1970.
     pub(crate) signs_from: i64,
     pub(crate) longest_max_age_secs: i64,
     pub(crate) published_until: Option<i64>,
 }
 
-/// Even encrypted, the private part has no business in a log.
+/// Omits the private part: even encrypted, it must not be logged.
 impl fmt::Debug for StoredKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredKey")

@@ -9,14 +9,15 @@ use crate::domain::people::AccountInfo;
 
 /// Single-use tokens that a notifier delivers.
 pub(crate) trait UserTokenStore: fmt::Debug + Send + Sync {
-    /// Keeps a token instead of the one before of its user and purpose, and records `event`.
+    /// Keeps a token instead of the one before of its user and purpose, and records `event`; `false`
+    /// if the user has another address by now, or is disabled.
     fn add_user_token<'a>(
         &'a self,
         token: &'a UserToken,
         event: Option<&'a NewEvent>,
-    ) -> Answer<'a, ()>;
-    /// The account of a token of one of these purposes that has not expired, if the user is not
-    /// disabled, and the user's password hash.
+    ) -> Answer<'a, bool>;
+    /// Returns the account and the password hash of a token's user. `None` if the token is unknown,
+    /// has another purpose or has expired, or if the user is disabled.
     fn account_of_token<'a>(
         &'a self,
         token: &'a TokenHash,
@@ -24,7 +25,7 @@ pub(crate) trait UserTokenStore: fmt::Debug + Send + Sync {
         now: i64,
     ) -> Answer<'a, Option<(AccountInfo, String)>>;
     /// Sets the password of a token's user, ends all sessions of the user, and deletes the token;
-    /// `false` if another request was first.
+    /// `false` if another request was first, or the user is disabled.
     fn set_password_by_token<'a>(
         &'a self,
         token: &'a TokenHash,
@@ -32,7 +33,7 @@ pub(crate) trait UserTokenStore: fmt::Debug + Send + Sync {
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
     /// Completes the registration of a token's user, and deletes the token; `false` if another
-    /// request was first.
+    /// request was first, or the user is disabled.
     fn verify_address<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, bool>;
 }
 
@@ -41,6 +42,8 @@ pub(crate) struct UserToken {
     pub(crate) hash: TokenHash,
     pub(crate) user_id: String,
     pub(crate) purpose: Purpose,
+    /// Where it is sent.
+    pub(crate) address: String,
     pub(crate) expires_at: i64,
 }
 

@@ -5,40 +5,57 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{Authority, NewEvent};
 use crate::domain::users::FoldedName;
 
 /// Accounts.
 pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
     /// A user's account.
-    fn account<'a>(&'a self, whom: &'a Whom) -> Answer<'a, Option<AccountInfo>>;
+    fn account<'a>(&'a self, user_ref: &'a UserRef) -> Answer<'a, Option<AccountInfo>>;
     /// Up to `limit` accounts whose ids follow this one, by id.
     fn accounts<'a>(&'a self, after: &'a str, limit: i64) -> Answer<'a, Vec<AccountInfo>>;
     /// Changes an account, ends the sessions that the change ends, and records `event` with the
-    /// user, all in one transaction. Returns how many sessions have ended, and `None` if there is no
-    /// such user, or if a session that the change keeps has ended. Nothing is recorded of an
-    /// account that is as it should be already.
+    /// user, all in one transaction. Nothing is recorded of an account that is as it should be
+    /// already. `authority` is the administrator's, if one makes the change.
     fn change_account<'a>(
         &'a self,
-        whom: &'a Whom,
+        user_ref: &'a UserRef,
         change: &'a Change,
         event: &'a NewEvent,
-    ) -> Answer<'a, Option<u64>>;
-    /// Ends up to `limit` live sessions that began until then, and returns how many those were.
-    fn end_some_sessions(&self, begun_until: i64, now: i64, limit: i64) -> Answer<'_, u64>;
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Changed>;
+    /// Ends up to `limit` sessions; none only if all have ended. Whether a session is live is not
+    /// asked: by another clock an expired one may be.
+    fn end_some_sessions<'a>(
+        &'a self,
+        now: i64,
+        limit: i64,
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Changed>;
 }
 
-/// Whose account.
+/// A reference to a user's account.
 #[derive(Debug, Clone)]
-pub(crate) enum Whom {
+pub(crate) enum UserRef {
     Named(FoldedName),
     WithId(String),
 }
 
+/// The result of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// It is made, and so many sessions have ended.
+    Done(u64),
+    /// There is no such user, or a session that the change keeps has ended.
+    NotFound,
+    /// The administrator's session has ended, or its user has lost the scope.
+    NotAnAdministrator,
+}
+
 /// A change of an account.
 pub(crate) enum Change {
-    /// Another password, whose hash this is. Ends all sessions but `keeps`, and makes the user's
-    /// single-use tokens void.
+    /// Sets the hash of another password. Ends all sessions except `keeps`, and invalidates the
+    /// user's single-use tokens.
     Password {
         hash: String,
         keeps: Option<String>,
@@ -49,14 +66,15 @@ pub(crate) enum Change {
     Removed,
     /// Ends all sessions, and changes nothing else.
     LoggedOut,
-    /// Where the notifier reaches the user. Tokens that went to the address before are void.
+    /// Sets the address to which the notifier delivers the user's messages. Tokens that were sent
+    /// to the former address become invalid.
     Address(String),
     Roles(Vec<String>),
     Scopes(Vec<String>),
-    /// Forgets the second factor and its recovery codes; no session is worth more than a password
-    /// from then on.
+    /// Deletes the second factor and its recovery codes. No session counts as stepped up from then
+    /// on.
     NoSecondFactor,
-    /// Forgets the wrong codes.
+    /// Resets the number of wrong codes.
     Unlocked,
 }
 

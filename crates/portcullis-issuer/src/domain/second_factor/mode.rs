@@ -8,17 +8,17 @@ use crate::error::debug_with_causes;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SecondFactorMode {
-    /// Never: only a step-up does.
+    /// Never: only a step-up asks for it.
     Off,
     /// At each login of a user who has one.
     #[default]
     Optional,
-    /// At each login. A session without one gets access tokens for the issuer alone, without roles
-    /// and scopes: enough to set one up.
+    /// At each login. A session without a second factor gets access tokens for the issuer alone,
+    /// without roles and scopes, which is enough to set up a second factor.
     Required,
 }
 
-/// That a text names no [`SecondFactorMode`].
+/// The error for a text that names no [`SecondFactorMode`].
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it must be off, optional or required")]
 pub struct UnknownSecondFactorMode;

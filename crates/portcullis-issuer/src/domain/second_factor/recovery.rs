@@ -5,16 +5,17 @@ use zeroize::Zeroizing;
 use crate::domain::hash::{TokenHash, hash_of};
 use crate::error::Error;
 
-/// How many a user has.
+/// The number of recovery codes of a user.
 const COUNT: usize = 10;
 
-/// Without `0`, `1`, `8` and `9`, which look like letters (RFC 4648 section 6).
+/// The alphabet of recovery codes, base32, without `0`, `1`, `8` and `9`, which look like letters
+/// (RFC 4648 section 6).
 const ALPHABET: [char; 32] = [
     'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's',
     't', 'u', 'v', 'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7',
 ];
 
-/// Codes to be shown once, and what is kept of them.
+/// Recovery codes, which are shown once, and their hashes, which are stored.
 pub(crate) struct RecoveryCodes {
     pub(crate) shown: Vec<Zeroizing<String>>,
     pub(crate) hashes: Vec<TokenHash>,
@@ -28,7 +29,7 @@ impl RecoveryCodes {
     }
 }
 
-/// 80 random bits, in groups that can be copied by hand.
+/// Creates a code of 80 random bits, in groups that are easy to copy by hand.
 fn new_code() -> Result<Zeroizing<String>, Error> {
     let mut bytes = Zeroizing::new([0_u8; 16]);
     crate::random::fill(bytes.as_mut_slice())?;
@@ -37,21 +38,23 @@ fn new_code() -> Result<Zeroizing<String>, Error> {
         if at > 0 && at % 4 == 0 {
             code.push('-');
         }
-        // Always there: 256 is a multiple of the alphabet's length, so that all are as likely.
+        // The index is always valid. All characters are equally likely, since 256 is a multiple of
+        // the alphabet's length.
         code.extend(ALPHABET.get(usize::from(byte % 32)));
     }
     Ok(code)
 }
 
-/// A plain hash is enough for 80 random bits. The user's id keeps one table of hashes from serving
-/// for all users. Spaces, hyphens and capitals make no difference.
+/// Returns the hash of a code, ignoring spaces, hyphens and case. A plain hash is enough for 80
+/// random bits. The user's id is hashed, too, so that one precomputed table does not serve for all
+/// users.
 pub(super) fn hash_of_code(user_id: &str, code: &str) -> TokenHash {
     let plain: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
     let plain = Zeroizing::new(plain.to_ascii_lowercase());
     hash_of(&Zeroizing::new(format!("recovery code of {user_id} {}", plain.as_str())))
 }
 
-/// Whether it has the form of a recovery code. A code of an app has six digits.
+/// Returns whether a code has the form of a recovery code. A code of an app has six digits.
 pub(super) fn is_recovery_code(code: &str) -> bool {
     code.bytes().filter(u8::is_ascii_alphanumeric).count() == 16
 }

@@ -8,8 +8,8 @@ use crate::domain::hash::TokenHash;
 
 /// The sealed secrets of second factors, and the hashes of recovery codes.
 pub(crate) trait SecondFactorStore: fmt::Debug + Send + Sync {
-    /// Keeps the sealed secret of a second factor and its recovery codes, in place of one that never
-    /// counted; `false` if there is one that counts.
+    /// Stores the sealed secret of a second factor and its recovery codes. They replace a second
+    /// factor that was never confirmed; `false` if there is a confirmed one.
     fn enrol_second_factor<'a>(
         &'a self,
         user_id: &'a str,
@@ -18,32 +18,32 @@ pub(crate) trait SecondFactorStore: fmt::Debug + Send + Sync {
     ) -> Answer<'a, bool>;
     /// The second factor of a user.
     fn second_factor<'a>(&'a self, user_id: &'a str) -> Answer<'a, Option<StoredFactor>>;
-    /// Counts an attempt at a code, before it is checked, and returns how many there have been since
-    /// the last right one. `None` if there have been `most` already, on whichever process.
+    /// Counts an attempt before its code is checked, and returns the number of attempts since the
+    /// last right code. Returns `None` if all processes together have had `most` attempts already.
     fn begin_code<'a>(&'a self, user_id: &'a str, most: i64) -> Answer<'a, Option<i64>>;
-    /// The code of this time step was shown in the session of `event`; `false` if that one or a
-    /// later one was before, or if it was made from another secret.
+    /// Uses up the code of this time step in the session of `event`. Returns `false` if this or a
+    /// later code was used before, or if the secret was replaced.
     fn step_up<'a>(&'a self, sealed: &'a [u8], step: i64, event: &'a NewEvent) -> Answer<'a, bool>;
-    /// A recovery code was shown in the session of `event`; `false` if it was before, or if there
-    /// is no such code.
+    /// Uses up a recovery code in the session of `event`; `false` if the code is unknown or was
+    /// used before.
     fn use_recovery_code<'a>(
         &'a self,
         code: &'a TokenHash,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Keeps these recovery codes instead of all others; `false` if no second factor counts.
+    /// Replaces all recovery codes; `false` if there is no confirmed second factor.
     fn replace_recovery_codes<'a>(
         &'a self,
         codes: &'a [TokenHash],
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Forgets the second factor of the user of `event`; `false` if there is none.
+    /// Deletes the second factor of the user of `event`; `false` if there is none.
     fn remove_second_factor<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
 }
 
 /// A second factor as it is kept.
 pub(crate) struct StoredFactor {
     pub(crate) sealed: Vec<u8>,
-    /// Whether the user has shown that the app has the secret, too.
+    /// Whether the user has confirmed it with a right code from the app.
     pub(crate) confirmed: bool,
 }

@@ -1,4 +1,4 @@
-//! A refresh: one token in exchange for the next, and an access token.
+//! A refresh: exchanges a refresh token for its successor and an access token.
 
 use zeroize::Zeroizing;
 
@@ -13,9 +13,9 @@ use crate::error::Error;
 use crate::metrics;
 
 impl Sessions {
-    /// Continues a session; `None` if the token is unknown, spent, or of a session that has ended.
-    /// A spent one ends its session: one of its two holders is a thief (RFC 9700 section 4.14.2),
-    /// unless it was spent a moment ago and its successor is unused.
+    /// Continues a session. Returns `None` if the token is unknown or spent, or if its session has
+    /// ended. A spent token ends its session, since one of its two holders is a thief (RFC 9700
+    /// section 4.14.2), unless it was spent a moment ago and its successor is unused.
     pub(crate) async fn refresh(
         &self,
         token: &str,
@@ -31,12 +31,12 @@ impl Sessions {
             if let Some(done) = self.refresh_with(token, &asked, audience, &keys).await? {
                 return Ok(done);
             }
-            // Reads the keys again.
+            // The keys have changed: this call loads them, and the next attempt uses them.
             self.keys.current().await?;
         }
     }
 
-    /// Rotates once with these keys; `None` if they have changed meanwhile.
+    /// Makes one attempt with these keys; `None` if the keys have changed meanwhile.
     async fn refresh_with(
         &self,
         token: &str,
@@ -45,7 +45,8 @@ impl Sessions {
         keys: &KeysForChange,
     ) -> Result<Option<Option<Grant>>, Error> {
         let (snapshot, now) = (&keys.snapshot, asked.now);
-        // First what may fail: a rotation cannot be undone, and a signer elsewhere may fail.
+        // The signature comes before the rotation: a rotation cannot be undone, and an external
+        // signer may fail.
         let mut signed = None;
         if snapshot.active.is_elsewhere()
             && let Some((mut session, user)) = self.of_token(&asked.session_id, token).await?

@@ -4,8 +4,9 @@
 //! format (1) | key number (2) | session id (16) | generation (4) | random (32) | HMAC-SHA-256 (32)
 //! ```
 //!
-//! as 116 characters of base64url. The MAC separates a token of ours from an invented one without
-//! the store, and the generation separates a spent one from the current one without a row for each.
+//! as 116 characters of base64url. The MAC distinguishes this issuer's tokens from invented ones
+//! without the store. The generation distinguishes a spent token from the current one without a row
+//! per token.
 
 mod former;
 mod successor;
@@ -28,7 +29,8 @@ const LABEL: &str = "portcullis-issuer: the MAC of refresh tokens";
 /// The first byte of a token, so that another format can follow this one.
 const FORMAT: u8 = 2;
 
-/// The length before encoding, a multiple of 3: each token has one encoding.
+/// The length before encoding, in bytes. It is a multiple of 3, so that each token has one
+/// encoding.
 const LENGTH: usize = 87;
 
 /// A MAC key and the number that tokens name it by.
@@ -48,26 +50,27 @@ impl MacKey {
 pub(crate) struct RefreshTokens {
     number: u16,
     current: hmac::Key,
-    /// Those of earlier key-encryption keys, with their numbers.
+    /// The MAC keys of earlier key-encryption keys, with their numbers.
     earlier: Vec<(u16, hmac::Key)>,
     former: former::Successors,
 }
 
-/// What a token says, if this issuer made it.
+/// The content of a token that this issuer made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Presented {
     Numbered {
         session_id: String,
-        /// Counts the session's refresh tokens from 1.
+        /// The number of the token in its session, counted from 1.
         generation: i64,
     },
-    /// It may be a token of the format before this one, which only the store can tell.
+    /// The token may be of the former format; only the store knows.
     Former,
 }
 
 impl RefreshTokens {
-    /// Makes tokens with the first of the keys, and accepts those of `earlier`. `former` is the
-    /// key-encryption key that tokens of the former format were derived under.
+    /// Creates the maker and reader of tokens. It makes tokens with `current`, and also accepts
+    /// tokens of `earlier`. Tokens of the former format were derived from the key-encryption key
+    /// `former`.
     pub(crate) fn new(
         current: &MacKey,
         earlier: &[MacKey],
@@ -89,7 +92,7 @@ impl RefreshTokens {
         generation: i64,
     ) -> Result<Zeroizing<String>, Error> {
         const FAILED: Error = Error::Crypto("making a refresh token");
-        // Room for all of it from the start: growing would leave a copy behind.
+        // The buffer has its full capacity from the start: growing it would leave a copy in memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));
         bytes.push(FORMAT);
         bytes.extend_from_slice(&self.number.to_be_bytes());
@@ -133,18 +136,18 @@ impl RefreshTokens {
         self.earlier.iter().find(|(earlier, _)| *earlier == number).map(|(_, key)| key)
     }
 
-    /// Returns what a token of the former format was exchanged for.
+    /// Returns the successor of a token of the former format.
     pub(crate) fn former_successor_of(&self, token: &str) -> Zeroizing<String> {
         self.former.of(token)
     }
 
-    /// Returns the hash of what a token of the former format was exchanged for.
+    /// Returns the hash of the successor of a token of the former format.
     pub(crate) fn hash_of_former_successor(&self, token: &str) -> TokenHash {
         hash_of(&self.former.of(token))
     }
 }
 
-/// The reverse of [`random::hex`].
+/// Reverses [`random::hex`].
 fn id_to_bytes(id: &str) -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     if id.len() != 32 {

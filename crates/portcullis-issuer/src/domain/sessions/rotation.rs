@@ -1,4 +1,4 @@
-//! What a presented refresh token is exchanged for: one pure table.
+//! The decision on a presented refresh token, as a pure function.
 
 use std::fmt;
 
@@ -7,35 +7,37 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use crate::domain::hash::TokenHash;
 use crate::domain::tokens::Until;
 
-/// How long after its rotation a token may be repeated without a note, in seconds: the tabs of a
-/// browser that refresh at once, and a client that repeats a request.
+/// The time after its rotation within which a repeated token is not recorded, in seconds. Such
+/// repeats come from the tabs of a browser that refresh at the same time, and from a client that
+/// repeats a request.
 const AT_ONCE: i64 = 2;
 
-/// In how many consecutive generations a token may be repeated later than that. The holder of a
-/// copied token does so at each rotation; a lost response is rare.
+/// The maximum number of consecutive generations with a token that is repeated later than
+/// [`AT_ONCE`]. The holder of a copied token repeats it late in every generation; a lost response
+/// is rare.
 const LATE_GENERATIONS: i64 = 2;
 
-/// One refresh token in exchange for another.
+/// The exchange of a refresh token for its successor.
 #[derive(Clone)]
 pub(crate) struct Rotation {
     pub(crate) session_id: String,
     pub(crate) presented: TokenHash,
-    /// That of the presented token, 0 for one of the former format.
+    /// The generation of the presented token; 0 for a token of the former format.
     pub(crate) generation: i64,
     pub(crate) successor: TokenHash,
-    /// The successor, which only the presented token opens.
+    /// The successor, sealed so that only the holder of the presented token can open it.
     pub(crate) sealed: Vec<u8>,
     /// The successor that a token of the former format was given before the upgrade.
     pub(crate) former_successor: Option<TokenHash>,
     pub(crate) now: i64,
-    /// The same in milliseconds, for the budget.
+    /// The current time in milliseconds, for the budget.
     pub(crate) now_millis: i64,
-    /// For the token that is about to be issued.
+    /// The times of the access token that is about to be issued.
     pub(crate) until: Until,
     pub(crate) rules: Rules,
     /// The version of the key table that the caller knows, if the change must compare it.
     pub(crate) key_version: Option<i64>,
-    /// The client's, for the audit log; they decide nothing.
+    /// The client's address and user agent, for the audit log; they do not affect the decision.
     pub(crate) address: Option<String>,
     pub(crate) user_agent: Option<String>,
 }
@@ -52,9 +54,9 @@ impl fmt::Debug for Rotation {
 /// The settings of a rotation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// How long a session lives if it is not used again, in seconds.
+    /// The lifetime of an unused session, in seconds.
     pub(crate) idle_secs: i64,
-    /// How long it lives however much it is used, in seconds.
+    /// The maximum lifetime of a session, in seconds.
     pub(crate) max_secs: i64,
     /// How long a spent token may be repeated while its successor is unused, in seconds.
     pub(crate) grace_secs: i64,
@@ -62,23 +64,23 @@ pub(crate) struct Rules {
     pub(crate) budget: Budget,
 }
 
-/// So many refreshes per session in [`WINDOW`](Budget::WINDOW).
+/// The budget of refreshes of each session in [`WINDOW`](Budget::WINDOW).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
-    /// How much time one refresh takes up, in milliseconds; 0 is no limit.
+    /// The time after which the unit of one refresh comes back, in milliseconds; 0 is no limit.
     pub(crate) interval: i64,
 }
 
 impl Budget {
-    /// 5 minutes, as for the limits on logins, in milliseconds.
+    /// The period of the budget, in milliseconds: 5 minutes, as for the limits on logins.
     pub(crate) const WINDOW: i64 = 5 * 60 * 1000;
 
     pub(crate) fn new(refreshes: u32) -> Self {
         Self { interval: Self::WINDOW.checked_div(i64::from(refreshes)).unwrap_or(0) }
     }
 
-    /// Takes one refresh (the generic cell rate algorithm). Returns what is taken up then, or the
-    /// seconds to wait.
+    /// Takes one refresh from the budget (generic cell rate algorithm). Returns the new
+    /// `taken_until`, or the number of seconds to wait.
     fn take(self, taken_until: i64, now_millis: i64) -> Result<i64, u64> {
         let until = taken_until.max(now_millis).saturating_add(self.interval);
         let over = until.saturating_sub(now_millis).saturating_sub(Self::WINDOW);
@@ -89,20 +91,21 @@ impl Budget {
     }
 }
 
-/// What the store has of a session's refresh tokens.
+/// The stored state of a session's refresh tokens.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kept {
-    /// That of the current token, 0 while that is one of the former format.
+    /// The generation of the current token; 0 while the current token is of the former format.
     pub(crate) generation: i64,
     pub(crate) current: Option<TokenHash>,
     pub(crate) previous: Option<TokenHash>,
     pub(crate) sealed: Option<Vec<u8>>,
     pub(crate) rotated_at: i64,
-    /// The current generation when a token was repeated late, and in how many consecutive ones.
+    /// The generation in which a token was last repeated late; the next field has the number of
+    /// consecutive such generations.
     pub(crate) late_generation: i64,
     pub(crate) late_generations: i64,
     pub(crate) budget_until: i64,
-    /// The row of the presented token of the former format.
+    /// The stored row of the presented token, if it is of the former format.
     pub(crate) former: Option<Former>,
 }
 
@@ -110,24 +113,27 @@ pub(crate) struct Kept {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Former {
     pub(crate) rotated_at: Option<i64>,
-    /// Whether the successor that it was given before the upgrade is current.
+    /// Whether the successor that the token was exchanged for before the upgrade is the current
+    /// token.
     pub(crate) successor_is_current: bool,
 }
 
-/// The judgement on a presented token of a live session.
+/// The decision on a presented token of a live session.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// It is the current one.
+    /// The token is the current one: rotate it.
     Rotate { budget_until: i64 },
-    /// It was spent a moment ago, and its successor is unused.
+    /// The token was spent a moment ago, and its successor is unused: repeat the response.
     Repeat {
         budget_until: i64,
-        /// In how many consecutive generations that was late; `None` if it is not.
+        /// The number of consecutive generations with a late repeat; `None` if this repeat is not
+        /// late.
         late: Option<i64>,
     },
-    /// It was spent: one of two holders is a thief (RFC 9700 section 4.14.2).
+    /// The token was spent: one of its two holders is a thief (RFC 9700 section 4.14.2).
     Reused,
-    /// It is ours, and the store does not know it, as after a restored backup.
+    /// This issuer made the token, but the store does not have it, as after a restore from a
+    /// backup.
     Diverged,
     /// The session's budget is spent.
     Limited { retry_after_secs: u64 },
@@ -197,13 +203,13 @@ impl Kept {
 }
 
 impl Rules {
-    /// How old `last_used_at` gets before a refresh writes it again, in seconds. The time at which
-    /// an unused session ends is as coarse: it may be that much earlier.
+    /// Returns the age at which a refresh writes `last_used_at` again, in seconds. An unused
+    /// session may end this much earlier.
     pub(crate) fn coarse(&self) -> i64 {
         (self.idle_secs / 20).min(300)
     }
 
-    /// When a session ends that is used now.
+    /// Returns when a session expires that is used now and not again.
     pub(crate) fn expires_at(&self, created_at: i64, now: i64) -> i64 {
         now.saturating_add(self.idle_secs).min(created_at.saturating_add(self.max_secs))
     }

@@ -11,9 +11,9 @@ use crate::domain::users::User;
 
 /// Sessions and refresh tokens.
 pub(crate) trait SessionStore: fmt::Debug + Send + Sync {
-    /// Records a session, whose place in a status list was taken before, and its first refresh
-    /// token. `false`, and nothing is recorded, if the user may not log in, or the count of the
-    /// user's credentials is another one.
+    /// Stores a session, whose place in a status list was taken before, and its first refresh
+    /// token. Returns `false`, and stores nothing, if the user may not log in, or if the user's
+    /// credentials have changed.
     fn start_session<'a>(
         &'a self,
         session: &'a Session,
@@ -25,8 +25,8 @@ pub(crate) trait SessionStore: fmt::Debug + Send + Sync {
     fn rotate_refresh(&self, rotation: Rotation) -> Answer<'_, Refreshed>;
     /// Returns the session of a refresh token of the former format, spent or not.
     fn session_of_former<'a>(&'a self, token: &'a TokenHash) -> Answer<'a, Option<String>>;
-    /// Ends a session, and records `event` with it and its user. Does nothing if there is no such
-    /// session, or it has ended.
+    /// Ends a session, and records `event` with the session and its user. Does nothing if there is
+    /// no live session with this id.
     fn log_out<'a>(&'a self, session_id: &'a str, event: &'a NewEvent) -> Answer<'a, ()>;
     /// Returns the live session and its user if this is its current refresh token.
     fn session_with<'a>(
@@ -47,11 +47,11 @@ pub(crate) trait SessionStore: fmt::Debug + Send + Sync {
         session_id: &'a str,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Ends all live sessions of a user, and says how many those were.
+    /// Ends all live sessions of a user, and returns their number.
     fn end_all_sessions<'a>(&'a self, user_id: &'a str, event: &'a NewEvent) -> Answer<'a, u64>;
 }
 
-/// One login and what followed from it.
+/// A session: a login and its refreshes.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) id: String,
@@ -60,9 +60,9 @@ pub(crate) struct Session {
     pub(crate) last_used_at: i64,
     pub(crate) expires_at: i64,
     pub(crate) user_agent: Option<String>,
-    /// When the second factor was shown last.
+    /// When the second factor was last shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
-    /// Where a status list says whether it has ended: known when a token is about to be issued.
+    /// The session's place in a status list. It is set when a token is about to be issued.
     pub(crate) place: Option<Place>,
 }
 
@@ -77,12 +77,12 @@ pub(crate) enum Refreshed {
         user: User,
         /// The successor, sealed; `None` if the token has the successor of the former format.
         sealed: Option<Vec<u8>>,
-        /// Whether that is in the audit log.
+        /// Whether the repetition was late, and so is in the audit log.
         late: bool,
     },
     /// The token had been exchanged before; its session has been ended.
     Reused,
-    /// The token is ours and not the store's; its session has been ended.
+    /// This issuer made the token, but the store does not have it; its session has been ended.
     Diverged,
     /// The session has spent its budget.
     Limited { retry_after_secs: u64 },
@@ -103,7 +103,7 @@ impl Refreshed {
         }
     }
 
-    /// Returns the label of the metrics.
+    /// Returns the `outcome` label of the metrics.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Rotated(..) => "rotated",

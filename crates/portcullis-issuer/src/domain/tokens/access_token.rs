@@ -10,8 +10,7 @@ use crate::domain::keys::Snapshot;
 use crate::error::Error;
 use crate::metrics;
 
-/// The `client_id` of tokens that come from the issuer's own login, which knows no other clients: a
-/// public one, that has no secret.
+/// The `client_id` of tokens from the issuer's own logins: a public client, which has no secret.
 pub(crate) const FIRST_PARTY: &str = "identsphere-first-party";
 
 /// The `acr` of a login by password alone, and after a second factor: authenticator assurance
@@ -19,7 +18,7 @@ pub(crate) const FIRST_PARTY: &str = "identsphere-first-party";
 const PASSWORD_ONLY: (&str, &[&str]) = ("aal1", &["pwd"]);
 pub(crate) const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
 
-/// Long enough for one request of a user.
+/// The lifetime of an exchanged token, in seconds: long enough for one request of a user.
 const ACTOR_EXPIRY_SECS: i64 = 60;
 
 /// RFC 9068 section 2.2.
@@ -38,10 +37,10 @@ struct Claims<'a> {
     /// Left out when empty: a scope has at least one token (RFC 6749 section 3.3).
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
-    /// Only a user has them, as all that follows.
+    /// The user's roles. This claim and all claims below are absent from a machine client's token.
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<&'a [String]>,
-    /// The session, so that the issuer's own routes can refuse a token whose session is over.
+    /// The session, so that the issuer's own routes can reject a token whose session has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +58,7 @@ struct Actor<'a> {
     sub: &'a str,
 }
 
-/// Where a status list says whether it was revoked (draft-ietf-oauth-status-list section 6.2).
+/// The token's place in a status list (draft-ietf-oauth-status-list section 6.2).
 #[derive(Serialize)]
 struct Status {
     status_list: Listed,
@@ -85,7 +84,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) scopes: &'a [String],
     pub(crate) session_id: &'a str,
     pub(crate) logged_in_at: i64,
-    /// When the second factor was shown last.
+    /// When the second factor was last shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
     pub(crate) place: Option<Place>,
 }
@@ -148,7 +147,8 @@ impl Tokens {
         self.is_limited(subject) || audience.has(&self.settings().issuer)
     }
 
-    /// Whether the session must show a second factor first: its tokens are for the issuer alone.
+    /// Returns whether the session must show a second factor first. Until it does, its tokens are
+    /// for the issuer alone.
     fn is_limited(&self, subject: &Subject<'_>) -> bool {
         self.settings().second_factor_required && subject.stepped_up_at.is_none()
     }
@@ -171,14 +171,13 @@ impl Tokens {
         sign_access_token(keys, &claims).await
     }
 
-    /// The lifetime of such a token, in seconds.
+    /// Returns the lifetime of an actor's token, in seconds.
     pub(crate) fn actor_expiry_secs(&self) -> i64 {
         secs(self.settings().access_expiry).min(ACTOR_EXPIRY_SECS)
     }
 
-    /// Issues an access token to a machine client, in its own name: the `sub` is the client (RFC
-    /// 9068 section 2.2). Without a session there is nothing of the issuer's own that it could do
-    /// with it.
+    /// Issues an access token to a machine client in its own name: the `sub` is the client (RFC
+    /// 9068 section 2.2). The token has no session, so the issuer's own routes reject it.
     pub(crate) async fn issue_to_client(
         &self,
         keys: &Snapshot,

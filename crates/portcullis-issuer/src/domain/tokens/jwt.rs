@@ -23,7 +23,7 @@ pub(super) async fn sign(
 ) -> Result<String, Error> {
     let (alg, kid) = (keys.active.algorithm().as_str(), keys.active.kid());
     let header = Header { typ, alg, kid };
-    // As long as most are, with the signature.
+    // Most tokens fit into this capacity, including the signature.
     let mut token = String::with_capacity(1024);
     encode(&header, &mut token)?;
     token.push('.');

@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::store::Until;
 use crate::clock::secs;
 
-/// How long a list is valid, in TTLs: an app goes on for as long during an outage, and accepts a
-/// replayed list for as long.
+/// The lifetime of a status list, in TTLs. During an outage an app can use its list for this long;
+/// it also accepts a replayed list for this long.
 pub(super) const LIFETIME_IN_TTLS: u32 = 10;
 
-/// How much longer than needed a place is taken, in seconds: with access tokens of 60 s, one refresh
-/// in ten writes the row of the place.
+/// How much longer than necessary a place is taken, in seconds. With access tokens of 60 s, only
+/// one refresh in ten writes the row of the place.
 const PLACE_SLACK: i64 = 600;
 
 /// Settings of tokens and status lists.
@@ -70,7 +70,7 @@ impl TokenSettings {
         now.saturating_add(secs(self.access_expiry))
     }
 
-    /// Until when a token that is issued now may be good anywhere.
+    /// Returns until when a token that is issued now needs its place.
     pub(crate) fn until(&self, now: i64) -> Until {
         let lifetime = self.access_expiry + 2 * self.clock_skew;
         let believed = LIFETIME_IN_TTLS * self.status_list_ttl + 2 * self.clock_skew;
@@ -82,7 +82,7 @@ impl TokenSettings {
         }
     }
 
-    /// Where a status list is published.
+    /// Returns the URI of a status list.
     pub(super) fn status_list_uri(&self, list: i64) -> String {
         format!("{}/v1/status-lists/{list}", self.issuer)
     }
@@ -122,7 +122,8 @@ mod tests {
         }
     }
 
-    /// A verifier that still has a list that speaks of the one must not judge the other by it.
+    /// A verifier may still have a list with the bit of the former owner. That list must have
+    /// expired before the place has a new owner.
     #[test]
     fn no_list_is_believed_any_more_when_a_place_goes_to_somebody_else() {
         let settings = TokenSettings {
@@ -136,7 +137,7 @@ mod tests {
         };
         let until = settings.until(100_000);
         assert_eq!(until.expiry, 100_000 + secs(settings.access_expiry) + 10);
-        // Ten TTLs, and clocks that differ.
+        // The margin is ten TTLs and the clock skew.
         assert_eq!(until.free, 100_000 - 300 - 10);
     }
 }

@@ -2,8 +2,8 @@
 //! verifiers keep.
 //!
 //! Each request reads a counter from the store, which every revocation in any process increments.
-//! So a list in memory is served only while the store confirms it. If the store fails, the request
-//! fails, and no verifier takes an old list for a new one.
+//! So a list in memory is served only if no token was revoked since. If the store fails, the
+//! request fails, so no verifier takes an old list for a current one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,31 +29,31 @@ use crate::domain::keys::{KeyRing, Snapshot};
 use crate::error::Error;
 use crate::etag;
 
-/// How often the counter is read while a request waits for it.
+/// The interval at which the counter is read while requests wait for a change.
 const LOOK: Duration = Duration::from_millis(40);
 
-/// A list as it goes over the wire.
+/// A signed list, ready to be served.
 #[derive(Debug)]
 pub(crate) struct Published {
-    /// As it is, and as gzip makes it a quarter shorter.
+    /// The signed list, and below it the same compressed by gzip, which is a quarter shorter.
     pub(crate) token: Bytes,
     pub(crate) gzipped: Bytes,
     pub(crate) etag: String,
-    /// The counter that it was made at, or last found unchanged at.
+    /// The counter at which the list was last known to be current.
     version: i64,
     revoked: Revoked,
     kid: String,
     issued_at: i64,
 }
 
-/// The lists that were published last, and the requests that wait for the next ones.
+/// The latest lists, and the requests that wait for changes.
 pub(crate) struct StatusLists {
     settings: TokenSettings,
     keys: Arc<KeyRing>,
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
     published: Mutex<HashMap<i64, Arc<Published>>>,
-    /// One at a time is made.
+    /// Held while a list is made, so that one list is made at a time.
     making: tokio::sync::Mutex<()>,
     version: watch::Sender<i64>,
     waits: Waits,
@@ -81,13 +81,13 @@ impl StatusLists {
         }
     }
 
-    /// Returns a place among the requests that wait. `None` if there is none, or the issuer stops:
-    /// then the request is answered at once.
+    /// Reserves a place among the waiting requests. Returns `None` if no place is free or the
+    /// issuer stops; then the request is answered at once.
     pub(crate) fn wait(&self, verifier: Verifier) -> Option<Wait<'_>> {
         self.waits.begin(verifier).filter(|_| !self.is_stopped())
     }
 
-    /// Has all requests that wait answered now, and those that come answered at once.
+    /// Has all waiting requests answered now, and all later requests answered without a wait.
     pub(crate) fn stop_waiting(&self) {
         self.stopped.send_replace(true);
     }
@@ -105,7 +105,7 @@ impl StatusLists {
         all.insert(list, published.clone());
     }
 
-    /// The list as it is now; `None` if there is none of this number.
+    /// Returns the current list with this number; `None` if there is no such list.
     pub(crate) async fn list(&self, list: i64) -> Result<Option<Arc<Published>>, Error> {
         let keys = self.keys.current().await?;
         let version = self.store.status_version().await?;
@@ -118,7 +118,8 @@ impl StatusLists {
         {
             return Ok(Some(at_hand));
         }
-        // After the counter: what is read here may be newer than it says, and never older.
+        // The places are read after the counter, so they may be newer than the counter, but never
+        // older.
         let Some(revoked) = self.store.revoked_places(list, self.status_epoch()).await? else {
             return Ok(None);
         };
@@ -139,7 +140,7 @@ impl StatusLists {
         Ok(Some(published))
     }
 
-    /// The list that was published last, unless it is time for another signature.
+    /// Returns the list that was published last, unless it is time for another signature.
     fn fresh(&self, list: i64, keys: &Snapshot) -> Option<Arc<Published>> {
         let epoch = self.status_epoch();
         self.at_hand(list)
@@ -165,27 +166,28 @@ impl StatusLists {
         };
         let kid = keys.active.kid().to_owned();
         let token = jwt::sign(keys, "statuslist+jwt", &claims).await?;
-        // Of what is signed: signatures are made by chance, and another process has made another.
+        // The tag covers header and claims only: ECDSA signatures are random, so each process has
+        // its own.
         let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
         let etag = etag::of(signed);
         let (gzipped, token) = (gzipped(&token)?, token.into());
         Ok(Published { token, gzipped, etag, version, revoked, kid, issued_at: iat })
     }
 
-    /// The time of the current signature, which is the same in all processes.
+    /// Returns the time of the current signature, which is the same in all processes.
     fn status_epoch(&self) -> i64 {
         let ttl = secs(self.settings.status_list_ttl).max(1);
         now_secs(&*self.clock).div_euclid(ttl).saturating_mul(ttl)
     }
 
-    /// Waits until a token is revoked, in any process, the list needs another signature, or the
-    /// issuer stops; at most that long.
+    /// Waits for at most `at_most`: until any process revokes a token, the list needs another
+    /// signature, or the issuer stops.
     pub(crate) async fn until_changes(self: &Arc<Self>, published: &Published, at_most: Duration) {
         let age = now_secs(&*self.clock).saturating_sub(published.issued_at).max(0);
         let left = secs(self.settings.status_list_ttl).saturating_sub(age).max(0);
         let at_most = at_most.min(Duration::from_secs(u64::try_from(left).unwrap_or_default()));
         let mut version = self.version.subscribe();
-        // The first one starts the task that reads the counter.
+        // The first waiting request starts the task that reads the counter.
         self.tell_of_changes();
         let changed = version.wait_for(|version| *version > published.version);
         let mut stopped = self.stopped.subscribe();
@@ -207,7 +209,7 @@ impl StatusLists {
                 tokio::time::sleep(LOOK).await;
                 let Some(lists) = lists.upgrade() else { return };
                 let sender = &lists.version;
-                // If it fails, requests are answered at the end of their time.
+                // If the store fails, requests are answered at the end of their waiting time.
                 if let Ok(version) = lists.store.status_version().await {
                     sender.send_if_modified(|told| version > std::mem::replace(told, version));
                 }
@@ -242,7 +244,8 @@ struct Bits {
     lst: String,
 }
 
-/// A bit for each place, the first of them the least significant of the first byte (section 4.1).
+/// Packs one bit per place, beginning with the least significant bit of the first byte (section 4.1
+/// of the draft).
 fn packed(revoked: &Revoked) -> Result<String, Error> {
     let (blank, places) = match revoked {
         Revoked::All => (u8::MAX, &[][..]),
@@ -259,7 +262,7 @@ fn packed(revoked: &Revoked) -> Result<String, Error> {
     Ok(URL_SAFE_NO_PAD.encode(encoder.finish().map_err(not_compressed)?))
 }
 
-/// Base64url spends eight bits on six, which is most of what there is to gain.
+/// Compresses a signed list. The gain comes mainly from base64url, which uses eight bits for six.
 fn gzipped(token: &str) -> Result<Bytes, Error> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(token.as_bytes()).map_err(not_compressed)?;

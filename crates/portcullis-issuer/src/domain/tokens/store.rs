@@ -6,46 +6,51 @@ use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::{TokenHash, hash_of};
 
-/// How many places a list has: 128 KiB of bits, and a fraction of that as it is sent.
+/// The number of places of a list: 128 KiB of bits, which are sent compressed.
 pub(crate) const PLACES: u32 = 1 << 20;
 
-/// Returns the name of an incarnation of a machine client as the owner of a place. A session's is
-/// its id.
+/// Returns the owner name for an incarnation of a machine client. For a session, the owner name is
+/// the session's id.
 pub(crate) fn client_owner(client_id: &str, incarnation: &str) -> String {
     format!("client {client_id} {incarnation}")
 }
 
-/// What a JWT is known by: no issuer uses an id twice (RFC 7519 section 4.1.7).
+/// Returns whether an owner of a place is a client, and not a session, whose id is hexadecimal.
+pub(crate) fn is_client(owner: &str) -> bool {
+    owner.starts_with("client ")
+}
+
+/// Returns the hash that identifies a JWT: no issuer uses a `jti` twice (RFC 7519 section 4.1.7).
 pub(crate) fn name_of(issuer: &str, jti: &str) -> TokenHash {
-    // Neither a URL nor a client's id has the character between the two.
+    // Neither a URL nor a client's id contains a line feed, so the separator is unambiguous.
     hash_of(&format!("{issuer}\n{jti}"))
 }
 
 /// Places in the status lists, and JWTs that were used or revoked.
 pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
-    /// The place in a status list of a session or of an incarnation of a
-    /// [machine client](client_owner), which is its own for that long at least.
+    /// Takes the place in a status list for a session or an incarnation of a
+    /// [machine client](client_owner), and keeps it taken at least until `until`.
     fn take_place<'a>(&'a self, owner: &'a str, until: Until) -> Answer<'a, Place>;
     /// The place of this owner, if it has one.
     fn place_of<'a>(&'a self, owner: &'a str) -> Answer<'a, Option<Place>>;
-    /// Counts the revocations; two equal answers mean that there was none between.
+    /// Returns the number of revocations; two equal numbers mean that there was none in between.
     fn status_version(&self) -> Answer<'_, i64>;
     /// The revoked places of a status list whose last token had not expired at `epoch`; `None` if
     /// there is no such list.
     fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Revoked>>;
-    /// Revokes every place that was ever taken, also those that a restored backup does not know of,
-    /// deletes the single-use tokens of users, and records `event`.
+    /// Revokes every place that was ever taken, also places that were taken after a restored backup
+    /// was made. Also deletes the single-use tokens of users, and records `event`.
     fn start_new_lists<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()>;
 
-    /// Remembers until `expires_at` that a JWT was used or revoked, and records `event`, if any;
-    /// `false`, and no event, if that was known.
+    /// Marks a JWT as used or revoked until `expires_at`, and records `event`, if any. Returns
+    /// `false`, and records nothing, if the JWT was marked before.
     fn spend_jwt<'a>(
         &'a self,
         jwt: &'a TokenHash,
         expires_at: i64,
         event: Option<&'a NewEvent>,
     ) -> Answer<'a, bool>;
-    /// Whether that is remembered of a JWT.
+    /// Returns whether a JWT is marked as used or revoked.
     fn is_spent<'a>(&'a self, jwt: &'a TokenHash) -> Answer<'a, bool>;
 }
 
@@ -56,23 +61,23 @@ pub(crate) struct Place {
     pub(crate) index: i64,
 }
 
-/// What a status list says.
+/// The revoked places of a status list.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Revoked {
-    /// It is of before a restored backup.
+    /// All places: the list is older than a restore from a backup.
     All,
-    /// These, in order.
+    /// These places, in ascending order.
     Places(Vec<i64>),
 }
 
-/// Until when a token may name a place.
+/// The times until which a place is taken for a token, in seconds since 1970.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
     pub(crate) expiry: i64,
-    /// Until when a place is taken that must be taken longer. It is later than `expiry`, so that
-    /// not each refresh writes the place's row.
+    /// The new end of a place that is not taken long enough. It is later than `expiry`, so that not
+    /// every refresh writes the place's row.
     pub(crate) extend_to: i64,
-    /// Whose last token expired by then may lose the place to somebody else: no list is believed
-    /// any more that says something of that token.
+    /// A place whose last token expired by this time may get another owner: every list with that
+    /// token's bit has expired.
     pub(crate) free: i64,
 }

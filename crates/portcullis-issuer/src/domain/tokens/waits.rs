@@ -7,25 +7,27 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::network::Network;
 
-/// Half of the connections of one issuer process.
+/// The maximum number of waiting requests: half of the connections of one issuer process.
 const ALL: usize = 448;
 
-/// Of these the part for requests without a client's credential. The others are kept for verifiers
-/// that authenticate, so that anonymous requests cannot take push from them.
+/// The maximum number of waiting requests without a client's credential. The other places are
+/// reserved for verifiers that authenticate, so that anonymous requests cannot take their push.
 const ANONYMOUS: usize = 256;
 
-/// The part of one address (of IPv6, a /64).
+/// The maximum number of waiting requests of one IPv4 address or IPv6 /64.
 const PER_ADDRESS: usize = 64;
 
-/// The part of one client, which may be a service with many instances.
+/// The maximum number of waiting requests of one client, which may be a service with many
+/// instances.
 const PER_CLIENT: usize = 128;
 
-/// Who waits.
+/// The sender of a waiting request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Verifier {
     /// A machine client that has authenticated.
     Client(String),
-    /// Any other, by its network. `None` if the address is unknown: all of these count together.
+    /// A verifier that has not authenticated, by its network. All verifiers with an unknown
+    /// address, `None`, count together.
     Anonymous(Option<Network>),
 }
 

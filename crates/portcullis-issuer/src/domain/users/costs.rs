@@ -1,9 +1,9 @@
 //! The argon2id costs of the stored hashes.
 //!
-//! After a change of the settings users have hashes of different costs until they log in. If a check
-//! took as long as the user's own hash, its duration would tell which names exist. So each check
-//! pays for all costs in use: one of them with the user's hash, the others, or all of them for an
-//! unknown user, for nothing.
+//! After a change of the settings, users' hashes have different costs until each user has logged
+//! in. If a check computed the user's hash only, its duration would reveal which names exist. So
+//! each check computes one hash for every cost in use: one of them is the user's own, the results
+//! of the others are discarded. For an unknown user all results are discarded.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,10 +12,12 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::password_cost::PasswordCost;
 
-/// The number of different costs that a check pays for. An operator changes the cost rarely.
+/// The maximum number of costs for which a check computes hashes. An operator changes the cost
+/// rarely.
 const MAX_COSTS: usize = 8;
 
-/// The costs in use. Several processes may have different settings, so it grows with what is met.
+/// The costs in use. Other processes may have other settings, so the costs of hashes that are read
+/// later are added.
 #[derive(Debug)]
 pub(super) struct Costs(Mutex<Vec<Cost>>);
 
@@ -38,7 +40,7 @@ impl Costs {
         costs
     }
 
-    /// Returns the costs that a check pays for besides that of the user's hash, if there is one.
+    /// Returns the costs in use, except the cost of the user's hash, if there is one.
     pub(super) fn besides(&self, hash: Option<&str>) -> Vec<Cost> {
         let own = hash.and_then(Cost::of);
         if let Some(own) = own {
@@ -100,9 +102,17 @@ mod tests {
         assert_eq!(costs.besides(None), [new, older, old]);
         assert_eq!(costs.besides(Some(&stored[0])), [new, old]);
         assert_eq!(costs.besides(Some("no PHC string")), [new, older, old]);
-        // Of another process, whose settings differ.
+        // This hash is of another process with other settings.
         let other = "$argon2id$v=19$m=7168,t=5,p=1$c2FsdHNhbHRzYWx0$aGFzaA";
         assert_eq!(costs.besides(Some(other)), [new, older, old]);
         assert_eq!(costs.besides(None), [new, older, old, cost(7168, 5)]);
+    }
+
+    #[test]
+    fn check_pays_for_a_bounded_number_of_costs() {
+        let stored: Vec<_> =
+            (0..100).map(|n| format!("$argon2id$v=19$m={},t=2,p=1", 7168 + n)).collect();
+        let costs = Costs::new(PasswordCost::default(), &stored);
+        assert_eq!(costs.besides(None).len(), MAX_COSTS);
     }
 }

@@ -1,11 +1,11 @@
-//! User names: which there are, and which are the same.
+//! User names: which are valid, and which are equal.
 
-/// A user name in the one form that it is looked up, compared and counted by: "Alice" and "alice"
+/// A user name in the form in which names are looked up, compared and counted: "Alice" and "alice"
 /// are one user.
 ///
-/// Only ASCII is a name. Folding all of Unicode differs between programs, and a database in which
-/// U+212A (Kelvin) is a `k` would find a user whose attempts are counted under another name. So the
-/// name is folded here, before it is counted, and the stores compare the result byte for byte.
+/// Names are ASCII only. Programs differ in how they fold Unicode. If a database folded U+212A
+/// (Kelvin) to `k`, it would find a user whose attempts are counted under another name. So the name
+/// is folded here, before it is counted, and the stores compare the result byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoldedName(String);
 

@@ -1,4 +1,4 @@
-//! A user to be added, and what is wrong with one.
+//! A user to be added, and the checks of its attributes.
 
 use std::fmt;
 
@@ -8,14 +8,15 @@ use super::name::FoldedName;
 use crate::domain::scope::is_scope_token;
 use crate::error::Error;
 
-/// A cookie has 4096 bytes (RFC 6265 section 6.1), and base64url makes four of three.
+/// The maximum length of all roles and scopes, in bytes. A cookie with the token has at most 4,096
+/// bytes (RFC 6265 section 6.1), and base64url encodes three bytes as four.
 const MAX_NAMES_BYTES: usize = 2048;
 
 /// A user to be added.
 ///
-/// A name has 1 to 128 visible ASCII characters and no spaces; capitals make no difference. A
-/// password has 8 characters to 1,024 bytes, and is neither the name nor a common one. All roles and
-/// scopes together have at most 2 KiB, since they stand in every token.
+/// A name has 1 to 128 visible ASCII characters and no spaces, and is case-insensitive. A password
+/// has 8 characters to 1,024 bytes, and is neither the name or address nor a common one. All roles
+/// and scopes together have at most 2 KiB, since every token contains them.
 ///
 /// ```
 /// use portcullis_issuer::NewUser;
@@ -47,7 +48,7 @@ impl NewUser {
         }
     }
 
-    /// The same with a password of 256 random bits, which is returned to be handed over.
+    /// Creates a user with a password of 256 random bits, and returns the password, too.
     ///
     /// # Errors
     ///
@@ -57,29 +58,30 @@ impl NewUser {
         Ok((Self::new(name, password.clone()), password))
     }
 
-    /// The `roles` of their tokens.
+    /// Sets the `roles` of the user's tokens.
     #[must_use]
     pub fn roles(mut self, roles: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.roles = roles.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The `scope` of their tokens.
+    /// Sets the `scope` of the user's tokens.
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Where the notifier reaches the user, such as an email address. It counts as verified: only
-    /// registration asks the user to prove it.
+    /// Sets the address to which the notifier delivers the user's messages, such as an email
+    /// address. It counts as verified: only registration asks the user to prove it.
     #[must_use]
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
         self
     }
 
-    /// Rejects what does not fit. The password is checked where it is hashed, off the async threads.
+    /// Rejects invalid attributes. The password is checked where it is hashed, off the async
+    /// threads.
     pub(super) fn check(&self) -> Result<(), Error> {
         if FoldedName::of(&self.name).is_none() {
             return Err(Error::InvalidUser(
@@ -105,12 +107,12 @@ pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Err
             "a scope must be of printable ASCII characters without space, quote and backslash",
         ));
     }
-    // Every name counts with what separates it from the next.
+    // The separator after each name counts, too.
     let names = roles.iter().chain(scopes);
     if names.map(|name| name.len() + 3).sum::<usize>() > MAX_NAMES_BYTES {
         return Err(Error::InvalidUser(
-            "roles and scopes must have at most 2 KiB together: all of them stand in every token, \
-             and a longer one does not fit into a cookie",
+            "roles and scopes must have at most 2 KiB together: every token contains all of them, \
+             and a longer token does not fit into a cookie",
         ));
     }
     Ok(())

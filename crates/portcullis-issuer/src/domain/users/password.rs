@@ -1,4 +1,4 @@
-//! Passwords: argon2id (RFC 9106), on blocking threads, of which half the cores are used at once.
+//! Passwords: argon2id (RFC 9106) on blocking threads, which use at most half of the cores.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,43 +15,45 @@ use super::password_rules;
 use crate::error::Error;
 use crate::metrics::Waiting;
 
-/// How long a password waits for its turn before the client is told to come back.
+/// How long a password waits for a slot before the response is 503 with `Retry-After`.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Whose share of the hashing a password belongs to: a flood of one does not delay the other.
+/// The share of the hashing capacity that a password uses. A flood in one share does not delay the
+/// other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// Logins, and changes by users and operators.
+    /// Logins, and changes by users, by operators and by the token of a reset or an invitation.
     Users,
-    /// Registrations, and passwords that are set by a token.
+    /// Registrations.
     Strangers,
 }
 
 /// Hashes and verifies passwords on blocking threads.
 ///
-/// Each takes some 20 ms of a core and 19 MiB by default, so a flood of logins queues here while refreshes
-/// and key sets, which do not come here, are served by the cores that are left.
+/// By default, each hash takes about 20 ms of a core and 19 MiB. A flood of logins queues here,
+/// while the remaining cores serve refreshes and key sets, which need no hash.
 #[derive(Debug)]
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
     slots: Arc<Semaphore>,
-    /// A quarter as many as there are for users, and one at least.
+    /// The slots of [`Share::Strangers`]: a quarter of the users' slots, at least one.
     slots_of_strangers: Arc<Semaphore>,
-    /// What each check costs, so that its duration does not tell which users exist.
+    /// The costs for which each check computes hashes, so that its duration does not reveal which
+    /// users exist.
     costs: Costs,
 }
 
-/// What became of a password and a hash.
+/// The result of checking a password.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Wrong,
     Right,
-    /// It is right, and this is its hash under the parameters that are configured now.
+    /// The password is right; this is its new hash with the configured parameters.
     Rehashed(String),
 }
 
 impl Passwords {
-    /// `stored` are the parameters of the stored hashes, or whole hashes.
+    /// Creates the hasher. `stored` has the parameters of the stored hashes, or whole hashes.
     pub(crate) fn new(cost: PasswordCost, stored: &[String]) -> Result<Self, Error> {
         let failed = |_| Error::Crypto("setting up argon2id");
         let params = Params::new(cost.memory_kib, cost.iterations, 1, None).map_err(failed)?;
@@ -123,7 +125,7 @@ impl Passwords {
             .map_err(|_| Error::Busy)?;
         drop(waiting);
         tokio::task::spawn_blocking(move || {
-            // The slot goes with the work: it is still taken when the client has hung up.
+            // The thread keeps the slot until it has finished, even if the client disconnects.
             let _slot = slot;
             work()
         })
@@ -205,7 +207,8 @@ mod tests {
         assert_eq!(again, Verdict::Right);
     }
 
-    /// After the cost was raised, both take as long: the old cost and the new one.
+    /// After the cost was raised, both checks compute a hash with the old cost and one with the new
+    /// cost.
     #[tokio::test]
     async fn unknown_user_costs_what_a_user_with_an_old_hash_costs() {
         let cheap = PasswordCost { memory_kib: 7168, iterations: 5 };
@@ -229,7 +232,8 @@ mod tests {
             ratios.push(known.as_secs_f64() / unknown.as_secs_f64());
         }
         ratios.sort_by(f64::total_cmp);
-        // With the dear hash alone for unknown names, and the cheap one for known ones, it was 0.2.
+        // If unknown names had only the expensive hash, and known names only the cheap one, the
+        // ratio would be 0.2.
         assert!((0.6..1.7).contains(&ratios[2]), "{ratios:?}");
     }
 
@@ -255,5 +259,37 @@ mod tests {
         );
         let new = passwords.hash_new(Share::Users, secret("correct horse staple"), "alice", None);
         assert!(new.await.unwrap().starts_with("$argon2id$"));
+    }
+
+    /// Without a share of their own, strangers would be served here.
+    #[tokio::test(start_paused = true)]
+    async fn a_stranger_is_told_to_come_back_after_five_seconds() {
+        let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
+        let all = u32::try_from(passwords.slots_of_strangers.available_permits()).unwrap();
+        let _taken = passwords.slots_of_strangers.acquire_many(all).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let busy = passwords.verify(Share::Strangers, secret("x"), None).await;
+        assert!(matches!(busy, Err(Error::Busy)), "{busy:?}");
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_hangs_up_frees_no_slot_before_the_work_is_done() {
+        let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
+        let all = passwords.slots_of_strangers.available_permits();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let work = move || {
+            begun.send(()).unwrap();
+            let _ = ends.recv();
+        };
+        tokio::select! {
+            _ = passwords.in_a_slot(Share::Strangers, work) => panic!("the work has not ended"),
+            begun = has_begun => begun.unwrap(),
+        }
+        assert_eq!(passwords.slots_of_strangers.available_permits(), all - 1);
+        drop(end);
+        let freed = passwords.slots_of_strangers.acquire_many(u32::try_from(all).unwrap()).await;
+        drop(freed.unwrap());
     }
 }

@@ -1,11 +1,11 @@
-//! What one check of a password costs.
+//! The cost of one password hash.
 
-/// What argon2id (RFC 9106) costs for one password.
+/// The cost of argon2id (RFC 9106) for one password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordCost {
     /// Memory, in KiB.
     pub memory_kib: u32,
-    /// How many times it goes over that memory.
+    /// Number of iterations over that memory.
     pub iterations: u32,
 }
 

@@ -1,17 +1,18 @@
-//! Which passwords are accepted.
+//! The rules for new passwords.
 
 use zxcvbn::{Score, zxcvbn};
 
 use crate::error::Error;
 
-/// More than any input that zxcvbn tells apart from a random one; it reads 100 characters at most.
+/// The number of characters that are given to zxcvbn, which reads at most 100.
 const ESTIMATED: usize = 100;
 
 /// Rejects a password that is too short, too long, the user's name or address, or common.
 ///
-/// Length and the list follow NIST SP 800-63B section 3.1.1. "Common" is what the crate zxcvbn
-/// guesses within a million attempts: 30,000 leaked passwords, names and words with their usual
-/// substitutions, repetitions, sequences, keyboard rows and dates.
+/// The length limits and the rejection of common passwords follow NIST SP 800-63B section 3.1.1. A
+/// password is common if the crate zxcvbn guesses it within a million attempts. It knows 30,000
+/// leaked passwords, names and words with their usual substitutions, repetitions, sequences,
+/// keyboard rows and dates.
 ///
 /// # Errors
 ///
@@ -32,8 +33,8 @@ pub(super) fn check(password: &str, name: &str, address: Option<&str>) -> Result
         password.char_indices().nth(ESTIMATED).map_or(password, |(at, _)| &password[..at]);
     if zxcvbn(beginning, &[name, address]).score() < Score::Two {
         return invalid(
-            "the password is among those that are tried first: a common one, or a simple pattern. \
-             Take a longer one, such as several words that do not belong together",
+            "the password is a common one or a simple pattern, which attackers try first. Use a \
+             longer one, such as several unrelated words",
         );
     }
     Ok(())
@@ -68,7 +69,7 @@ mod tests {
             "01/01/1990",
             "alice.smith1",
         ] {
-            assert!(reason(common).contains("tried first"), "{common}");
+            assert!(reason(common).contains("attackers try first"), "{common}");
         }
     }
 

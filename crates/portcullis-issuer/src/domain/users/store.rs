@@ -4,19 +4,25 @@ use std::fmt;
 
 use super::name::FoldedName;
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{Authority, NewEvent};
 
 /// Users and the hashes of their passwords.
 pub(crate) trait UserStore: fmt::Debug + Send + Sync {
-    /// Adds a user, and records `event`; `false` if the name is taken.
-    fn add_user<'a>(&'a self, account: &'a Account<'a>, event: &'a NewEvent) -> Answer<'a, bool>;
+    /// Adds a user, and records `event`. `authority` is the administrator's, if one does it.
+    fn add_user<'a>(
+        &'a self,
+        account: &'a Account<'a>,
+        event: &'a NewEvent,
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Added>;
     /// The user of that name, with what a login needs.
     fn user_named<'a>(&'a self, name: &'a FoldedName) -> Answer<'a, Option<StoredUser>>;
     /// All users, by name.
     fn users(&self) -> Answer<'_, Vec<User>>;
-    /// The parameters of all password hashes, each once: the beginnings of their PHC strings.
+    /// Returns the distinct parameters of all password hashes: the beginnings of their PHC strings.
     fn password_parameters(&self) -> Answer<'_, Vec<String>>;
-    /// Puts another hash of the same password in place of this one, if it is still there.
+    /// Replaces a hash with another hash of the same password, if it has not been changed
+    /// meanwhile.
     fn rehash_password<'a>(
         &'a self,
         user_id: &'a str,
@@ -33,9 +39,18 @@ pub(crate) struct Account<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) address_verified_at: Option<i64>,
     pub(crate) awaits: Option<Awaits>,
-    /// A user of the same name who awaits the same makes room: otherwise anybody could keep a name
-    /// that is not theirs.
-    pub(crate) replaces_awaiting: bool,
+    /// A user of the same name who awaits one of these makes room: otherwise anybody could keep a
+    /// name that is not theirs.
+    pub(crate) replaces: &'a [Awaits],
+}
+
+/// The result of adding a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    Done,
+    NameTaken,
+    /// The administrator's session has ended, or its user has lost the scope.
+    NotAnAdministrator,
 }
 
 /// What must happen before a user's first login.
@@ -48,7 +63,7 @@ pub(crate) enum Awaits {
 }
 
 impl Awaits {
-    /// As the store has it.
+    /// Returns the name in the store.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Invitation => "invitation",
@@ -61,24 +76,25 @@ impl Awaits {
 pub(crate) struct StoredUser {
     pub(crate) user: User,
     pub(crate) password_hash: String,
-    /// Counts the changes after which a login that is under way must not start a session.
+    /// The number of changes of the credentials. A login that began before the last change must not
+    /// start a session.
     pub(crate) credentials: i64,
-    /// Neither disabled nor waiting for an invitation or verification.
+    /// Whether the user is neither disabled nor awaits an invitation or verification.
     pub(crate) may_log_in: bool,
     pub(crate) has_second_factor: bool,
 }
 
-/// Someone who can log in.
+/// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct User {
-    /// The `sub` of their tokens: opaque, and never reused.
+    /// The `sub` of the user's tokens: opaque, and never reused.
     pub id: String,
-    /// What they log in with.
+    /// The name with which the user logs in.
     pub name: String,
-    /// The `roles` of their tokens.
+    /// The `roles` of the user's tokens.
     pub roles: Vec<String>,
-    /// The `scope` of their tokens.
+    /// The `scope` of the user's tokens.
     pub scopes: Vec<String>,
     /// When the user was added, in seconds since 1970.
     pub created_at: i64,

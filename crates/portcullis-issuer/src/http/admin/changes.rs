@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use zeroize::Zeroizing;
 
 use super::shapes::{Address, Ended, NewPassword, Roles, Scopes};
-use super::{Admin, Id, change, whom};
+use super::{Admin, Id, change, change_another, user_ref};
 use crate::domain::people::Change;
 use crate::http::api::Api;
 use crate::http::body::JsonBody;
@@ -32,7 +32,7 @@ pub(in crate::http) async fn remove(
     Ok(Json(Ended { ended_sessions }))
 }
 
-/// Sets a user's password, and ends all sessions of the user.
+/// Sets another user's password, and ends all sessions of the user.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/password",
@@ -49,12 +49,13 @@ pub(in crate::http) async fn set_password(
     JsonBody(NewPassword { password }): JsonBody<NewPassword>,
 ) -> Result<Json<Ended>, Problem> {
     let password = Zeroizing::new(password);
-    let people = &api.domain.people;
-    let ended_sessions = people.set_password(&whom(id)?, password, admin.actor()).await?;
+    let user_ref = user_ref(id)?;
+    admin.require_another(&user_ref)?;
+    let ended_sessions = api.domain.people.set_password(&user_ref, password, admin.actor()).await?;
     Ok(Json(Ended { ended_sessions }))
 }
 
-/// Lets a user not log in any more, and ends all sessions of the user.
+/// Rejects a user's logins from now on, and ends all sessions of the user.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/disable",
@@ -123,7 +124,7 @@ pub(in crate::http) async fn set_roles(
     id: Id,
     JsonBody(Roles { roles }): JsonBody<Roles>,
 ) -> Result<StatusCode, Problem> {
-    api.domain.people.set_roles(&whom(id)?, roles, admin.actor()).await?;
+    api.domain.people.set_roles(&user_ref(id)?, roles, admin.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -143,11 +144,11 @@ pub(in crate::http) async fn set_scopes(
     id: Id,
     JsonBody(Scopes { scopes }): JsonBody<Scopes>,
 ) -> Result<StatusCode, Problem> {
-    api.domain.people.set_scopes(&whom(id)?, scopes, admin.actor()).await?;
+    api.domain.people.set_scopes(&user_ref(id)?, scopes, admin.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Forgets a user's second factor and recovery codes.
+/// Deletes another user's second factor and recovery codes.
 #[utoipa::path(
     delete,
     path = "/v1/admin/users/{id}/second-factor",
@@ -161,27 +162,27 @@ pub(in crate::http) async fn reset_second_factor(
     admin: Admin,
     id: Id,
 ) -> Result<StatusCode, Problem> {
-    change(&api, &admin, id, Change::NoSecondFactor).await.map(|_| StatusCode::NO_CONTENT)
+    change_another(&api, &admin, id, Change::NoSecondFactor).await.map(|_| StatusCode::NO_CONTENT)
 }
 
-/// Admits codes again, after too many wrong ones.
+/// Admits another user's codes again, after too many wrong ones.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/unlock",
     tag = "administration",
     operation_id = "unlock_account",
     params(("id" = String, Path, description = "As the list of accounts has it")),
-    responses((status = 204, description = "Codes are admitted")),
+    responses((status = 204, description = "Codes are accepted again")),
 )]
 pub(in crate::http) async fn unlock(
     State(api): State<Arc<Api>>,
     admin: Admin,
     id: Id,
 ) -> Result<StatusCode, Problem> {
-    change(&api, &admin, id, Change::Unlocked).await.map(|_| StatusCode::NO_CONTENT)
+    change_another(&api, &admin, id, Change::Unlocked).await.map(|_| StatusCode::NO_CONTENT)
 }
 
-/// Ends the sessions of all users, the caller's too.
+/// Ends the sessions of all users, including the caller's session.
 #[utoipa::path(
     delete,
     path = "/v1/admin/sessions",
@@ -197,7 +198,7 @@ pub(in crate::http) async fn end_all_sessions(
     Ok(Json(Ended { ended_sessions }))
 }
 
-/// Sets the address where the notifier reaches a user. It counts as verified.
+/// Sets the address where the notifier reaches another user. It counts as verified.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/address",
@@ -213,6 +214,8 @@ pub(in crate::http) async fn set_address(
     id: Id,
     JsonBody(Address { address }): JsonBody<Address>,
 ) -> Result<StatusCode, Problem> {
-    api.domain.people.set_address(&whom(id)?, address, admin.actor()).await?;
+    let user_ref = user_ref(id)?;
+    admin.require_another(&user_ref)?;
+    api.domain.people.set_address(&user_ref, address, admin.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

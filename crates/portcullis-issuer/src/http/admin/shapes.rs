@@ -1,4 +1,4 @@
-//! What goes in and comes out of the administrator's operations.
+//! The request and response bodies of the administrator's operations.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use crate::domain::people::AccountInfo;
 /// Users' accounts.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Accounts {
-    /// By id.
+    /// The accounts, in the order of their ids.
     pub(super) users: Vec<Account>,
 }
 
@@ -39,7 +39,7 @@ pub(in crate::http) struct Account {
     pub(super) wrong_codes: i64,
 }
 
-/// What has ended.
+/// The number of ended sessions.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Ended {
     /// How many sessions have ended.
@@ -66,7 +66,7 @@ pub(in crate::http) struct Scopes {
     pub(super) scopes: Vec<String>,
 }
 
-/// A user who sets the first password by a token.
+/// A user who sets the first password with a token.
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct Invitation {
     /// Visible ASCII characters, no spaces.

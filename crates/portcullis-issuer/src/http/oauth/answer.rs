@@ -12,7 +12,7 @@ pub(in crate::http) struct TokenAnswer<'a> {
     pub(super) token_type: &'static str,
     /// The lifetime of the access token, in seconds.
     pub(super) expires_in: u64,
-    /// A session's, valid for one refresh.
+    /// The session's refresh token, valid for one refresh; absent without a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(super) refresh_token: Option<&'a str>,

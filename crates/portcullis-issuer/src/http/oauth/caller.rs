@@ -1,5 +1,5 @@
-//! The client of a request to an OAuth endpoint, and what it proves that with: one thing (RFC 6749
-//! section 2.3).
+//! The client of a request to an OAuth endpoint. A request must authenticate in one way only (RFC
+//! 6749 section 2.3).
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -23,10 +23,11 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 /// The parameters by which a client says who it is (RFC 6749 section 2.3.1, RFC 7521 section 4.2).
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct ClientFields {
-    /// Besides a secret, or alone `identsphere-first-party`, the public client of the issuer's logins.
+    /// The client's id, together with `client_secret`. Without a credential only
+    /// `identsphere-first-party` is accepted, the public client of the issuer's own logins.
     #[schema(nullable = false)]
     client_id: Option<String>,
-    /// Instead of an `Authorization` header.
+    /// The client's secret, instead of an `Authorization` header.
     #[schema(nullable = false, value_type = Option<String>)]
     client_secret: Option<Zeroed>,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`
@@ -90,7 +91,7 @@ pub(in crate::http) async fn client_of(
     Ok(client.map(|client| client.id))
 }
 
-/// Returns the proof to be checked; `None` for the public client, which has none.
+/// Returns the credential of a request; `None` for the public client, which has no credential.
 fn proof(headers: &HeaderMap, fields: ClientFields) -> Result<Option<Proof>, OAuthError> {
     let ClientFields { client_id, client_secret, client_assertion_type, client_assertion } = fields;
     let basic = basic(headers)?;
@@ -108,7 +109,7 @@ fn proof(headers: &HeaderMap, fields: ClientFields) -> Result<Option<Proof>, OAu
         return Ok(Some(Proof::Secret { client_id: id, secret }));
     }
     if let Some(Zeroed(secret)) = client_secret {
-        let why = "client_secret comes with client_id.";
+        let why = "client_secret needs client_id.";
         let client_id = client_id.ok_or(OAuthError::InvalidRequest(why))?;
         return Ok(Some(Proof::Secret { client_id, secret }));
     }
@@ -116,7 +117,7 @@ fn proof(headers: &HeaderMap, fields: ClientFields) -> Result<Option<Proof>, OAu
         let (Some(assertion), Some(JWT_BEARER)) =
             (client_assertion, &client_assertion_type.as_deref())
         else {
-            let why = "client_assertion comes with client_assertion_type, which must be \
+            let why = "client_assertion needs client_assertion_type, which must be \
                        urn:ietf:params:oauth:client-assertion-type:jwt-bearer.";
             return Err(OAuthError::InvalidRequest(why));
         };
@@ -130,8 +131,8 @@ fn proof(headers: &HeaderMap, fields: ClientFields) -> Result<Option<Proof>, OAu
     }
 }
 
-/// The credentials of the `Authorization` header, each of them form-encoded (RFC 6749 section
-/// 2.3.1, RFC 7617).
+/// Reads the id and the secret from the `Authorization` header; both are form-encoded (RFC 6749
+/// section 2.3.1, RFC 7617).
 fn basic(headers: &HeaderMap) -> Result<Option<(String, Zeroizing<String>)>, OAuthError> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! How these routes refuse, for the OpenAPI document.
+//! The refusals of the OAuth endpoints, for the OpenAPI document.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::error::{ErrorBody, OAuthError as E};
 use crate::http::api::Api;
 use crate::http::openapi::operations;
 
-/// What may be wrong with a request for a token, besides what may be wrong with any.
+/// The refusals of the token endpoint, in addition to [`OF_ANY`].
 pub(in crate::http) const OF_TOKENS: &[E] = &[
     E::UnauthorizedClient(""),
     E::UnsupportedGrantType,
@@ -22,10 +22,10 @@ pub(in crate::http) const OF_TOKENS: &[E] = &[
     E::InvalidTarget(""),
 ];
 
-/// The same of a revocation.
+/// The refusals of the revocation endpoint, in addition to [`OF_ANY`].
 pub(in crate::http) const OF_REVOCATION: &[E] = &[E::InvalidGrant("")];
 
-/// Any of these routes.
+/// The refusals of all OAuth endpoints.
 const OF_ANY: &[E] = &[
     E::InvalidRequest(""),
     E::TooLarge,
@@ -35,7 +35,7 @@ const OF_ANY: &[E] = &[
     E::Unavailable,
 ];
 
-/// A route, and how it refuses.
+/// Adds the refusals of a route to its documentation.
 pub(in crate::http) fn documented(
     (mut schemas, mut paths, route): UtoipaMethodRouter<Arc<Api>>,
     errors: &[E],
@@ -70,7 +70,7 @@ fn refused(status: StatusCode, codes: &[&'static str]) -> openapi::Response {
             response.header("WWW-Authenticate", header("RFC 6749 section 5.2"))
         }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            response.header("Retry-After", header("Seconds after which to ask again"))
+            response.header("Retry-After", header("Seconds after which to try again"))
         }
         _ => response,
     }

@@ -1,5 +1,4 @@
-//! Errors in the terms of RFC 6749 section 5.2, of constant text. What went wrong inside goes to
-//! the log.
+//! Errors of RFC 6749 section 5.2, with constant texts. Internal causes are in the log only.
 
 use axum::Json;
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -27,11 +26,11 @@ pub(in crate::http) enum OAuthError {
     Unavailable,
 }
 
-/// What was wrong (RFC 6749 section 5.2).
+/// An error response (RFC 6749 section 5.2).
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct ErrorBody {
     error: &'static str,
-    /// The same in constant words.
+    /// A constant description of the error.
     error_description: &'static str,
 }
 
@@ -47,7 +46,7 @@ impl OAuthError {
             Self::InvalidClient => (
                 S::UNAUTHORIZED,
                 "invalid_client",
-                "The client is unknown or disabled, or did not prove who it is.",
+                "The client is unknown or disabled, or its credential is wrong.",
             ),
             Self::UnauthorizedClient(why) => (S::BAD_REQUEST, "unauthorized_client", why),
             Self::UnsupportedGrantType => (
@@ -58,7 +57,7 @@ impl OAuthError {
             ),
             Self::InvalidGrant(why) => (S::BAD_REQUEST, "invalid_grant", why),
             Self::InvalidScope => {
-                (S::BAD_REQUEST, "invalid_scope", "The client may not ask for one of these scopes.")
+                (S::BAD_REQUEST, "invalid_scope", "The client may not request one of these scopes.")
             }
             // RFC 8707 section 2.
             Self::InvalidTarget(why) => (S::BAD_REQUEST, "invalid_target", why),
@@ -84,7 +83,7 @@ impl IntoResponse for OAuthError {
         let mut response = (status, [(CACHE_CONTROL, "no-store")], body).into_response();
         let headers = response.headers_mut();
         match self {
-            // RFC 9110 section 15.5.2: a 401 names a scheme, whichever the client had tried.
+            // RFC 9110 section 15.5.2: a 401 names a scheme, whatever scheme the client tried.
             Self::InvalidClient => {
                 let basic = HeaderValue::from_static("Basic realm=\"oauth\"");
                 headers.insert(WWW_AUTHENTICATE, basic)
@@ -115,7 +114,7 @@ impl From<Error> for OAuthError {
 mod tests {
     use super::*;
 
-    /// RFC 6749 section 5.2 and appendix A: what the two may be made of.
+    /// RFC 6749 section 5.2 and appendix A limit the characters of `error` and `error_description`.
     #[test]
     fn errors_and_their_descriptions_have_the_characters_that_they_may_have() {
         for error in [

@@ -20,24 +20,24 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// The parameters of the grant (RFC 8693 section 2.1).
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct ExchangeFields {
-    /// A user's access token for the client, which is that API.
+    /// A user's access token for one of the client's resource servers.
     #[schema(nullable = false)]
     subject_token: Option<String>,
     /// `urn:ietf:params:oauth:token-type:access_token`
     #[schema(nullable = false)]
     subject_token_type: Option<String>,
-    /// The same, if present.
+    /// `urn:ietf:params:oauth:token-type:access_token`, if present.
     #[schema(nullable = false)]
     requested_token_type: Option<String>,
     /// The issuer's URL, if present.
     #[schema(nullable = false)]
     audience: Option<String>,
-    /// Not supported: the actor is the client.
+    /// Must be absent: the actor is always the client.
     #[schema(nullable = false)]
     actor_token: Option<String>,
 }
 
-/// Exchanges a user's token for one for the issuer.
+/// Exchanges a user's token for a token for the issuer.
 pub(super) async fn exchange(
     api: &Api,
     client: &RegisteredClient,
@@ -46,12 +46,12 @@ pub(super) async fn exchange(
     peer: &Peer,
 ) -> Result<Response, OAuthError> {
     if !client.has(ClientRight::ExchangeTokens) {
-        let why = "The client has no right to exchange tokens (exchange-tokens).";
+        let why = "The client does not have the right exchange-tokens.";
         return Err(OAuthError::UnauthorizedClient(why));
     }
     let issuer = &api.config.issuer;
     if resource.iter().chain(&fields.audience).any(|target| target != issuer) {
-        return Err(OAuthError::InvalidTarget("A token is exchanged for one for the issuer only."));
+        return Err(OAuthError::InvalidTarget("The new token can be for the issuer only."));
     }
     let is_access_token = |kind: &Option<String>| kind.as_deref() == Some(ACCESS_TOKEN);
     if !is_access_token(&fields.subject_token_type)

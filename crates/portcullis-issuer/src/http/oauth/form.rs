@@ -1,5 +1,5 @@
-//! Form bodies (RFC 6749 appendix B), read strictly: what two readers could take for two different
-//! requests is refused.
+//! Form bodies (RFC 6749 appendix B). Ambiguous bodies, which two parsers could read differently,
+//! are rejected.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -37,12 +37,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
             })?;
         let fields =
             std::str::from_utf8(&body).ok().and_then(fields).ok_or(OAuthError::InvalidRequest(
-                "The form is malformed, or has a parameter or a character that it must not have \
-                 twice or at all.",
+                "The form is malformed, or has a repeated parameter or a forbidden character.",
             ))?;
         serde_json::from_value(Value::Object(fields))
             .map(Self)
-            .map_err(|_| OAuthError::InvalidRequest("A parameter is not what it should be."))
+            .map_err(|_| OAuthError::InvalidRequest("A parameter is missing or has a wrong value."))
     }
 }
 
@@ -54,8 +53,8 @@ fn is_form(headers: &HeaderMap) -> bool {
     other.is_none() && kind.trim().eq_ignore_ascii_case(KIND)
 }
 
-/// The parameters by name. One without a value counts as left out, and one that comes twice is
-/// wrong, known or not (RFC 6749 section 3.2).
+/// Returns the parameters by name. A parameter without a value counts as absent. A repeated
+/// parameter is an error, even if it is unknown (RFC 6749 section 3.2).
 fn fields(body: &str) -> Option<Map<String, Value>> {
     let mut fields = Map::new();
     let mut resources = Vec::new();
@@ -77,8 +76,8 @@ fn fields(body: &str) -> Option<Map<String, Value>> {
     Some(fields)
 }
 
-/// A name or a value out of its encoding; `None` if that is broken, is no text, or hides a control
-/// character.
+/// Decodes a name or a value; `None` if the encoding is broken, or the result is not UTF-8 or has a
+/// control character.
 pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -17,7 +17,7 @@ use crate::domain::introspection::Introspected;
 use crate::domain::peer::Peer;
 use crate::http::api::Api;
 
-/// The token. Its type follows from the token: a `token_type_hint` is not needed.
+/// The token to introspect. Its type follows from the token: a `token_type_hint` is not needed.
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct IntrospectionRequest {
     /// An access token or a refresh token.
@@ -29,16 +29,16 @@ pub(in crate::http) struct IntrospectionRequest {
 
 /// Returns whether a token is active, and its claims.
 ///
-/// A client sees access tokens whose `aud` has an identifier that is registered for it as a resource
-/// server, or all with the right `introspect-all`; refresh tokens with the right `continue-sessions`.
-/// Others are inactive.
+/// A client may introspect access tokens whose `aud` has one of its resource servers; with the
+/// right `introspect-all`, all access tokens; with the right `continue-sessions`, refresh tokens.
+/// All other tokens are reported as inactive.
 #[utoipa::path(
     post,
     path = "/oauth/introspect",
     tag = "oauth",
     operation_id = "introspect",
     request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "What is known of it", body = Introspected)),
+    responses((status = 200, description = "The state of the token", body = Introspected)),
     security((), ("client_secret" = [])),
 )]
 pub(in crate::http) async fn introspect(
@@ -47,7 +47,7 @@ pub(in crate::http) async fn introspect(
     headers: HeaderMap,
     Form(request): Form<IntrospectionRequest>,
 ) -> Result<Response, OAuthError> {
-    // RFC 7662 section 2.1: otherwise any client could try tokens out.
+    // RFC 7662 section 2.1: without authentication anyone could try tokens out.
     let caller = Caller::of(&api, &headers, request.client, &peer).await?;
     let Caller::Registered(client) = caller else { return Err(OAuthError::InvalidClient) };
     let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;

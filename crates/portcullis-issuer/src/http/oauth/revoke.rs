@@ -17,8 +17,7 @@ use crate::domain::introspection::Revoked;
 use crate::domain::peer::Peer;
 use crate::http::api::Api;
 
-/// Which token shall be good no more. What is known of it follows from the token: a
-/// `token_type_hint` is not needed.
+/// The token to revoke. Its type follows from the token: a `token_type_hint` is not needed.
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct RevocationRequest {
     /// An access token or a refresh token.
@@ -28,7 +27,7 @@ pub(in crate::http) struct RevocationRequest {
     client: ClientFields,
 }
 
-/// Makes a token worth nothing, and with a session's token the session.
+/// Revokes a token. A token of a session also ends the session.
 ///
 /// An API that validates locally accepts an access token until it expires.
 #[utoipa::path(
@@ -37,7 +36,7 @@ pub(in crate::http) struct RevocationRequest {
     tag = "oauth",
     operation_id = "revoke",
     request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "It is worth nothing (any more)")),
+    responses((status = 200, description = "The token is revoked, or was not valid")),
     security((), ("client_secret" = [])),
 )]
 pub(in crate::http) async fn revoke(
@@ -50,9 +49,9 @@ pub(in crate::http) async fn revoke(
     let token = request.token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
     let event = api.domain.clients.event(EventKind::TokenRevoked, Some(caller.id()), &peer);
     match api.domain.introspection.revoke(&token, caller.id(), event).await? {
-        // RFC 7009 section 2.2: for a token that there never was, too.
+        // RFC 7009 section 2.2: the response is 200 for an unknown token, too.
         Revoked::Done => Ok([(CACHE_CONTROL, "no-store")].into_response()),
-        // Section 2.1. Whoever holds it can read in it whose it is.
+        // RFC 7009 section 2.1. This reveals nothing: the holder can read the client in the token.
         Revoked::NotYours => {
             Err(OAuthError::InvalidGrant("The token was issued to another client."))
         }

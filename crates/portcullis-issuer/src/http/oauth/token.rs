@@ -26,14 +26,14 @@ pub(in crate::http) struct TokenRequest {
     /// `urn:ietf:params:oauth:grant-type:token-exchange`.
     #[schema(required, nullable = false)]
     grant_type: Option<String>,
-    /// The part of the client's own scopes, or of the exchanged token's, that the token is for.
+    /// The requested scopes, of the client's own scopes or of the exchanged token's.
     #[schema(nullable = false)]
     scope: Option<String>,
-    /// The part of its APIs, or of the session's, that the token is for (RFC 8707). An exchanged
-    /// token is for the issuer.
+    /// The requested APIs (RFC 8707), of the client's APIs or, for a refresh, of the configured
+    /// APIs. A token exchange allows only the issuer's URL.
     #[serde(default)]
     resource: Vec<String>,
-    /// The token of a session.
+    /// The refresh token of a session.
     #[schema(nullable = false)]
     refresh_token: Option<String>,
     #[serde(flatten)]
@@ -77,28 +77,28 @@ pub(in crate::http) async fn token(
                 }
                 ClientGrant::WrongScope => Err(OAuthError::InvalidScope),
                 ClientGrant::WrongTarget => Err(OAuthError::InvalidTarget(
-                    "The client may not ask for one of these resources, or has none.",
+                    "The client may not request one of these resources, or has none.",
                 )),
             }
         }
         ("client_credentials", Caller::FirstParty) => Err(OAuthError::UnauthorizedClient(
-            "A client without credentials gets no token in its own name.",
+            "A client without credentials cannot get a token in its own name.",
         )),
         // RFC 6749 section 6: a refresh token is bound to the client that it was issued to.
         ("refresh_token", Caller::Registered(client))
             if !client.has(ClientRight::ContinueSessions) =>
         {
             Err(OAuthError::UnauthorizedClient(
-                "The client has no right to continue sessions (continue-sessions).",
+                "The client does not have the right continue-sessions.",
             ))
         }
         (GRANT, Caller::Registered(client)) => {
             let wanted = (scope.as_deref(), resource.as_slice());
             exchange::exchange(&api, &client, exchange, wanted, &peer).await
         }
-        (GRANT, Caller::FirstParty) => {
-            Err(OAuthError::UnauthorizedClient("A client without credentials exchanges no tokens."))
-        }
+        (GRANT, Caller::FirstParty) => Err(OAuthError::UnauthorizedClient(
+            "A client without credentials may not exchange tokens.",
+        )),
         ("refresh_token", _) => refresh(&api, refresh_token, &resource, &peer).await,
         _ => Err(OAuthError::UnsupportedGrantType),
     }
@@ -118,7 +118,7 @@ async fn refresh(
         OAuthError::InvalidTarget("A resource is neither the issuer nor one of its APIs.")
     })?;
     let refreshed = api.domain.sessions.refresh(&token, &audience, peer).await?;
-    let why = "The refresh token is not valid (any more).";
+    let why = "The refresh token is not valid.";
     let grant = refreshed.ok_or(OAuthError::InvalidGrant(why))?;
     Ok(answer(api, &grant.access_token, Some(&grant.refresh_token), &grant.scope))
 }

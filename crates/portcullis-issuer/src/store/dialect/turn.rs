@@ -1,12 +1,12 @@
-//! Turns of the writers of one process.
+//! The turn of a writer: one writer of this process at a time.
 
 use std::ops::{Deref, DerefMut};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// What writes, with its turn among the writers of this process.
+/// A connection or a transaction for writing, with its turn among the writers of this process.
 pub(in crate::store) struct Turn<W> {
-    // Dropped first: the next writer waits until this one is done.
+    // Fields are dropped in order: the turn ends after the connection is released.
     pub(in crate::store) inner: W,
     pub(in crate::store) turn: Option<OwnedSemaphorePermit>,
 }

@@ -1,4 +1,4 @@
-//! Connecting: refuse what is not ours, before anything is written to it.
+//! Connecting to the server. A schema of another program is rejected before anything is written.
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -17,10 +17,12 @@ use crate::error::Error;
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many statements are under way at once. Ten processes stay below PostgreSQL's usual 100.
+/// The maximum number of connections for statements. With one more connection each that listens,
+/// ten processes stay below PostgreSQL's default limit of 100.
 const CONNECTIONS: u32 = 8;
 
-/// Nothing here takes long by itself: who waits longer waits for somebody's lock, or for nobody.
+/// Limits on a wait for a lock, on a statement and on an abandoned transaction. No statement of the
+/// issuer takes this long, unless it waits for a lock.
 const TIMEOUTS: [(&str, &str); 3] = [
     ("lock_timeout", "5s"),
     ("statement_timeout", "10s"),
@@ -34,8 +36,8 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Database`] when the server does not let us in, or when the schema is newer than
-    /// this program or not an issuer's. It is left as it is.
+    /// [`Error::Database`] if the server cannot be used, or if the schema is newer than this
+    /// program or belongs to another program. The schema is not changed then.
     pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url.reveal())
             .map_err(|error| explain(url, error))?
@@ -56,9 +58,9 @@ impl PostgresStore {
     }
 }
 
-/// Brings the schema up to date under a lock that ends with the connection, so that of two
-/// processes that start at once the second finds everything done. The lock has the name that the
-/// family had before: a process of an older version takes the same.
+/// Brings the schema up to date under a lock that is released with the connection. If two processes
+/// start at the same time, the second waits, and finds the schema up to date. The lock has the
+/// project's former name, so that processes of older versions take the same lock.
 async fn migrate(url: &DatabaseUrl, connection: &mut PgConnection) -> Result<(), Error> {
     sqlx::query(
         "SELECT pg_advisory_lock(hashtextextended('tollgate schema ' || current_schema(), 0))",

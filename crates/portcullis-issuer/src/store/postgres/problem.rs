@@ -7,7 +7,7 @@ use crate::error::Error;
 
 pub(super) enum Problem {
     Unreachable,
-    NotLetIn,
+    AccessDenied,
     NoSuchDatabase,
     Untrusted,
     Foreign,
@@ -24,21 +24,21 @@ pub(super) fn problem(
     let (problem, remedy) = match problem {
         Problem::Unreachable => (
             "the server cannot be reached",
-            "Check host and port in IDENTSPHERE_DATABASE_URL, and that PostgreSQL runs there",
+            "Check the host and port in IDENTSPHERE_DATABASE_URL, and that PostgreSQL runs there",
         ),
-        Problem::NotLetIn => (
-            "the server does not let this user in",
-            "Check user and password in IDENTSPHERE_DATABASE_URL, and that the user may create \
-             tables there (or that another one has)",
+        Problem::AccessDenied => (
+            "the server denied access to this user",
+            "Check the user and password in IDENTSPHERE_DATABASE_URL, and that the user may create \
+             tables there (or that another user has created them)",
         ),
         Problem::NoSuchDatabase => (
             "there is no such database",
             "Create it (CREATE DATABASE …), or name another one in IDENTSPHERE_DATABASE_URL",
         ),
         Problem::Untrusted => (
-            "no TLS connection came about that sslmode is content with",
-            "Check that the server has a certificate for this host, name its authority with \
-             sslrootcert in IDENTSPHERE_DATABASE_URL, and see the cause below",
+            "there is no TLS connection that satisfies sslmode",
+            "Check that the server has a certificate for this host, and name its certificate \
+             authority with sslrootcert in IDENTSPHERE_DATABASE_URL. The cause is given below",
         ),
         Problem::Foreign => (
             "it belongs to another program",
@@ -46,7 +46,7 @@ pub(super) fn problem(
              options=-c%20search_path=NAME); it was not changed",
         ),
         Problem::Newer => (
-            "its schema is not one that this version of the issuer knows",
+            "its schema is unknown to this version of the issuer",
             "Run the version of the issuer that last used it, or name another database in \
              IDENTSPHERE_DATABASE_URL",
         ),
@@ -54,16 +54,17 @@ pub(super) fn problem(
             "another process has kept it locked for 5 seconds",
             "Another issuer may be changing its schema; try again",
         ),
-        Problem::Failed => ("PostgreSQL refused it", "The cause is given below"),
+        Problem::Failed => ("PostgreSQL returned an error", "The cause is given below"),
     };
     Error::Database { database: url.to_string(), problem, remedy, source }
 }
 
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html> in our words.
+/// Explains an error to the operator
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 pub(super) fn explain(url: &DatabaseUrl, error: sqlx::Error) -> Error {
     let code = error.as_database_error().and_then(|error| error.code());
     let kind = match (&error, code.as_deref()) {
-        // A handshake that failed, and the authority's file that is not there.
+        // A failed TLS handshake, or a missing file of the certificate authority.
         (sqlx::Error::Io(error), _)
             if error.kind() == ErrorKind::InvalidData
                 || (error.kind() == ErrorKind::NotFound && url.names_an_authority()) =>
@@ -72,7 +73,7 @@ pub(super) fn explain(url: &DatabaseUrl, error: sqlx::Error) -> Error {
         }
         (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut, _) => Problem::Unreachable,
         (sqlx::Error::Tls(_), _) => Problem::Untrusted,
-        (_, Some("28000" | "28P01" | "42501")) => Problem::NotLetIn,
+        (_, Some("28000" | "28P01" | "42501")) => Problem::AccessDenied,
         (_, Some("3D000")) => Problem::NoSuchDatabase,
         (_, Some("55P03" | "57014")) => Problem::Locked,
         (_, Some(code)) if code.starts_with("57P") || code.starts_with("53") => {

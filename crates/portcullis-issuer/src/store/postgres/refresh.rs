@@ -1,5 +1,5 @@
-//! The usual refresh in one round trip: all that wait are rotated by one statement, and so by one
-//! commit. What it does not rotate is judged one by one, in a transaction of its own.
+//! Batches of refreshes: in one round trip, one statement rotates the current tokens of all waiting
+//! requests, with one commit. A request whose token it does not rotate gets its own transaction.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,16 +17,17 @@ use crate::metrics;
 use crate::store::dialect::Row as _;
 use crate::store::sql::rows::{self, session_and_user};
 
-/// The largest batch: it bounds how long its rows are locked.
+/// The maximum number of requests in a batch. It bounds how long the rows are locked.
 const MAX_BATCH: usize = 128;
 
-/// Batches under way at once: one waits for the disk while the other is made.
+/// The number of concurrent batches: while one waits for the disk, the next one is collected.
 const WORKERS: usize = 2;
 
-/// A subset of what [`RotateRefresh`](crate::store::sql::sessions::refresh::RotateRefresh) does: the
-/// current token of a live session with a budget, whose place need not be written. The rows are
-/// locked in one order, so that two processes cannot wait for each other. The presented hash is
-/// that of a token whose MAC was verified.
+/// Rotates current tokens of live sessions whose budget allows it and whose place in a status list
+/// need not be extended. All other cases are left to
+/// [`RotateRefresh`](crate::store::sql::sessions::refresh::RotateRefresh). The rows are locked in
+/// the order of their ids, so that two processes cannot deadlock. The MAC of each presented token
+/// was verified before.
 const ROTATE: &str = concat!(
     "WITH asked AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], \
         $5::bytea[]) AS asked (session_id, generation, presented, successor, sealed)), \
@@ -50,7 +51,7 @@ const ROTATE: &str = concat!(
     ", status_places.list, status_places.place"
 );
 
-/// The refreshes that wait, and the tasks that make batches of them.
+/// The queue of refreshes, from which tasks take batches.
 #[derive(Debug)]
 pub(super) struct Batches(Mutex<Option<UnboundedSender<Waiting>>>);
 
@@ -70,9 +71,11 @@ impl Batches {
         Self(Mutex::new(Some(queue)))
     }
 
-    /// Rotates with the next batch; `None` if that is left to a transaction of its own.
+    /// Rotates a token with the next batch. Returns `None` if the refresh needs its own
+    /// transaction.
     pub(super) async fn rotate(&self, rotation: &Rotation) -> Option<Refreshed> {
-        // Neither a former token nor a version to compare is in the statement.
+        // The statement handles no tokens of the former format, and does not check the version of
+        // the keys.
         if rotation.generation == 0 || rotation.key_version.is_some() {
             return None;
         }
@@ -84,13 +87,13 @@ impl Batches {
         answered.await.ok().flatten()
     }
 
-    /// Ends the tasks when their batches are made.
+    /// Closes the queue. The tasks end after their current batches.
     pub(super) fn close(&self) {
         drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
-/// Makes batches until the queue is closed.
+/// Takes batches from the queue, and rotates them, until the queue is closed.
 async fn work(pool: PgPool, waiting: Arc<tokio::sync::Mutex<UnboundedReceiver<Waiting>>>) {
     loop {
         let mut batch = Vec::new();
@@ -98,7 +101,8 @@ async fn work(pool: PgPool, waiting: Arc<tokio::sync::Mutex<UnboundedReceiver<Wa
             return;
         }
         batch.retain(|waiting| !waiting.rotated.is_closed());
-        // A statement changes a row once: a second request for a session is judged by itself.
+        // A statement changes a row only once, so a second request for the same session gets its
+        // own transaction.
         let mut sessions = HashSet::new();
         let (batch, others): (Vec<_>, Vec<_>) = batch
             .into_iter()
@@ -111,7 +115,7 @@ async fn work(pool: PgPool, waiting: Arc<tokio::sync::Mutex<UnboundedReceiver<Wa
             Ok(rotated) => rotated,
             Err(error) => {
                 let error = &error as &(dyn std::error::Error + 'static);
-                tracing::debug!(error, "batch of refreshes failed; each is made by itself");
+                tracing::debug!(error, "batch of refreshes failed, retrying one by one");
                 HashMap::new()
             }
         };
@@ -122,7 +126,7 @@ async fn work(pool: PgPool, waiting: Arc<tokio::sync::Mutex<UnboundedReceiver<Wa
     }
 }
 
-/// Rotates, and returns the sessions by their ids.
+/// Rotates the tokens of a batch, and returns the sessions that it has rotated, by their ids.
 async fn rotate(
     pool: &PgPool,
     rotations: &[&Rotation],

@@ -1,13 +1,15 @@
-//! One connection of each process listens, and holds the leader's lock if nobody else does.
+//! The listening connection: each process has one. It receives changes of the keys, and holds the
+//! leader's lock unless another process does.
 //!
-//! `NOTIFY` tells of a change of the keys at once. It is lost with its connection, so the version
-//! is read now and then as well; what was told counts for [`BELIEVED`] and no longer, after which
-//! every request asks for itself. So no process is further behind than that.
+//! `NOTIFY` reports a change of the keys at once. A notification is lost if the connection is lost,
+//! so the version of the keys is also read periodically. A version is used for [`BELIEVED`] after
+//! it was read; then each request queries the version itself. So no process is further behind than
+//! [`BELIEVED`].
 //!
-//! The lock goes with the connection: when a process dies, however suddenly, PostgreSQL frees it,
-//! and the next to ask leads. For a moment two may believe that they lead, the one of whom
-//! PostgreSQL has heard nothing more and its successor. That harms nothing: each step of a
-//! rotation is a transaction that looks at the keys as they are.
+//! PostgreSQL releases the lock when the connection ends, also if the process crashes. The next
+//! process that requests the lock is the leader. For a moment there may be two leaders: a process
+//! whose connection PostgreSQL has given up, and its successor. Two concurrent leaders are safe:
+//! each step of a rotation is a transaction that checks the current state of the keys.
 
 use std::io;
 use std::sync::Arc;
@@ -20,37 +22,39 @@ use tokio::time::timeout;
 
 use crate::metrics;
 
-/// What the trigger of the first migration notifies; the family had this name then. An applied
-/// migration never changes, and processes of older versions listen here.
+/// The channel that a trigger of the first migration notifies, with the project's former name. An
+/// applied migration must not change, and processes of older versions listen on this channel.
 const CHANNEL: &str = "tollgate_keys";
 
-/// The leader's lock, of each schema its own. It has the family's former name, so that a process of
-/// an older version and this one never lead at once.
+/// Requests the leader's lock of a schema. It has the project's former name, so that a process of
+/// an older version and this process are never leaders at the same time.
 const LEAD: &str = "SELECT pg_try_advisory_lock(hashtextextended('tollgate ' || $1, 0))";
 
-/// How long the version that was read or told last counts.
+/// How long the version of the keys is used after it was read, and the timeout of reading it.
 const BELIEVED: Duration = Duration::from_secs(1);
 
-/// How often it is read, and how long that may take.
+/// How long the connection waits for a notification before it reads the version.
 const POLL: Duration = Duration::from_millis(400);
 
-/// How long a lost connection is left alone before the next try.
+/// The delay before the next attempt to connect.
 const RECONNECT: Duration = Duration::from_millis(500);
 
-/// What the listening connection has heard.
+/// The version of the keys and whether this process is the leader, as last seen by the listening
+/// connection.
 #[derive(Debug)]
 pub(super) struct Watch {
     pool: PgPool,
     start: Instant,
     version: AtomicI64,
-    /// Milliseconds after `start`; 0 is never.
+    /// When the version was last read, in milliseconds after `start`; 0 is never.
     confirmed: AtomicU64,
     leads: AtomicBool,
 }
 
 impl Watch {
-    /// Listens, and knows who leads. The connections are its own: the pool's would keep a lock
-    /// that nobody knows of.
+    /// Connects, listens, and requests the leader's lock. The connection comes from a separate
+    /// pool: a connection that returns to the store's pool would keep the lock without acting as
+    /// leader.
     pub(super) async fn start(
         options: PgConnectOptions,
     ) -> Result<(Arc<Self>, Listening), sqlx::Error> {
@@ -70,7 +74,7 @@ impl Watch {
         Ok((watch, listening))
     }
 
-    /// The version of the keys, if it was confirmed lately.
+    /// Returns the version of the keys, if it was read within [`BELIEVED`].
     pub(super) fn version(&self) -> Option<i64> {
         let confirmed = Duration::from_millis(self.confirmed.load(Ordering::Acquire));
         let lately = !confirmed.is_zero() && self.start.elapsed() < confirmed + BELIEVED;
@@ -90,7 +94,7 @@ impl Watch {
         self.pool.close().await;
     }
 
-    /// Listens until it is aborted.
+    /// Listens, and reconnects after an error, until the task is aborted.
     pub(super) async fn keep(self: Arc<Self>, first: Listening) {
         let mut listening = Some(first);
         loop {
@@ -109,17 +113,18 @@ impl Watch {
     }
 
     fn lose(&self, error: &(dyn std::error::Error + 'static)) {
-        tracing::warn!(error, "PostgreSQL tells nothing; asking it each time");
+        tracing::warn!(error, "listening connection lost, querying the key version per request");
         self.confirmed.store(0, Ordering::Release);
         if self.leads.swap(false, Ordering::AcqRel) {
             metrics::leads(false);
-            tracing::info!("this process leads no more");
+            tracing::info!("this process is no longer the leader");
         }
     }
 
     async fn listen(&self) -> Result<Listening, sqlx::Error> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
-        // A new connection holds no lock, and has missed what was told meanwhile.
+        // The listener must not reconnect by itself: a new connection does not hold the lock, and
+        // has missed notifications.
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
         let schema: String =
@@ -127,7 +132,7 @@ impl Watch {
         Ok(Listening { listener, schema })
     }
 
-    /// Follows what is told until the connection is lost.
+    /// Receives notifications, and polls when there are none, until the connection is lost.
     async fn follow(&self, mut listening: Listening) -> sqlx::Error {
         loop {
             let told = match timeout(POLL, listening.listener.try_recv()).await {
@@ -148,7 +153,7 @@ impl Watch {
         }
     }
 
-    /// Reads the version, and asks to lead unless this process leads already.
+    /// Reads the version, and requests the leader's lock unless this process has it.
     async fn poll(&self, listening: &mut Listening) -> Result<(), sqlx::Error> {
         let asked = self.start.elapsed();
         let read = async {
@@ -167,7 +172,7 @@ impl Watch {
         self.confirmed.store(asked.max(1), Ordering::Release);
         if leads && !self.leads.swap(true, Ordering::AcqRel) {
             metrics::leads(true);
-            tracing::info!("this process leads: it looks after the keys");
+            tracing::info!("this process is now the leader: it rotates keys and deletes old rows");
         }
         Ok(())
     }

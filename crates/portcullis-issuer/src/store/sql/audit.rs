@@ -27,7 +27,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Records an event of a change, which is counted when that is durable.
+/// Records an event of a change. The caller counts the event when the change is durable.
 pub(super) async fn write(
     connection: &mut impl Dialect,
     event: &NewEvent,

@@ -1,9 +1,9 @@
 //! Machine clients.
 
-use super::{audit, rows, timed};
+use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
-use crate::domain::clients::{ClientStore, Credential, RegisteredClient};
+use crate::domain::clients::{ClientStore, ClientUpdate, Credential, RegisteredClient};
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, query};
 
@@ -13,7 +13,7 @@ impl<D: Database> ClientStore for D {
         client: &'a RegisteredClient,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("add_client", async move {
+        retried("add_client", move || async move {
             let mut tx = self.begin().await?;
             let added = add(&mut *tx, client, event).await?;
             tx.commit().await?;
@@ -31,12 +31,13 @@ impl<D: Database> ClientStore for D {
 
     fn update_client<'a>(
         &'a self,
-        client: &'a RegisteredClient,
+        place_owner: &'a str,
+        change: &'a ClientUpdate,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("update_client", async move {
+        retried("update_client", move || async move {
             let mut tx = self.begin().await?;
-            let found = update(&mut *tx, client, event).await?;
+            let found = update(&mut *tx, place_owner, change, event).await?;
             tx.commit().await?;
             Ok(found)
         })
@@ -48,7 +49,7 @@ impl<D: Database> ClientStore for D {
         old_until: Option<i64>,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("set_credential", async move {
+        retried("set_credential", move || async move {
             let mut tx = self.begin().await?;
             let found = set_credential(&mut *tx, credential, old_until, event).await?;
             tx.commit().await?;
@@ -56,17 +57,26 @@ impl<D: Database> ClientStore for D {
         })
     }
 
-    fn set_disabled<'a>(&'a self, disabled: bool, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("set_disabled", async move {
+    fn disable_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
+        retried("disable_client", move || async move {
             let mut tx = self.begin().await?;
-            let found = set_disabled(&mut *tx, disabled, event).await?;
+            let found = disable(&mut *tx, event).await?;
+            tx.commit().await?;
+            Ok(found)
+        })
+    }
+
+    fn enable_client<'a>(&'a self, place_owner: &'a str, event: &'a NewEvent) -> Answer<'a, bool> {
+        retried("enable_client", move || async move {
+            let mut tx = self.begin().await?;
+            let found = enable(&mut *tx, place_owner, event).await?;
             tx.commit().await?;
             Ok(found)
         })
     }
 
     fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("remove_client", async move {
+        retried("remove_client", move || async move {
             let mut tx = self.begin().await?;
             let found = remove(&mut *tx, event).await?;
             tx.commit().await?;
@@ -112,26 +122,29 @@ async fn of(
 async fn all(connection: &mut impl Dialect) -> Result<Vec<RegisteredClient>, StoreError> {
     let rows = query("SELECT * FROM clients").fetch_all(connection).await?;
     let mut clients = rows.iter().map(rows::client_from).collect::<Result<Vec<_>, _>>()?;
-    // Not by the database, whose order may follow the machine's language.
+    // Sorted here, since the order of the database depends on its locale.
     clients.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(clients)
 }
 
 async fn update(
     connection: &mut impl Dialect,
-    client: &RegisteredClient,
+    place_owner: &str,
+    change: &ClientUpdate,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
+    let names = |names: &Option<Vec<String>>| names.as_deref().map(rows::names_to_json).transpose();
     let updated = query(
-        "UPDATE clients SET scopes = $1, audiences = $2, resource_servers = $3, rights = $4 \
+        "UPDATE clients SET scopes = COALESCE($1, scopes), audiences = COALESCE($2, audiences), \
+         resource_servers = COALESCE($3, resource_servers), rights = COALESCE($4, rights) \
          WHERE id = $5 AND place_owner = $6",
     )
-    .bind(rows::names_to_json(&client.scopes)?)
-    .bind(rows::names_to_json(&client.audiences)?)
-    .bind(rows::names_to_json(&client.resource_servers)?)
-    .bind(rows::rights_to_json(&client.rights)?)
-    .bind(&client.id)
-    .bind(&client.place_owner)
+    .bind(&names(&change.scopes)?)
+    .bind(&names(&change.audiences)?)
+    .bind(&names(&change.resource_servers)?)
+    .bind(&change.rights.as_deref().map(rows::rights_to_json).transpose()?)
+    .bind(&event.client_id)
+    .bind(place_owner)
     .execute(connection)
     .await?;
     changed(connection, updated, event).await
@@ -159,16 +172,29 @@ async fn set_credential(
     changed(connection, set, event).await
 }
 
-async fn set_disabled(
-    connection: &mut impl Dialect,
-    disabled: bool,
-    event: &NewEvent,
-) -> Result<bool, StoreError> {
+async fn disable(connection: &mut impl Dialect, event: &NewEvent) -> Result<bool, StoreError> {
     let set = query("UPDATE clients SET disabled_at = $1 WHERE id = $2")
-        .bind(disabled.then_some(event.at))
+        .bind(event.at)
         .bind(&event.client_id)
         .execute(connection)
         .await?;
+    changed(connection, set, event).await
+}
+
+async fn enable(
+    connection: &mut impl Dialect,
+    place_owner: &str,
+    event: &NewEvent,
+) -> Result<bool, StoreError> {
+    // On the right of an assignment the columns have their old values.
+    let set = query(
+        "UPDATE clients SET disabled_at = NULL, \
+         place_owner = CASE WHEN disabled_at IS NULL THEN place_owner ELSE $1 END WHERE id = $2",
+    )
+    .bind(place_owner)
+    .bind(&event.client_id)
+    .execute(connection)
+    .await?;
     changed(connection, set, event).await
 }
 

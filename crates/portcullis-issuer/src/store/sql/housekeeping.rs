@@ -1,4 +1,4 @@
-//! What housekeeping deletes and erases.
+//! The deletions of housekeeping, and its heartbeat.
 
 use super::timed;
 use crate::domain::Answer;
@@ -35,6 +35,8 @@ impl Change for Tidy {
             Chore::ForgetJwts => statements.forget_jwts,
             Chore::ForgetRefreshKeys => statements.forget_refresh_keys,
             Chore::ForgetEvents => statements.forget_events,
+            Chore::ForgetUserTokens => statements.forget_user_tokens,
+            Chore::ForgetUnverified => statements.forget_unverified,
         };
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         query(statement).bind(self.before).bind(limit).execute(connection).await

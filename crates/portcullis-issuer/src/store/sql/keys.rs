@@ -2,7 +2,7 @@
 
 pub(super) mod table;
 
-use super::timed;
+use super::{retried, timed};
 use crate::domain::keys::{KeyStore, KeyTable, NewKey, Promises};
 use crate::domain::{Answer, Member};
 use crate::store::dialect::{Database, query};
@@ -44,7 +44,7 @@ impl<D: Database> KeyStore for D {
     }
 
     fn add_first_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()> {
-        timed("add_first_key", async move {
+        retried("add_first_key", move || async move {
             let mut tx = self.begin().await?;
             table::add_first(&mut *tx, key).await?;
             Ok(tx.commit().await?)
@@ -52,7 +52,7 @@ impl<D: Database> KeyStore for D {
     }
 
     fn publish_next_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()> {
-        timed("publish_next_key", async move {
+        retried("publish_next_key", move || async move {
             let mut tx = self.begin().await?;
             table::publish_next(&mut *tx, key).await?;
             Ok(tx.commit().await?)
@@ -60,7 +60,7 @@ impl<D: Database> KeyStore for D {
     }
 
     fn promote_key<'a>(&'a self, kid: &'a str, now: i64, margin: i64) -> Answer<'a, ()> {
-        timed("promote_key", async move {
+        retried("promote_key", move || async move {
             let mut tx = self.begin().await?;
             table::promote(&mut *tx, kid, now, margin).await?;
             Ok(tx.commit().await?)
@@ -68,7 +68,7 @@ impl<D: Database> KeyStore for D {
     }
 
     fn rotate_key<'a>(&'a self, key: &'a NewKey, now: i64, margin: i64) -> Answer<'a, ()> {
-        timed("rotate_key", async move {
+        retried("rotate_key", move || async move {
             let mut tx = self.begin().await?;
             table::rotate(&mut *tx, key, now, margin).await?;
             Ok(tx.commit().await?)
@@ -82,7 +82,7 @@ impl<D: Database> KeyStore for D {
     }
 
     fn withdraw_due_keys(&self, now: i64) -> Answer<'_, ()> {
-        timed("withdraw_due_keys", async move {
+        retried("withdraw_due_keys", move || async move {
             let mut tx = self.begin().await?;
             table::withdraw_due(&mut *tx, now).await?;
             Ok(tx.commit().await?)
@@ -90,7 +90,7 @@ impl<D: Database> KeyStore for D {
     }
 
     fn withdraw_key<'a>(&'a self, kid: &'a str, now: i64) -> Answer<'a, bool> {
-        timed("withdraw_key", async move {
+        retried("withdraw_key", move || async move {
             let mut tx = self.begin().await?;
             let found = table::withdraw(&mut *tx, kid, now).await?;
             tx.commit().await?;

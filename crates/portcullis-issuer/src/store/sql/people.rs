@@ -1,17 +1,20 @@
 //! Accounts, as an administrator sees and changes them.
 
-use super::{audit, rows, timed};
+mod ends;
+
+pub(super) use self::ends::end_of_user;
+use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
-use crate::domain::people::{AccountInfo, Change, PeopleStore, Whom};
+use crate::domain::audit::{Authority, NewEvent};
+use crate::domain::people::{ADMIN_SCOPE, AccountInfo, Change, Changed, PeopleStore, UserRef};
 use crate::domain::users::User;
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, Row, query};
 
 impl<D: Database> PeopleStore for D {
-    fn account<'a>(&'a self, whom: &'a Whom) -> Answer<'a, Option<AccountInfo>> {
+    fn account<'a>(&'a self, user_ref: &'a UserRef) -> Answer<'a, Option<AccountInfo>> {
         timed("account", async move {
-            let row = find(&mut *self.reader().await?, whom).await?;
+            let row = find(&mut *self.reader().await?, user_ref).await?;
             row.as_ref().map(info_from).transpose()
         })
     }
@@ -32,68 +35,126 @@ impl<D: Database> PeopleStore for D {
 
     fn change_account<'a>(
         &'a self,
-        whom: &'a Whom,
+        user_ref: &'a UserRef,
         change: &'a Change,
         event: &'a NewEvent,
-    ) -> Answer<'a, Option<u64>> {
-        timed("change_account", async move {
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Changed> {
+        retried("change_account", move || async move {
             let mut tx = self.begin().await?;
-            let Some(user) = lock(&mut *tx, whom).await? else { return Ok(None) };
-            // The session was checked before this transaction. If an operator has ended it since
-            // then, with another password or by disabling the user, that must stand.
+            let Some(id) = id_of(&mut *tx, user_ref).await? else { return Ok(Changed::NotFound) };
+            let is_there = lock(&mut *tx, &id, authority).await?;
+            if !is_authorized(&mut *tx, authority, event.at).await? {
+                return Ok(Changed::NotAnAdministrator);
+            }
+            if !is_there {
+                return Ok(Changed::NotFound);
+            }
+            // The session was checked before this transaction. An operator may have set another
+            // password or disabled the user since then, which ended the session. This change must
+            // not overwrite that password.
             if let Change::Password { keeps: Some(session), .. } = change {
                 let live = query(rows::SESSION_AND_USER).bind(session).bind(event.at);
                 if live.fetch_optional(&mut *tx).await?.is_none() {
-                    return Ok(None);
+                    return Ok(Changed::NotFound);
                 }
             }
-            let event = event.clone().user(&user.id);
-            let ended = apply(&mut *tx, &user.id, change, &event).await?;
+            let event = event.clone().user(&id);
+            let ended = apply(&mut *tx, &id, change, &event).await?;
             tx.commit().await?;
-            Ok(Some(ended))
+            Ok(Changed::Done(ended))
         })
     }
 
-    fn end_some_sessions(&self, begun_until: i64, now: i64, limit: i64) -> Answer<'_, u64> {
-        timed("end_some_sessions", async move {
+    fn end_some_sessions<'a>(
+        &'a self,
+        now: i64,
+        limit: i64,
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Changed> {
+        retried("end_some_sessions", move || async move {
             let mut tx = self.begin().await?;
-            let ended = query(
-                "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' WHERE id IN \
-                 (SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at > $1 \
-                  AND created_at <= $2 LIMIT $3) AND ended_at IS NULL",
-            )
-            .bind(now)
-            .bind(begun_until)
-            .bind(limit)
-            .execute(&mut *tx)
-            .await?;
+            if !lock_authority(&mut *tx, authority, now).await? {
+                return Ok(Changed::NotAnAdministrator);
+            }
+            let ended = ends::end_some(&mut *tx, now, limit).await?;
             tx.commit().await?;
-            Ok(ended)
+            Ok(Changed::Done(ended))
         })
     }
 }
 
-async fn find<C: Dialect>(connection: &mut C, whom: &Whom) -> Result<Option<C::Row>, StoreError> {
-    match whom {
-        Whom::Named(name) => {
+async fn find<C: Dialect>(
+    connection: &mut C,
+    user_ref: &UserRef,
+) -> Result<Option<C::Row>, StoreError> {
+    match user_ref {
+        UserRef::Named(name) => {
             query(C::USER_NAMED).bind(name.as_str()).fetch_optional(connection).await
         }
-        Whom::WithId(id) if !rows::can_be_stored(id) => Ok(None),
-        Whom::WithId(id) => {
+        UserRef::WithId(id) if !rows::can_be_stored(id) => Ok(None),
+        UserRef::WithId(id) => {
             query("SELECT * FROM users WHERE id = $1").bind(id).fetch_optional(connection).await
         }
     }
 }
 
-/// Returns the user, and locks the row until the transaction ends.
-async fn lock<C: Dialect>(connection: &mut C, whom: &Whom) -> Result<Option<User>, StoreError> {
-    let Some(row) = find(connection, whom).await? else { return Ok(None) };
-    let id = rows::user_from(&row)?.id;
-    let row = query(C::LOCK_USER).bind(&id).fetch_optional(connection).await?;
-    row.as_ref().map(rows::user_from).transpose()
+async fn id_of(
+    connection: &mut impl Dialect,
+    user_ref: &UserRef,
+) -> Result<Option<String>, StoreError> {
+    let row = find(connection, user_ref).await?;
+    row.map(|row| row.column("id")).transpose()
 }
 
-/// Returns how many sessions have ended.
+/// Locks the user's row, and the administrator's, until the transaction ends. Returns whether the
+/// user is still there.
+async fn lock<C: Dialect>(
+    connection: &mut C,
+    id: &str,
+    authority: Option<Authority<'_>>,
+) -> Result<bool, StoreError> {
+    let mut ids = vec![id];
+    ids.extend(authority.map(|by| by.user_id));
+    // By id: two administrators who change each other must not deadlock.
+    ids.sort_unstable();
+    ids.dedup();
+    let mut is_there = false;
+    for locked in ids {
+        let row = query(C::LOCK_USER).bind(locked).fetch_optional(connection).await?;
+        is_there |= locked == id && row.is_some();
+    }
+    Ok(is_there)
+}
+
+/// Locks the administrator's row until the transaction ends. Returns whether the change may be made.
+pub(super) async fn lock_authority<C: Dialect>(
+    connection: &mut C,
+    authority: Option<Authority<'_>>,
+    now: i64,
+) -> Result<bool, StoreError> {
+    if let Some(by) = authority {
+        query(C::LOCK_USER).bind(by.user_id).fetch_optional(connection).await?;
+    }
+    is_authorized(connection, authority, now).await
+}
+
+/// Returns whether the administrator's session is live and its user has the scope. The request was
+/// checked before this transaction: what an operator has taken from the administrator since then
+/// must not be put back.
+async fn is_authorized(
+    connection: &mut impl Dialect,
+    authority: Option<Authority<'_>>,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let Some(by) = authority else { return Ok(true) };
+    let live = query(rows::SESSION_AND_USER).bind(by.session_id).bind(now);
+    let Some(row) = live.fetch_optional(connection).await? else { return Ok(false) };
+    let (_, user) = rows::session_and_user_from(&row)?;
+    Ok(user.id == by.user_id && user.scopes.iter().any(|scope| scope == ADMIN_SCOPE))
+}
+
+/// Applies a change to a user, and returns the number of sessions that it ended.
 async fn apply(
     connection: &mut impl Dialect,
     id: &str,
@@ -104,11 +165,11 @@ async fn apply(
     let changed = match change {
         Change::Password { hash, keeps } => {
             set_password(connection, id, hash).await?;
-            ended = end_sessions(connection, id, keeps.as_deref(), event.at).await?;
+            ended = end_of_user(connection, id, keeps.as_deref(), event.at).await?;
             1
         }
         Change::Disabled(true) => {
-            ended = end_sessions(connection, id, None, event.at).await?;
+            ended = end_of_user(connection, id, None, event.at).await?;
             query("UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL")
                 .bind(event.at)
                 .bind(id)
@@ -122,11 +183,11 @@ async fn apply(
                 .await?
         }
         Change::Removed => {
-            ended = end_sessions(connection, id, None, event.at).await?;
+            ended = end_of_user(connection, id, None, event.at).await?;
             query("DELETE FROM users WHERE id = $1").bind(id).execute(connection).await?
         }
         Change::LoggedOut => {
-            ended = end_sessions(connection, id, None, event.at).await?;
+            ended = end_of_user(connection, id, None, event.at).await?;
             1
         }
         Change::Address(address) => {
@@ -172,8 +233,8 @@ async fn apply(
     Ok(ended)
 }
 
-/// Also accepts an invitation. Tokens that were delivered before are void: one of them could set
-/// the password again.
+/// Sets a user's password, which also accepts an invitation. Deletes the tokens that were delivered
+/// before, since they could set the password again.
 pub(super) async fn set_password(
     connection: &mut impl Dialect,
     id: &str,
@@ -194,25 +255,8 @@ pub(super) async fn set_password(
     Ok(())
 }
 
-/// Ends all sessions of a user but one. A trigger revokes their places in the status lists.
-pub(super) async fn end_sessions(
-    connection: &mut impl Dialect,
-    id: &str,
-    keeps: Option<&str>,
-    now: i64,
-) -> Result<u64, StoreError> {
-    query(
-        "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' \
-         WHERE user_id = $2 AND id <> $3 AND ended_at IS NULL",
-    )
-    .bind(now)
-    .bind(id)
-    .bind(keeps.unwrap_or_default())
-    .execute(connection)
-    .await
-}
-
-/// Returns 1 if there was one. A session that was raised by it is so no more.
+/// Deletes the second factor of a user, and undoes the step-up of the user's sessions. Returns 1 if
+/// there was a second factor, and 0 otherwise.
 pub(super) async fn forget_second_factor(
     connection: &mut impl Dialect,
     id: &str,

@@ -1,7 +1,7 @@
-//! Another key-encryption key.
+//! The change to another key-encryption key.
 
 use super::keys::table;
-use super::timed;
+use super::{retried, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::rekey::{EarlierMacKey, RekeyStore, Rekeying};
@@ -11,7 +11,7 @@ use crate::store::sql::audit;
 
 impl<D: Database> RekeyStore for D {
     fn rekey<'a>(&'a self, rekeying: &'a Rekeying) -> Answer<'a, ()> {
-        timed("rekey", async move {
+        retried("rekey", move || async move {
             let mut tx = self.begin().await?;
             rekey(&mut *tx, rekeying).await?;
             Ok(tx.commit().await?)
@@ -23,7 +23,8 @@ impl<D: Database> RekeyStore for D {
     }
 }
 
-/// The caller commits: all of it, or nothing.
+/// Seals all secrets under the new key-encryption key. The caller commits the transaction, so
+/// either all secrets are sealed again or none.
 async fn rekey(connection: &mut impl Dialect, rekeying: &Rekeying) -> Result<(), StoreError> {
     table::lock(connection).await?;
     seal_again(

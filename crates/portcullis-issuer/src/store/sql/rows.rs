@@ -1,4 +1,4 @@
-//! Rows to values and back.
+//! Conversions between rows and values.
 
 use crate::domain::clients::{ClientRight, Credential, OldSecret, RegisteredClient};
 use crate::domain::hash::TokenHash;
@@ -8,14 +8,15 @@ use crate::domain::users::User;
 use crate::error::StoreError;
 use crate::store::dialect::Row;
 
-/// The columns of a session with its user; those of the user that clash are renamed.
+/// The columns of a session and of its user. `users.created_at` is renamed, since both tables have
+/// a column of this name.
 macro_rules! session_and_user {
     () => {
         "sessions.*, users.name, users.roles, users.scopes, users.created_at AS user_created_at"
     };
 }
 
-/// A session, its user and its place, for a rotation.
+/// Selects a session, its user and its place in a status list, for a rotation.
 macro_rules! session_to_rotate {
     () => {
         concat!(
@@ -30,7 +31,7 @@ macro_rules! session_to_rotate {
 
 pub(in crate::store) use {session_and_user, session_to_rotate};
 
-/// A live session with its user.
+/// Selects a live session with its user.
 pub(super) const SESSION_AND_USER: &str = concat!(
     "SELECT ",
     session_and_user!(),
@@ -97,7 +98,8 @@ pub(in crate::store) fn session_and_user_from(
     Ok((session, user))
 }
 
-/// PostgreSQL refuses a text with a NUL in it: so it is nobody's name, wherever it is looked up.
+/// Returns whether a text can be stored. PostgreSQL rejects a text that contains NUL, so on both
+/// databases no row has such a name or id, and none is looked up.
 pub(super) fn can_be_stored(text: &str) -> bool {
     !text.contains('\0')
 }
@@ -111,7 +113,7 @@ pub(super) fn client_from(row: &impl Row) -> Result<RegisteredClient, StoreError
             Credential::Secret(hash)
         }
         (None, Some(keys)) => Credential::Keys(keys),
-        _ => return Err(StoreError::new("a client has one credential")),
+        _ => return Err(StoreError::new("a client must have exactly one credential")),
     };
     let old_hash: Option<Vec<u8>> = row.column("old_secret_hash")?;
     let old_secret = match (old_hash, row.column("old_secret_until")?) {
@@ -135,7 +137,7 @@ pub(super) fn client_from(row: &impl Row) -> Result<RegisteredClient, StoreError
     })
 }
 
-/// Returns a hash that the store has, or `None` for NULL.
+/// Returns a stored hash, or `None` for NULL.
 pub(super) fn hash_from(bytes: Option<Vec<u8>>) -> Result<Option<TokenHash>, StoreError> {
     let hash = |bytes: Vec<u8>| TokenHash::try_from(bytes.as_slice()).map_err(StoreError::new);
     bytes.map(hash).transpose()
@@ -150,7 +152,8 @@ pub(super) fn rights_to_json(rights: &[ClientRight]) -> Result<String, StoreErro
     serde_json::to_string(&names).map_err(StoreError::new)
 }
 
-/// A right of a newer version is an error: it may be one that takes something away.
+/// Parses the rights of a client. A right that only a newer version knows is an error, since it may
+/// be a restriction.
 fn rights_from_json(json: String) -> Result<Vec<ClientRight>, StoreError> {
     let names = names_from_json(json)?;
     names.iter().map(|name| name.parse().map_err(StoreError::new)).collect()

@@ -1,6 +1,6 @@
-//! Second factors: one for a user, in the user's row.
+//! Second factors: at most one per user, in the user's row.
 
-use super::{audit, people, timed};
+use super::{audit, people, retried, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::hash::TokenHash;
@@ -15,7 +15,7 @@ impl<D: Database> SecondFactorStore for D {
         sealed: &'a [u8],
         codes: &'a [TokenHash],
     ) -> Answer<'a, bool> {
-        timed("enrol_second_factor", async move {
+        retried("enrol_second_factor", move || async move {
             let mut tx = self.begin().await?;
             let enrolled = enrol(&mut *tx, user_id, sealed).await?;
             if enrolled {
@@ -48,7 +48,7 @@ impl<D: Database> SecondFactorStore for D {
         code: &'a TokenHash,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("use_recovery_code", async move {
+        retried("use_recovery_code", move || async move {
             let mut tx = self.begin().await?;
             let used = use_code(&mut *tx, code, event).await?;
             tx.commit().await?;
@@ -61,9 +61,14 @@ impl<D: Database> SecondFactorStore for D {
         codes: &'a [TokenHash],
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("replace_recovery_codes", async move {
+        retried("replace_recovery_codes", move || async move {
             let Some(user_id) = event.user_id.as_deref() else { return Ok(false) };
             let mut tx = self.begin().await?;
+            // Of two requests the second must see the codes of the first, to delete them.
+            query(<D::Connection as Dialect>::LOCK_USER)
+                .bind(user_id)
+                .fetch_optional(&mut *tx)
+                .await?;
             let counts = factor(&mut *tx, user_id).await?.is_some_and(|factor| factor.confirmed);
             if counts {
                 replace_codes(&mut *tx, user_id, codes).await?;
@@ -75,7 +80,7 @@ impl<D: Database> SecondFactorStore for D {
     }
 
     fn step_up<'a>(&'a self, sealed: &'a [u8], step: i64, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("step_up", async move {
+        retried("step_up", move || async move {
             let mut tx = self.begin().await?;
             let stepped_up = step_up(&mut *tx, sealed, step, event).await?;
             tx.commit().await?;
@@ -84,7 +89,7 @@ impl<D: Database> SecondFactorStore for D {
     }
 
     fn remove_second_factor<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("remove_second_factor", async move {
+        retried("remove_second_factor", move || async move {
             let mut tx = self.begin().await?;
             let removed = remove(&mut *tx, event).await?;
             tx.commit().await?;
@@ -163,7 +168,7 @@ async fn use_code(
     Ok(true)
 }
 
-/// Raises the session of `event`, if it has begun, and records it.
+/// Marks the session of `event` as stepped up, if the session exists, and records the event.
 async fn raise(connection: &mut impl Dialect, event: &NewEvent) -> Result<(), StoreError> {
     query("UPDATE sessions SET stepped_up_at = $1 WHERE id = $2")
         .bind(event.at)

@@ -5,9 +5,9 @@ pub(in crate::store) mod refresh;
 mod start;
 
 use self::start::StartSession;
-use super::timed;
+use super::{retried, timed};
 use crate::domain::Answer;
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::hash::TokenHash;
 use crate::domain::sessions::{Refreshed, Rotation, Session, SessionStore};
 use crate::domain::users::User;
@@ -27,10 +27,13 @@ impl<D: Database> SessionStore for D {
             let (session, token, kind) = (session.clone(), *token, event.kind);
             let event = event.clone();
             let started = self.change(StartSession { session, credentials, token, event }).await?;
-            if started {
+            if let Some(ended) = started {
                 metrics::event(kind.as_str());
+                for _ in 0..ended {
+                    metrics::event(EventKind::SessionDeleted.as_str());
+                }
             }
-            Ok(started)
+            Ok(started.is_some())
         })
     }
 
@@ -94,7 +97,7 @@ impl<D: Database> SessionStore for D {
         session_id: &'a str,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("delete_session", async move {
+        retried("delete_session", move || async move {
             let mut tx = self.begin().await?;
             let deleted = life::delete(&mut *tx, user_id, session_id, event).await?;
             tx.commit().await?;
@@ -103,7 +106,7 @@ impl<D: Database> SessionStore for D {
     }
 
     fn end_all_sessions<'a>(&'a self, user_id: &'a str, event: &'a NewEvent) -> Answer<'a, u64> {
-        timed("end_all_sessions", async move {
+        retried("end_all_sessions", move || async move {
             let mut tx = self.begin().await?;
             let ended = life::end_all(&mut *tx, user_id, event).await?;
             tx.commit().await?;
@@ -112,7 +115,7 @@ impl<D: Database> SessionStore for D {
     }
 }
 
-/// Ends a session, as the holder of its refresh token wants.
+/// Ends a session at the request of the holder of its refresh token.
 struct LogOut {
     session_id: String,
     event: NewEvent,

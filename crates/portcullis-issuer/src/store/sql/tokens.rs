@@ -3,7 +3,7 @@
 pub(in crate::store) mod places;
 mod spent;
 
-use super::{audit, timed};
+use super::{audit, retried, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
@@ -34,7 +34,7 @@ impl<D: Database> TokenStore for D {
     }
 
     fn start_new_lists<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()> {
-        timed("start_new_lists", async move {
+        retried("start_new_lists", move || async move {
             let mut tx = self.begin().await?;
             places::start_new_lists(&mut *tx).await?;
             query("DELETE FROM user_tokens").execute(&mut *tx).await?;
@@ -49,7 +49,7 @@ impl<D: Database> TokenStore for D {
         expires_at: i64,
         event: Option<&'a NewEvent>,
     ) -> Answer<'a, bool> {
-        timed("spend_jwt", async move {
+        retried("spend_jwt", move || async move {
             let mut tx = self.begin().await?;
             let first = spent::spend(&mut *tx, jwt, expires_at, event).await?;
             tx.commit().await?;

@@ -1,6 +1,6 @@
 //! Single-use tokens that a notifier delivers.
 
-use super::{audit, people, timed};
+use super::{audit, people, retried, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
@@ -14,14 +14,20 @@ impl<D: Database> UserTokenStore for D {
         &'a self,
         token: &'a UserToken,
         event: Option<&'a NewEvent>,
-    ) -> Answer<'a, ()> {
-        timed("add_user_token", async move {
+    ) -> Answer<'a, bool> {
+        retried("add_user_token", move || async move {
             let mut tx = self.begin().await?;
+            // The account was read before this transaction. A token must not go to the address of
+            // before, whose mailbox another person may have.
+            if address_of(&mut *tx, &token.user_id).await?.as_ref() != Some(&token.address) {
+                return Ok(false);
+            }
             add(&mut *tx, token).await?;
             if let Some(event) = event {
                 audit::insert(&mut *tx, event).await?;
             }
-            Ok(tx.commit().await?)
+            tx.commit().await?;
+            Ok(true)
         })
     }
 
@@ -54,11 +60,11 @@ impl<D: Database> UserTokenStore for D {
         password_hash: &'a str,
         event: &'a NewEvent,
     ) -> Answer<'a, bool> {
-        timed("set_password_by_token", async move {
+        retried("set_password_by_token", move || async move {
             let mut tx = self.begin().await?;
             let Some(id) = redeem(&mut *tx, token, event.at).await? else { return Ok(false) };
             people::set_password(&mut *tx, &id, password_hash).await?;
-            // The token came to the address, which is proven with it.
+            // The token was delivered to the address, so its use verifies the address.
             query(
                 "UPDATE users SET address_verified_at = $1 \
                  WHERE id = $2 AND address_verified_at IS NULL",
@@ -67,7 +73,7 @@ impl<D: Database> UserTokenStore for D {
             .bind(&id)
             .execute(&mut *tx)
             .await?;
-            people::end_sessions(&mut *tx, &id, None, event.at).await?;
+            people::end_of_user(&mut *tx, &id, None, event.at).await?;
             audit::insert(&mut *tx, event).await?;
             tx.commit().await?;
             Ok(true)
@@ -75,7 +81,7 @@ impl<D: Database> UserTokenStore for D {
     }
 
     fn verify_address<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("verify_address", async move {
+        retried("verify_address", move || async move {
             let mut tx = self.begin().await?;
             let Some(id) = redeem(&mut *tx, token, event.at).await? else { return Ok(false) };
             query(
@@ -91,6 +97,19 @@ impl<D: Database> UserTokenStore for D {
             Ok(true)
         })
     }
+}
+
+/// Locks a user's row until the transaction ends, before all others of the user, as each transaction
+/// must. Returns the address of a user who is not disabled.
+async fn address_of<C: Dialect>(
+    connection: &mut C,
+    user_id: &str,
+) -> Result<Option<String>, StoreError> {
+    let row = query(C::LOCK_USER).bind(user_id).fetch_optional(connection).await?;
+    let Some(row) = row else { return Ok(None) };
+    let disabled_at: Option<i64> = row.column("disabled_at")?;
+    let address: Option<String> = row.column("address")?;
+    Ok(address.filter(|_| disabled_at.is_none()))
 }
 
 async fn add(connection: &mut impl Dialect, token: &UserToken) -> Result<(), StoreError> {
@@ -112,12 +131,21 @@ async fn add(connection: &mut impl Dialect, token: &UserToken) -> Result<(), Sto
     Ok(())
 }
 
-/// Deletes a token that has not expired, and returns its user. Of two requests one gets it.
-async fn redeem(
-    connection: &mut impl Dialect,
+/// Deletes a token that has not expired, of a user who is not disabled, and returns the user. Of two
+/// requests one gets it.
+async fn redeem<C: Dialect>(
+    connection: &mut C,
     token: &TokenHash,
     now: i64,
 ) -> Result<Option<String>, StoreError> {
+    let user_id: Option<String> = query("SELECT user_id FROM user_tokens WHERE hash = $1")
+        .bind(token.as_slice())
+        .scalar_optional(connection)
+        .await?;
+    let Some(user_id) = user_id else { return Ok(None) };
+    if address_of(connection, &user_id).await?.is_none() {
+        return Ok(None);
+    }
     query("DELETE FROM user_tokens WHERE hash = $1 AND expires_at > $2 RETURNING user_id")
         .bind(token.as_slice())
         .bind(now)

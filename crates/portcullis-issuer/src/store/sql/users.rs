@@ -1,19 +1,27 @@
 //! Users.
 
-use super::{audit, rows, timed};
+use super::{audit, people, retried, rows, timed};
 use crate::domain::Answer;
-use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::users::{Account, Awaits, FoldedName, StoredUser, User, UserStore};
+use crate::domain::audit::{Authority, EventKind, NewEvent};
+use crate::domain::users::{Account, Added, Awaits, FoldedName, StoredUser, User, UserStore};
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, Row, query};
 
 impl<D: Database> UserStore for D {
-    fn add_user<'a>(&'a self, account: &'a Account<'a>, event: &'a NewEvent) -> Answer<'a, bool> {
-        timed("add_user", async move {
+    fn add_user<'a>(
+        &'a self,
+        account: &'a Account<'a>,
+        event: &'a NewEvent,
+        authority: Option<Authority<'a>>,
+    ) -> Answer<'a, Added> {
+        retried("add_user", move || async move {
             let mut tx = self.begin().await?;
+            if !people::lock_authority(&mut *tx, authority, event.at).await? {
+                return Ok(Added::NotAnAdministrator);
+            }
             let added = add(&mut *tx, account, event).await?;
             tx.commit().await?;
-            Ok(added)
+            Ok(if added { Added::Done } else { Added::NameTaken })
         })
     }
 
@@ -27,7 +35,8 @@ impl<D: Database> UserStore for D {
 
     fn password_parameters(&self) -> Answer<'_, Vec<String>> {
         timed("password_parameters", async {
-            // Without `$`, a salt of 16 bytes, `$`, and a hash of 32 bytes in base64.
+            // Cuts off the last 67 characters: `$`, a salt of 16 bytes, `$` and a hash of 32 bytes,
+            // both in base64.
             let beginnings = "SELECT DISTINCT CASE WHEN length(password_hash) > 67 \
                 THEN substr(password_hash, 1, length(password_hash) - 67) ELSE '' END FROM users";
             query(beginnings).scalars(&mut *self.reader().await?).await
@@ -41,7 +50,7 @@ impl<D: Database> UserStore for D {
         new: &'a str,
         now: i64,
     ) -> Answer<'a, ()> {
-        timed("rehash_password", async move {
+        retried("rehash_password", move || async move {
             let mut tx = self.begin().await?;
             rehash(&mut *tx, user_id, old, new, now).await?;
             Ok(tx.commit().await?)
@@ -55,7 +64,7 @@ async fn add<C: Dialect>(
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let user = account.user;
-    if let Some(awaits) = account.awaits.filter(|_| account.replaces_awaiting) {
+    for awaits in account.replaces {
         query(C::FORGET_AWAITING)
             .bind(user.name.to_ascii_lowercase())
             .bind(awaits.as_str())
@@ -81,6 +90,11 @@ async fn add<C: Dialect>(
     let added = added == 1;
     if added {
         audit::insert(connection, event).await?;
+    } else if account.awaits == Some(Awaits::Verification) {
+        // A transaction that writes nothing commits faster, which would tell that the name is taken.
+        let kind = EventKind::RegistrationRefused;
+        let refused = NewEvent { kind, user_id: None, ..event.clone() };
+        audit::insert(connection, &refused).await?;
     }
     Ok(added)
 }
@@ -109,7 +123,7 @@ fn stored_from(row: &impl Row) -> Result<StoredUser, StoreError> {
 async fn all(connection: &mut impl Dialect) -> Result<Vec<User>, StoreError> {
     let rows = query("SELECT * FROM users").fetch_all(connection).await?;
     let mut users = rows.iter().map(rows::user_from).collect::<Result<Vec<_>, _>>()?;
-    // Not by the database, whose order may follow the machine's language.
+    // Sorted here, since the order of the database depends on its locale.
     users.sort_by_key(|user| user.name.to_ascii_lowercase());
     Ok(users)
 }

@@ -1,6 +1,7 @@
-//! The statements on a connection of rusqlite, without a thread and a channel per statement.
+//! Statements on a rusqlite connection: unlike with sqlx, a statement is not sent to another
+//! thread.
 //!
-//! Each future is ready at once: a thread that blocks drives it.
+//! Each future is ready at its first poll: the statement blocks the thread that polls it.
 
 use std::sync::Arc;
 
@@ -21,8 +22,11 @@ impl Dialect for Connection {
     const HOUSEKEEPING: Housekeeping = SqliteConnection::HOUSEKEEPING;
     const USER_NAMED: &'static str = SqliteConnection::USER_NAMED;
     const FORGET_AWAITING: &'static str = SqliteConnection::FORGET_AWAITING;
+    const END_OLDEST_SESSIONS: &'static str = SqliteConnection::END_OLDEST_SESSIONS;
+    const END_SOME_SESSIONS: &'static str = SqliteConnection::END_SOME_SESSIONS;
     const LOCK_USER: &'static str = SqliteConnection::LOCK_USER;
     const HOLD_USER: &'static str = SqliteConnection::HOLD_USER;
+    const HOLD_CLIENT: &'static str = SqliteConnection::HOLD_CLIENT;
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let mut prepared = bound(self, &statement)?;
@@ -49,7 +53,7 @@ impl Dialect for Connection {
     }
 }
 
-/// A row, apart from its statement.
+/// A row that does not borrow from its statement.
 pub(in crate::store) struct DirectRow {
     names: Arc<[String]>,
     values: Vec<Owned>,
@@ -57,7 +61,7 @@ pub(in crate::store) struct DirectRow {
 
 impl DirectRow {
     fn first<T: Column>(&self) -> Result<T, StoreError> {
-        let value = self.values.first().ok_or_else(|| StoreError::new("a row has no column"))?;
+        let value = self.values.first().ok_or_else(|| StoreError::new("a row has no columns"))?;
         T::column_result(ValueRef::from(value)).map_err(StoreError::new)
     }
 }
@@ -67,7 +71,7 @@ impl Row for DirectRow {
         let mut all = self.names.iter().zip(&self.values);
         let (_, value) = all
             .find(|(found, _)| *found == name)
-            .ok_or_else(|| StoreError::new(format!("there is no column {name}")))?;
+            .ok_or_else(|| StoreError::new(format!("a row has no column `{name}`")))?;
         T::column_result(ValueRef::from(value)).map_err(StoreError::new)
     }
 }
@@ -79,7 +83,8 @@ fn bound<'c>(
 ) -> Result<CachedStatement<'c>, StoreError> {
     let mut prepared = connection.prepare_cached(statement.sql).map_err(failed)?;
     for at in 1..=prepared.parameter_count() {
-        // SQLite numbers `$3` by its first occurrence; the name has the number that counts.
+        // SQLite numbers parameters by their first occurrence, and takes `$3` as a name. The number
+        // in the name is the number of the value.
         let number = prepared.parameter_name(at).and_then(|name| name.get(1..)?.parse().ok());
         let value = number.and_then(|number: usize| statement.values.get(number.checked_sub(1)?));
         let value = value.ok_or_else(|| StoreError::new("a statement lacks a value"))?;
@@ -122,7 +127,7 @@ impl ToSql for Value<'_> {
     }
 }
 
-/// Not a `From`: rusqlite is no part of the public API.
+/// Converts an error. A `From` would make rusqlite part of the public API.
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
     match error.sqlite_error_code() {

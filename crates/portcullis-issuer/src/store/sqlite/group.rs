@@ -1,10 +1,10 @@
-//! Group commit: one thread makes all waiting changes in one transaction, and answers when that is
-//! durable.
+//! Group commit: one thread makes all waiting changes in one transaction, and returns their
+//! outcomes when the transaction is durable.
 //!
-//! A commit with `synchronous=FULL` waits for the disk, and costs more than the changes in it. While
-//! it waits, other changes queue; they are the next group. A change that fails is undone by its
-//! savepoint and does not affect the others. If SQLite undoes the whole transaction, as on a full
-//! disk, each change is made again by itself.
+//! A commit with `synchronous=FULL` waits for the disk, which takes longer than the changes in it.
+//! The changes that are queued meanwhile are the next group. A failed change is rolled back to its
+//! savepoint and does not affect the others. If SQLite rolls back the whole transaction, for
+//! example because the disk is full, each change is made again in its own transaction.
 
 mod writer;
 
@@ -24,7 +24,7 @@ use crate::error::StoreError;
 use crate::metrics;
 use crate::store::dialect::Change;
 
-/// Statements that are kept prepared.
+/// The number of prepared statements in the cache.
 const PREPARED: usize = 64;
 
 /// The queue of changes, and the thread that makes them.
@@ -35,8 +35,8 @@ pub(super) struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// Starts the thread, on a connection of its own. `turn` is what writers of this process take,
-    /// and `usable` says whether the path still leads to the file.
+    /// Starts the thread, which has its own connection. Each writer of this process acquires
+    /// `turn`. `usable` returns an error if the path no longer leads to the file.
     pub(super) fn start(
         path: &Path,
         turn: Arc<Semaphore>,
@@ -59,10 +59,11 @@ impl GroupCommit {
         Ok(Self { queue: Mutex::new(Some(queue)), ended: Mutex::new(Some(ended)) })
     }
 
-    /// Makes a change; returns when it is durable.
+    /// Makes a change, and returns when it is durable.
     pub(super) async fn change<C: Change>(&self, change: C) -> Result<C::Outcome, StoreError> {
         let Answer { outcome, is_first } = self.answer_to(change).await?;
-        // Here, and not on the thread: a recorder may be this task's own.
+        // Counted here, and not on the writer's thread: a test's recorder may be local to its
+        // thread.
         if is_first {
             metrics::group_committed();
         }
@@ -80,7 +81,7 @@ impl GroupCommit {
         answered.await.map_err(|_| closed())
     }
 
-    /// Makes the changes that wait, and closes the connection.
+    /// Closes the queue, and waits until its changes are made and the connection is closed.
     pub(super) async fn close(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -96,10 +97,12 @@ fn closed() -> StoreError {
 
 /// A change whose caller waits.
 trait Waiting: Send {
-    /// Whether the caller still waits: a change that nobody was told of need not be made.
+    /// Whether the caller still waits: a change without a waiting caller is skipped.
     fn is_wanted(&self) -> bool;
     /// Makes the change, and keeps what to answer. Returns whether it succeeded.
     fn apply(&mut self, connection: &mut Connection) -> bool;
+    /// Keeps this error instead, also of a change that succeeded in a transaction that was undone.
+    fn fail(&mut self, error: StoreError);
     /// Answers: with what was kept, or with why it is not durable.
     fn answer(self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool);
 }
@@ -112,7 +115,7 @@ struct One<C: Change> {
 
 struct Answer<T> {
     outcome: Result<T, StoreError>,
-    /// Of its group, which is counted once.
+    /// Whether the change is the first of its group, so that each group is counted once.
     is_first: bool,
 }
 
@@ -125,9 +128,13 @@ impl<C: Change> Waiting for One<C> {
         let applied = pin!(self.change.apply(connection));
         let outcome = match applied.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(outcome) => outcome,
-            Poll::Pending => Err(StoreError::new("a change waits for something else")),
+            Poll::Pending => Err(StoreError::new("a change was not ready at once")),
         };
         self.outcome.insert(outcome).is_ok()
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.outcome = Some(Err(error));
     }
 
     fn answer(mut self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool) {

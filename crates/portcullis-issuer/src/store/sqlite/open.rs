@@ -1,4 +1,5 @@
-//! Opening the file: refuse what is not ours or not sound, before anything is written to it.
+//! Opening the file. A damaged file, or one of another program, is rejected before anything is
+//! written to it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,39 +17,41 @@ use super::{OpenedFile, SqliteStore};
 use crate::error::Error;
 use crate::files;
 
-/// How many reads are answered at once.
+/// The number of connections for reading.
 const READERS: u32 = 4;
 
 const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
 
 impl SqliteStore {
-    /// Opens the database, makes it if it is absent, and brings its schema up to date.
+    /// Opens the database, or creates it if it is absent, and brings its schema up to date.
     ///
     /// # Errors
     ///
-    /// [`Error::Database`] when the file is read-only, locked, damaged, newer than this program
-    /// or not an issuer's database. The file is left as it is.
+    /// [`Error::Database`] if the file is read-only, locked, damaged, newer than this program or
+    /// not an issuer's database. The file is not changed then.
     pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
-        // Before SQLite opens it for reading only, and leaves side files that nobody can remove.
+        // Checked first: SQLite would open the file for reading only, and leave side files that the
+        // issuer cannot remove.
         if !files::is_writable(path) {
             return Err(problem(path, Problem::ReadOnly, None));
         }
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(BUSY_TIMEOUT)
-            // A logout that was answered must survive a power failure.
+            // An acknowledged logout must survive a power failure.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
         if path.exists() {
             files::warn_if_others_may_read(path);
-            // With nothing switched on yet: write-ahead mode would mark another program's file.
+            // Checked before write-ahead mode is enabled, which would change the file of another
+            // program.
             let mut probe = connect(path, &options).await?;
             let checked = check(path, &mut probe).await;
             probe.close().await.map_err(|error| explain(path, error))?;
             checked?;
         } else {
-            // SQLite gives its side files the permissions of the main one, and says what is wrong
-            // if this fails.
+            // SQLite gives its side files the permissions of the main file. An error is ignored
+            // here: SQLite reports its cause below.
             drop(files::create_new(&files::follow_links(path)));
         }
         let first = options.clone().create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
@@ -67,10 +70,12 @@ impl SqliteStore {
         };
         let group = GroupCommit::start(path, Arc::clone(&turn), usable)
             .map_err(|error| problem(path, Problem::Failed, Some(error.into())))?;
-        // SQLite has one writer at a time. They wait here, and not for a reader's connection.
+        // SQLite has one writer at a time. Writers have their own pool, so that waiting writers do
+        // not occupy the connections of readers.
         let writer = pool(1)
-            // When the disk is full SQLite itself takes a transaction back. The driver tries to do
-            // so again, fails, and takes the connection to be in one ever after.
+            // When the disk is full, SQLite itself rolls back the transaction. The driver's own
+            // rollback then fails, and the driver considers the connection to be in a transaction
+            // for ever. Such a connection is discarded.
             .before_acquire(|connection, _| {
                 let usable = !connection.is_in_transaction();
                 Box::pin(async move { Ok(usable) })
@@ -81,7 +86,8 @@ impl SqliteStore {
     }
 }
 
-/// Of two processes that switch write-ahead mode on at once, one is turned away without waiting.
+/// Connects, and retries while the file is locked: if two processes enable write-ahead mode at the
+/// same time, SQLite rejects one of them without waiting.
 async fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<SqliteConnection, Error> {
     let start = Instant::now();
     loop {
@@ -94,8 +100,9 @@ async fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<SqliteCo
     }
 }
 
-/// Brings the schema up to date under the write lock, so that of two processes that start at once
-/// the second finds everything done; and so that a lock that stays is found here.
+/// Brings the schema up to date under the write lock. If two processes start at the same time, the
+/// second waits, and finds the schema up to date. A lock that another program keeps is reported
+/// here, at the start.
 async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), Error> {
     let mut tx =
         connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| explain(path, error))?;
@@ -106,7 +113,7 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), E
     tx.commit().await.map_err(|error| explain(path, error))
 }
 
-/// Is the file sound, and is it ours or empty?
+/// Returns an error if the file is damaged, or belongs to another program.
 async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<(), Error> {
     let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
         .fetch_one(&mut *connection)
@@ -115,7 +122,7 @@ async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<(), Err
     if verdict != "ok" {
         return Err(problem(path, Problem::Damaged, Some(verdict.into())));
     }
-    // Other programs keep their migrations in the same table: it proves nothing by itself.
+    // The table of migrations is no proof, since other programs that use sqlx have it, too.
     let foreign: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema) AND 2 <> (SELECT count(*) FROM sqlite_schema \
          WHERE type = 'table' AND name IN ('_sqlx_migrations', 'key_ring'))",

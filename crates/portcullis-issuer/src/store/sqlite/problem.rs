@@ -1,4 +1,4 @@
-//! What is wrong with a database, and what to do about it.
+//! Why a database cannot be used, and what to do about it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::error::Error;
 /// How long a writer waits for another process's transaction, and a request for a connection.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What an operator does about a lock that another program holds.
+/// The error text if another program holds a lock.
 pub(in crate::store) const LOCKED: &str = "the database is locked by another program. Close open \
                                            sqlite3 shells and backups, and try again";
 
@@ -47,7 +47,7 @@ pub(super) fn problem(
             "Name another file in IDENTSPHERE_DATABASE; it was not changed",
         ),
         Problem::Newer => (
-            "its schema is not one that this version of the issuer knows",
+            "its schema is unknown to this version of the issuer",
             "Run the version of the issuer that last used it, or name another file in \
              IDENTSPHERE_DATABASE",
         ),
@@ -60,12 +60,13 @@ pub(super) fn problem(
             "another program has kept it locked for 5 seconds",
             "Close open sqlite3 shells and backups, and try again",
         ),
-        Problem::Failed => ("SQLite refused it", "The cause is given below"),
+        Problem::Failed => ("SQLite returned an error", "The cause is given below"),
     };
     Error::Database { database: path.display().to_string(), problem, remedy, source }
 }
 
-/// SQLite's primary result codes (<https://sqlite.org/rescode.html>) in our words.
+/// Explains an error to the operator, by its primary result code
+/// (<https://sqlite.org/rescode.html>).
 pub(super) fn explain(path: &Path, error: sqlx::Error) -> Error {
     let kind = match primary_code(&error) {
         Some(8) => Problem::ReadOnly,
@@ -77,7 +78,7 @@ pub(super) fn explain(path: &Path, error: sqlx::Error) -> Error {
     problem(path, kind, Some(Box::new(error)))
 }
 
-/// Does another connection hold a lock that this one waited for in vain?
+/// Returns whether the error is a lock of another connection that was not released in time.
 pub(in crate::store) fn is_locked(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(5 | 6))
 }
@@ -85,7 +86,7 @@ pub(in crate::store) fn is_locked(error: &sqlx::Error) -> bool {
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
     let code = error.code()?.parse::<i32>().ok()?;
-    // The low byte is the primary code, the rest refines it.
+    // The low byte of an extended code is the primary code.
     Some(code & 0xff)
 }
 

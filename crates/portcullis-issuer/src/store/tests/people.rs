@@ -1,10 +1,12 @@
-//! Accounts: each change is whole, and ends what it must end.
+//! Changes of accounts: each change is made in full, and ends the sessions that it must end.
 
 use std::sync::Arc;
 
 use super::{Place, UNTIL, folded, kinds, login, revoked, session, token, with_alice};
-use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::people::{Change, Whom};
+use crate::domain::audit::{Authority, EventKind, NewEvent};
+use crate::domain::messages::{Purpose, UserToken};
+use crate::domain::people::{ADMIN_SCOPE, Change, Changed, UserRef};
+use crate::domain::users::Added;
 use crate::store::Store;
 
 mod sql_on_sqlite {
@@ -13,7 +15,7 @@ mod sql_on_sqlite {
         let place = super::Place::sqlite();
         let super::Place::Sqlite(directory) = &place else { unreachable!() };
         let path = directory.path().join("a.db");
-        // The sqlite3 shell does not enforce foreign keys by default, and sqlx does.
+        // The sqlite3 shell does not enforce foreign keys by default, but sqlx does.
         for (enforced, ids) in [(false, ["a", "b", "c", "d"]), (true, ["e", "f", "g", "h"])] {
             let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
             let options = options.foreign_keys(enforced);
@@ -45,7 +47,7 @@ mod sql_on_postgres {
     }
 }
 
-/// Alice with these two sessions, and their places.
+/// Adds alice with two sessions, and returns the sessions' places.
 async fn with_places(
     place: &Place,
     ids: [&str; 2],
@@ -61,7 +63,8 @@ async fn with_places(
     (store, places)
 }
 
-/// Each time with sessions of other ids: the sqlite3 shell leaves their refresh tokens behind.
+/// Runs statements that end sessions. Each call needs other session ids: without foreign keys, the
+/// refresh tokens of deleted sessions stay in the database.
 async fn sql_revokes_first(
     place: &Place,
     [a, b, c, d]: [&str; 4],
@@ -85,34 +88,37 @@ async fn sql_revokes_first(
     assert!(!checked_before.unwrap(), "a disabled user");
     run("UPDATE users SET disabled_at = NULL").await;
     let checked_before = store.start_session(&session("x"), 0, &token(41), &login()).await;
-    assert!(!checked_before.unwrap(), "a login from before");
+    assert!(!checked_before.unwrap(), "a login from before the user was disabled");
     run("DELETE FROM users").await;
     run("DELETE FROM status_places").await;
 }
 
 super::on_both!(
-    a_change_of_the_password_ends_all_other_sessions_and_logins_under_way,
-    a_user_who_is_removed_leaves_nothing_and_is_in_the_log,
-    a_change_that_changes_nothing_is_not_recorded,
+    password_change_ends_other_sessions_and_pending_logins,
+    removed_user_is_deleted_and_the_removal_is_recorded,
+    change_without_effect_is_not_recorded,
     sessions_of_all_users_end_in_batches,
     codes_are_counted_across_processes,
+    an_administrator_who_has_lost_the_authority_changes_nothing,
+    recovery_codes_that_are_made_at_once_are_those_of_one_request,
+    a_token_of_a_user_who_is_disabled_or_has_another_address_is_void,
 );
 
-fn alice() -> Whom {
-    Whom::Named(folded("ALICE"))
+fn alice() -> UserRef {
+    UserRef::Named(folded("ALICE"))
 }
 
 fn event(kind: EventKind) -> NewEvent {
     NewEvent::new(kind, 1500).by("operator")
 }
 
-async fn a_change_of_the_password_ends_all_other_sessions_and_logins_under_way(place: Place) {
+async fn password_change_ends_other_sessions_and_pending_logins(place: Place) {
     let store = with_alice(&place).await;
     store.start_session(&session("t"), 0, &token(11), &login()).await.unwrap();
     let change = Change::Password { hash: "new".to_owned(), keeps: Some("t".to_owned()) };
     let changed = event(EventKind::PasswordChanged);
-    let ended = store.change_account(&alice(), &change, &changed).await.unwrap();
-    assert_eq!(ended, Some(1));
+    let ended = store.change_account(&alice(), &change, &changed, None).await.unwrap();
+    assert_eq!(ended, Changed::Done(1));
     let live = store.live_sessions("id of alice", 1500).await.unwrap();
     assert_eq!(live.into_iter().map(|session| session.id).collect::<Vec<_>>(), ["t"]);
     let stored = store.user_named(&folded("alice")).await.unwrap().unwrap();
@@ -123,33 +129,35 @@ async fn a_change_of_the_password_ends_all_other_sessions_and_logins_under_way(p
     let changed = last.iter().find(|event| event.kind == "password_changed").unwrap();
     assert_eq!(changed.actor.as_deref(), Some("operator"));
     assert_eq!(changed.user_id.as_deref(), Some("id of alice"));
-    let unknown = Whom::WithId("unknown".to_owned());
-    let none = store.change_account(&unknown, &change, &event(EventKind::PasswordChanged)).await;
-    assert!(none.unwrap().is_none());
+    let unknown = UserRef::WithId("unknown".to_owned());
+    let none =
+        store.change_account(&unknown, &change, &event(EventKind::PasswordChanged), None).await;
+    assert_eq!(none.unwrap(), Changed::NotFound);
 
-    // A change that was under way in a session when an operator set another password.
+    // A change in a session fails if an operator has set another password in the meantime.
     let set = Change::Password { hash: "set".to_owned(), keeps: None };
-    store.change_account(&alice(), &set, &event(EventKind::PasswordChanged)).await.unwrap();
-    let late = store.change_account(&alice(), &change, &event(EventKind::PasswordChanged)).await;
-    assert!(late.unwrap().is_none());
+    store.change_account(&alice(), &set, &event(EventKind::PasswordChanged), None).await.unwrap();
+    let late =
+        store.change_account(&alice(), &change, &event(EventKind::PasswordChanged), None).await;
+    assert_eq!(late.unwrap(), Changed::NotFound);
     let stored = store.user_named(&folded("alice")).await.unwrap().unwrap();
     assert_eq!(stored.password_hash, "set");
 }
 
-async fn a_user_who_is_removed_leaves_nothing_and_is_in_the_log(place: Place) {
+async fn removed_user_is_deleted_and_the_removal_is_recorded(place: Place) {
     let store = with_alice(&place).await;
     let removed = event(EventKind::UserRemoved);
-    let ended = store.change_account(&alice(), &Change::Removed, &removed).await.unwrap();
-    assert_eq!(ended, Some(1));
+    let ended = store.change_account(&alice(), &Change::Removed, &removed, None).await.unwrap();
+    assert_eq!(ended, Changed::Done(1));
     assert!(store.account(&alice()).await.unwrap().is_none());
     assert!(store.session_with("s", &token(1), 1500).await.unwrap().is_none());
     assert!(kinds(&*store).await.contains(&"user_removed".to_owned()));
-    // Of the same name, and another user.
+    // A new user with the same name does not get the old session.
     assert!(super::added(&*store, "alice").await);
     assert!(store.live_session("s", 1500).await.unwrap().is_none());
 }
 
-async fn a_change_that_changes_nothing_is_not_recorded(place: Place) {
+async fn change_without_effect_is_not_recorded(place: Place) {
     let store = with_alice(&place).await;
     let before = kinds(&*store).await;
     for change in [
@@ -159,8 +167,9 @@ async fn a_change_that_changes_nothing_is_not_recorded(place: Place) {
         Change::Roles(vec!["admin".to_owned()]),
         Change::Scopes(Vec::new()),
     ] {
-        let changed = store.change_account(&alice(), &change, &event(EventKind::UserEnabled)).await;
-        assert_eq!(changed.unwrap(), Some(0));
+        let changed =
+            store.change_account(&alice(), &change, &event(EventKind::UserEnabled), None).await;
+        assert_eq!(changed.unwrap(), Changed::Done(0));
     }
     assert_eq!(kinds(&*store).await, before);
 }
@@ -170,10 +179,18 @@ async fn sessions_of_all_users_end_in_batches(place: Place) {
     for (id, byte) in [("t", 11), ("u", 21)] {
         store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
-    assert_eq!(store.end_some_sessions(1500, 1500, 2).await.unwrap(), 2);
-    assert_eq!(store.end_some_sessions(999, 1500, 2).await.unwrap(), 0, "it began later");
-    assert_eq!(store.end_some_sessions(1500, 1500, 2).await.unwrap(), 1);
-    assert_eq!(store.end_some_sessions(1500, 1500, 2).await.unwrap(), 0);
+    let end_some = async |limit: i64| store.end_some_sessions(1500, limit, None).await.unwrap();
+    assert_eq!(end_some(2).await, Changed::Done(2));
+    assert_eq!(end_some(2).await, Changed::Done(1));
+    assert_eq!(end_some(2).await, Changed::Done(0));
+
+    // Of a backup from a host whose clock was ahead; and one that a clock behind would revive.
+    let ahead = super::Session { created_at: 90_000, expires_at: 99_000, ..session("ahead") };
+    let expired = super::Session { expires_at: 1200, ..session("expired") };
+    for (session, byte) in [(ahead, 31), (expired, 41)] {
+        store.start_session(&session, 0, &token(byte), &login()).await.unwrap();
+    }
+    assert_eq!(end_some(9).await, Changed::Done(2));
 }
 
 async fn codes_are_counted_across_processes(place: Place) {
@@ -186,11 +203,120 @@ async fn codes_are_counted_across_processes(place: Place) {
     }
     assert_eq!(stores[0].begin_code("id of alice", 5).await.unwrap(), None);
     let unlocked = event(EventKind::SecondFactorUnlocked);
-    stores[1].change_account(&alice(), &Change::Unlocked, &unlocked).await.unwrap();
+    stores[1].change_account(&alice(), &Change::Unlocked, &unlocked, None).await.unwrap();
     assert_eq!(stores[0].begin_code("id of alice", 5).await.unwrap(), Some(1));
     let shown = event(EventKind::StepUp).user("id of alice");
     assert!(stores[0].step_up(&sealed, 3, &shown).await.unwrap());
-    assert_eq!(stores[1].begin_code("id of alice", 5).await.unwrap(), Some(1), "a right one");
+    assert_eq!(stores[1].begin_code("id of alice", 5).await.unwrap(), Some(1), "count reset");
     assert!(stores[0].use_recovery_code(&token(1), &shown).await.unwrap());
-    assert!(!stores[1].use_recovery_code(&token(1), &shown).await.unwrap(), "once");
+    assert!(!stores[1].use_recovery_code(&token(1), &shown).await.unwrap(), "already used");
+}
+
+/// Requests that had passed their check when an operator took the authority away.
+async fn an_administrator_who_has_lost_the_authority_changes_nothing(place: Place) {
+    let store = with_alice(&place).await;
+    assert!(super::added(&*store, "bob").await);
+    let scopes = |scopes: &[&str]| Change::Scopes(scopes.iter().map(|s| (*s).to_owned()).collect());
+    let changed = event(EventKind::ScopesChanged);
+    let operator = async |change: Change| {
+        store.change_account(&alice(), &change, &changed, None).await.unwrap()
+    };
+    let authority = Some(Authority { user_id: "id of alice", session_id: "s" });
+    let changes = || [Change::Disabled(false), Change::Removed, scopes(&[ADMIN_SCOPE])];
+    let refused = async || {
+        for (user_ref, change) in
+            ["bob", "alice"].into_iter().flat_map(|w| changes().map(|c| (w, c)))
+        {
+            let user_ref = UserRef::WithId(format!("id of {user_ref}"));
+            let result = store.change_account(&user_ref, &change, &changed, authority).await;
+            assert_eq!(result.unwrap(), Changed::NotAnAdministrator);
+        }
+        let ended = store.end_some_sessions(1500, 9, authority).await.unwrap();
+        assert_eq!(ended, Changed::NotAnAdministrator);
+        let user = super::user("carol");
+        let account = super::account(&user);
+        let added = store.add_user(&account, &changed, authority).await.unwrap();
+        assert_eq!(added, Added::NotAnAdministrator);
+    };
+
+    refused().await;
+    operator(scopes(&[ADMIN_SCOPE])).await;
+    let bob = UserRef::Named(folded("bob"));
+    let done = store.change_account(&bob, &scopes(&["a"]), &changed, authority).await.unwrap();
+    assert_eq!(done, Changed::Done(0));
+    let anothers = Some(Authority { user_id: "id of bob", session_id: "s" });
+    let refusal = store.change_account(&bob, &Change::Removed, &changed, anothers).await.unwrap();
+    assert_eq!(refusal, Changed::NotAnAdministrator);
+    operator(scopes(&["a"])).await;
+    refused().await;
+    operator(scopes(&[ADMIN_SCOPE])).await;
+    operator(Change::Disabled(true)).await;
+    refused().await;
+    let account = store.account(&alice()).await.unwrap().unwrap();
+    assert!(account.disabled_at.is_some());
+}
+
+async fn recovery_codes_that_are_made_at_once_are_those_of_one_request(place: Place) {
+    let stores = [with_alice(&place).await, place.open().await];
+    let stepped_up = event(EventKind::StepUp).user("id of alice");
+    let sealed = vec![9; 32];
+    stores[0].enrol_second_factor("id of alice", &sealed, &[token(250)]).await.unwrap();
+    assert!(stores[0].step_up(&sealed, 3, &stepped_up).await.unwrap());
+    let mut all = tokio::task::JoinSet::new();
+    for byte in 0..16 {
+        let store = Arc::clone(&stores[usize::from(byte) % 2]);
+        all.spawn(async move {
+            let made = event(EventKind::RecoveryCodesMade).user("id of alice");
+            let codes = [token(2 * byte), token(2 * byte + 1)];
+            store.replace_recovery_codes(&codes, &made).await.unwrap()
+        });
+    }
+    while let Some(made) = all.join_next().await {
+        assert!(made.unwrap());
+    }
+    let mut right = 0;
+    for byte in 0..32 {
+        right += i32::from(stores[0].use_recovery_code(&token(byte), &stepped_up).await.unwrap());
+    }
+    assert_eq!(right, 2);
+}
+
+async fn a_token_of_a_user_who_is_disabled_or_has_another_address_is_void(place: Place) {
+    let store = with_alice(&place).await;
+    let keep = async |byte| {
+        let kept = UserToken {
+            hash: token(byte),
+            user_id: "id of alice".to_owned(),
+            purpose: Purpose::Reset,
+            address: "alice@example.com".to_owned(),
+            expires_at: 2000,
+        };
+        store.add_user_token(&kept, None).await.unwrap()
+    };
+    let set_address = async |address: &str| {
+        let (change, changed) = (Change::Address(address.to_owned()), EventKind::AddressChanged);
+        store.change_account(&alice(), &change, &event(changed), None).await.unwrap();
+    };
+    let set_disabled = async |disabled| {
+        let change = Change::Disabled(disabled);
+        store
+            .change_account(&alice(), &change, &event(EventKind::UserDisabled), None)
+            .await
+            .unwrap();
+    };
+    let set = async |byte| {
+        let reset = event(EventKind::PasswordReset).user("id of alice");
+        store.set_password_by_token(&token(byte), "new", &reset).await.unwrap()
+    };
+    set_address("alice@example.com").await;
+    assert!(keep(51).await);
+    set_disabled(true).await;
+    assert!(!set(51).await && !keep(52).await, "disabled");
+    set_disabled(false).await;
+    assert!(!set(51).await, "enabled again");
+    // Requests that had read the account before.
+    set_address("alice@another.example").await;
+    assert!(!keep(53).await && !set(53).await, "it would go to the address of before");
+    set_address("alice@example.com").await;
+    assert!(keep(54).await && set(54).await);
 }

@@ -1,8 +1,8 @@
-//! Beside a process of a version from before the renaming, on one database: the two have one
-//! leader, and hear of each other's changes.
+//! A process of this version and a process from before the renaming share a database: only one of
+//! them leads, and each receives the other's notifications.
 //!
-//! The old version is a connection that sends its statements, which are written out here as they
-//! were at commit aa140f7.
+//! The old version is simulated by a connection that sends its statements, copied from commit
+//! aa140f7.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const MIGRATE: &str =
     "SELECT pg_advisory_lock(hashtextextended('tollgate schema ' || current_schema(), 0))";
 const CHANNEL: &str = "tollgate_keys";
 
-/// Longer than a process takes to ask for the lead, or for the version, again.
+/// Longer than the interval at which a process tries to lead, or polls the key version.
 const A_WHILE: Duration = Duration::from_millis(1500);
 
 struct OldVersion {
@@ -48,34 +48,34 @@ impl OldVersion {
 async fn until(condition: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !condition().await {
-        assert!(Instant::now() < deadline, "it never happened");
+        assert!(Instant::now() < deadline, "the condition was not met in 20 s");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn process_does_not_lead_beside_an_old_version_that_does() {
+async fn process_does_not_lead_while_an_old_version_leads() {
     let place = Place::postgres().await;
     let mut old = OldVersion::on(&place).await;
     assert!(old.leads().await);
     let store = place.open().await;
     assert!(!store.leads());
     tokio::time::sleep(A_WHILE).await;
-    assert!(!store.leads(), "two lead");
+    assert!(!store.leads(), "both lead");
     old.end().await;
     until(async || store.leads()).await;
-    assert!(!OldVersion::on(&place).await.leads().await, "two lead");
+    assert!(!OldVersion::on(&place).await.leads().await, "both lead");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn change_of_the_keys_is_heard_between_an_old_version_and_this_one() {
+async fn key_change_is_announced_between_the_old_and_this_version() {
     let place = Place::postgres().await;
     let store = place.open().await;
     let old = OldVersion::on(&place).await;
-    // This version is in no table, so it can only come from the notification. The next poll
-    // overwrites it, hence the repetition.
+    // This key version is in no table, so it can only come from the notification. The next poll
+    // overwrites it, so the notification is repeated.
     let told = format!("{} 1000000", old.schema);
     let pool = sqlx::PgPool::connect(&old.url).await.unwrap();
     until(async || {
@@ -95,13 +95,13 @@ async fn change_of_the_keys_is_heard_between_an_old_version_and_this_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn process_waits_while_an_old_version_brings_the_schema_up_to_date() {
+async fn process_waits_while_an_old_version_migrates_the_schema() {
     let place = Place::postgres().await;
     let mut old = OldVersion::on(&place).await;
     sqlx::query(MIGRATE).execute(&mut old.connection).await.unwrap();
     let opening = place.open();
     tokio::pin!(opening);
-    assert!(tokio::time::timeout(A_WHILE, &mut opening).await.is_err(), "it did not wait");
+    assert!(tokio::time::timeout(A_WHILE, &mut opening).await.is_err(), "the store did not wait");
     old.end().await;
     opening.await;
 }

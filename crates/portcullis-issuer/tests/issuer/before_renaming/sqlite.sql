@@ -1,7 +1,7 @@
--- A database as it was left by the issuer before the renaming (commit aa140f7), dumped by Python's `sqlite3`.
--- Made with its commands: `users add alice`, `clients add billing`, `keys rotate`; and over HTTP: a
--- login with a second factor enrolled and shown once, a login and a logout, a login, and a login with
--- one refresh. What a client knows of it, and the test reads:
+-- A database of the issuer from before the renaming (commit aa140f7), dumped by Python's `sqlite3`.
+-- Created with the commands `users add alice`, `clients add billing`, `keys rotate`; and over HTTP: a
+-- login with a second factor enrolled and used once, a login and a logout, a login, and a login with
+-- one refresh. The test reads these values, which a client of the issuer had:
 --
 -- at: 1795943482
 -- active_kid: Tl3BJ_WZIoj52P8tjHA7wIGI2RONPh5CU7V26Ino3xY

@@ -1,4 +1,5 @@
-//! What a live run measured, beside the model, and whether chance makes the difference.
+//! The figures that a live run measured, next to those of the model, and whether chance can explain
+//! the difference.
 
 use crate::tune::figures::{DEVIATE, Figures};
 use crate::tune::measured::Measured;

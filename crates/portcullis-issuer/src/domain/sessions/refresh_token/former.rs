@@ -1,7 +1,7 @@
-//! Tokens of the format before this one: 256 bits, each derived from its predecessor.
+//! Refresh tokens of the former format: 256 bits, each derived from its predecessor.
 //!
-//! Those that exist at an upgrade stay valid; none is made any more. A client whose response was
-//! lost during the upgrade still gets the successor that it was given before.
+//! Tokens of this format that exist at an upgrade stay valid, but no new ones are made. A client
+//! whose response was lost during the upgrade still gets the same successor.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -11,11 +11,11 @@ use zeroize::Zeroizing;
 use crate::domain::keys::KeyEncryptionKey;
 use crate::error::Error;
 
-/// The name that the family had when the first of these keys was derived. Another label derives
-/// another key, with which no lost response can be repeated.
+/// The label has the project's former name. It must not change: another label derives another key,
+/// with which no lost response can be repeated.
 const LABEL: &str = "tollgate-issuer: the successor of a refresh token";
 
-/// 32 bytes in base64url.
+/// The length of a token: 32 bytes in base64url.
 const LENGTH: usize = 43;
 
 pub(super) fn looks_like_one(token: &str) -> bool {

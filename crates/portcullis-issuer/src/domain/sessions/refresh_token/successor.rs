@@ -1,7 +1,8 @@
 //! The successor of a spent token, for a client that never received the response.
 //!
-//! It is sealed under a key that is derived from its predecessor. The store has the predecessor's
-//! hash only, so that nothing at rest opens it, the key-encryption key included.
+//! The successor is sealed under a key that is derived from its predecessor. The store has only the
+//! predecessor's hash, so no stored data can open the successor, not even with the key-encryption
+//! key.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf;
@@ -14,7 +15,8 @@ const NONCE_LEN: usize = 12;
 
 /// Seals `successor` so that only the holder of `predecessor` can open it.
 pub(crate) fn seal(predecessor: &str, successor: &str) -> Result<Vec<u8>, Error> {
-    // Room for the tag from the start: growing would leave a copy of the token behind.
+    // The buffer has room for the tag from the start: growing it would leave a copy of the token in
+    // memory.
     let capacity = successor.len() + AES_256_GCM.tag_len();
     let mut buffer = Zeroizing::new(Vec::with_capacity(capacity));
     buffer.extend_from_slice(successor.as_bytes());
@@ -26,7 +28,7 @@ pub(crate) fn seal(predecessor: &str, successor: &str) -> Result<Vec<u8>, Error>
     Ok(sealed)
 }
 
-/// Opens what [`seal`] made.
+/// Opens the output of [`seal`].
 pub(crate) fn open(predecessor: &str, sealed: &[u8]) -> Result<Zeroizing<String>, Error> {
     const FAILED: Error = Error::Crypto("opening a sealed refresh token");
     let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN).ok_or(FAILED)?;

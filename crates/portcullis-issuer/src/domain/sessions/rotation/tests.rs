@@ -4,7 +4,8 @@ const fn hash(byte: u8) -> TokenHash {
     [byte; 32]
 }
 
-/// A session at generation 5, rotated at 1000; the hash of a token is its generation.
+/// A session at generation 5 that was rotated at 1000 s. The token of generation `n` has the hash
+/// `hash(n)`.
 fn kept() -> Kept {
     Kept {
         generation: 5,
@@ -58,8 +59,8 @@ fn token_is_judged_by_generation_hash_and_age() {
         ("predecessor after 10 s", rotation(4, 1010), LATE_REPEATED),
         ("predecessor after 11 s", rotation(4, 1011), REUSED),
         ("predecessor, without grace", no_grace(4), REUSED),
-        ("spent before that", rotation(3, 1000), REUSED),
-        ("first of all", rotation(1, 1000), REUSED),
+        ("older than the predecessor", rotation(3, 1000), REUSED),
+        ("first token", rotation(1, 1000), REUSED),
         ("same generation, another history", other(5), DIVERGED),
         ("predecessor of another history", other(4), REUSED),
         ("newer than the store", rotation(6, 1000), DIVERGED),
@@ -81,13 +82,13 @@ fn late_repeats_in_three_consecutive_generations_are_reuse() {
     assert_eq!(late(4, 1), repeat(2), "the second in a row");
     assert_eq!(late(5, 2), repeat(2), "the same generation again");
     assert_eq!(late(4, 2), Judgement::Reused, "the third in a row");
-    assert_eq!(late(3, 2), repeat(1), "one generation between");
+    assert_eq!(late(3, 2), repeat(1), "not consecutive");
     let at_once = Kept { late_generation: 4, late_generations: 2, ..kept() };
-    assert!(AT_ONCE_REPEATED(&at_once.judge(&rotation(4, 1002))), "tabs are never late");
+    assert!(AT_ONCE_REPEATED(&at_once.judge(&rotation(4, 1002))), "after 2 s, so not late");
 }
 
 #[test]
-fn budget_limits_refreshes_and_returns() {
+fn budget_limits_refreshes_and_refills() {
     let limited = |budget_until, generation| {
         let rules = Rules { budget: Budget::new(3), ..rotation(generation, 1001).rules };
         let rotation = Rotation { rules, ..rotation(generation, 1001) };
@@ -106,14 +107,14 @@ fn budget_limits_refreshes_and_returns() {
 }
 
 #[test]
-fn token_of_the_former_format_is_good_until_its_session_has_moved() {
+fn token_of_the_former_format_is_valid_until_its_session_has_the_new_format() {
     let former =
         |rotated_at, successor_is_current| Some(Former { rotated_at, successor_is_current });
     let before = |former| Kept { former, ..Kept::default() };
     let after = |former| Kept { generation: 1, former, ..kept() };
     let presented = |now| Rotation { presented: hash(4), ..rotation(0, now) };
     for (what, kept, now, expected) in [
-        ("current", before(former(None, false)), 1000, ROTATED),
+        ("current token", before(former(None, false)), 1000, ROTATED),
         ("spent before the upgrade", before(former(Some(999), true)), 1000, AT_ONCE_REPEATED),
         ("spent long before", before(former(Some(900), true)), 1000, REUSED),
         ("its successor was used", before(former(Some(999), false)), 1000, REUSED),
@@ -125,7 +126,7 @@ fn token_of_the_former_format_is_good_until_its_session_has_moved() {
     }
     assert_eq!(before(None).judge(&presented(1000)), Judgement::Unknown);
     let on_old_session = before(None).judge(&rotation(1, 1000));
-    assert_eq!(on_old_session, Judgement::Diverged, "its session was restored to before the move");
+    assert_eq!(on_old_session, Judgement::Diverged, "restored to before the new format");
     let later = Kept { generation: 2, former: former(Some(1000), false), ..kept() };
     assert_eq!(later.judge(&presented(1001)), Judgement::Reused);
 }

@@ -1,5 +1,6 @@
-//! Signing keys. Whoever changes the table holds the one row of `key_ring` until the end of the
-//! transaction, so that there is one change at a time, and counts up the version in it.
+//! The table of signing keys. A change of the keys locks the only row of `key_ring` until the
+//! transaction ends, so that changes are made one at a time, and increments the version in that
+//! row.
 
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::keys::{KeyState, KeyTable, NewKey, Promises};
@@ -197,7 +198,8 @@ async fn retire_active(
     Ok(())
 }
 
-/// The caller counts up the version, by putting another key in its place.
+/// Withdraws the next key, if there is one. The caller replaces the key, and increments the
+/// version.
 async fn withdraw_next(connection: &mut impl Dialect, now: i64) -> Result<(), StoreError> {
     let withdrawn: Option<String> = query(
         "UPDATE signing_keys SET state = 'withdrawn', sealed_private_key = NULL, \

@@ -1,7 +1,7 @@
-//! Which sessions are live, and how they end.
+//! Live sessions, and the end of sessions.
 
-use crate::domain::audit::NewEvent;
-use crate::domain::sessions::Session;
+use crate::domain::audit::{EventKind, NewEvent};
+use crate::domain::sessions::{SESSIONS_PER_USER, Session};
 use crate::domain::users::User;
 use crate::error::StoreError;
 use crate::store::dialect::{Dialect, query};
@@ -23,16 +23,42 @@ pub(super) async fn live_of(
 ) -> Result<Vec<Session>, StoreError> {
     let rows = query(
         "SELECT * FROM sessions WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 \
-         ORDER BY last_used_at DESC, id",
+         ORDER BY last_used_at DESC, id LIMIT $3",
     )
     .bind(user_id)
     .bind(now)
+    .bind(bound())
     .fetch_all(connection)
     .await?;
     rows.iter().map(rows::session_from).collect()
 }
 
-/// Returns whether the session had not ended before.
+fn bound() -> i64 {
+    i64::try_from(SESSIONS_PER_USER).unwrap_or(i64::MAX)
+}
+
+/// Makes room for one more session of a user, and returns how many have ended for that.
+pub(super) async fn make_room<C: Dialect>(
+    connection: &mut C,
+    user_id: &str,
+    now: i64,
+) -> Result<usize, StoreError> {
+    let ended: Vec<String> = query(C::END_OLDEST_SESSIONS)
+        .bind(now)
+        .bind(user_id)
+        .bind(bound() - 1)
+        // Of a database from before the bound; the next logins end the others.
+        .bind(bound())
+        .scalars(connection)
+        .await?;
+    for id in &ended {
+        let event = NewEvent::new(EventKind::SessionDeleted, now).user(user_id).session(id);
+        audit::write(connection, &event).await?;
+    }
+    Ok(ended.len())
+}
+
+/// Ends a session by a logout. Returns `false` if the session had ended before.
 pub(super) async fn log_out(
     connection: &mut impl Dialect,
     id: &str,
@@ -41,7 +67,8 @@ pub(super) async fn log_out(
     end(connection, id, "logout", event.clone().session(id)).await
 }
 
-/// The same for one whose refresh token has two holders, or another history than the store's.
+/// Ends a session whose refresh token was reused, or is unknown to the store. Returns `false` if
+/// the session had ended before.
 pub(super) async fn end_for_reuse(
     connection: &mut impl Dialect,
     id: &str,

@@ -1,4 +1,4 @@
-//! Refresh tokens: one in exchange for another, at most once.
+//! The exchange of refresh tokens: each token is exchanged for one successor.
 
 use super::life;
 use crate::domain::audit::{EventKind, NewEvent};
@@ -53,7 +53,7 @@ impl Change for RotateRefresh {
                 return Ok(Refreshed::KeysChanged);
             }
         }
-        // Locked: other holders of the session's tokens wait until this one is done.
+        // The row is locked, so that concurrent refreshes of the session are made one at a time.
         let row = query(C::SESSION_TO_ROTATE)
             .bind(&rotation.session_id)
             .fetch_optional(connection)
@@ -173,7 +173,7 @@ async fn replace(
     Ok(())
 }
 
-/// Writes when the session was used, if that is due.
+/// Updates the session's last use and expiry, unless its stored last use is recent.
 async fn touched(
     connection: &mut impl Dialect,
     session: Session,
@@ -216,7 +216,8 @@ async fn note_repeat(
     Ok(())
 }
 
-/// Returns the session's place. Its row is written only if it would become free too early.
+/// Returns the session's place in a status list. The row of the place is written only if the place
+/// would become free before the access token expires.
 async fn place<C: Dialect>(
     connection: &mut C,
     row: &C::Row,

@@ -1,5 +1,6 @@
 //! A session's start: its row, its first refresh token, and the event.
 
+use super::life;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
 use crate::domain::sessions::Session;
@@ -9,28 +10,30 @@ use crate::store::sql::audit;
 
 pub(super) struct StartSession {
     pub(super) session: Session,
-    /// The count of the user's credentials that the password was checked under.
+    /// The user's count of credential changes when the password was checked.
     pub(super) credentials: i64,
     pub(super) token: TokenHash,
     pub(super) event: NewEvent,
 }
 
 impl Change for StartSession {
-    /// Whether it has started.
-    type Outcome = bool;
+    /// How many other sessions have ended for it; `None` if it has not started.
+    type Outcome = Option<usize>;
 
-    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<bool, StoreError> {
+    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<Option<usize>, StoreError> {
         let Self { session, credentials, token, event } = self;
-        // The password was checked before this transaction. A user who was disabled, or given
-        // another password, since then must not get a session that nothing ends.
+        // The password was checked before this transaction. If the user was disabled since then, or
+        // the password was changed, the user's sessions have been ended already, and this session
+        // would stay live.
         let may_log_in: Option<String> = query(C::HOLD_USER)
             .bind(&session.user_id)
             .bind(*credentials)
             .scalar_optional(connection)
             .await?;
         if may_log_in.is_none() {
-            return Ok(false);
+            return Ok(None);
         }
+        let ended = life::make_room(connection, &session.user_id, event.at).await?;
         query(
             "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, \
              stepped_up_at, generation, token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8)",
@@ -46,6 +49,6 @@ impl Change for StartSession {
         .execute(connection)
         .await?;
         audit::write(connection, event).await?;
-        Ok(true)
+        Ok(Some(ended))
     }
 }

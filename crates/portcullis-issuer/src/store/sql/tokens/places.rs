@@ -1,20 +1,21 @@
-//! Places in the status lists: their owners, and which are revoked.
+//! Places in the status lists, with their owners and their revocation.
 
-use crate::domain::tokens::{PLACES, Place, Revoked, Until};
+use crate::domain::tokens::{PLACES, Place, Revoked, Until, is_client};
 use crate::error::StoreError;
 use crate::random;
 use crate::store::dialect::{Dialect, Row, query};
 
-/// If so many random places are taken, about half of all are, and a list is added.
+/// The number of random places that are tried before a list is added. This happens when about half
+/// of all places are taken.
 const TRIES: usize = 16;
 
-/// The revoked places of a list; read after each revocation, from an index alone.
+/// Selects the revoked places of a list. It runs after each revocation, and reads only an index.
 pub(in crate::store) const REVOKED: &str = "\
     SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
     ORDER BY place";
 
-/// Returns the owner's place, and keeps it taken until then at least. A new one is random: it does not
-/// tell how many there are, or in which order they were taken.
+/// Returns the owner's place, and keeps it taken at least until `until.expiry`. A new place is
+/// random, so it does not reveal how many places are taken, or in which order.
 pub(in crate::store::sql) async fn take<C: Dialect>(
     connection: &mut C,
     owner: &str,
@@ -34,7 +35,7 @@ pub(in crate::store::sql) async fn take<C: Dialect>(
                 return Ok(place);
             }
         }
-        // Unless another process has done it meanwhile.
+        // The condition fails if another process has added a list meanwhile.
         query("UPDATE status_lists SET lists = lists + 1 WHERE lists = $1")
             .bind(lists)
             .execute(connection)
@@ -75,23 +76,35 @@ fn place_from(row: &impl Row) -> Result<Place, StoreError> {
     Ok(Place { list: row.column("list")?, index: row.column("place")? })
 }
 
-/// Returns `false` if the place has another owner.
-async fn insert(
-    connection: &mut impl Dialect,
+/// Takes a place for an owner. Returns `false` if the place is taken, or the owner has a place
+/// already.
+async fn insert<C: Dialect>(
+    connection: &mut C,
     owner: &str,
     place: Place,
     until: Until,
 ) -> Result<bool, StoreError> {
+    // The client was authenticated before this transaction. If it was disabled or removed since
+    // then, it had no place that could be revoked.
+    let revoked = is_client(owner) && {
+        let enabled: Option<String> =
+            query(C::HOLD_CLIENT).bind(owner).scalar_optional(connection).await?;
+        enabled.is_none()
+    };
     let inserted = query(
-        "INSERT INTO status_places (list, place, owner, taken_until) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO status_places (list, place, owner, taken_until, revoked) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
     )
     .bind(place.list)
     .bind(place.index)
     .bind(owner)
     .bind(until.extend_to)
+    .bind(i64::from(revoked))
     .execute(connection)
     .await?;
+    if inserted == 1 && revoked {
+        query("UPDATE status_lists SET version = version + 1").execute(connection).await?;
+    }
     Ok(inserted == 1)
 }
 
@@ -115,7 +128,7 @@ pub(super) async fn revoked(
     Ok(Some(Revoked::Places(revoked)))
 }
 
-/// The first list in which places are taken, and the number of lists.
+/// Returns the first list in which places are taken, and the number of lists.
 async fn numbers<C: Dialect>(connection: &mut C) -> Result<(i64, i64), StoreError> {
     let row =
         query("SELECT first_list, lists FROM status_lists").fetch_optional(connection).await?;
@@ -123,12 +136,13 @@ async fn numbers<C: Dialect>(connection: &mut C) -> Result<(i64, i64), StoreErro
     Ok((row.column("first_list")?, row.column("lists")?))
 }
 
-/// Lists that began after a backup are unknown here. The new ones have numbers that none of those
-/// can have: a list is added when half a million places are taken.
+/// Starts new lists after a backup was restored. Lists that were added after the backup was made
+/// are unknown, so 16 numbers are skipped. That is enough, since a list is added only when about
+/// half a million more places are taken.
 pub(super) async fn start_new_lists(connection: &mut impl Dialect) -> Result<(), StoreError> {
     query("DELETE FROM status_places").execute(connection).await?;
-    // The counter must not come to a number that it had after the backup: a process that has read
-    // it then would take its list for the current one.
+    // The version must not reach a number that it had after the backup was made: a process that
+    // read this number then would consider its cached list as current.
     query(
         "UPDATE status_lists SET first_list = lists + 16, lists = lists + 17, \
          version = version + 4294967296",

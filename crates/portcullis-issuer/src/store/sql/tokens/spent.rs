@@ -12,7 +12,7 @@ pub(super) async fn spend(
     expires_at: i64,
     event: Option<&NewEvent>,
 ) -> Result<bool, StoreError> {
-    // Of concurrent requests with the same one, one adds the row.
+    // Of concurrent requests with the same JWT, only one adds the row.
     let added =
         query("INSERT INTO spent_jwts (hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(jwt.as_slice())

@@ -15,11 +15,12 @@ use crate::error::StoreError;
 use crate::store::sqlite::direct::failed;
 use crate::store::sqlite::problem::{BUSY_TIMEOUT, LOCKED};
 
-/// The largest group: it bounds how long its first change waits for the others.
+/// The maximum number of changes in a group. It bounds how long the first change waits for the
+/// others.
 const MAX_GROUP: usize = 256;
 
 pub(super) struct Writer<U> {
-    connection: Connection,
+    pub(super) connection: Connection,
     waiting: Receiver<Box<dyn Waiting>>,
     turn: Arc<Semaphore>,
     usable: U,
@@ -58,12 +59,13 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
         let turn = match self.begin() {
             Ok(turn) => turn,
             Err(error) => {
-                // All of them have waited for the lock, those that queued meanwhile too.
+                // The changes that were queued meanwhile have waited for the lock, too, and get the
+                // same error.
                 self.add_waiting(&mut group);
                 return answer(group, Err(error));
             }
         };
-        // Those that came while this thread waited for its turn.
+        // Add the changes that were queued while this thread waited for its turn.
         self.add_waiting(&mut group);
         group.retain(|change| change.is_wanted());
         for change in &mut group {
@@ -77,12 +79,13 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
         answer(group, committed);
     }
 
-    /// For a group whose transaction SQLite has undone.
+    /// Makes each change in its own transaction, after SQLite has rolled back that of the group.
     fn commit_each(&mut self, group: Group, turn: OwnedSemaphorePermit) {
         for mut change in group {
             let committed = self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed);
             let committed = committed.and_then(|()| {
                 self.apply(&mut *change);
+                // Undone, the change has kept its error.
                 if self.connection.is_autocommit() { Ok(()) } else { self.end() }
             });
             answer(vec![change], committed);
@@ -99,7 +102,8 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
         Ok(turn)
     }
 
-    /// The writers of this process take turns: SQLite itself would have them sleep and try again.
+    /// Waits for this thread's turn among the writers of this process. SQLite has no queue of
+    /// writers: they would sleep and retry.
     fn take_turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         let closed = |_| closed();
         if let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() {
@@ -115,28 +119,30 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(StoreError::because(LOCKED, "another writer took 5 s"));
+                return Err(StoreError::because(LOCKED, "another writer held it for 5 s"));
             }
             thread::park_timeout(left);
         }
     }
 
-    fn apply(&mut self, change: &mut dyn Waiting) {
+    pub(super) fn apply(&mut self, change: &mut dyn Waiting) {
         let run = |connection: &Connection, sql| {
             connection.prepare_cached(sql).and_then(|mut prepared| prepared.raw_execute())
         };
-        // Without a savepoint the change is not made; it has nothing to answer but that.
-        if run(&self.connection, "SAVEPOINT one").is_err() {
-            return;
+        if let Err(error) = run(&self.connection, "SAVEPOINT one") {
+            return change.fail(failed(error));
         }
         let applied = change.apply(&mut self.connection);
         if self.connection.is_autocommit() {
             return;
         }
-        if !applied {
-            let _ = run(&self.connection, "ROLLBACK TO one");
+        let undone = if applied { Ok(0) } else { run(&self.connection, "ROLLBACK TO one") };
+        if let Err(error) = undone.and_then(|_| run(&self.connection, "RELEASE one")) {
+            // A part of the change may be left: nothing of the transaction is committed, and the
+            // others are made again.
+            change.fail(failed(error));
+            let _ = self.connection.execute_batch("ROLLBACK");
         }
-        let _ = run(&self.connection, "RELEASE one");
     }
 
     /// Commits. Returns when the changes are durable.

@@ -1,0 +1,37 @@
+//! Statements past the store.
+
+use sqlx::Connection as _;
+
+use super::Place;
+
+/// Runs a statement past the store.
+pub(super) async fn run(place: &Place, statement: &'static str) {
+    match place {
+        Place::Sqlite(directory) => {
+            let path = directory.path().join("a.db");
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        }
+        Place::Postgres(url) => {
+            let mut connection = sqlx::PgConnection::connect(url.reveal()).await.unwrap();
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        }
+    }
+}
+
+/// The one number that a statement gives, read past the store.
+pub(super) async fn count(place: &Place, statement: &'static str) -> i64 {
+    match place {
+        Place::Sqlite(directory) => {
+            let path = directory.path().join("a.db");
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+            sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
+        }
+        Place::Postgres(url) => {
+            let mut connection = sqlx::PgConnection::connect(url.reveal()).await.unwrap();
+            sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
+        }
+    }
+}

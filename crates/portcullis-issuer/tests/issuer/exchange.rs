@@ -1,0 +1,70 @@
+//! What an exchanged token is worth: no more than its user and the presented token are now.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::audiences::{exchange, login_for, open, with_backend};
+use crate::clients::{TOKEN, form, good, refused};
+use crate::common::{API, Home, ISSUER, on_every_store, part, post};
+use crate::second_factor::{code, enrolled, step_up};
+
+on_every_store!(
+    exchanged_token_has_the_scopes_that_its_user_still_has,
+    exchanged_token_is_no_stronger_than_the_presented_one,
+    exchanged_token_lasts_no_longer_than_access_tokens_do,
+    exchange_of_what_is_not_called_an_access_token_is_400,
+);
+
+async fn exchanged_token_has_the_scopes_that_its_user_still_has(home: Home) {
+    let issuer = open(&home, |_| ()).await;
+    let backend = with_backend(&issuer).await;
+    let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");
+    issuer.set_scopes("alice", ["a:read", "b:read"]).await.unwrap();
+    let answer = good(exchange(&issuer, &backend, &received, "").await);
+    assert_eq!(answer.json["scope"], "a:read");
+    assert_eq!(part(&answer.text("access_token"), 1)["scope"], "a:read");
+    let lost = exchange(&issuer, &backend, &received, "&scope=a:write").await;
+    refused(&lost, 400, "invalid_scope");
+}
+
+async fn exchanged_token_is_no_stronger_than_the_presented_one(home: Home) {
+    let issuer = open(&home, |_| ()).await;
+    let backend = with_backend(&issuer).await;
+    let own = login_for(&issuer, &[ISSUER]).await.expect(200);
+    // Tokens of one session for the API, before and after the second factor.
+    let for_api = async |refresh_token: String| {
+        let body = json!({ "refresh_token": refresh_token, "resource": [API] });
+        post(&issuer, "/v1/auth/refresh", &body).await.expect(200)
+    };
+    let weak = for_api(own.text("refresh_token")).await;
+    let own = own.text("access_token");
+    let secret = enrolled(&issuer, &own).await;
+    step_up(&issuer, &own, &code(&home, &secret)).await.expect(200);
+    let strong = for_api(weak.text("refresh_token")).await;
+    for (presented, acr) in [(&weak, "aal1"), (&strong, "aal2")] {
+        let presented = presented.text("access_token");
+        let answer = good(exchange(&issuer, &backend, &presented, "").await);
+        assert_eq!(part(&answer.text("access_token"), 1)["acr"], acr);
+    }
+}
+
+async fn exchanged_token_lasts_no_longer_than_access_tokens_do(home: Home) {
+    let issuer = open(&home, |config| config.access_expiry = Duration::from_secs(30)).await;
+    let backend = with_backend(&issuer).await;
+    let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");
+    let answer = good(exchange(&issuer, &backend, &received, "").await);
+    assert_eq!(answer.json["expires_in"], json!(30));
+    assert_eq!(part(&answer.text("access_token"), 1)["exp"], home.now() + 30);
+}
+
+async fn exchange_of_what_is_not_called_an_access_token_is_400(home: Home) {
+    let issuer = open(&home, |_| ()).await;
+    let backend = with_backend(&issuer).await;
+    let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");
+    let grant = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange";
+    for kind in ["", "&subject_token_type=urn:ietf:params:oauth:token-type:refresh_token"] {
+        let body = format!("{grant}&subject_token={received}{kind}");
+        refused(&form(&issuer, TOKEN, &backend, &body).await, 400, "invalid_request");
+    }
+}

@@ -1,0 +1,30 @@
+//! Who is notified when a document has changed.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+/// The listeners of one document. A dropped listener is removed at the next call.
+#[derive(Default)]
+pub(super) struct Listeners(Mutex<Vec<Weak<Notify>>>);
+
+impl Listeners {
+    pub(super) fn add(&self, listener: &Arc<Notify>) {
+        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|other| other.strong_count() > 0);
+        if !listeners.iter().any(|other| other.as_ptr() == Arc::as_ptr(listener)) {
+            listeners.push(Arc::downgrade(listener));
+        }
+    }
+
+    pub(super) fn notify(&self) {
+        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|listener| {
+            let listener = listener.upgrade();
+            if let Some(listener) = &listener {
+                listener.notify_one();
+            }
+            listener.is_some()
+        });
+    }
+}

@@ -1,0 +1,117 @@
+//! Streams that end with their session: WebSockets, server-sent events, streamed bodies, gRPC
+//! streams.
+//!
+//! A request is validated once, but its stream may live for hours. An [`OpenStream`] tells when the
+//! caller's token has expired, its session was revoked or its key was withdrawn, and lets the client
+//! renew the token without a new connection. [The guide](crate::guide::streams) has the bounds and
+//! the helpers of each adapter.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use portcullis::streams::{Ended, NotRenewed};
+//! use portcullis::testing::Scene;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let scene = Scene::new().await;
+//! let who = scene.gate().authenticate(&scene.token("alice").headers()).await?;
+//! let stream = who.open_stream();
+//! let ended = stream.ended();
+//!
+//! // The client sends a new token before the old one expires.
+//! scene.clock.advance(Duration::from_secs(600));
+//! stream.renew(&scene.token("alice").sign()).await?;
+//! let refused = stream.renew(&scene.token("mallory").sign()).await.unwrap_err();
+//! assert!(matches!(refused, NotRenewed::OtherSubject));
+//!
+//! scene.clock.advance(Duration::from_secs(1000));
+//! assert_eq!(ended.await, Ended::Expired);
+//! # Ok(()) }
+//! ```
+//!
+//! All streams of an authenticator share one background task. It runs while there are streams: once
+//! a second, and at once when a key set or a status list has changed.
+
+mod ended;
+mod entry;
+mod group;
+mod registry;
+mod renew;
+mod table;
+mod task;
+#[cfg(test)]
+mod tests;
+mod until_ended;
+#[cfg(feature = "streams")]
+mod wrappers;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::authenticated::Authenticated;
+use entry::Entry;
+
+pub use ended::Ended;
+pub(crate) use registry::SessionsUnderWay;
+pub use renew::NotRenewed;
+pub(crate) use renew::Renews;
+pub use until_ended::UntilEnded;
+#[cfg(feature = "streams")]
+pub use wrappers::{EndingBody, EndingStream, StreamEnded};
+
+/// A stream of an authenticated caller, until it is dropped. Clones are the same stream.
+///
+/// [`Authenticated::open_stream`] creates it.
+#[derive(Clone)]
+pub struct OpenStream {
+    entry: Arc<Entry>,
+    /// `None` if nothing can watch the stream.
+    registry: Option<Arc<SessionsUnderWay>>,
+}
+
+impl Authenticated {
+    /// Opens a stream for this caller, which is watched until it ends or is dropped.
+    ///
+    /// The stream ends when a request with its token would be refused: see [`Ended`]. What the gate
+    /// and the route require, a policy and a [`Revocation`](crate::Revocation), also applies to the
+    /// stream and to each token that [renews](OpenStream::renew) it; see
+    /// [`requiring`](Self::requiring) for what a handler requires.
+    ///
+    /// It needs the tokio runtime that the authenticator was built on, or the current one. Without
+    /// a runtime that runs, the stream ends at once, as [`Ended::Unwatched`].
+    #[must_use]
+    pub fn open_stream(&self) -> OpenStream {
+        let registry = self.space().streams.clone().downcast::<SessionsUnderWay>().ok();
+        let entry = match &registry {
+            Some(registry) => registry.open(self.clone()),
+            None => Entry::unwatched(self.clone()),
+        };
+        OpenStream { entry, registry }
+    }
+}
+
+impl OpenStream {
+    /// Returns a future that completes when the stream has to end, with the reason. After a
+    /// [renewal](Self::renew), the same future waits for the new expiry.
+    pub fn ended(&self) -> UntilEnded {
+        UntilEnded::new(self.entry.clone())
+    }
+
+    /// Returns the reason if the stream has to end, without waiting.
+    #[must_use]
+    pub fn has_ended(&self) -> Option<Ended> {
+        self.entry.ended()
+    }
+
+    /// Returns the caller, by the token of the last renewal.
+    #[must_use]
+    pub fn caller(&self) -> Authenticated {
+        self.entry.caller()
+    }
+}
+
+impl fmt::Debug for OpenStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenStream").field("ended", &self.has_ended()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! What can end many streams at once: their issuer, their key, their status list.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
+
+use super::ended::Ended;
+use crate::algorithm::Algorithm;
+use crate::authenticated::Authenticated;
+use crate::clock::Timestamp;
+use crate::issuer::TrustedIssuer;
+use crate::key::{CandidateKeys, KeyRequest, VerificationKey};
+use crate::key_source::ResolveError;
+use crate::maybe_ready::{MaybeReady, Pending};
+use crate::remote::freshness::Ages;
+use crate::remote::status_list::RemoteStatusList;
+use crate::revocation::Means;
+
+/// How often the token of a stream is introspected, unless the route reuses responses for longer.
+const LIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a key or a status may be unknown because other requests have spent a limit.
+const CROWDED_FOR: u64 = 10;
+
+/// The second of a stream that has nothing to check on its own, and the index of a token that is in
+/// no status list.
+pub(super) const NONE: u64 = u64::MAX;
+
+/// What the table knows of a stream's token.
+pub(super) struct Watch {
+    pub(super) group: Arc<Group>,
+    /// The first whole second, since 1970, at which the token is expired.
+    pub(super) end: u64,
+    /// The index in the status list.
+    pub(super) index: u64,
+    /// The second of the next check of this stream alone.
+    pub(super) check: u64,
+    /// The second at which the revocation status was last known.
+    pub(super) known_at: u64,
+}
+
+/// Streams with the same issuer, key, status list and revocation checks. They are checked together.
+pub(super) struct Group {
+    issuer: Arc<TrustedIssuer>,
+    key: Arc<VerificationKey>,
+    key_id: Option<Arc<str>>,
+    algorithm: Algorithm,
+    list: Option<RemoteStatusList>,
+    means: Vec<Means>,
+    /// One more than the version of the status list that the streams were compared with.
+    pub(super) compared: AtomicU64,
+    /// Whether a fetch is awaited for the group.
+    pub(super) is_asking: AtomicBool,
+    /// The second since which a limit has kept the group's state unknown.
+    unknown_since: AtomicU64,
+}
+
+/// The identity of a group. The group keeps what the addresses point to.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct GroupKey {
+    issuer: usize,
+    key: usize,
+    key_id: Option<Arc<str>>,
+    algorithm: Algorithm,
+    list: Option<String>,
+    means: Vec<Means>,
+}
+
+/// The result of a check of a whole group.
+pub(super) enum Finding {
+    Good,
+    Bad(Ended),
+    /// A limit that other requests have spent prevents the check.
+    Crowded,
+    /// A fetch is needed.
+    Ask(Pending<Finding>),
+}
+
+impl Watch {
+    /// What the table must know of an accepted token.
+    pub(super) fn new(who: &Authenticated, now: Timestamp) -> Self {
+        let origin = who.origin();
+        let means = who.demands().means();
+        let needs_list = means.iter().any(|means| matches!(means, Means::StatusList(_)));
+        let entry = needs_list.then(|| who.list_entry()).flatten();
+        let group = Group {
+            issuer: origin.issuer.clone(),
+            key: origin.key.clone(),
+            key_id: who.key_id().map(Arc::from),
+            algorithm: who.algorithm(),
+            list: entry.map(|(list, _)| list.clone()),
+            means,
+            compared: AtomicU64::new(0),
+            is_asking: AtomicBool::new(false),
+            unknown_since: AtomicU64::new(NONE),
+        };
+        let end = origin.issuer.rules.end_of(who.registered());
+        // The first whole second at or after the end.
+        let end = end.saturating_add(Duration::from_nanos(999_999_999)).as_secs();
+        let known_at = second(now);
+        let live = group.live();
+        let check = live.map_or(NONE, |(every, _)| known_at.saturating_add(every));
+        let index = entry.map_or(NONE, |(_, index)| index);
+        Self { group: Arc::new(group), end, index, check, known_at }
+    }
+}
+
+/// The whole seconds since 1970.
+pub(super) fn second(at: Timestamp) -> u64 {
+    at.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+impl Group {
+    pub(super) fn key(&self) -> GroupKey {
+        GroupKey {
+            issuer: Arc::as_ptr(&self.issuer).addr(),
+            key: Arc::as_ptr(&self.key).addr(),
+            key_id: self.key_id.clone(),
+            algorithm: self.algorithm,
+            list: self.list.as_ref().map(|list| list.uri().to_owned()),
+            means: self.means.clone(),
+        }
+    }
+
+    /// Notifies `changed` when the keys or the status list have changed.
+    pub(super) fn notify(&self, changed: &Arc<Notify>) {
+        self.issuer.keys.notify(changed);
+        if let Some(list) = &self.list {
+            list.notify(changed);
+        }
+    }
+
+    pub(super) fn list(&self) -> Option<&RemoteStatusList> {
+        self.list.as_ref()
+    }
+
+    pub(super) fn means(&self) -> &[Means] {
+        &self.means
+    }
+
+    /// How often the streams are introspected, and how long their status may then be unknown, in
+    /// seconds. `None` without introspection.
+    pub(super) fn live(&self) -> Option<(u64, u64)> {
+        let live = self.means.iter().filter_map(|means| match means {
+            Means::Live(Ages { usual, in_outage }) => {
+                let every = (*usual).max(LIVE_EVERY);
+                Some((every.as_secs(), every.saturating_add(*in_outage.max(&every)).as_secs()))
+            }
+            _ => None,
+        });
+        live.reduce(|one, other| (one.0.min(other.0), one.1.min(other.1)))
+    }
+
+    /// Checks what all streams of the group depend on.
+    pub(super) fn check(&self, at: Timestamp) -> Vec<Finding> {
+        if self.issuer.is_forgotten() {
+            return vec![Finding::Bad(Ended::IssuerForgotten)];
+        }
+        let lists = self.means.iter().filter_map(|means| match means {
+            Means::StatusList(ages) => Some(self.check_list(*ages, at)),
+            _ => None,
+        });
+        [self.check_key(at)].into_iter().chain(lists).collect()
+    }
+
+    fn check_key(&self, at: Timestamp) -> Finding {
+        let wanted = KeyRequest::new(self.key_id.as_deref(), self.algorithm);
+        if self.issuer.keys.is_current(&wanted, &self.key, || at) {
+            return Finding::Good;
+        }
+        match self.issuer.keys.source().resolve(&wanted) {
+            MaybeReady::Ready(keys) => of_key(keys, &self.key),
+            MaybeReady::Pending(keys) => {
+                let key = self.key.clone();
+                Finding::Ask(Box::pin(async move { of_key(keys.await, &key) }))
+            }
+        }
+    }
+
+    /// Checks the age of the status list, and keeps it refreshed.
+    fn check_list(&self, ages: Ages, at: Timestamp) -> Finding {
+        let Some(list) = &self.list else { return Finding::Bad(Ended::StatusUnknown) };
+        if list.is_forgotten(at.monotonic()) {
+            self.issuer.status_lists.remember(list, at.monotonic());
+        }
+        // Any index: only the age of the list matters.
+        match list.standing(0, ages) {
+            MaybeReady::Ready(standing) => of_list(standing),
+            MaybeReady::Pending(standing) => {
+                Finding::Ask(Box::pin(async move { of_list(standing.await) }))
+            }
+        }
+    }
+
+    /// Returns the reason to end all streams of the group, if there is one.
+    pub(super) fn conclude(&self, finding: &Finding, second: u64) -> Option<Ended> {
+        match finding {
+            Finding::Bad(reason) => Some(*reason),
+            Finding::Crowded => {
+                let since = self.unknown_since.fetch_min(second, Ordering::Relaxed).min(second);
+                (second - since > CROWDED_FOR).then_some(Ended::KeysUnavailable)
+            }
+            Finding::Good | Finding::Ask(_) => None,
+        }
+    }
+
+    /// Notes that nothing about the group is unknown.
+    pub(super) fn is_known(&self) {
+        self.unknown_since.store(NONE, Ordering::Relaxed);
+    }
+}
+
+fn of_key(keys: Result<CandidateKeys, ResolveError>, key: &VerificationKey) -> Finding {
+    match keys {
+        Ok(keys) if keys.contains(key) => Finding::Good,
+        Ok(_) | Err(ResolveError::Refused(_)) => Finding::Bad(Ended::KeyWithdrawn),
+        Err(ResolveError::Unavailable { .. }) => Finding::Bad(Ended::KeysUnavailable),
+        Err(ResolveError::BudgetSpent { .. }) => Finding::Crowded,
+    }
+}
+
+fn of_list(standing: Result<(), ResolveError>) -> Finding {
+    match standing {
+        Ok(()) | Err(ResolveError::Refused(_)) => Finding::Good,
+        Err(ResolveError::Unavailable { .. }) => Finding::Bad(Ended::StatusUnknown),
+        Err(ResolveError::BudgetSpent { .. }) => Finding::Crowded,
+    }
+}

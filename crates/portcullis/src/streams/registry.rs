@@ -1,0 +1,136 @@
+//! The streams under way of one authenticator.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::ended::Ended;
+use super::entry::{Ending, Entry, Watcher};
+use super::group::Watch;
+use super::renew::Renews;
+use super::table::Table;
+use crate::authenticated::Authenticated;
+use crate::clock::{Clock, Timestamp};
+use crate::revocation::Means;
+
+/// The streams under way, and the background task that ends them.
+///
+/// The table has weak references: a stream that is dropped removes itself.
+pub(crate) struct SessionsUnderWay {
+    table: Mutex<Table>,
+    /// Wakes the background task before its next second.
+    pub(super) changed: Arc<Notify>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// The runtime that the authenticator was built on.
+    pub(super) runtime: Option<Handle>,
+    home: OnceLock<Weak<dyn Renews>>,
+    /// The number of streams whose own check waits for the issuer.
+    pub(super) asking: AtomicUsize,
+}
+
+impl SessionsUnderWay {
+    pub(crate) fn new(clock: Arc<dyn Clock>, runtime: Option<Handle>) -> Self {
+        let (table, changed, home, asking) = Default::default();
+        Self { table, changed, clock, runtime, home, asking }
+    }
+
+    /// Sets the authenticator that validates the tokens of renewals.
+    pub(crate) fn belongs_to(&self, home: &Arc<dyn Renews>) {
+        let _ = self.home.set(Arc::downgrade(home));
+    }
+
+    /// Checks all streams whose revocation knowledge may have changed, soon and in the background.
+    /// Without this call, they are checked within a second.
+    ///
+    /// For sources of revocation knowledge. A status list calls it through its listeners.
+    #[cfg(test)]
+    pub(crate) fn recheck(&self) {
+        self.changed.notify_one();
+    }
+
+    pub(super) fn home(&self) -> Option<Arc<dyn Renews>> {
+        self.home.get()?.upgrade()
+    }
+
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
+        // No holder of the lock can leave the table inconsistent.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a stream, and starts the background task if it does not run.
+    pub(super) fn open(self: &Arc<Self>, who: Authenticated) -> Arc<Entry> {
+        let watch = self.watch(&who);
+        let entry = Entry::new(Some(self.clone() as Arc<dyn Watcher>), who);
+        let starts = self.table().insert(&entry, watch);
+        if starts {
+            self.start();
+        }
+        self.check_anew(&entry);
+        entry
+    }
+
+    /// Puts the token of a renewal in place of the stream's. `Err` if the stream has ended.
+    pub(super) fn replace(&self, entry: &Arc<Entry>, who: Authenticated) -> Result<(), Ended> {
+        let watch = self.watch(&who);
+        let mut table = self.table();
+        entry.replace(who, || table.replace(entry, watch))?;
+        drop(table);
+        self.check_anew(entry);
+        Ok(())
+    }
+
+    /// What the table must know of a token.
+    fn watch(&self, who: &Authenticated) -> Watch {
+        let now = Timestamp::now(&*self.clock);
+        let watch = Watch::new(who, now);
+        watch.group.notify(&self.changed);
+        watch
+    }
+
+    /// Closes the gap between the request's check and the entry in the table: a status list may
+    /// have changed meanwhile.
+    fn check_anew(&self, entry: &Arc<Entry>) {
+        let who = entry.caller();
+        let mut lists = who.demands().means();
+        lists.retain(|means| matches!(means, Means::StatusList(_)));
+        let now = || Timestamp::now(&*self.clock);
+        if !lists.into_iter().all(|means| who.plainly_stands(means, now)) {
+            self.table().check_at(entry, 0);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Wakes what waits for these streams, which are no longer in the table.
+    pub(super) fn end(ending: Ending) {
+        let mut counts: Vec<(Ended, usize)> = Vec::new();
+        for (entry, reason) in ending {
+            entry.wake();
+            match counts.iter_mut().find(|(counted, _)| *counted == reason) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((reason, 1)),
+            }
+        }
+        for (reason, streams) in counts {
+            tracing::info!(
+                target: "portcullis::streams",
+                reason = reason.as_str(), streams,
+                "streams ended",
+            );
+        }
+    }
+}
+
+impl Drop for SessionsUnderWay {
+    fn drop(&mut self) {
+        // The background task finds that it has nothing to watch, and ends.
+        self.changed.notify_one();
+    }
+}
+
+impl Watcher for SessionsUnderWay {
+    fn forget(&self, entry: &Entry) {
+        self.table().remove(entry);
+    }
+}

@@ -1,0 +1,216 @@
+//! The table of the streams under way: by the second of their expiry, and by what can end many of
+//! them at once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
+
+use super::ended::Ended;
+use super::entry::{Ending, Entry};
+use super::group::{Group, GroupKey, NONE, Watch};
+use crate::remote::status_list::Statuses;
+
+struct Slot {
+    entry: Weak<Entry>,
+    watch: Watch,
+}
+
+#[derive(Default)]
+pub(super) struct Table {
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
+    ends: BTreeSet<(u64, u32)>,
+    checks: BTreeSet<(u64, u32)>,
+    groups: HashMap<GroupKey, Arc<Group>>,
+    /// The number of the background task that runs.
+    pub(super) running: Option<u64>,
+    /// Whether the background task is being started.
+    pub(super) starting: bool,
+    /// The number of background tasks so far.
+    pub(super) started: u64,
+}
+
+impl Table {
+    /// Adds a stream. Returns whether the caller must start the background task.
+    pub(super) fn insert(&mut self, entry: &Arc<Entry>, watch: Watch) -> bool {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        entry.put_at(at);
+        self.fill(at, Arc::downgrade(entry), watch);
+        let starts = self.running.is_none() && !self.starting;
+        self.starting |= starts;
+        starts
+    }
+
+    /// Replaces the token of a stream that is in the table.
+    pub(super) fn replace(&mut self, entry: &Arc<Entry>, watch: Watch) {
+        if let Some((at, slot)) = self.take(entry) {
+            self.fill(at, slot.entry, watch);
+        }
+    }
+
+    fn fill(&mut self, at: u32, entry: Weak<Entry>, mut watch: Watch) {
+        watch.group = self.groups.entry(watch.group.key()).or_insert(watch.group).clone();
+        self.ends.insert((watch.end, at));
+        if watch.check != NONE {
+            self.checks.insert((watch.check, at));
+        }
+        if let Some(place) = self.slots.get_mut(at as usize) {
+            *place = Some(Slot { entry, watch });
+        }
+    }
+
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        if let Some((at, _)) = self.take(entry) {
+            self.free.push(at);
+        }
+    }
+
+    fn take(&mut self, entry: &Entry) -> Option<(u32, Slot)> {
+        let at = entry.place()?;
+        let is_own = |slot: &mut Slot| std::ptr::eq(slot.entry.as_ptr(), entry);
+        let slot = self.slots.get_mut(at as usize)?.take_if(is_own)?;
+        self.ends.remove(&(slot.watch.end, at));
+        self.checks.remove(&(slot.watch.check, at));
+        Some((at, slot))
+    }
+
+    fn watch_of(&mut self, entry: &Entry) -> Option<(u32, &mut Watch)> {
+        let at = entry.place()?;
+        let slot = self.slots.get_mut(at as usize)?.as_mut()?;
+        std::ptr::eq(slot.entry.as_ptr(), entry).then_some((at, &mut slot.watch))
+    }
+
+    /// Sets the second of the next check of this stream alone.
+    pub(super) fn check_at(&mut self, entry: &Entry, second: u64) {
+        let Some((at, watch)) = self.watch_of(entry) else { return };
+        let before = std::mem::replace(&mut watch.check, second);
+        self.checks.remove(&(before, at));
+        if second != NONE {
+            self.checks.insert((second, at));
+        }
+    }
+
+    /// Notes that the revocation status of a stream is known at `second`.
+    pub(super) fn known_at(&mut self, entry: &Entry, second: u64) {
+        if let Some((_, watch)) = self.watch_of(entry) {
+            watch.known_at = second;
+        }
+    }
+
+    /// The group of a stream, and when its revocation status was last known.
+    pub(super) fn knowledge(&mut self, entry: &Entry) -> Option<(Arc<Group>, u64)> {
+        self.watch_of(entry).map(|(_, watch)| (watch.group.clone(), watch.known_at))
+    }
+
+    /// Ends one stream. `ending` keeps it until the lock is released, because its drop would lock
+    /// the table.
+    pub(super) fn end(&mut self, entry: Arc<Entry>, reason: Ended, ending: &mut Ending) {
+        if let Some((at, _)) = self.take(&entry) {
+            self.free.push(at);
+            entry.mark(reason);
+        }
+        ending.push((entry, reason));
+    }
+
+    fn end_at(&mut self, at: u32, reason: Ended, ending: &mut Ending) {
+        let slot = self.slots.get(at as usize).and_then(Option::as_ref);
+        // A stream that is being dropped removes itself.
+        if let Some(entry) = slot.and_then(|slot| slot.entry.upgrade()) {
+            self.end(entry, reason, ending);
+        }
+    }
+
+    /// Ends the streams that expired by `second`.
+    pub(super) fn end_expired(&mut self, second: u64, ending: &mut Ending) {
+        let expired: Vec<_> = self.ends.range(..=(second, u32::MAX)).map(|(_, at)| *at).collect();
+        for at in expired {
+            self.end_at(at, Ended::Expired, ending);
+        }
+    }
+
+    /// Ends every stream of `group` for which `reason` returns one, by its index in the status
+    /// list.
+    fn end_in(
+        &mut self,
+        group: &Arc<Group>,
+        ending: &mut Ending,
+        reason: impl Fn(u64) -> Option<Ended>,
+    ) {
+        let found: Vec<_> = (0u32..)
+            .zip(&self.slots)
+            .filter_map(|(at, slot)| {
+                let watch = &slot.as_ref()?.watch;
+                let is_member = Arc::ptr_eq(&watch.group, group);
+                is_member.then(|| reason(watch.index)).flatten().map(|reason| (at, reason))
+            })
+            .collect();
+        for (at, reason) in found {
+            self.end_at(at, reason, ending);
+        }
+    }
+
+    pub(super) fn end_group(&mut self, group: &Arc<Group>, reason: Ended, ending: &mut Ending) {
+        self.end_in(group, ending, |_| Some(reason));
+    }
+
+    /// Ends the streams of `group` that are not valid in this version of their status list.
+    pub(super) fn end_revoked(
+        &mut self,
+        group: &Arc<Group>,
+        statuses: &Statuses,
+        ending: &mut Ending,
+    ) {
+        self.end_in(group, ending, |index| match statuses.get(index) {
+            Some(0) => None,
+            Some(_) => Some(Ended::SessionRevoked),
+            None => Some(Ended::StatusUnknown),
+        });
+    }
+
+    pub(super) fn end_all(&mut self, reason: Ended, ending: &mut Ending) {
+        for at in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            self.end_at(at, reason, ending);
+        }
+    }
+
+    /// Takes at most `max` streams whose own check is due by `second`.
+    pub(super) fn take_due(&mut self, second: u64, max: usize) -> Vec<Arc<Entry>> {
+        let due: Vec<_> = self.checks.range(..=(second, u32::MAX)).take(max).copied().collect();
+        due.into_iter()
+            .filter_map(|(check, at)| {
+                self.checks.remove(&(check, at));
+                let slot = self.slots.get_mut(at as usize)?.as_mut()?;
+                slot.watch.check = NONE;
+                slot.entry.upgrade()
+            })
+            .collect()
+    }
+
+    /// The groups that have streams. Forgets the others.
+    pub(super) fn groups(&mut self) -> Vec<Arc<Group>> {
+        self.groups.retain(|_, group| Arc::strong_count(group) > 1);
+        self.groups.values().cloned().collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Releases the memory of an empty table.
+    pub(super) fn shrink(&mut self) {
+        (self.slots, self.free) = Default::default();
+        self.groups.clear();
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+}

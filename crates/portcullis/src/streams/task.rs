@@ -1,0 +1,229 @@
+//! The background task: ends streams that expired, and checks what the others depend on.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::Handle;
+
+use super::ended::Ended;
+use super::entry::{Ending, Entry};
+use super::group::{Finding, Group, NONE, second};
+use super::registry::SessionsUnderWay;
+use crate::authenticated::Authenticated;
+use crate::clock::Timestamp;
+use crate::maybe_ready::{MaybeReady, Pending};
+use crate::refusal::RefusalKind;
+use crate::revocation::Means;
+
+/// The minimum time between two passes: a burst of changes costs one pass.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The maximum number of streams whose own check waits for the issuer.
+const MAX_ASKING: usize = 64;
+
+/// The background task of a registry. Streams must not outlive it unwatched.
+struct Running {
+    registry: Weak<SessionsUnderWay>,
+    number: u64,
+}
+
+impl Drop for Running {
+    /// Ends all streams if the runtime drops the task before it is done.
+    fn drop(&mut self) {
+        let Some(registry) = self.registry.upgrade() else { return };
+        let mut ending = Ending::new();
+        let mut table = registry.table();
+        if table.running == Some(self.number) {
+            table.running = None;
+            // While the task is being started, another runtime may take it.
+            if !table.starting {
+                table.end_all(Ended::Unwatched, &mut ending);
+            }
+        }
+        drop(table);
+        SessionsUnderWay::end(ending);
+    }
+}
+
+impl SessionsUnderWay {
+    /// Starts the background task on the authenticator's runtime or, if that has been shut down, on
+    /// the current one.
+    pub(super) fn start(self: &Arc<Self>) {
+        let current = Handle::try_current().ok();
+        for runtime in self.runtime.iter().chain(&current) {
+            let number = {
+                let mut table = self.table();
+                table.started += 1;
+                table.running = Some(table.started);
+                table.started
+            };
+            runtime.spawn(run(Running { registry: Arc::downgrade(self), number }));
+            let mut table = self.table();
+            if table.running == Some(number) {
+                table.starting = false;
+                return;
+            }
+        }
+        let mut ending = Ending::new();
+        let mut table = self.table();
+        table.starting = false;
+        table.end_all(Ended::Unwatched, &mut ending);
+        drop(table);
+        Self::end(ending);
+    }
+
+    /// Checks everything once. Returns the time until the next pass, or `None` if no stream is
+    /// left.
+    fn pass(self: &Arc<Self>) -> Option<Duration> {
+        let at = Timestamp::now(&*self.clock);
+        let now = second(at);
+        let mut ending = Ending::new();
+        let (groups, due) = {
+            let mut table = self.table();
+            table.end_expired(now, &mut ending);
+            if table.is_empty() && !table.starting {
+                table.running = None;
+                table.shrink();
+                drop(table);
+                Self::end(ending);
+                return None;
+            }
+            let free = MAX_ASKING.saturating_sub(self.asking.load(Ordering::Relaxed));
+            (table.groups(), table.take_due(now, free))
+        };
+        for group in &groups {
+            self.check_group(group, at, &mut ending);
+        }
+        Self::end(ending);
+        for entry in due {
+            self.check_entry(entry, now);
+        }
+        let into = at.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Some(Duration::from_secs(1) - Duration::from_nanos(into.subsec_nanos().into()))
+    }
+
+    fn check_group(self: &Arc<Self>, group: &Arc<Group>, at: Timestamp, ending: &mut Ending) {
+        if let Some(statuses) = group.list().and_then(|list| list.statuses()) {
+            let version = statuses.version() + 1;
+            // A stream that is added after this comparison is compared when it is added.
+            let mut table = self.table();
+            if group.compared.swap(version, Ordering::Relaxed) != version {
+                table.end_revoked(group, &statuses, ending);
+            }
+        }
+        if group.is_asking.load(Ordering::Relaxed) {
+            return;
+        }
+        let findings = group.check(at);
+        if findings.iter().all(|finding| matches!(finding, Finding::Good)) {
+            group.is_known();
+        }
+        for finding in findings {
+            match finding {
+                Finding::Ask(answer) => self.ask(group.clone(), answer),
+                finding => {
+                    if let Some(reason) = group.conclude(&finding, second(at)) {
+                        self.table().end_group(group, reason, ending);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a fetch in a task of its own, because other streams must not wait for it.
+    fn ask(self: &Arc<Self>, group: Arc<Group>, answer: Pending<Finding>) {
+        group.is_asking.store(true, Ordering::Relaxed);
+        let registry = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let finding = answer.await;
+            group.is_asking.store(false, Ordering::Relaxed);
+            let Some(registry) = registry.upgrade() else { return };
+            let now = second(Timestamp::now(&*registry.clock));
+            if let Some(reason) = group.conclude(&finding, now) {
+                let mut ending = Ending::new();
+                registry.table().end_group(&group, reason, &mut ending);
+                Self::end(ending);
+            }
+            registry.changed.notify_one();
+        });
+    }
+
+    /// Checks the revocation status of one stream, as for a request.
+    fn check_entry(self: &Arc<Self>, entry: Arc<Entry>, now: u64) {
+        let Some((group, _)) = self.table().knowledge(&entry) else { return };
+        let who = entry.caller();
+        match standing(who, group.means().to_vec()) {
+            MaybeReady::Ready(standing) => self.settle(&entry, standing, now),
+            MaybeReady::Pending(standing) => {
+                self.asking.fetch_add(1, Ordering::Relaxed);
+                // A stream that is dropped meanwhile removes itself.
+                let (registry, entry) = (self.clone(), Arc::downgrade(&entry));
+                tokio::spawn(async move {
+                    let standing = standing.await;
+                    registry.asking.fetch_sub(1, Ordering::Relaxed);
+                    if let Some(entry) = entry.upgrade() {
+                        let now = second(Timestamp::now(&*registry.clock));
+                        registry.settle(&entry, standing, now);
+                    }
+                    registry.changed.notify_one();
+                });
+            }
+        }
+    }
+
+    fn settle(&self, entry: &Arc<Entry>, standing: Result<(), RefusalKind>, now: u64) {
+        let mut ending = Ending::new();
+        let mut table = self.table();
+        let Some((group, known_at)) = table.knowledge(entry) else { return };
+        let live = group.live();
+        match standing {
+            Ok(()) => {
+                table.known_at(entry, now);
+                table.check_at(entry, live.map_or(NONE, |(every, _)| now.saturating_add(every)));
+            }
+            Err(RefusalKind::InvalidToken) => {
+                table.end(entry.clone(), Ended::SessionRevoked, &mut ending);
+            }
+            Err(_) if live.is_some_and(|(_, max)| now.saturating_sub(known_at) > max) => {
+                table.end(entry.clone(), Ended::StatusUnknown, &mut ending);
+            }
+            // The check of the group bounds the age of a status list.
+            Err(_) => table.check_at(entry, now.saturating_add(1)),
+        }
+        drop(table);
+        Self::end(ending);
+    }
+}
+
+/// The result of all revocation checks of a token.
+fn standing(who: Authenticated, means: Vec<Means>) -> MaybeReady<Result<(), RefusalKind>> {
+    let mut left = means.into_iter();
+    while let Some(means) = left.next() {
+        match who.stands(means) {
+            MaybeReady::Ready(Ok(())) => {}
+            MaybeReady::Ready(Err(refused)) => return MaybeReady::Ready(Err(refused.kind())),
+            MaybeReady::Pending(first) => {
+                return MaybeReady::pending(async move {
+                    first.await.map_err(|refused| refused.kind())?;
+                    for means in left {
+                        who.stands(means).await.map_err(|refused| refused.kind())?;
+                    }
+                    Ok(())
+                });
+            }
+        }
+    }
+    MaybeReady::Ready(Ok(()))
+}
+
+async fn run(running: Running) {
+    // Never hold a strong reference across an await: it would keep the registry alive forever.
+    while let Some(registry) = running.registry.upgrade() {
+        let Some(wait) = registry.pass() else { return };
+        let changed = registry.changed.clone();
+        drop(registry);
+        tokio::time::sleep(PAUSE).await;
+        let _ = tokio::time::timeout(wait.saturating_sub(PAUSE), changed.notified()).await;
+    }
+}

@@ -1,0 +1,248 @@
+//! Beyond the twelve classes: a stream that outlives its session. A stream ends when a request with
+//! its token would be rejected, by the same checks.
+//!
+//! The tests use a scripted issuer, a manual clock for the tokens, and tokio's paused time for the
+//! background task.
+
+use std::io::Write;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde_json::json;
+
+use portcullis::streams::{Ended, OpenStream};
+use portcullis::testing::{Answer, Scene, TestKey, TestToken};
+use portcullis::{
+    Algorithm, Authenticated, AuthenticatorBuilder, Gate, IssuerSettings, Revocation,
+    config::IssuerResolver,
+};
+
+use super::support::{AUDIENCE, ISSUER, NOW};
+
+pub(super) const LIST: &str = "https://issuer.example/lists/1";
+const ASKED: &str = "https://issuer.example/oauth/introspect";
+pub(super) const SEC: Duration = Duration::from_secs(1);
+
+/// Publishes a status list of 8 tokens, with these statuses.
+pub(super) fn publish_list(scene: &Scene, statuses: u8) {
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(&[statuses]).unwrap();
+    let list = json!({
+        "sub": LIST, "iat": scene.now(), "exp": scene.now() + 86_400,
+        "status_list": {"bits": 1, "lst": URL_SAFE_NO_PAD.encode(packed.finish().unwrap())},
+    });
+    let header = r#"{"alg":"ES256","kid":"k","typ":"statuslist+jwt"}"#;
+    let list = scene.key.sign(header, &list.to_string());
+    scene.fetch.set(LIST, Answer::ok(list).with("etag", &format!("\"{statuses}\"")));
+}
+
+pub(super) async fn caller(gate: &Gate, token: &TestToken) -> Authenticated {
+    gate.authenticate(&token.headers()).await.unwrap()
+}
+
+async fn open(gate: &Gate, token: &TestToken) -> OpenStream {
+    caller(gate, token).await.open_stream()
+}
+
+/// The end of the stream within 3 s, in which the background task checks it several times.
+pub(super) async fn end_of(stream: &OpenStream) -> Option<Ended> {
+    tokio::time::timeout(3 * SEC, stream.ended()).await.ok()
+}
+
+/// Lets `secs` seconds pass, for the tokens and for the background tasks.
+async fn pass(scene: &Scene, secs: u64) {
+    for _ in 0..secs {
+        scene.advance(1);
+        tokio::time::sleep(SEC).await;
+    }
+}
+
+fn introspecting(builder: AuthenticatorBuilder) -> AuthenticatorBuilder {
+    builder.introspection_url(ASKED)
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_its_token_expires() {
+    let scene = Scene::with(|builder| builder.leeway(5 * SEC)).await;
+    let stream = open(&scene.gate(), &scene.token("alice")).await;
+    scene.advance(904);
+    assert_eq!(end_of(&stream).await, None);
+    scene.advance(1);
+    assert_eq!(end_of(&stream).await, Some(Ended::Expired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_at_the_maximum_token_age() {
+    let scene = Scene::with(|builder| builder.leeway(5 * SEC).max_token_age(300 * SEC)).await;
+    let stream = open(&scene.gate(), &scene.token("alice")).await;
+    scene.advance(304);
+    assert_eq!(end_of(&stream).await, None);
+    scene.advance(1);
+    assert_eq!(end_of(&stream).await, Some(Ended::Expired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_its_key_is_withdrawn_from_memory() {
+    let scene = Scene::new().await;
+    let stream = open(&scene.gate(), &scene.token("alice")).await;
+    let other = TestKey::generate("other", Algorithm::Es256);
+    scene.keys.replace(TestKey::key_set([&*scene.key, &other]));
+    assert_eq!(end_of(&stream).await, None, "the key is still in the set");
+    // The same `kid`, and another key.
+    scene.keys.replace(TestKey::key_set([&TestKey::generate("k", Algorithm::Es256)]));
+    assert_eq!(end_of(&stream).await, Some(Ended::KeyWithdrawn));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_its_key_is_missing_in_a_fetched_set() {
+    let scene = Scene::warm().await;
+    let stream = open(&scene.gate(), &scene.token("alice")).await;
+    tokio::time::sleep(100 * Duration::from_millis(1)).await;
+    scene.publish([&TestKey::generate("other", Algorithm::Es256)]);
+    scene.auth.refresh().await.unwrap();
+    // Not only at the next second: the key set tells the streams.
+    let ended = tokio::time::timeout(SEC / 10, stream.ended()).await;
+    assert_eq!(ended.ok(), Some(Ended::KeyWithdrawn));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_the_keys_are_too_old() {
+    let scene = Scene::warm().await;
+    let stream = open(&scene.gate(), &scene.token("alice").lifetime(900_000)).await;
+    scene.fetch.set(super::support::JWKS, Answer::Fails);
+    pass(&scene, 60).await;
+    assert_eq!(end_of(&stream).await, None);
+    // Past the TTL and `max_stale`.
+    scene.advance(800_000);
+    assert_eq!(end_of(&stream).await, Some(Ended::KeysUnavailable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_its_token_is_revoked_in_a_status_list() {
+    let scene = Scene::new().await;
+    publish_list(&scene, 0);
+    let gate = scene.gate().revocation(Revocation::status_list(10 * SEC)).unwrap();
+    let token = |index| scene.token("alice").lifetime(86_400).status(LIST, index);
+    let (first, second) = (open(&gate, &token(0)).await, open(&gate, &token(1)).await);
+    let unchecked = open(&scene.gate(), &token(1)).await;
+    pass(&scene, 5).await;
+    publish_list(&scene, 0b10);
+    pass(&scene, 10).await;
+    assert_eq!(second.has_ended(), Some(Ended::SessionRevoked));
+    // Another token, and a route that does not require the status.
+    assert_eq!((first.has_ended(), unchecked.has_ended()), (None, None));
+    // The list is refreshed for the stream alone, long after the last request.
+    pass(&scene, 2000).await;
+    assert_eq!(first.has_ended(), None);
+    publish_list(&scene, 0b11);
+    pass(&scene, 10).await;
+    assert_eq!(first.has_ended(), Some(Ended::SessionRevoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_revoked_before_its_stream_opens_ends_the_stream() {
+    let scene = Scene::new().await;
+    publish_list(&scene, 0);
+    let gate = scene.gate().revocation(Revocation::status_list(10 * SEC)).unwrap();
+    let token = |index| scene.token("alice").lifetime(86_400).status(LIST, index);
+    let late = caller(&gate, &token(1)).await;
+    let other = open(&gate, &token(0)).await;
+    publish_list(&scene, 0b10);
+    pass(&scene, 15).await;
+    // The streams of this list were compared with it before this one was opened.
+    let stream = late.open_stream();
+    assert_eq!(end_of(&stream).await, Some(Ended::SessionRevoked));
+    assert_eq!(other.has_ended(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_the_status_list_is_too_old() {
+    let scene = Scene::new().await;
+    publish_list(&scene, 0);
+    let revocation = Revocation::status_list(10 * SEC).in_outage(60 * SEC);
+    let gate = scene.gate().revocation(revocation).unwrap();
+    let stream = open(&gate, &scene.token("alice").lifetime(86_400).status(LIST, 0)).await;
+    pass(&scene, 30).await;
+    scene.fetch.set(LIST, Answer::Fails);
+    pass(&scene, 45).await;
+    assert_eq!(stream.has_ended(), None, "the bound of an outage");
+    pass(&scene, 20).await;
+    assert_eq!(stream.has_ended(), Some(Ended::StatusUnknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_introspection_reports_its_token_as_inactive() {
+    let scene = Scene::with(introspecting).await;
+    scene.fetch.set(ASKED, Answer::ok(r#"{"active":true}"#));
+    let gate = scene.gate().revocation(Revocation::live()).unwrap();
+    let stream = open(&gate, &scene.token("alice").lifetime(86_400)).await;
+    pass(&scene, 25).await;
+    assert_eq!((stream.has_ended(), scene.fetch.posts().len()), (None, 3), "one each 10 s");
+    scene.fetch.set(ASKED, Answer::ok(r#"{"active":false}"#));
+    pass(&scene, 12).await;
+    assert_eq!(stream.has_ended(), Some(Ended::SessionRevoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_introspection_gets_no_response() {
+    let scene = Scene::with(introspecting).await;
+    scene.fetch.set(ASKED, Answer::ok(r#"{"active":true}"#));
+    let gate = scene.gate().revocation(Revocation::live()).unwrap();
+    let stream = open(&gate, &scene.token("alice").lifetime(86_400)).await;
+    scene.fetch.set(ASKED, Answer::Fails);
+    pass(&scene, 18).await;
+    assert_eq!(stream.has_ended(), None, "retried");
+    pass(&scene, 12).await;
+    assert_eq!(stream.has_ended(), Some(Ended::StatusUnknown));
+}
+
+struct Resolver(portcullis::keys::SharedKeySet);
+
+impl IssuerResolver for Resolver {
+    fn resolve(&self, issuer: &str) -> Option<IssuerSettings> {
+        Some(IssuerSettings::new(issuer, AUDIENCE).key_source(self.0.clone()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_its_issuer_is_forgotten() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let keys = portcullis::keys::SharedKeySet::new(TestKey::key_set([&key]));
+    let clock = portcullis::testing::ManualClock::at(NOW);
+    let builder = portcullis::Authenticator::builder_with_resolver(Resolver(keys)).clock(clock);
+    let auth = builder.build().await.unwrap();
+    let token = TestToken::new(key.into(), ISSUER, "alice", NOW);
+    let stream = open(&Gate::new(auth.clone()), &token).await;
+    assert_eq!(end_of(&stream).await, None);
+    auth.forget(ISSUER);
+    assert_eq!(end_of(&stream).await, Some(Ended::IssuerForgotten));
+}
+
+#[test]
+fn stream_ends_when_its_runtime_shuts_down() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let first = runtime();
+    let scene = first.block_on(Scene::new());
+    let token = scene.token("alice");
+    let stream = first.block_on(async { open(&scene.gate(), &token).await });
+    first.block_on(tokio::task::yield_now());
+    assert_eq!(stream.has_ended(), None);
+    drop(first);
+    assert_eq!(stream.has_ended(), Some(Ended::Unwatched));
+    // The next stream is watched by the runtime that it is opened on.
+    let second = runtime();
+    let stream = second.block_on(async {
+        let stream = open(&scene.gate(), &token).await;
+        tokio::time::sleep(SEC / 20).await;
+        stream
+    });
+    assert_eq!(stream.has_ended(), None);
+    drop(second);
+    assert_eq!(stream.has_ended(), Some(Ended::Unwatched));
+    // Without a runtime.
+    let who = stream.caller();
+    assert_eq!(who.open_stream().has_ended(), Some(Ended::Unwatched));
+}
