@@ -73,12 +73,18 @@ impl PostgresServer {
     pub fn kill(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         let parent = child.id().to_string();
-        let mut all = vec![parent.clone()];
+        // A stopped parent starts no further process. In one call: what is left of a server could
+        // still write. A process may have ended by itself.
+        signal("-STOP", &[&parent]);
         let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-        all.extend(children.unwrap().split_whitespace().map(str::to_owned));
-        // In one call: what is left of a server could still write. A child may have ended meanwhile.
-        Command::new("kill").arg("-KILL").args(all).stderr(Stdio::null()).status().unwrap();
+        let children = children.unwrap_or_default();
+        let children: Vec<_> = children.split_whitespace().collect();
+        signal("-KILL", &[&children[..], &[&*parent]].concat());
         child.wait().unwrap();
+        // The next server refuses to start while a process of this one is ending.
+        while children.iter().any(|child| is_running(child)) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Stops the server in order, so that it needs no recovery and starts quickly.
@@ -87,6 +93,13 @@ impl PostgresServer {
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
         child.wait().unwrap();
+    }
+
+    /// Stops the server, and starts it as a standby of a primary that is gone.
+    pub fn become_standby(&mut self) {
+        self.stop();
+        fs::write(self.directory.path().join("data/standby.signal"), "").unwrap();
+        self.start_again();
     }
 
     /// Starts the server at the same address, with the data that it wrote.
@@ -130,6 +143,16 @@ impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn signal(signal: &str, processes: &[&str]) {
+    Command::new("kill").arg(signal).args(processes).stderr(Stdio::null()).status().unwrap();
+}
+
+/// Returns whether a process runs. One that ended and is not waited for (`Z`) does not.
+fn is_running(process: &str) -> bool {
+    let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    state.rsplit_once(')').is_some_and(|(_, state)| !state.trim_start().starts_with('Z'))
 }
 
 /// Returns the user and group to run as, if this user is root: those of Debian's package, or of the

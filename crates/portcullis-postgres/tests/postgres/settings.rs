@@ -39,6 +39,21 @@ async fn unreachable_server_is_unavailable_not_unsuitable() {
     assert!(!error.is_unsuitable(), "{error:?}");
 }
 
+/// A standby may lag behind: a reader of it would not have an entry that is acknowledged.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: run cargo xtask test"]
+async fn standby_is_unavailable() {
+    let mut server = PostgresServer::start(&[]);
+    let store = open(&server);
+    store.append(&session("a")).await.unwrap();
+    server.become_standby();
+    let store = open(&server);
+    let error = store.changes(None).await.unwrap_err();
+    assert!(format!("{error:?}").contains("does not allow writes"), "{error:?}");
+    assert!(!error.is_unsuitable(), "it may be promoted");
+    assert!(store.append(&session("b")).await.is_err());
+}
+
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
 async fn tls_accepts_only_a_certificate_of_the_ca_for_the_host() {
