@@ -31,6 +31,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use portcullis::clock::SystemClock;
+use portcullis::feed::{MemoryStore, Revocations};
 use portcullis::fetch::{Fetch, FetchRequest, Fetching};
 use portcullis::streams::Ended;
 use portcullis::testing::{ISSUER, TestKey, TestToken, builder};
@@ -40,6 +41,17 @@ const SEC: Duration = Duration::from_secs(1);
 const STREAMS: u64 = 100_000;
 const REVOCATIONS: u64 = 1000;
 const LIST: &str = "https://issuer.example/lists/1";
+
+/// How streams learn of a revocation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Source {
+    /// A status list, by long polling.
+    List,
+    /// The feed; the instance that has the streams receives the report.
+    Feed,
+    /// The feed; another instance receives the report, and both share a store that notifies.
+    FeedOfAnother,
+}
 
 /// A server of one status list that waits for a change, as the issuer does.
 #[derive(Clone, Debug)]
@@ -109,27 +121,39 @@ fn processor_time() -> Duration {
 }
 
 fn main() {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(2).enable_all().build().unwrap().block_on(measure());
+    for source in [Source::Feed, Source::FeedOfAnother, Source::List] {
+        println!("\n{source:?}");
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.worker_threads(2).enable_all().build().unwrap().block_on(measure(source));
+    }
 }
 
-async fn measure() {
+async fn measure(source: Source) {
     let key = Arc::new(TestKey::generate("k", Algorithm::Es256));
     let bits = Arc::new(Mutex::new(vec![0; (STREAMS / 8 + 1) as usize]));
     let server = Server { key: key.clone(), bits, version: watch::Sender::new(0) };
+    let store = MemoryStore::new();
+    let own = Revocations::new(store.clone());
+    let reporting = if source == Source::Feed { own.clone() } else { Revocations::new(store) };
     let builder = builder(&key).fetch(server.clone()).token_cache_bytes(0);
+    let builder = builder.max_token_lifetime(3600 * SEC).revocations(own);
     let auth = builder.clock(SystemClock::new()).build().await.unwrap();
-    let gate = Gate::new(auth).revocation(Revocation::status_list(10 * SEC)).unwrap();
+    let revocation = match source {
+        Source::List => Revocation::status_list(10 * SEC),
+        Source::Feed | Source::FeedOfAnother => Revocation::feed(10 * SEC),
+    };
+    let gate = Gate::new(auth).revocation(revocation).unwrap();
     let mut callers = Vec::with_capacity(STREAMS as usize);
     let before = memory();
     for index in 0..STREAMS {
         let token = TestToken::new(key.clone(), ISSUER, &format!("user-{index}"), now());
         // Between half an hour and an hour.
         let token = token.lifetime(1800 + index % 1800).claim("sid", format!("session-{index}"));
+        let token = token.claim("jti", format!("token-{index}")).claim("client_id", "app");
         let token = token.status(LIST, index).sign();
         callers.push(gate.authenticate_token(&token).await.unwrap());
     }
-    let of_callers = memory() - before;
+    let of_callers = memory().saturating_sub(before);
     let mut streams = Vec::with_capacity(STREAMS as usize);
     let (before, began) = (memory(), Instant::now());
     for who in &callers {
@@ -138,7 +162,7 @@ async fn measure() {
         assert!(Pin::new(&mut ended).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         streams.push((stream, ended));
     }
-    let (opened, of_streams) = (began.elapsed(), memory() - before);
+    let (opened, of_streams) = (began.elapsed(), memory().saturating_sub(before));
     println!("bytes for each stream: {}", of_streams / STREAMS);
     println!("bytes for each caller, which the stream keeps: {}", of_callers / STREAMS);
     println!("time to open a stream: {:?}", opened / STREAMS as u32);
@@ -154,11 +178,16 @@ async fn measure() {
     for number in 0..REVOCATIONS {
         let index = number * (STREAMS / REVOCATIONS) + 7;
         let ended = streams[index as usize].0.ended();
-        let called = Instant::now();
-        server.revoke(index);
+        match source {
+            Source::List => server.revoke(index),
+            Source::Feed | Source::FeedOfAnother => {
+                reporting.revoke_session(ISSUER, &format!("session-{index}")).await.unwrap();
+            }
+        }
+        let acknowledged = Instant::now();
         ends.push(tokio::spawn(async move {
             assert_eq!(ended.await, Ended::SessionRevoked);
-            called.elapsed()
+            acknowledged.elapsed()
         }));
         tokio::time::sleep(SEC / 100).await;
     }
@@ -175,7 +204,7 @@ async fn measure() {
         busy * 1000.0
     );
     println!(
-        "from the revocation to the end: p50 {:?}, p99 {:?}, max {:?}",
+        "from the acknowledgement to the end: p50 {:?}, p99 {:?}, max {:?}",
         at(0.5),
         at(0.99),
         times[times.len() - 1]

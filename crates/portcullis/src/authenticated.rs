@@ -378,7 +378,7 @@ impl Authenticated {
     }
 
     /// Checks the entries that are known, and remembers a generation that does not revoke the token.
-    fn check_feed(&self) -> Result<(), ResolveError> {
+    pub(crate) fn check_feed(&self) -> Result<(), ResolveError> {
         let Some(feed) = &self.0.origin.issuer.feed else { return Ok(()) };
         let generation = feed.check(&self.0.registered).map_err(ResolveError::Refused)?;
         self.0.fed.store(generation, Ordering::Relaxed);

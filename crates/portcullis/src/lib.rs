@@ -110,6 +110,7 @@ mod jws;
 mod kept_keys;
 mod key;
 mod key_source;
+mod listeners;
 mod logout;
 mod maybe_ready;
 mod metrics;

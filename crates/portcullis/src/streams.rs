@@ -30,13 +30,15 @@
 //! ```
 //!
 //! All streams of an authenticator share one background task. It runs while there are streams: once
-//! a second, and at once when a key set or a status list has changed.
+//! a second, and at once when a key set, a status list or the feed has changed.
 
 mod ended;
 mod entry;
 mod group;
+mod names;
 mod registry;
 mod renew;
+mod suspects;
 mod table;
 mod task;
 #[cfg(test)]

@@ -37,6 +37,7 @@ mod class_17_gate;
 mod class_18_rule_sets;
 mod class_19_tenant_urls;
 mod class_20_streams;
+mod class_20_streams_feed;
 mod class_20_streams_renewed;
 mod class_21_logout_tokens;
 mod support;

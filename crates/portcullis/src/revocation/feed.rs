@@ -22,7 +22,7 @@ pub use store::{Appended, Changes, Cursor, RevocationStore, StoreError, Storing}
 
 pub(crate) use entry::rounded_up;
 use entry::{MAX_TEXT_BYTES, seconds};
-use held::TokenNames;
+pub(crate) use held::TokenNames;
 pub(crate) use of_token::TokenFeed;
 pub(crate) use set::IssuerFeed;
 pub(crate) use shared::Lifetimes;

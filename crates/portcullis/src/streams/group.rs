@@ -1,4 +1,4 @@
-//! What can end many streams at once: their issuer, their key, their status list.
+//! What can end many streams at once: their issuer, their key, their status list, the feed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 
 use super::ended::Ended;
+use super::names::{Hasher, StreamNames};
 use crate::algorithm::Algorithm;
 use crate::authenticated::Authenticated;
 use crate::clock::Timestamp;
@@ -17,6 +18,7 @@ use crate::maybe_ready::{MaybeReady, Pending};
 use crate::remote::freshness::Ages;
 use crate::remote::status_list::RemoteStatusList;
 use crate::revocation::Means;
+use crate::revocation::feed::TokenFeed;
 
 /// How often the token of a stream is introspected, unless the route reuses responses for longer.
 const LIVE_EVERY: Duration = Duration::from_secs(10);
@@ -35,6 +37,8 @@ pub(super) struct Watch {
     pub(super) end: u64,
     /// The index in the status list.
     pub(super) index: u64,
+    /// What entries of the feed can name, if the feed is required.
+    pub(super) names: StreamNames,
     /// The second of the next check of this stream alone.
     pub(super) check: u64,
     /// The second at which the revocation status was last known.
@@ -51,6 +55,8 @@ pub(super) struct Group {
     means: Vec<Means>,
     /// One more than the version of the status list that the streams were compared with.
     pub(super) compared: AtomicU64,
+    /// The generation of the feed that the streams were compared with.
+    fed: AtomicU64,
     /// Whether a fetch is awaited for the group.
     pub(super) is_asking: AtomicBool,
     /// The second since which a limit has kept the group's state unknown.
@@ -80,7 +86,7 @@ pub(super) enum Finding {
 
 impl Watch {
     /// What the table must know of an accepted token.
-    pub(super) fn new(who: &Authenticated, now: Timestamp) -> Self {
+    pub(super) fn new(who: &Authenticated, now: Timestamp, hasher: &Hasher) -> Self {
         let origin = who.origin();
         let means = who.demands().means();
         let needs_list = means.iter().any(|means| matches!(means, Means::StatusList(_)));
@@ -93,9 +99,15 @@ impl Watch {
             list: entry.map(|(list, _)| list.clone()),
             means,
             compared: AtomicU64::new(0),
+            fed: AtomicU64::new(0),
             is_asking: AtomicBool::new(false),
             unknown_since: AtomicU64::new(NONE),
         };
+        let feed = group.feed();
+        group.fed.store(feed.map_or(0, |feed| feed.entries.generation()), Ordering::Relaxed);
+        let names = feed.and_then(|feed| {
+            feed.with_names(who.registered(), |names| hasher.of_token(names)).ok()
+        });
         let end = origin.issuer.rules.end_of(who.registered());
         // The first whole second at or after the end.
         let end = end.saturating_add(Duration::from_nanos(999_999_999)).as_secs();
@@ -103,7 +115,8 @@ impl Watch {
         let live = group.live();
         let check = live.map_or(NONE, |(every, _)| known_at.saturating_add(every));
         let index = entry.map_or(NONE, |(_, index)| index);
-        Self { group: Arc::new(group), end, index, check, known_at }
+        let names = names.unwrap_or_default();
+        Self { group: Arc::new(group), end, index, names, check, known_at }
     }
 }
 
@@ -124,16 +137,34 @@ impl Group {
         }
     }
 
-    /// Notifies `changed` when the keys or the status list have changed.
+    /// Notifies `changed` when the keys, the status list or the feed have changed.
     pub(super) fn notify(&self, changed: &Arc<Notify>) {
         self.issuer.keys.notify(changed);
         if let Some(list) = &self.list {
             list.notify(changed);
         }
+        if let Some(feed) = self.feed() {
+            feed.entries.notify(changed);
+        }
     }
 
     pub(super) fn list(&self) -> Option<&RemoteStatusList> {
         self.list.as_ref()
+    }
+
+    /// The feed of the issuer, if the streams must not be revoked by it.
+    pub(super) fn feed(&self) -> Option<&TokenFeed> {
+        let is_required = self.means.iter().any(|means| matches!(means, Means::Feed(_)));
+        self.issuer.feed.as_ref().filter(|_| is_required)
+    }
+
+    /// The generation of the feed that no stream of the group is revoked by.
+    pub(super) fn fed(&self) -> u64 {
+        self.fed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_fed(&self, generation: u64) {
+        self.fed.fetch_max(generation, Ordering::Relaxed);
     }
 
     pub(super) fn means(&self) -> &[Means] {
@@ -158,11 +189,12 @@ impl Group {
         if self.issuer.is_forgotten() {
             return vec![Finding::Bad(Ended::IssuerForgotten)];
         }
-        let lists = self.means.iter().filter_map(|means| match means {
+        let known = self.means.iter().filter_map(|means| match means {
             Means::StatusList(ages) => Some(self.check_list(*ages, at)),
-            _ => None,
+            Means::Feed(ages) => Some(self.check_feed(*ages)),
+            Means::Expiry | Means::Live(_) => None,
         });
-        [self.check_key(at)].into_iter().chain(lists).collect()
+        [self.check_key(at)].into_iter().chain(known).collect()
     }
 
     fn check_key(&self, at: Timestamp) -> Finding {
@@ -186,11 +218,14 @@ impl Group {
             self.issuer.status_lists.remember(list, at.monotonic());
         }
         // Any index: only the age of the list matters.
-        match list.standing(0, ages) {
-            MaybeReady::Ready(standing) => of_list(standing),
-            MaybeReady::Pending(standing) => {
-                Finding::Ask(Box::pin(async move { of_list(standing.await) }))
-            }
+        of_standing(list.standing(0, ages))
+    }
+
+    /// Checks how long ago the store of the feed was read, and has it read if that is too long.
+    fn check_feed(&self, ages: Ages) -> Finding {
+        match &self.issuer.feed {
+            Some(feed) => of_standing(feed.revocations.current(ages)),
+            None => Finding::Bad(Ended::StatusUnknown),
         }
     }
 
@@ -221,10 +256,16 @@ fn of_key(keys: Result<CandidateKeys, ResolveError>, key: &VerificationKey) -> F
     }
 }
 
-fn of_list(standing: Result<(), ResolveError>) -> Finding {
-    match standing {
+fn of_standing(standing: MaybeReady<Result<(), ResolveError>>) -> Finding {
+    let finding = |standing| match standing {
         Ok(()) | Err(ResolveError::Refused(_)) => Finding::Good,
         Err(ResolveError::Unavailable { .. }) => Finding::Bad(Ended::StatusUnknown),
         Err(ResolveError::BudgetSpent { .. }) => Finding::Crowded,
+    };
+    match standing {
+        MaybeReady::Ready(standing) => finding(standing),
+        MaybeReady::Pending(standing) => {
+            Finding::Ask(Box::pin(async move { finding(standing.await) }))
+        }
     }
 }

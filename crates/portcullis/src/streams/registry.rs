@@ -8,11 +8,14 @@ use tokio::sync::Notify;
 
 use super::ended::Ended;
 use super::entry::{Ending, Entry, Watcher};
-use super::group::Watch;
+use super::group::{Watch, second};
+use super::names::Hasher;
 use super::renew::Renews;
 use super::table::Table;
+use super::task::standing;
 use crate::authenticated::Authenticated;
 use crate::clock::{Clock, Timestamp};
+use crate::maybe_ready::MaybeReady;
 use crate::revocation::Means;
 
 /// The streams under way, and the background task that ends them.
@@ -25,6 +28,7 @@ pub(crate) struct SessionsUnderWay {
     pub(super) clock: Arc<dyn Clock>,
     /// The runtime that the authenticator was built on.
     pub(super) runtime: Option<Handle>,
+    pub(super) hasher: Hasher,
     home: OnceLock<Weak<dyn Renews>>,
     /// The number of streams whose own check waits for the issuer.
     pub(super) asking: AtomicUsize,
@@ -32,22 +36,13 @@ pub(crate) struct SessionsUnderWay {
 
 impl SessionsUnderWay {
     pub(crate) fn new(clock: Arc<dyn Clock>, runtime: Option<Handle>) -> Self {
-        let (table, changed, home, asking) = Default::default();
-        Self { table, changed, clock, runtime, home, asking }
+        let (table, changed, hasher, home, asking) = Default::default();
+        Self { table, changed, clock, runtime, hasher, home, asking }
     }
 
     /// Sets the authenticator that validates the tokens of renewals.
     pub(crate) fn belongs_to(&self, home: &Arc<dyn Renews>) {
         let _ = self.home.set(Arc::downgrade(home));
-    }
-
-    /// Checks all streams whose revocation knowledge may have changed, soon and in the background.
-    /// Without this call, they are checked within a second.
-    ///
-    /// For sources of revocation knowledge. A status list calls it through its listeners.
-    #[cfg(test)]
-    pub(crate) fn recheck(&self) {
-        self.changed.notify_one();
     }
 
     pub(super) fn home(&self) -> Option<Arc<dyn Renews>> {
@@ -84,21 +79,29 @@ impl SessionsUnderWay {
     /// What the table must know of a token.
     fn watch(&self, who: &Authenticated) -> Watch {
         let now = Timestamp::now(&*self.clock);
-        let watch = Watch::new(who, now);
+        let watch = Watch::new(who, now, &self.hasher);
         watch.group.notify(&self.changed);
         watch
     }
 
-    /// Closes the gap between the request's check and the entry in the table: a status list may
-    /// have changed meanwhile.
+    /// Closes the gap between the request's check and the entry in the table: a status list or the
+    /// feed may have changed meanwhile.
     fn check_anew(&self, entry: &Arc<Entry>) {
         let who = entry.caller();
-        let mut lists = who.demands().means();
-        lists.retain(|means| matches!(means, Means::StatusList(_)));
-        let now = || Timestamp::now(&*self.clock);
-        if !lists.into_iter().all(|means| who.plainly_stands(means, now)) {
-            self.table().check_at(entry, 0);
-            self.changed.notify_one();
+        let mut local = who.demands().means();
+        local.retain(|means| matches!(means, Means::StatusList(_) | Means::Feed(_)));
+        if local.is_empty() {
+            return;
+        }
+        match standing(who, local) {
+            MaybeReady::Ready(Ok(())) => {}
+            MaybeReady::Ready(standing) => {
+                self.settle(entry, standing, second(Timestamp::now(&*self.clock)));
+            }
+            MaybeReady::Pending(_) => {
+                self.table().check_at(entry, 0);
+                self.changed.notify_one();
+            }
         }
     }
 

@@ -7,11 +7,18 @@ use std::sync::{Arc, Weak};
 use super::ended::Ended;
 use super::entry::{Ending, Entry};
 use super::group::{Group, GroupKey, NONE, Watch};
+use super::names::{NameHash, Names};
 use crate::remote::status_list::Statuses;
 
 struct Slot {
     entry: Weak<Entry>,
     watch: Watch,
+}
+
+impl Slot {
+    fn is_in(&self, group: &Arc<Group>) -> bool {
+        Arc::ptr_eq(&self.watch.group, group)
+    }
 }
 
 #[derive(Default)]
@@ -21,6 +28,7 @@ pub(super) struct Table {
     ends: BTreeSet<(u64, u32)>,
     checks: BTreeSet<(u64, u32)>,
     groups: HashMap<GroupKey, Arc<Group>>,
+    names: Names,
     /// The number of the background task that runs.
     pub(super) running: Option<u64>,
     /// Whether the background task is being started.
@@ -53,6 +61,7 @@ impl Table {
     fn fill(&mut self, at: u32, entry: Weak<Entry>, mut watch: Watch) {
         watch.group = self.groups.entry(watch.group.key()).or_insert(watch.group).clone();
         self.ends.insert((watch.end, at));
+        self.names.insert(&watch.names, at);
         if watch.check != NONE {
             self.checks.insert((watch.check, at));
         }
@@ -73,6 +82,7 @@ impl Table {
         let slot = self.slots.get_mut(at as usize)?.take_if(is_own)?;
         self.ends.remove(&(slot.watch.end, at));
         self.checks.remove(&(slot.watch.check, at));
+        self.names.remove(&slot.watch.names, at);
         Some((at, slot))
     }
 
@@ -141,9 +151,8 @@ impl Table {
         let found: Vec<_> = (0u32..)
             .zip(&self.slots)
             .filter_map(|(at, slot)| {
-                let watch = &slot.as_ref()?.watch;
-                let is_member = Arc::ptr_eq(&watch.group, group);
-                is_member.then(|| reason(watch.index)).flatten().map(|reason| (at, reason))
+                let slot = slot.as_ref().filter(|slot| slot.is_in(group))?;
+                reason(slot.watch.index).map(|reason| (at, reason))
             })
             .collect();
         for (at, reason) in found {
@@ -175,6 +184,24 @@ impl Table {
         }
     }
 
+    /// Returns the places of the streams of `group`.
+    pub(super) fn members(&self, group: &Arc<Group>) -> Vec<u32> {
+        let is_member = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| slot.is_in(group));
+        (0u32..).zip(&self.slots).filter(|(_, slot)| is_member(slot)).map(|(at, _)| at).collect()
+    }
+
+    /// Returns the places of the streams whose tokens have one of these names. Some are of other
+    /// groups.
+    pub(super) fn named(&self, names: &[NameHash]) -> Vec<u32> {
+        names.iter().flat_map(|name| self.names.places(*name)).collect()
+    }
+
+    /// Returns the stream at a place, if it is in `group`.
+    pub(super) fn member(&self, group: &Arc<Group>, at: u32) -> Option<Arc<Entry>> {
+        let slot = self.slots.get(at as usize)?.as_ref()?;
+        if slot.is_in(group) { slot.entry.upgrade() } else { None }
+    }
+
     /// Takes at most `max` streams whose own check is due by `second`.
     pub(super) fn take_due(&mut self, second: u64, max: usize) -> Vec<Arc<Entry>> {
         let due: Vec<_> = self.checks.range(..=(second, u32::MAX)).take(max).copied().collect();
@@ -200,7 +227,7 @@ impl Table {
 
     /// Releases the memory of an empty table.
     pub(super) fn shrink(&mut self) {
-        (self.slots, self.free) = Default::default();
+        (self.slots, self.free, self.names) = Default::default();
         self.groups.clear();
     }
 

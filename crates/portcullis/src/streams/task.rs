@@ -10,6 +10,7 @@ use super::ended::Ended;
 use super::entry::{Ending, Entry};
 use super::group::{Finding, Group, NONE, second};
 use super::registry::SessionsUnderWay;
+use super::suspects::{self, Suspects};
 use crate::authenticated::Authenticated;
 use crate::clock::Timestamp;
 use crate::maybe_ready::{MaybeReady, Pending};
@@ -73,9 +74,9 @@ impl SessionsUnderWay {
         Self::end(ending);
     }
 
-    /// Checks everything once. Returns the time until the next pass, or `None` if no stream is
-    /// left.
-    fn pass(self: &Arc<Self>) -> Option<Duration> {
+    /// Checks everything once, except the streams that the feed may have revoked, which it returns
+    /// with the time until the next pass. Returns `None` if no stream is left.
+    fn pass(self: &Arc<Self>) -> Option<(Vec<Suspects>, Duration)> {
         let at = Timestamp::now(&*self.clock);
         let now = second(at);
         let mut ending = Ending::new();
@@ -92,6 +93,7 @@ impl SessionsUnderWay {
             let free = MAX_ASKING.saturating_sub(self.asking.load(Ordering::Relaxed));
             (table.groups(), table.take_due(now, free))
         };
+        let suspects = groups.iter().filter_map(|group| self.suspects(group)).collect();
         for group in &groups {
             self.check_group(group, at, &mut ending);
         }
@@ -100,7 +102,8 @@ impl SessionsUnderWay {
             self.check_entry(entry, now);
         }
         let into = at.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Some(Duration::from_secs(1) - Duration::from_nanos(into.subsec_nanos().into()))
+        let wait = Duration::from_secs(1) - Duration::from_nanos(into.subsec_nanos().into());
+        Some((suspects, wait))
     }
 
     fn check_group(self: &Arc<Self>, group: &Arc<Group>, at: Timestamp, ending: &mut Ending) {
@@ -172,7 +175,7 @@ impl SessionsUnderWay {
         }
     }
 
-    fn settle(&self, entry: &Arc<Entry>, standing: Result<(), RefusalKind>, now: u64) {
+    pub(super) fn settle(&self, entry: &Arc<Entry>, standing: Result<(), RefusalKind>, now: u64) {
         let mut ending = Ending::new();
         let mut table = self.table();
         let Some((group, known_at)) = table.knowledge(entry) else { return };
@@ -188,7 +191,7 @@ impl SessionsUnderWay {
             Err(_) if live.is_some_and(|(_, max)| now.saturating_sub(known_at) > max) => {
                 table.end(entry.clone(), Ended::StatusUnknown, &mut ending);
             }
-            // The check of the group bounds the age of a status list.
+            // The check of the group bounds the age of a status list and of the feed.
             Err(_) => table.check_at(entry, now.saturating_add(1)),
         }
         drop(table);
@@ -197,7 +200,10 @@ impl SessionsUnderWay {
 }
 
 /// The result of all revocation checks of a token.
-fn standing(who: Authenticated, means: Vec<Means>) -> MaybeReady<Result<(), RefusalKind>> {
+pub(super) fn standing(
+    who: Authenticated,
+    means: Vec<Means>,
+) -> MaybeReady<Result<(), RefusalKind>> {
     let mut left = means.into_iter();
     while let Some(means) = left.next() {
         match who.stands(means) {
@@ -220,9 +226,12 @@ fn standing(who: Authenticated, means: Vec<Means>) -> MaybeReady<Result<(), Refu
 async fn run(running: Running) {
     // Never hold a strong reference across an await: it would keep the registry alive forever.
     while let Some(registry) = running.registry.upgrade() {
-        let Some(wait) = registry.pass() else { return };
+        let Some((suspects, wait)) = registry.pass() else { return };
         let changed = registry.changed.clone();
         drop(registry);
+        for suspects in suspects {
+            suspects::check(&running.registry, suspects).await;
+        }
         tokio::time::sleep(PAUSE).await;
         let _ = tokio::time::timeout(wait.saturating_sub(PAUSE), changed.notified()).await;
     }

@@ -107,12 +107,12 @@ async fn every_future_of_a_stream_completes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recheck_does_not_wait_for_the_next_second() {
+async fn notified_task_does_not_wait_for_the_next_second() {
     let scene = Scene::new().await;
     let stream = open(&scene).await;
     tokio::time::sleep(SEC / 10).await;
     scene.keys.replace(crate::key::KeySet::default());
-    registry(&stream).recheck();
+    registry(&stream).changed.notify_one();
     let ended = tokio::time::timeout(SEC / 20, stream.ended()).await;
     assert_eq!(ended.ok(), Some(Ended::KeyWithdrawn));
 }

@@ -2102,7 +2102,13 @@ pub(super) const CHECKS: &[Break] = &[
         new: "Some(_) => None,",
     },
     Break {
-        check: "a stream is compared with the status list when it is opened",
+        check: "a stream is compared with the status list and the feed when it is opened",
+        file: "streams/registry.rs",
+        old: "                self.settle(entry, standing, second(Timestamp::now(&*self.clock)));\n",
+        new: "                let _ = standing;\n",
+    },
+    Break {
+        check: "a stream that opens with old knowledge is checked after the fetch",
         file: "streams/registry.rs",
         old: "            self.table().check_at(entry, 0);\n",
         new: "",
@@ -2112,6 +2118,36 @@ pub(super) const CHECKS: &[Break] = &[
         file: "streams/group.rs",
         old: "Err(ResolveError::Unavailable { .. }) => Finding::Bad(Ended::StatusUnknown),",
         new: "Err(ResolveError::Unavailable { .. }) => Finding::Good,",
+    },
+    Break {
+        check: "a stream ends when the feed revokes its token",
+        file: "streams/suspects.rs",
+        old: "Err(_) => table.end(entry, Ended::SessionRevoked, &mut ending),",
+        new: "Err(_) => checked.push(entry),",
+    },
+    Break {
+        check: "an entry that no name finds is compared with every stream",
+        file: "streams/suspects.rs",
+        old: "None => table.members(group),",
+        new: "None => Vec::new(),",
+    },
+    Break {
+        check: "streams learn of a revocation at once",
+        file: "revocation/feed/set.rs",
+        old: "            self.listeners.notify();\n",
+        new: "",
+    },
+    Break {
+        check: "a renewed stream is found by the names of its new token",
+        file: "streams/table.rs",
+        old: "            self.fill(at, slot.entry, watch);",
+        new: "            self.fill(at, slot.entry, Watch { names: slot.watch.names, ..watch });",
+    },
+    Break {
+        check: "a stream ends when the feed's store is unavailable for too long",
+        file: "streams/group.rs",
+        old: "Some(feed) => of_standing(feed.revocations.current(ages)),",
+        new: "Some(feed) => { let _ = (feed, ages); Finding::Good }",
     },
     Break {
         check: "a stream ends when introspection reports its token as inactive",

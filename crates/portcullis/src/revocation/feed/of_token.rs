@@ -31,6 +31,22 @@ impl TokenFeed {
     pub(crate) fn check(&self, claims: &RegisteredClaims) -> Result<u64, TokenError> {
         // Read before the entries: one that is added meanwhile causes another check.
         let generation = self.entries.generation();
+        let is_refused = self.with_names(claims, |names| {
+            let is_refused = self.entries.refuses(names, self.leeway);
+            if !is_refused && names.session.is_none() {
+                self.warn_of_absent_session(names);
+            }
+            is_refused
+        })?;
+        if is_refused { Err(TokenError::Revoked) } else { Ok(generation) }
+    }
+
+    /// Calls `with` with what entries can name of a token.
+    pub(crate) fn with_names<R>(
+        &self,
+        claims: &RegisteredClaims,
+        with: impl FnOnce(&TokenNames<'_>) -> R,
+    ) -> Result<R, TokenError> {
         let raw = claims.raw();
         let session = match claims.session_id() {
             Some(session) if self.session_at == [SESSION] => Some(session.into()),
@@ -53,13 +69,7 @@ impl TokenFeed {
             clients: [client.as_deref(), azp.as_deref(), cid.as_deref()],
             issued_at: claims.issued_at(),
         };
-        if self.entries.refuses(&names, self.leeway) {
-            return Err(TokenError::Revoked);
-        }
-        if names.session.is_none() {
-            self.warn_of_absent_session(&names);
-        }
-        Ok(generation)
+        Ok(with(&names))
     }
 
     /// Logs once that logouts cannot reach tokens such as this one. Tokens of machine clients have

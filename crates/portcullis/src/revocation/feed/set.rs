@@ -1,13 +1,14 @@
 //! The revocations of one issuer, as the request path reads them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::held::{Event, Held, TokenNames};
 use super::{Entry, Target};
+use crate::listeners::Listeners;
 
 /// The number of recent entries that [`IssuerFeed::since`] can return.
 const RECENT: usize = 1024;
@@ -19,15 +20,16 @@ pub(crate) struct IssuerFeed {
     /// was checked under the current generation needs no further check.
     generation: AtomicU64,
     held: RwLock<Held>,
-    changed: watch::Sender<u64>,
+    /// Notified after every new generation.
+    listeners: Listeners,
     /// Whether the log has said that tokens of this issuer name no session.
     pub(super) has_warned: AtomicBool,
 }
 
 impl IssuerFeed {
     pub(super) fn new() -> Self {
-        let (held, has_warned) = (RwLock::default(), AtomicBool::new(false));
-        Self { generation: AtomicU64::new(1), held, changed: watch::Sender::new(1), has_warned }
+        let (held, listeners, has_warned) = Default::default();
+        Self { generation: AtomicU64::new(1), held, listeners, has_warned }
     }
 
     /// Returns the current generation, which is never 0.
@@ -80,7 +82,7 @@ impl IssuerFeed {
                 held.recent.pop_front();
             }
             self.generation.store(generation, Ordering::Release);
-            self.changed.send_replace(generation);
+            self.listeners.notify();
         }
         held.len().cast_signed() - before.cast_signed()
     }
@@ -96,12 +98,11 @@ impl IssuerFeed {
     }
 }
 
-/// For responses that outlive the check of their token.
-#[cfg_attr(not(test), expect(dead_code, reason = "streams that end with their session use it"))]
+/// For streams, which outlive the check of their token.
 impl IssuerFeed {
-    /// Returns a receiver of the current generation, which changes with every new entry.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    /// Notifies `listener` of every new entry.
+    pub(crate) fn notify(&self, listener: &Arc<Notify>) {
+        self.listeners.add(listener);
     }
 
     /// Returns what was revoked since a generation; `None` if that is too long ago, and every
@@ -231,13 +232,14 @@ mod tests {
         assert!(feed.refuses(&names("s101", "alice", None), LEEWAY));
     }
 
-    #[test]
-    fn subscriber_learns_of_every_entry_or_that_it_missed_some() {
+    #[tokio::test(start_paused = true)]
+    async fn listener_learns_of_every_entry_or_that_it_missed_some() {
         let feed = feed([]);
-        let (start, changed) = (feed.generation(), feed.subscribe());
+        let (start, listener) = (feed.generation(), Arc::new(Notify::new()));
+        feed.notify(&listener);
         let session = |number: u64| entry(Target::Session(format!("s{number}")), number);
         feed.add(&session(1), 1001);
-        assert!(changed.has_changed().unwrap());
+        tokio::time::timeout(LEEWAY, listener.notified()).await.unwrap();
         assert_eq!(feed.since(start), Some(vec![session(1).target]));
         assert_eq!(feed.since(feed.generation()), Some(Vec::new()));
         for number in 2..=1024 {

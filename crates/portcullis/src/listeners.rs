@@ -1,15 +1,15 @@
-//! Who is notified when a document has changed.
+//! Who is notified when keys, a status list or the feed have changed.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-/// The listeners of one document. A dropped listener is removed at the next call.
+/// The listeners of one source. A dropped listener is removed at the next call.
 #[derive(Default)]
-pub(super) struct Listeners(Mutex<Vec<Weak<Notify>>>);
+pub(crate) struct Listeners(Mutex<Vec<Weak<Notify>>>);
 
 impl Listeners {
-    pub(super) fn add(&self, listener: &Arc<Notify>) {
+    pub(crate) fn add(&self, listener: &Arc<Notify>) {
         let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|other| other.strong_count() > 0);
         if !listeners.iter().any(|other| other.as_ptr() == Arc::as_ptr(listener)) {
@@ -17,7 +17,7 @@ impl Listeners {
         }
     }
 
-    pub(super) fn notify(&self) {
+    pub(crate) fn notify(&self) {
         let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| {
             let listener = listener.upgrade();
