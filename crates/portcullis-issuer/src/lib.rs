@@ -237,6 +237,7 @@
 //! app that continues the caller's trace adds its own layer around [`Issuer::router`].
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
+mod backchannel;
 mod clock;
 mod config;
 mod domain;

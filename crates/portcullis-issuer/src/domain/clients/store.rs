@@ -66,6 +66,8 @@ pub struct RegisteredClient {
     pub resource_servers: Vec<String>,
     /// Its rights beyond tokens in its own name.
     pub rights: Vec<ClientRight>,
+    /// The URI at which it receives logout tokens, if any.
+    pub backchannel_logout_uri: Option<String>,
     /// When it was added, in seconds since 1970.
     pub created_at: i64,
     /// When it was disabled, in seconds since 1970; `None` if it is enabled.
