@@ -13,7 +13,7 @@ mod store;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis::clock::Clock;
 use tokio::runtime::Handle;
@@ -35,8 +35,8 @@ use crate::metrics;
 /// How often the store is read for messages of other processes, and for retries that are due.
 const POLL: Duration = Duration::from_millis(500);
 
-/// How often undeliverable messages are dropped.
-const SWEEP: Duration = Duration::from_secs(10);
+/// How often undeliverable messages are dropped, in seconds.
+const SWEEP_SECS: i64 = 10;
 
 /// How long a claim is valid, in seconds: longer than an attempt takes.
 const CLAIM_SECS: i64 = 15;
@@ -90,11 +90,13 @@ impl Logouts {
 async fn run(delivery: Arc<Delivery>) {
     let mut slots = Slots::default();
     let mut attempts = JoinSet::new();
-    let mut swept: Option<Instant> = None;
+    let mut swept_at: Option<i64> = None;
     loop {
         if delivery.store.leads() {
-            if swept.is_none_or(|swept| swept.elapsed() >= SWEEP) {
-                swept = Some(Instant::now());
+            let now = delivery.now();
+            // The absolute value, since the clock may be set back.
+            if swept_at.is_none_or(|swept| (now - swept).abs() >= SWEEP_SECS) {
+                swept_at = Some(now);
                 warn(delivery.sweep().await);
             }
             warn(delivery.begin_attempts(&mut slots, &mut attempts).await);

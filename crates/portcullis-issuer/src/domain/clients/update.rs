@@ -17,7 +17,8 @@ impl Clients {
     /// Changes a client's attributes.
     pub(crate) async fn update(&self, id: &str, update: ClientUpdate) -> Result<(), Error> {
         let client = self.of(id).await?.ok_or_else(|| Error::NoSuchClient { id: id.to_owned() })?;
-        attributes_after(&update, &client).check(&self.tokens.settings().issuer, &self.logout_uris)?;
+        attributes_after(&update, &client)
+            .check(&self.tokens.settings().issuer, &self.logout_uris)?;
         let event = self.about(EventKind::ClientUpdated, id);
         // Only what the change names: another change, such as one that takes a right, may be under way.
         found(id, self.store.update_client(&client.place_owner, &update, &event).await?)

@@ -74,7 +74,9 @@ impl Delivery {
             user_id: &message.user_id,
             ended_at: message.ended_at,
         };
-        self.tokens.issue_logout(&keys, session, (&message.client_id, &message.id), self.now()).await
+        self.tokens
+            .issue_logout(&keys, session, (&message.client_id, &message.id), self.now())
+            .await
     }
 
     async fn store_answer(&self, message: &LogoutMessage, answer: &Answer) -> Result<(), Error> {
@@ -87,7 +89,9 @@ impl Delivery {
             Answer::Rejected => {
                 metrics::logouts("rejected", 1);
                 tracing::warn!(client_id, session_id, attempts, "logout token rejected");
-                self.store.finish_logout(message, Some(&not_delivered(message, self.now()))).await?;
+                self.store
+                    .finish_logout(message, Some(&not_delivered(message, self.now())))
+                    .await?;
             }
             Answer::Failed(reason) => {
                 metrics::logouts("retried", 1);

@@ -3,9 +3,7 @@
 use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
-use crate::domain::clients::{
-    ClientStore, ClientUpdate, Credential, LogoutUri, RegisteredClient,
-};
+use crate::domain::clients::{ClientStore, ClientUpdate, Credential, LogoutUri, RegisteredClient};
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, query};
 
