@@ -52,12 +52,13 @@ impl Issuer {
         self.domain().clients.rotate_secret(id, overlap).await
     }
 
-    /// Replaces scopes, audiences, resource servers or rights of a client. Issued tokens keep their
+    /// Replaces scopes, audiences, resource servers, rights or the back-channel logout URI of a
+    /// client. Issued tokens keep their
     /// scopes and audiences until they expire.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidClient`] if a name does not fit, [`Error::NoSuchClient`] if there is none of
+    /// [`Error::InvalidClient`] if a name or the URI does not fit, [`Error::NoSuchClient`] if there is none of
     /// that id.
     pub async fn update_client(&self, id: &str, update: ClientUpdate) -> Result<(), Error> {
         self.domain().clients.update(id, update).await
