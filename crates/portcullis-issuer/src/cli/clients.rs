@@ -97,6 +97,10 @@ pub(super) struct AddClient {
     /// An additional right: introspect-all, continue-sessions, exchange-tokens; may be repeated
     #[arg(long = "right", value_name = "RIGHT")]
     rights: Vec<ClientRight>,
+    /// Where it receives a logout token whenever a session ends (OpenID Connect Back-Channel
+    /// Logout): an https URL without a fragment, or http on a loopback host
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
     /// A file with its public keys, a JSON Web Key Set, instead of a secret
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
@@ -133,6 +137,12 @@ pub(super) struct UpdateClient {
     /// Remove all rights
     #[arg(long, conflicts_with = "rights")]
     no_rights: bool,
+    /// Where it receives logout tokens: an https URL without a fragment, or http on a loopback host
+    #[arg(long, value_name = "URI", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    backchannel_logout_uri: Option<String>,
+    /// Remove the URI: it receives no logout tokens
+    #[arg(long, conflicts_with = "backchannel_logout_uri")]
+    no_backchannel_logout_uri: bool,
 }
 
 impl UpdateClient {
@@ -149,6 +159,11 @@ impl UpdateClient {
         }
         if self.no_rights || !self.rights.is_empty() {
             update = update.rights(self.rights);
+        }
+        if self.no_backchannel_logout_uri {
+            update = update.no_backchannel_logout_uri();
+        } else if let Some(uri) = self.backchannel_logout_uri {
+            update = update.backchannel_logout_uri(uri);
         }
         update
     }
@@ -211,6 +226,9 @@ async fn add(issuer: &Issuer, client: AddClient) -> Outcome {
         .audiences(client.audiences)
         .resource_servers(client.resource_servers)
         .rights(client.rights);
+    if let Some(uri) = client.backchannel_logout_uri {
+        new = new.backchannel_logout_uri(uri);
+    }
     if let Some(path) = client.jwks {
         new = new.keys(read(&path)?);
     }
@@ -240,6 +258,9 @@ fn line(client: &RegisteredClient) -> String {
     if !client.rights.is_empty() {
         let rights: Vec<_> = client.rights.iter().map(|right| right.as_str()).collect();
         line += &format!("\trights={}", rights.join(","));
+    }
+    if let Some(uri) = &client.backchannel_logout_uri {
+        line += &format!("\tbackchannel-logout-uri={uri}");
     }
     if let Some(at) = client.old_secret_until() {
         line += &format!("\told-secret-until={}", rfc_3339(at));

@@ -53,7 +53,8 @@ impl Issuer {
         self.domain().clients.rotate_secret(id, overlap).await
     }
 
-    /// Replaces scopes, audiences, resource servers or rights of a client. Issued tokens keep their
+    /// Replaces scopes, audiences, resource servers, rights or the back-channel logout URI of a
+    /// client. Issued tokens keep their
     /// scopes and audiences until they expire.
     ///
     /// # Errors

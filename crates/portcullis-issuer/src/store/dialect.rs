@@ -9,6 +9,7 @@ use rusqlite::types::FromSql;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::{Arguments, Decode, Encode, Postgres, Sqlite, Type};
+use tokio::sync::Notify;
 
 pub(super) use self::turn::Turn;
 use crate::domain::sessions::{Refreshed, Rotation};
@@ -41,6 +42,8 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     fn told_version(&self) -> Option<i64>;
     fn learn_version(&self, version: i64);
     fn is_leader(&self) -> bool;
+    /// Is notified when this process has ended a session.
+    fn ended_sessions(&self) -> &Notify;
     fn close_all(&self) -> impl Future<Output = ()> + Send;
 }
 

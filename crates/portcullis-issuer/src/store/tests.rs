@@ -615,6 +615,7 @@ fn machine(id: &str, credential: Credential) -> RegisteredClient {
         rights: vec![ClientRight::IntrospectAll, ClientRight::ExchangeTokens],
         scopes: vec!["a:read".to_owned()],
         audiences: vec!["https://api.example".to_owned()],
+        backchannel_logout_uri: Some("https://app.example/logout".to_owned()),
         created_at: 900,
         disabled_at: None,
     }

@@ -18,6 +18,14 @@ pub struct ClientUpdate {
     pub(crate) audiences: Option<Vec<String>>,
     pub(crate) resource_servers: Option<Vec<String>>,
     pub(crate) rights: Option<Vec<ClientRight>>,
+    pub(crate) backchannel_logout_uri: Option<LogoutUri>,
+}
+
+/// A change of the URI at which a client receives logout tokens.
+#[derive(Debug, Clone)]
+pub(crate) enum LogoutUri {
+    Set(String),
+    Removed,
 }
 
 impl ClientUpdate {
@@ -56,6 +64,22 @@ impl ClientUpdate {
     #[must_use]
     pub fn rights(mut self, rights: impl IntoIterator<Item = ClientRight>) -> Self {
         self.rights = Some(rights.into_iter().collect());
+        self
+    }
+
+    /// Replaces the URI at which it receives logout tokens. Tokens that were not delivered yet are
+    /// sent to the new URI.
+    #[must_use]
+    pub fn backchannel_logout_uri(mut self, uri: impl Into<String>) -> Self {
+        self.backchannel_logout_uri = Some(LogoutUri::Set(uri.into()));
+        self
+    }
+
+    /// Removes the URI at which it receives logout tokens. Tokens that were not delivered yet are
+    /// not sent.
+    #[must_use]
+    pub fn no_backchannel_logout_uri(mut self) -> Self {
+        self.backchannel_logout_uri = Some(LogoutUri::Removed);
         self
     }
 }

@@ -1,5 +1,6 @@
 //! A machine client to be added, and the checks of its attributes.
 
+use super::logout_uri::LogoutUris;
 use super::rights::ClientRight;
 use crate::domain::scope::is_scope_token;
 use crate::domain::tokens::FIRST_PARTY;
@@ -37,6 +38,7 @@ pub(super) struct Attributes {
     pub(super) audiences: Vec<String>,
     pub(super) resource_servers: Vec<String>,
     pub(super) rights: Vec<ClientRight>,
+    pub(super) backchannel_logout_uri: Option<String>,
 }
 
 impl NewClient {
@@ -79,6 +81,16 @@ impl NewClient {
         self
     }
 
+    /// Sets the URI at which the client receives a logout token whenever a session ends (OpenID
+    /// Connect Back-Channel Logout 1.0). It must be an https URL without a fragment; http is accepted
+    /// on loopback hosts, and on the host of
+    /// [`dangerous_http_host`](crate::IssuerConfig::dangerous_http_host).
+    #[must_use]
+    pub fn backchannel_logout_uri(mut self, uri: impl Into<String>) -> Self {
+        self.attributes.backchannel_logout_uri = Some(uri.into());
+        self
+    }
+
     /// Sets the client's public keys, a JWK Set, instead of a secret. The client then authenticates
     /// with assertions that it signs (`private_key_jwt`, RFC 7523). The issuer stores no secret of
     /// the client.
@@ -88,7 +100,7 @@ impl NewClient {
         self
     }
 
-    pub(super) fn check(&self, issuer: &str) -> Result<(), Error> {
+    pub(super) fn check(&self, issuer: &str, logout_uris: &LogoutUris) -> Result<(), Error> {
         let id = &self.id;
         if !is_client_id(id) {
             return Err(Error::InvalidClient(
@@ -107,12 +119,12 @@ impl NewClient {
                 "the id identsphere-first-party is reserved for the issuer's own logins",
             ));
         }
-        self.attributes.check(issuer)
+        self.attributes.check(issuer, logout_uris)
     }
 }
 
 impl Attributes {
-    pub(super) fn check(&self, issuer: &str) -> Result<(), Error> {
+    pub(super) fn check(&self, issuer: &str, logout_uris: &LogoutUris) -> Result<(), Error> {
         if !self.scopes.iter().all(|scope| is_scope_token(scope)) {
             return Err(Error::InvalidClient(
                 "a scope must be of printable ASCII characters without space, quote and backslash",
@@ -145,7 +157,7 @@ impl Attributes {
                  them, and resource servers at most 2 KiB",
             ));
         }
-        Ok(())
+        self.backchannel_logout_uri.as_deref().map_or(Ok(()), |uri| logout_uris.check(uri))
     }
 }
 

@@ -67,6 +67,8 @@ pub struct RegisteredClient {
     pub resource_servers: Vec<String>,
     /// The client's rights beyond tokens in its own name.
     pub rights: Vec<ClientRight>,
+    /// The URI at which the client receives logout tokens, if any.
+    pub backchannel_logout_uri: Option<String>,
     /// When the client was added, in seconds since 1970.
     pub created_at: i64,
     /// When the client was disabled, in seconds since 1970; `None` if the client is enabled.

@@ -62,6 +62,7 @@ impl<D: Database> PeopleStore for D {
             let event = event.clone().user(&id);
             let ended = apply(&mut *tx, &id, change, &event).await?;
             tx.commit().await?;
+            self.ended_sessions().notify_one();
             Ok(Changed::Done(ended))
         })
     }
@@ -79,6 +80,7 @@ impl<D: Database> PeopleStore for D {
             }
             let ended = ends::end_some(&mut *tx, now, limit).await?;
             tx.commit().await?;
+            self.ended_sessions().notify_one();
             Ok(Changed::Done(ended))
         })
     }

@@ -130,6 +130,7 @@ pub(super) fn client_from(row: &impl Row) -> Result<RegisteredClient, StoreError
         old_secret,
         resource_servers: names_from_json(row.column("resource_servers")?)?,
         rights: rights_from_json(row.column("rights")?)?,
+        backchannel_logout_uri: row.column("backchannel_logout_uri")?,
         scopes: names_from_json(row.column("scopes")?)?,
         audiences: names_from_json(row.column("audiences")?)?,
         created_at: row.column("created_at")?,

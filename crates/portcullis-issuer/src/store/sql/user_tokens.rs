@@ -77,6 +77,7 @@ impl<D: Database> UserTokenStore for D {
             people::end_of_user(&mut *tx, &id, None, event.at).await?;
             audit::insert(&mut *tx, event).await?;
             tx.commit().await?;
+            self.ended_sessions().notify_one();
             Ok(true)
         })
     }
