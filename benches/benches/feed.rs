@@ -2,7 +2,11 @@
 //! relative to the same request without a feed, in one run.
 //!
 //! `cargo bench -p portcullis-benches --bench feed`
-#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark that fails by panicking, and prints its result"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
