@@ -12,7 +12,7 @@ use super::group::Watch;
 use super::renew::Renews;
 use super::table::Table;
 use crate::authenticated::Authenticated;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Readings, Timestamp};
 use crate::revocation::Means;
 
 /// The streams under way, and the background task that ends them.
@@ -95,8 +95,8 @@ impl SessionsUnderWay {
         let who = entry.caller();
         let mut lists = who.demands().means();
         lists.retain(|means| matches!(means, Means::StatusList(_)));
-        let now = || Timestamp::now(&*self.clock);
-        if !lists.into_iter().all(|means| who.plainly_stands(means, now)) {
+        let readings = Readings::of(&self.clock);
+        if !lists.into_iter().all(|means| who.plainly_stands(means, &readings)) {
             self.table().check_at(entry, 0);
             self.changed.notify_one();
         }
