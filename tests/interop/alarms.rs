@@ -44,6 +44,29 @@ const BREAKS: &[(&str, &str)] = &[
     ),
     ("> 5 * avg_over_time", "> 500 * avg_over_time"),
     ("0.9 * portcullis_status_list_bound_seconds", "9 * portcullis_status_list_bound_seconds"),
+    // The feed of revocations.
+    (
+        "portcullis_feed_age_seconds > ignoring (store) portcullis_feed_bound_seconds",
+        "portcullis_feed_age_seconds > ignoring (store) 0.1 * portcullis_feed_bound_seconds",
+    ),
+    ("0.75 * portcullis_feed_bound_seconds", "0.1 * portcullis_feed_bound_seconds"),
+    (
+        "increase(portcullis_feed_reads_total{outcome=\"failed\"}[5m]) > 0",
+        "portcullis_feed_age_seconds > 0",
+    ),
+    (
+        "increase(portcullis_feed_reads_total[5m])) > 0.5",
+        "increase(portcullis_feed_reads_total[5m])) > 0",
+    ),
+    ("portcullis_revocations_total{outcome=\"failed\"}", "portcullis_revocations_total"),
+    (
+        "increase(portcullis_feed_watermarks_total[15m])) > 0",
+        "portcullis_feed_watermarks_total) >= 0",
+    ),
+    (
+        "unless on (job) sum by (job) (increase(portcullis_logout_tokens_total{outcome=\"stored\"}[1h])) > 0",
+        "",
+    ),
     // The issuer's.
     (
         "portcullis_issuer_store_seconds_count{outcome=\"failed\"}[5m]))\n          / ",

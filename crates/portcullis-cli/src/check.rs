@@ -1,6 +1,7 @@
 //! `portcullis check`: the verdict on each token, and a count of the verdicts.
 
 mod configuration;
+mod feed;
 mod judge;
 pub(crate) mod tokens;
 mod variables;

@@ -142,6 +142,11 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = units::some_seconds, help_heading = "Revocation")]
     pub(crate) status_list: Option<NonZeroU64>,
 
+    /// Report how logout tokens are applied, and what can revoke each accepted token, on a route with
+    /// `Revocation::feed`. Reads no store. Needs --max-lifetime or --max-age.
+    #[arg(long, conflicts_with_all = ["live", "status_list"], help_heading = "Revocation")]
+    pub(crate) feed: bool,
+
     /// Validate as of this time, in seconds since 1970 [default: now]
     // The maximum is the end of the year 9999.
     #[arg(long, value_name = "UNIX_SECONDS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=253_402_300_799))]

@@ -371,6 +371,43 @@ fn wrong_issuer_or_audience_is_shown_only_from_a_verified_token() {
 }
 
 #[test]
+fn feed_reports_what_can_revoke_a_token() {
+    let issuer = Issuer::new();
+    let of_session = issuer.token(json!({"sid": "s3cret", "jti": "t", "client_id": "web"}));
+    let ended = issuer.check(&["--feed", "--max-lifetime", "900s", &of_session], "").expect(0);
+    assert!(
+        ended.stdout.ends_with(
+            "\n  feed:    revocable by session (`sid`), subject, `jti`, client; not by none\n"
+        ),
+        "{}",
+        ended.stdout
+    );
+    assert!(!ended.stdout.contains("s3cret"));
+    assert!(ended.stderr.contains("PORTCULLIS_LOGOUT_CLIENTS is not set"), "{}", ended.stderr);
+
+    // The feed needs to know how long tokens live.
+    let ended = issuer.check(&["--feed", &of_session], "").expect(2);
+    assert!(ended.stderr.contains("--max-lifetime"), "{}", ended.stderr);
+}
+
+#[test]
+fn feed_warns_of_a_token_without_the_session_that_logouts_name() {
+    let issuer = Issuer::new();
+    let token = issuer.token(json!({"ext": {"sid": "s-1"}}));
+    let options = ["--feed", "--max-lifetime", "900s", "--json", &token];
+    let clients = ("PORTCULLIS_LOGOUT_CLIENTS", "web");
+    let ended = issuer.check_in(&[clients], &options, "").expect(0);
+    let feed = &ended.json()[0]["feed"];
+    assert_eq!((&feed["session"], &feed["subject"]), (&json!(false), &json!(true)));
+    assert!(feed["note"].as_str().unwrap().contains("PORTCULLIS_SESSION_AT"));
+    assert!(ended.stderr.contains("the tokens with its `sid` at `sid`"), "{}", ended.stderr);
+
+    let at = ("PORTCULLIS_SESSION_AT", r#"["ext","sid"]"#);
+    let feed = &issuer.check_in(&[clients, at], &options, "").expect(0).json()[0]["feed"];
+    assert_eq!((&feed["session"], &feed["note"]), (&json!(true), &json!(null)));
+}
+
+#[test]
 fn status_list_and_live_apply_as_on_a_route() {
     let issuer = Issuer::new();
     let token = issuer.token(json!({}));

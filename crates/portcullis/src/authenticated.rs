@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
 use crate::claims::{NumericDate, RegisteredClaims};
-use crate::clock::Timestamp;
+use crate::clock::{Readings, Timestamp};
 use crate::error::TokenError;
 use crate::error::UnreadableClaim;
 use crate::issuer::TrustedIssuer;
@@ -313,8 +313,7 @@ impl Authenticated {
         if self.0.origin.issuer.is_forgotten() {
             return MaybeReady::Ready(Err(self.refused(TokenError::UntrustedIssuer)));
         }
-        let at = || Timestamp::now(&*self.0.space.clock);
-        if self.plainly_stands(means, at) {
+        if self.plainly_stands(means, &Readings::of(&self.0.space.clock)) {
             return MaybeReady::Ready(Ok(()));
         }
         let Origin { issuer, token, .. } = &self.0.origin;
@@ -348,14 +347,14 @@ impl Authenticated {
     /// Returns `true` if the token is known not to be revoked. After `false`,
     /// [`stands`](Self::stands) decides. The result is only valid right after a check that the
     /// token's key is current.
-    pub(crate) fn plainly_stands(&self, means: Means, at: impl FnOnce() -> Timestamp) -> bool {
+    pub(crate) fn plainly_stands(&self, means: Means, readings: &Readings<'_>) -> bool {
         match means {
             Means::Expiry => true,
-            Means::StatusList(ages) => self.stands_in_list(ages, at()),
+            Means::StatusList(ages) => self.stands_in_list(ages, readings.at()),
             Means::Live(_) => false,
             Means::Feed(ages) => self.0.origin.issuer.feed.as_ref().is_some_and(|feed| {
                 // In this order: the generation must be at least as recent as the age.
-                feed.revocations.is_fresh(ages, &self.0.space.clock, at)
+                feed.revocations.is_fresh(ages, readings)
                     && feed.entries.generation() == self.0.fed.load(Ordering::Relaxed)
             }),
         }

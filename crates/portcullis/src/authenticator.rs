@@ -18,10 +18,8 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
@@ -29,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::anonymous::Anonymous;
 use crate::authenticated::{Authenticated, Origin};
 use crate::claims::{Marks, NumericDate, RegisteredClaims};
-use crate::clock::Timestamp;
+use crate::clock::Readings;
 use crate::credentials::{BareToken, BearerToken, Credentials};
 use crate::error::TokenError;
 use crate::fetch::FetchError;
@@ -405,27 +403,11 @@ impl Inner {
             if !self.issuers.has_selected(&who.origin().issuer, request) {
                 return Recalled::Elsewhere;
             }
-            // Each clock is read at most once.
-            let (walls, read) = (Cell::new(None::<SystemTime>), Cell::new(None::<Timestamp>));
-            let wall = || {
-                walls.get().unwrap_or_else(|| {
-                    let wall = self.space.clock.now();
-                    walls.set(Some(wall));
-                    wall
-                })
-            };
-            let at = || {
-                read.get().unwrap_or_else(|| {
-                    let at = Timestamp::of(self.space.clock.monotonic(), wall());
-                    read.set(Some(at));
-                    at
-                })
-            };
-            let now = || NumericDate::from(wall());
-            if !self.still_holds(who, now, at) {
+            let readings = Readings::of(&self.space.clock);
+            if !self.still_holds(who, &readings) {
                 return Recalled::Ended;
             }
-            Recalled::Holds((who.clone(), who.plainly_stands(means, at)))
+            Recalled::Holds((who.clone(), who.plainly_stands(means, &readings)))
         };
         seen.recall(token, known)
     }
@@ -433,16 +415,12 @@ impl Inner {
     /// Checks what can change after a token was accepted: whether its issuer is still trusted, its
     /// key is still current, and the current time is within its validity period. The key's
     /// freshness is decided by the same table as on a cache miss.
-    fn still_holds(
-        &self,
-        who: &Authenticated,
-        now: impl FnOnce() -> NumericDate,
-        at: impl Fn() -> Timestamp,
-    ) -> bool {
+    fn still_holds(&self, who: &Authenticated, readings: &Readings<'_>) -> bool {
         let Origin { issuer, key, .. } = who.origin();
         let wanted = KeyRequest::new(who.key_id(), who.algorithm());
-        self.issuers.still_has(issuer, &at)
-            && issuer.keys.is_current(&wanted, key, at)
+        let now = || NumericDate::from(readings.wall());
+        self.issuers.still_has(issuer, || readings.at())
+            && issuer.keys.is_current(&wanted, key, || readings.at())
             && issuer.rules.check_time(who.registered(), now()).is_ok()
     }
 

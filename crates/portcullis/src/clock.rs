@@ -23,6 +23,7 @@
 //!     .clock(Stopped(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)));
 //! ```
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -81,6 +82,43 @@ impl Timestamp {
         let monotonic = self.monotonic.saturating_sub(earlier.monotonic);
         monotonic.max(self.wall.duration_since(earlier.wall).unwrap_or_default())
     }
+}
+
+/// The readings for one decision. Each clock is read at most once, and only if a check needs it.
+pub(crate) struct Readings<'c> {
+    clock: &'c Arc<dyn Clock>,
+    wall: Cell<Option<SystemTime>>,
+    monotonic: Cell<Option<Duration>>,
+}
+
+impl<'c> Readings<'c> {
+    pub(crate) fn of(clock: &'c Arc<dyn Clock>) -> Self {
+        Self { clock, wall: Cell::new(None), monotonic: Cell::new(None) }
+    }
+
+    pub(crate) fn clock(&self) -> &'c Arc<dyn Clock> {
+        self.clock
+    }
+
+    pub(crate) fn wall(&self) -> SystemTime {
+        read_once(&self.wall, || self.clock.now())
+    }
+
+    pub(crate) fn monotonic(&self) -> Duration {
+        read_once(&self.monotonic, || self.clock.monotonic())
+    }
+
+    pub(crate) fn at(&self) -> Timestamp {
+        Timestamp::of(self.monotonic(), self.wall())
+    }
+}
+
+fn read_once<T: Copy>(cell: &Cell<Option<T>>, read: impl FnOnce() -> T) -> T {
+    cell.get().unwrap_or_else(|| {
+        let reading = read();
+        cell.set(Some(reading));
+        reading
+    })
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {

@@ -20,6 +20,7 @@ use crate::claims::NumericDate;
 use crate::clock::Clock;
 use crate::issuer::TrustedIssuer;
 use crate::jws::{CompactJws, TokenType};
+use crate::metrics;
 use crate::request::{Erased, RequestView};
 use crate::revocation::feed::{Appended, Revocations};
 use crate::signature;
@@ -116,6 +117,7 @@ impl LogoutReceiver {
     pub fn new(auth: &Authenticator) -> Result<Self, ConfigError> {
         let revocations = auth.revocations().filter(|_| auth.may_receive_logouts()).cloned();
         let revocations = revocations.ok_or(ConfigError::NoLogoutClients)?;
+        metrics::logout_tokens_begin();
         Ok(Self { auth: auth.clone(), revocations })
     }
 

@@ -158,6 +158,26 @@ pub(crate) fn feed_begins() {
     }
 }
 
+/// Registers the feed's counter of watermarks of an issuer at zero.
+pub(crate) fn feed_issuer_begins(issuer: &str) {
+    counter!("portcullis_feed_watermarks_total", "issuer" => issuer.to_owned()).increment(0);
+}
+
+/// Registers the counter of logout tokens at zero.
+pub(crate) fn logout_tokens_begin() {
+    for outcome in ["stored", "replayed", "invalid", "unavailable"] {
+        counter!("portcullis_logout_tokens_total", "outcome" => outcome).increment(0);
+    }
+}
+
+/// Records the bounds that routes with the feed require: the shortest `max_age`, and the longest
+/// `in_outage`.
+pub(crate) fn feed_bounds(reachable: Duration, unreachable: Duration) {
+    for (store, bound) in [("reachable", reachable), ("unreachable", unreachable)] {
+        gauge!("portcullis_feed_bound_seconds", "store" => store).set(bound.as_secs_f64());
+    }
+}
+
 /// Counts a read of the revocation store by outcome: `read` or `failed`.
 pub(crate) fn feed_read(outcome: &'static str) {
     counter!("portcullis_feed_reads_total", "outcome" => outcome).increment(1);

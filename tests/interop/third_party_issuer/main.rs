@@ -11,6 +11,7 @@
 )]
 
 mod app;
+mod back_channel_logout;
 mod issuer;
 mod other_languages;
 mod status_lists;

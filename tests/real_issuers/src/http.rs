@@ -168,6 +168,8 @@ pub(crate) async fn logout_token(
         if let Some((_, token)) = token {
             let _ = sender.send(token.into_owned()).await;
         }
+        // The issuer must not send the next logout token to this server, which ends.
+        [("connection", "close")]
     };
     let app = axum::Router::new().route("/logout", axum::routing::post(receive));
     let server = tokio::spawn(async move { axum::serve(listener, app).await });

@@ -11,8 +11,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use portcullis::Policy;
+use portcullis::feed::LogoutMatch;
+use serde_json::Value;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
+use crate::http;
 
 pub(crate) use dex::Dex;
 pub(crate) use glewlwyd::Glewlwyd;
@@ -23,6 +26,10 @@ pub(crate) use spring::Spring;
 
 /// The secret of every client.
 pub(crate) const SECRET: &str = "only-for-tests";
+
+/// Where logout tokens are received, at the path [`LOGOUT_PATH`].
+pub(crate) const LOGOUT: &str = "127.0.0.1:4999";
+pub(crate) const LOGOUT_PATH: &str = "/logout";
 
 /// A new number for the name of a key; each is larger than the one before.
 fn next_number() -> u32 {
@@ -56,6 +63,52 @@ pub(crate) struct Facts {
     pub(crate) about_algorithms: &'static str,
     /// The maximum time from [`Issuer::rotate`] until the new key signs.
     pub(crate) rotates_within: Duration,
+    /// `None` if the rows do not make it send logout tokens.
+    pub(crate) logouts: Option<Logouts>,
+}
+
+/// The issuer's logout tokens (OpenID Connect Back-Channel Logout 1.0), and the settings that apply them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Logouts {
+    /// Where access tokens name their session.
+    pub(crate) session_at: &'static [&'static str],
+    pub(crate) matches: LogoutMatch,
+    /// Whether their `typ` is not `logout+jwt`.
+    pub(crate) untyped: bool,
+    /// What their payload omits, as the issuer's page states.
+    pub(crate) omitted: &'static [&'static str],
+    /// The ways to end a session.
+    pub(crate) ways: &'static [&'static str],
+}
+
+/// The tokens of a user who logged in.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) access_token: String,
+    pub(crate) id_token: String,
+    /// Empty if the issuer issued none.
+    pub(crate) refresh_token: String,
+}
+
+impl Login {
+    /// Takes the tokens from a token response.
+    fn of(response: &Value) -> Outcome<Self> {
+        let text = |name: &str| response.get(name).and_then(Value::as_str).map(str::to_owned);
+        let token =
+            |name| text(name).ok_or_else(|| Failure::new(format!("a login without {name}")));
+        Ok(Self {
+            access_token: token("access_token")?,
+            id_token: token("id_token")?,
+            refresh_token: text("refresh_token").unwrap_or_default(),
+        })
+    }
+
+    /// The session, as the ID token names it.
+    fn session(&self) -> Outcome<String> {
+        let claims = http::claims(&self.id_token)?;
+        let session = claims.get("sid").and_then(Value::as_str);
+        session.map(str::to_owned).ok_or_else(|| Failure::new("an ID token without `sid`"))
+    }
 }
 
 /// How the issuer is started for the rows.
@@ -91,5 +144,16 @@ pub(crate) trait Issuer: Clone + Send + Sync + 'static {
     /// Other tokens of the issuer that must be rejected, each with its name.
     fn other_tokens(&self) -> impl Future<Output = Outcome<Vec<(&'static str, String)>>> + Send {
         async { Ok(Vec::new()) }
+    }
+
+    /// Logs a user in, in a new session, to a client that is sent logout tokens.
+    fn log_in(&self) -> impl Future<Output = Outcome<Login>> + Send {
+        async { Err(Failure::new("no user can log in")) }
+    }
+
+    /// Ends the session of a login, in one of [`Logouts::ways`].
+    fn end_session(&self, _: &Login, way: &str) -> impl Future<Output = Outcome<()>> + Send {
+        let failure = Failure::new(format!("no way `{way}` to end a session"));
+        async { Err(failure) }
     }
 }

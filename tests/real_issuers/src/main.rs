@@ -14,6 +14,7 @@ mod http;
 mod instances;
 mod issuers;
 mod load;
+mod logouts;
 mod page;
 mod process;
 mod results;

@@ -14,6 +14,7 @@ use crate::http;
 use crate::instances::{self, Instance, Settings};
 use crate::issuers::{Facts, Issuer};
 use crate::load::{Load, Tally};
+use crate::logouts;
 use crate::results::{Report, Row};
 use crate::running::{self, Running};
 
@@ -62,6 +63,11 @@ async fn all_rows<I: Issuer>(
     report.add(Row::of("discovery", found.map(|()| format!("from `{}`", facts.issuer))));
     report.add(Row::of("scopes, roles", policies_hold(issuer, facts, &services).await));
     report.add(Row::of("other tokens", others(issuer, &services).await));
+    if let Some(logouts) = &facts.logouts {
+        let profile = settings.profile.clone();
+        let ended = logouts::ended_sessions(issuer, facts.issuer, logouts, profile).await;
+        report.add(Row::of("back-channel logout", ended));
+    }
     report.add(Row::of("key rotation", rotation(issuer, facts, &services).await));
 
     let settings = Settings { ttl: Some(SHORT_TTL), ..settings };

@@ -27,6 +27,7 @@ mod class_12_resource_exhaustion;
 mod class_13_revocation;
 mod class_13_revocation_faults;
 mod class_13_revocation_feed;
+mod class_13_revocation_feed_age;
 mod class_13_revocation_feed_faults;
 mod class_13_revocation_live;
 mod class_14_cross_site;

@@ -8,9 +8,11 @@ use std::time::Duration;
 use portcullis::{
     Algorithm, ConfigError, Gate, Policy, Revocation,
     clock::Clock,
+    feed::Revocations,
     keys::{KeySet, SharedKeySet, SkippedKey},
 };
 
+use super::feed;
 use super::variables::{self, Variables};
 use crate::cli::CheckArguments;
 use crate::exit::Failure;
@@ -35,6 +37,10 @@ pub(super) async fn gate(
         let allowed: Vec<Algorithm> = allowed.filter_map(|name| name.parse().ok()).collect();
         builder = builder.key_source(SharedKeySet::new(from_file(&file, &allowed)?));
     }
+    if arguments.feed {
+        // A dry run: the entries of the service's store are not read.
+        builder = builder.revocations(Revocations::in_memory());
+    }
     report_environment(&variables);
     let auth = builder.build().await.map_err(|error| explain(&error))?;
     let revocation = match (arguments.live, arguments.status_list) {
@@ -42,7 +48,9 @@ pub(super) async fn gate(
         (false, Some(secs)) => Revocation::status_list(Duration::from_secs(secs.get())),
         (false, None) => Revocation::expiry(),
     };
-    Gate::new(auth).revocation(revocation).map_err(|error| explain(&error))
+    let gate = Gate::new(auth).revocation(revocation).map_err(|error| explain(&error))?;
+    feed::tell_settings(&gate);
+    Ok(gate)
 }
 
 /// Names the variables in use and the unknown ones on standard error: a forgotten or misspelt variable
@@ -127,6 +135,7 @@ fn explain(error: &ConfigError) -> Failure {
         ConfigError::Contradiction { first, second, .. } => {
             [first, second].into_iter().filter_map(|setting| variables::option(setting)).collect()
         }
+        ConfigError::NoTokenLifetime { .. } => vec!["--max-lifetime", "--max-age"],
         // `Debug` includes the causes, as `main` of a service prints them.
         ConfigError::KeysUnavailable { .. } => return Failure::no_keys(format!("{error:?}")),
         _ => Vec::new(),

@@ -12,6 +12,7 @@ use portcullis::{
 };
 
 use super::configuration;
+use super::feed::Revocable;
 use super::tokens::Token;
 use super::verdict::{Accepted, Verdict};
 use crate::cli::CheckArguments;
@@ -66,7 +67,8 @@ impl Judge {
     fn accept(&self, who: &Authenticated) -> Result<Accepted, Refusal> {
         self.policies.iter().try_for_each(|policy| who.require(policy))?;
         let claims = self.show_claims.then(|| who.claims()).transpose()?;
-        Ok(Accepted::new(who, NumericDate::from(self.clock.now()), claims))
+        let feed = Revocable::of(who, &self.gate);
+        Ok(Accepted::new(who, NumericDate::from(self.clock.now()), claims, feed))
     }
 }
 

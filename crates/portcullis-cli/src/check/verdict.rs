@@ -10,6 +10,7 @@ use portcullis::{
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::feed::Revocable;
 use super::variables;
 use crate::output::escaped;
 
@@ -32,6 +33,9 @@ pub(super) struct Accepted {
     issued_secs_ago: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claims: Option<Map<String, Value>>,
+    /// With `--feed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feed: Option<Revocable>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +61,7 @@ impl Accepted {
         who: &Authenticated,
         now: NumericDate,
         claims: Option<Map<String, Value>>,
+        feed: Option<Revocable>,
     ) -> Self {
         let secs = |date: NumericDate| date.as_duration().as_secs().cast_signed();
         let registered = who.registered();
@@ -66,6 +71,7 @@ impl Accepted {
             expires_in_secs: secs(registered.expires_at()) - secs(now),
             issued_secs_ago: registered.issued_at().map(|issued| secs(now) - secs(issued)),
             claims,
+            feed,
         }
     }
 }
@@ -146,6 +152,9 @@ impl fmt::Display for Accepted {
         if let Some(claims) = &self.claims {
             let claims = serde_json::to_string(claims).map_err(|_| fmt::Error)?;
             write!(f, "\n  claims:  {}", escaped(&claims))?;
+        }
+        if let Some(feed) = &self.feed {
+            write!(f, "\n  feed:    {feed}")?;
         }
         Ok(())
     }

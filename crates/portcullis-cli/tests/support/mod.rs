@@ -113,6 +113,16 @@ impl Issuer {
 
     /// Runs `check` as of 60 s after the issue of the tokens, unless `options` has `--at`.
     pub(crate) fn check(&self, options: &[&str], input: &str) -> Ended {
+        self.check_in(&[], options, input)
+    }
+
+    /// Like [`check`](Self::check), with these environment variables.
+    pub(crate) fn check_in(
+        &self,
+        variables: &[(&str, &str)],
+        options: &[&str],
+        input: &str,
+    ) -> Ended {
         let (keys, at) = (self.keys(), (ISSUED + 60).to_string());
         let mut arguments =
             vec!["check", "--issuer", ISSUER, "--jwks", &keys, "--audience", AUDIENCE];
@@ -120,7 +130,7 @@ impl Issuer {
             arguments.extend(["--at", &at]);
         }
         arguments.extend(options);
-        run(&arguments, input.as_bytes())
+        run_with(variables, &arguments, input.as_bytes())
     }
 }
 

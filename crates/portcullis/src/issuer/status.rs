@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Audiences, TrustedIssuer};
 use crate::key_source::{Freshness, KeySetStatus};
-use crate::revocation::StatusListStatus;
+use crate::revocation::{LogoutMatch, StatusListStatus};
 
 /// The status of one issuer.
 #[derive(Debug, Clone)]
@@ -47,6 +47,16 @@ pub struct FeedStatus {
     pub age: Option<Duration>,
     /// The error of the last read of the store, if it failed.
     pub last_error: Option<String>,
+    /// Where tokens name their session: [`session_at`](crate::IssuerSettings::session_at).
+    pub session_at: Vec<String>,
+    /// The clients whose logout tokens are accepted:
+    /// [`logout_clients`](crate::IssuerSettings::logout_clients).
+    pub logout_clients: Vec<String>,
+    /// What a logout token with `sid` and `sub` revokes.
+    pub logout_match: LogoutMatch,
+    /// Whether logout tokens need no `typ`:
+    /// [`untyped_logout_tokens`](crate::IssuerSettings::untyped_logout_tokens).
+    pub untyped_logout_tokens: bool,
 }
 
 impl TrustedIssuer {
@@ -66,6 +76,10 @@ impl TrustedIssuer {
                     .map(|at| SystemTime::UNIX_EPOCH + Duration::from_secs(at)),
                 age: feed.revocations.age(),
                 last_error: feed.revocations.last_error(),
+                session_at: feed.session_at.clone(),
+                logout_clients: self.logout.clients.clone(),
+                logout_match: self.logout.matches,
+                untyped_logout_tokens: self.logout.may_be_untyped,
             }),
         }
     }

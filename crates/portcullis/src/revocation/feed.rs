@@ -1,8 +1,10 @@
 //! The feed: revocations that are stored for all instances of a service, and known to each.
 
+mod bounds;
 mod builder;
 mod entry;
 mod follow;
+mod fresh;
 mod held;
 mod known;
 mod memory;

@@ -12,11 +12,9 @@ use super::group::{Finding, Group, NONE, second};
 use super::registry::SessionsUnderWay;
 use super::standing::standing;
 use super::suspects::{self, Suspects};
-use crate::authenticated::Authenticated;
 use crate::clock::Timestamp;
 use crate::maybe_ready::{MaybeReady, Pending};
 use crate::refusal::RefusalKind;
-use crate::revocation::Means;
 
 /// The minimum time between two passes: a burst of changes costs one pass.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -1923,9 +1923,27 @@ pub(super) const CHECKS: &[Break] = &[
     },
     Break {
         check: "a cached token is accepted only if the revocations are recent enough",
-        file: "revocation/feed/known.rs",
-        old: "<= age.as_nanos()",
-        new: "<= u128::MAX",
+        file: "revocation/feed/fresh.rs",
+        old: "        age <= limit\n",
+        new: "        age <= u64::MAX\n",
+    },
+    Break {
+        check: "an age that was measured for earlier requests is an upper bound",
+        file: "revocation/feed/fresh.rs",
+        old: ".saturating_add(2)",
+        new: ".saturating_add(0)",
+    },
+    Break {
+        check: "a measured age is used only within its slice of time",
+        file: "revocation/feed/fresh.rs",
+        old: "            && self.0 >> 32 == slice(wall)\n",
+        new: "",
+    },
+    Break {
+        check: "each attempt to read the store removes the measured age",
+        file: "revocation/feed/fresh.rs",
+        old: "        self.measured.store(0, Ordering::Relaxed);\n",
+        new: "",
     },
     Break {
         check: "an outage is bounded",

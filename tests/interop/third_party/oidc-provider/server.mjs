@@ -8,14 +8,18 @@
 // - `POST /token`, client_credentials: an access token (RFC 9068) for the requested `resource`.
 //   The clients below determine its signature algorithm and its lifetime.
 // - `GET /test/id-token`: logs a user in, as a browser would, and responds with the ID token.
+// - `GET /test/login`: the same, and the response has `access_token`, for the API's audience, too.
+// - `POST /test/logout`: ends the session of the ID token in the body. The issuer then sends a logout token
+//   (OpenID Connect Back-Channel Logout 1.0) to the URL in `BACKCHANNEL_LOGOUT_URI`.
 // - `POST /test/rotate`: new keys sign from now on; the previous ones stay published.
 
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
+import { text } from 'node:stream/consumers';
 
 import { Provider } from 'oidc-provider';
 
-import { logIn } from './login.mjs';
+import { logIn, logOut } from './login.mjs';
 
 const API = 'https://api.example';
 const SECRET = 'only-for-tests';
@@ -38,9 +42,16 @@ const WEB_APP = {
   redirect_uris: ['https://app.example/callback'],
   response_types: ['code'],
   grant_types: ['authorization_code'],
+  ...(process.env.BACKCHANNEL_LOGOUT_URI && {
+    backchannel_logout_uri: process.env.BACKCHANNEL_LOGOUT_URI,
+    backchannel_logout_session_required: true,
+  }),
 };
 
 let generation = 0;
+
+/** The cookies of each session, by its ID token. */
+const sessions = new Map();
 
 function newKeys() {
   generation += 1;
@@ -73,8 +84,14 @@ function configuration(keys) {
     scopes: ['openid', ...SCOPES.split(' ')],
     claims: { openid: ['sub'] },
     cookies: { keys: [SECRET] },
+    // By default, the provider sends no requests to loopback addresses.
+    fetch(url, options) {
+      delete options.dispatcher;
+      return globalThis.fetch(url, options);
+    },
     findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
     features: {
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: true },
       // RFC 8707: a token is requested for one resource, and is a JWT with that audience.
@@ -109,13 +126,19 @@ server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
       response.end();
       return;
     }
-    if (request.url !== '/test/id-token') {
-      serve(request, response);
-      return;
-    }
     try {
-      const tokens = await logIn(issuer, WEB_APP);
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(tokens));
+      if (['/test/id-token', '/test/login'].includes(request.url)) {
+        const cookies = new Map();
+        const tokens = await logIn(issuer, WEB_APP, { resource: API, scope: SCOPES, cookies });
+        sessions.set(tokens.id_token, cookies);
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(tokens));
+      } else if (request.url === '/test/logout') {
+        const idToken = await text(request);
+        await logOut(issuer, idToken, sessions.get(idToken));
+        response.end();
+      } else {
+        serve(request, response);
+      }
     } catch (error) {
       response.writeHead(500).end(String(error?.stack ?? error));
     }

@@ -33,6 +33,7 @@ impl Issuer for Dex {
             algorithms: &["RS256"],
             about_algorithms: "",
             rotates_within: Duration::from_secs(120),
+            logouts: None,
         }
     }
 

@@ -43,6 +43,7 @@ impl Issuer for Glewlwyd {
             ],
             about_algorithms: " (EC keys with shortened coordinates were discarded and generated again)",
             rotates_within: Duration::from_secs(5),
+            logouts: None,
         }
     }
 

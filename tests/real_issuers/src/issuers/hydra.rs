@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use portcullis::Policy;
+use portcullis::feed::LogoutMatch;
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Facts, Issuer, SECRET, Start, next_number};
+use super::{Facts, Issuer, LOGOUT, LOGOUT_PATH, Login, Logouts, SECRET, Start, next_number};
 use crate::failure::{Failure, Outcome};
 use crate::http::{self, Browser, Step, parameter, post_form, with_json};
 use crate::instances::API;
 
 const PUBLIC: &str = "http://127.0.0.1:4444";
 const ADMIN: &str = "http://127.0.0.1:4445";
-const LOGOUT: &str = "127.0.0.1:4999";
 const CALLBACK: &str = "http://127.0.0.1:4447/callback";
 
 #[derive(Debug, Clone)]
@@ -38,6 +38,13 @@ impl Issuer for Hydra {
             algorithms: &["RS256", "ES256", "EdDSA"],
             about_algorithms: "",
             rotates_within: Duration::from_secs(5),
+            logouts: Some(Logouts {
+                session_at: &["ext", "sid"],
+                matches: LogoutMatch::Session,
+                untyped: true,
+                omitted: &["sub", "exp"],
+                ways: &["`DELETE` of the session at the admin port"],
+            }),
         }
     }
 
@@ -51,7 +58,8 @@ impl Issuer for Hydra {
         let web = json!({
             "client_id": API, "client_secret": SECRET, "grant_types": ["authorization_code"],
             "response_types": ["code"], "redirect_uris": [CALLBACK], "scope": "openid",
-            "backchannel_logout_uri": format!("http://{LOGOUT}/logout"),
+            "backchannel_logout_uri": format!("http://{LOGOUT}{LOGOUT_PATH}"),
+            "audience": [API],
             "token_endpoint_auth_method": "client_secret_post",
         });
         for client in [machine, web] {
@@ -69,11 +77,29 @@ impl Issuer for Hydra {
     }
 
     async fn id_token(&self) -> Outcome<String> {
+        Ok(self.log_in().await?.id_token)
+    }
+
+    async fn rotate(&self) -> Outcome<()> {
+        new_key("RS256").await
+    }
+
+    async fn other_tokens(&self) -> Outcome<Vec<(&'static str, String)>> {
+        let login = self.log_in().await?;
+        let logout = http::logout_token(LOGOUT, self.end_session(&login, "")).await?;
+        Ok(vec![
+            ("access token with an empty `aud`", machine_token(&[]).await?),
+            ("logout token", logout),
+        ])
+    }
+
+    async fn log_in(&self) -> Outcome<Login> {
         let query = http::form(&[
             ("response_type", "code"),
             ("client_id", API),
             ("redirect_uri", CALLBACK),
             ("scope", "openid"),
+            ("audience", API),
             ("state", "at-least-8-characters"),
         ]);
         let start = Url::parse(&format!("{PUBLIC}/oauth2/auth?{query}"))?;
@@ -84,7 +110,12 @@ impl Issuer for Hydra {
             accept("login", &challenge, &json!({"subject": "alice", "remember": true})).await?;
         let consent = redirect(&mut browser, &next).await?;
         let challenge = parameter(&consent, "consent_challenge")?;
-        let next = accept("consent", &challenge, &json!({"grant_scope": ["openid"]})).await?;
+        let consent = json!({
+            "grant_scope": ["openid"], "grant_access_token_audience": [API],
+            // The access token then names its session, as `ext.sid`.
+            "session": {"access_token": {"sid": session_of(&challenge).await?}},
+        });
+        let next = accept("consent", &challenge, &consent).await?;
         let callback = redirect(&mut browser, &next).await?;
         let code = parameter(&callback, "code")?;
         let fields = [
@@ -94,27 +125,22 @@ impl Issuer for Hydra {
             ("code", &code),
             ("redirect_uri", CALLBACK),
         ];
-        token(&fields, "id_token").await
+        let url = format!("{PUBLIC}/oauth2/token");
+        Login::of(&http::json(post_form(&http::client()?, &url, &fields)).await?)
     }
 
-    async fn rotate(&self) -> Outcome<()> {
-        new_key("RS256").await
+    async fn end_session(&self, login: &Login, _: &str) -> Outcome<()> {
+        let query = http::form(&[("sid", &*login.session()?)]);
+        let url = format!("{ADMIN}/admin/oauth2/auth/sessions/login?{query}");
+        http::text(http::client()?.delete(url)).await.map(drop)
     }
+}
 
-    async fn other_tokens(&self) -> Outcome<Vec<(&'static str, String)>> {
-        let claims = http::claims(&self.id_token().await?)?;
-        let session = claims.get("sid").and_then(Value::as_str);
-        let session = session.ok_or_else(|| Failure::new("an ID token without `sid`"))?;
-        let query = http::form(&[("sid", session)]);
-        let end = async {
-            let url = format!("{ADMIN}/admin/oauth2/auth/sessions/login?{query}");
-            http::text(http::client()?.delete(url)).await.map(drop)
-        };
-        Ok(vec![
-            ("access token with an empty `aud`", machine_token(&[]).await?),
-            ("logout token", http::logout_token(LOGOUT, end).await?),
-        ])
-    }
+/// The session of the login that a consent request belongs to.
+async fn session_of(challenge: &str) -> Outcome<String> {
+    let query = http::form(&[("consent_challenge", challenge)]);
+    let url = format!("{ADMIN}/admin/oauth2/auth/requests/consent?{query}");
+    http::string(http::client()?.get(url), "login_session_id").await
 }
 
 async fn machine_token(more: &[(&str, &str)]) -> Outcome<String> {

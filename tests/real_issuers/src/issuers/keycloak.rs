@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use portcullis::Policy;
+use portcullis::feed::LogoutMatch;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Facts, Issuer, SECRET, Start, next_number};
+use super::{Facts, Issuer, LOGOUT, LOGOUT_PATH, Login, Logouts, SECRET, Start, next_number};
 use crate::failure::{Failure, Outcome};
 use crate::http::{self, post_form, with_json};
 use crate::instances::API;
 
 const SERVER: &str = "http://127.0.0.1:8180";
-const LOGOUT: &str = "127.0.0.1:4999";
+
+/// The ways to end a session.
+const DELETE: &str = "`DELETE` of the session by an administrator";
+const REFRESH_TOKEN: &str = "logout by refresh token";
+
 const PASSWORD: &str = "correct horse battery staple";
 
 #[derive(Debug, Clone)]
@@ -41,6 +46,13 @@ impl Issuer for Keycloak {
             ],
             about_algorithms: "",
             rotates_within: Duration::from_secs(10),
+            logouts: Some(Logouts {
+                session_at: &["sid"],
+                matches: LogoutMatch::Session,
+                untyped: false,
+                omitted: &[],
+                ways: &[DELETE, REFRESH_TOKEN],
+            }),
         }
     }
 
@@ -50,9 +62,14 @@ impl Issuer for Keycloak {
             "clientId": API, "secret": SECRET, "directAccessGrantsEnabled": true,
             "standardFlowEnabled": false,
             "attributes": {
-                "backchannel.logout.url": format!("http://{LOGOUT}/logout"),
+                "backchannel.logout.url": format!("http://{LOGOUT}{LOGOUT_PATH}"),
                 "backchannel.logout.session.required": "true",
             },
+            "protocolMappers": [{
+                "name": "orders-api", "protocol": "openid-connect",
+                "protocolMapper": "oidc-audience-mapper",
+                "config": {"included.custom.audience": API, "access.token.claim": "true"},
+            }],
         });
         admin(Method::POST, "/clients", &client).await?;
         let user = json!({
@@ -78,7 +95,7 @@ impl Issuer for Keycloak {
     }
 
     async fn id_token(&self) -> Outcome<String> {
-        user_token("id_token").await
+        Ok(self.log_in().await?.id_token)
     }
 
     /// Creates a key of a higher priority; the previous key stays published.
@@ -97,37 +114,43 @@ impl Issuer for Keycloak {
         set_attributes(&json!({ name: "true" })).await?;
         let lightweight = self.access_token().await?;
         set_attributes(&json!({ name: "false" })).await?;
-        let refresh = user_token("refresh_token").await?;
-        let logout = http::logout_token(LOGOUT, end_session(&refresh)).await?;
+        let login = self.log_in().await?;
+        let logout = http::logout_token(LOGOUT, self.end_session(&login, REFRESH_TOKEN)).await?;
         Ok(vec![
-            ("refresh token", refresh),
+            ("refresh token", login.refresh_token),
             ("logout token", logout),
             ("lightweight access token without `aud`", lightweight),
         ])
+    }
+
+    async fn log_in(&self) -> Outcome<Login> {
+        let fields = [
+            ("grant_type", "password"),
+            ("client_id", API),
+            ("client_secret", SECRET),
+            ("username", "alice"),
+            ("password", PASSWORD),
+            ("scope", "openid"),
+        ];
+        let url = format!("{SERVER}/realms/shop/protocol/openid-connect/token");
+        Login::of(&http::json(post_form(&http::client()?, &url, &fields)).await?)
+    }
+
+    async fn end_session(&self, login: &Login, way: &str) -> Outcome<()> {
+        if way == DELETE {
+            let path = format!("/sessions/{}", login.session()?);
+            return admin(Method::DELETE, &path, &Value::Null).await.map(drop);
+        }
+        let url = format!("{SERVER}/realms/shop/protocol/openid-connect/logout");
+        let refresh_token = ("refresh_token", login.refresh_token.as_str());
+        let fields = [("client_id", API), ("client_secret", SECRET), refresh_token];
+        http::text(post_form(&http::client()?, &url, &fields)).await.map(drop)
     }
 }
 
 async fn token(realm: &str, fields: &[(&str, &str)], member: &str) -> Outcome<String> {
     let url = format!("{SERVER}/realms/{realm}/protocol/openid-connect/token");
     http::string(post_form(&http::client()?, &url, fields), member).await
-}
-
-async fn user_token(member: &str) -> Outcome<String> {
-    let fields = [
-        ("grant_type", "password"),
-        ("client_id", API),
-        ("client_secret", SECRET),
-        ("username", "alice"),
-        ("password", PASSWORD),
-        ("scope", "openid"),
-    ];
-    token("shop", &fields, member).await
-}
-
-async fn end_session(refresh: &str) -> Outcome<()> {
-    let url = format!("{SERVER}/realms/shop/protocol/openid-connect/logout");
-    let fields = [("client_id", API), ("client_secret", SECRET), ("refresh_token", refresh)];
-    http::text(post_form(&http::client()?, &url, &fields)).await.map(drop)
 }
 
 /// Sends a request to the realm's administration API.

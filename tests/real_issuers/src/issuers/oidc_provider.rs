@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use portcullis::Policy;
+use portcullis::feed::LogoutMatch;
 
-use super::{Facts, Issuer, SECRET, Start};
+use super::{Facts, Issuer, Login, Logouts, SECRET, Start};
 use crate::failure::Outcome;
 use crate::http::{self, post_form};
 use crate::instances::API;
@@ -32,13 +33,22 @@ impl Issuer for OidcProvider {
                 folder: "oidc-provider",
                 build: "npm ci",
                 // The server exits when its standard input closes.
-                start: "tail -f /dev/null | PORT=4901 node server.mjs",
+                start: "tail -f /dev/null | PORT=4901 \
+                        BACKCHANNEL_LOGOUT_URI=http://127.0.0.1:4999/logout node server.mjs",
             },
             policies: [Policy::scopes(["orders:read"]), Policy::scopes(["orders:write"])],
             policy_words: "`scope`",
             algorithms: &["RS256", "PS256", "ES256", "EdDSA"],
             about_algorithms: "",
             rotates_within: Duration::from_secs(5),
+            logouts: Some(Logouts {
+                session_at: &["sid"],
+                // The access tokens name no session.
+                matches: LogoutMatch::Subject,
+                untyped: false,
+                omitted: &[],
+                ways: &["logout in the browser"],
+            }),
         }
     }
 
@@ -72,5 +82,14 @@ impl Issuer for OidcProvider {
 
     async fn rotate(&self) -> Outcome<()> {
         http::text(http::client()?.post(format!("{SERVER}/test/rotate"))).await.map(drop)
+    }
+
+    async fn log_in(&self) -> Outcome<Login> {
+        Login::of(&http::json(http::client()?.get(format!("{SERVER}/test/login"))).await?)
+    }
+
+    async fn end_session(&self, login: &Login, _: &str) -> Outcome<()> {
+        let request = http::client()?.post(format!("{SERVER}/test/logout"));
+        http::text(request.body(login.id_token.clone())).await.map(drop)
     }
 }

@@ -42,6 +42,7 @@ impl Issuer for Spring {
             algorithms: &["RS256", "PS256", "ES256"],
             about_algorithms: "",
             rotates_within: Duration::from_secs(5),
+            logouts: None,
         }
     }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
-use super::known::Fresh;
+use super::bounds::Bounds;
+use super::fresh::Fresh;
 use super::shared::Shared;
 use super::{MemoryStore, RevocationStore};
 
@@ -111,6 +112,7 @@ impl RevocationsBuilder {
             pruned_at: AtomicU64::new(0),
             known: ArcSwap::default(),
             fresh: Fresh::default(),
+            bounds: Bounds::default(),
             cursor: AsyncMutex::new(None),
             is_checked: AtomicBool::new(self.is_local),
             waiting: Semaphore::new(MAX_WAITING),

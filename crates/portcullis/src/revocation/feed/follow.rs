@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use super::known::{Known, Use};
 use super::shared::Shared;
 use super::{Revocations, StoreError, seconds};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Readings, Timestamp};
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
@@ -85,16 +85,18 @@ impl Revocations {
         self.0.known.load().failure.as_ref().map(|(_, error)| error.clone())
     }
 
-    /// Whether the knowledge is recent enough, for the usual request. `at` is a reading of `clock`,
-    /// which is also read for other checks.
-    pub(crate) fn is_fresh(
-        &self,
-        ages: Ages,
-        clock: &Arc<dyn Clock>,
-        at: impl FnOnce() -> Timestamp,
-    ) -> bool {
-        let now = || if self.0.has_clock(clock) { at() } else { self.0.now() };
-        self.0.is_local || self.0.fresh.is_within(ages.usual, now)
+    /// Whether the knowledge is recent enough, for the usual request. `readings` are those of its other
+    /// checks.
+    pub(crate) fn is_fresh(&self, ages: Ages, readings: &Readings<'_>) -> bool {
+        if self.0.is_local {
+            return true;
+        }
+        let fresh = &self.0.fresh;
+        if self.0.has_clock(readings.clock()) {
+            fresh.is_within(ages.usual, readings)
+        } else {
+            fresh.is_within(ages.usual, &Readings::of(self.0.own_clock()))
+        }
     }
 
     /// Waits until the knowledge is current enough.
@@ -103,6 +105,7 @@ impl Revocations {
         if self.0.is_local {
             return MaybeReady::Ready(Ok(()));
         }
+        self.0.bounds.note(ages);
         match self.0.usable(ages) {
             Use::Apply => MaybeReady::Ready(Ok(())),
             Use::Unavailable => MaybeReady::Ready(Err(unavailable())),
@@ -179,6 +182,7 @@ impl Shared {
             return Ok(());
         }
         drop(known);
+        self.fresh.forget_measured();
         let read = self.read_from(&mut cursor).await;
         match &read {
             Ok(began) => {

@@ -1,7 +1,6 @@
 //! How current this instance's knowledge of the store is, and what follows from that.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::remote::freshness::Ages;
@@ -16,39 +15,6 @@ pub(super) struct Known {
     pub(super) at: Option<Timestamp>,
     /// The time of the last read and its error, if it failed.
     pub(super) failure: Option<(Timestamp, String)>,
-}
-
-/// The start of the last complete read, in nanoseconds of both clocks; 0 before the first read.
-#[derive(Debug, Default)]
-pub(super) struct Fresh {
-    monotonic: AtomicU64,
-    wall: AtomicU64,
-}
-
-impl Fresh {
-    /// Called when what was read is in place. A concurrent reader may see one of the two: the
-    /// knowledge then looks older than it is.
-    pub(super) fn set(&self, at: Timestamp) {
-        let [monotonic, wall] = nanos(at);
-        self.wall.store(wall, Ordering::Relaxed);
-        self.monotonic.store(monotonic.max(1), Ordering::Release);
-    }
-
-    /// Whether a read is at most this old. The larger difference of both clocks counts.
-    pub(super) fn is_within(&self, age: Duration, now: impl FnOnce() -> Timestamp) -> bool {
-        let monotonic = self.monotonic.load(Ordering::Acquire);
-        if monotonic == 0 {
-            return false;
-        }
-        let [now, now_wall] = nanos(now());
-        let wall = now_wall.saturating_sub(self.wall.load(Ordering::Relaxed));
-        u128::from(now.saturating_sub(monotonic).max(wall)) <= age.as_nanos()
-    }
-}
-
-fn nanos(at: Timestamp) -> [u64; 2] {
-    let wall = at.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    [at.monotonic(), wall].map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// What a request may do with the current knowledge.
@@ -124,20 +90,6 @@ mod tests {
         ];
         assert_eq!(used, expected);
         assert_eq!(clock.monotonic(), Duration::ZERO);
-    }
-
-    #[test]
-    fn freshness_is_the_age_by_the_clock_that_says_more() {
-        let (clock, fresh) = (ManualClock::at(NOW), Fresh::default());
-        let is_within =
-            |secs| fresh.is_within(Duration::from_secs(secs), || Timestamp::now(&clock));
-        assert!(!is_within(u64::from(u32::MAX)), "nothing was read");
-        fresh.set(Timestamp::now(&clock));
-        assert!(is_within(0));
-        clock.advance(Duration::from_secs(3));
-        assert_eq!([2, 3].map(is_within), [false, true]);
-        clock.suspend(Duration::from_secs(60));
-        assert_eq!([62, 63].map(is_within), [false, true]);
     }
 
     #[test]

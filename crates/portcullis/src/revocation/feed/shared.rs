@@ -9,7 +9,9 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::task::JoinHandle;
 
-use super::known::{Fresh, Known};
+use super::bounds::Bounds;
+use super::fresh::Fresh;
+use super::known::Known;
 use super::{Cursor, Entry, IssuerFeed, RevocationStore, StoreError, Storing, rounded_up, seconds};
 use crate::clock::{Clock, Timestamp, default_clock};
 use crate::duration::InSeconds;
@@ -44,6 +46,8 @@ pub(super) struct Shared {
     pub(super) known: ArcSwap<Known>,
     /// The time of `known`, for the usual request.
     pub(super) fresh: Fresh,
+    /// The ages that routes accept, for the metrics.
+    pub(super) bounds: Bounds,
     /// Where the last read of the store ended. Held during a read.
     pub(super) cursor: AsyncMutex<Option<Cursor>>,
     /// Whether the store was found to keep what it acknowledges.
@@ -88,8 +92,12 @@ impl Shared {
         self.clock.get().is_some_and(|own| Arc::ptr_eq(own, clock))
     }
 
+    pub(super) fn own_clock(&self) -> &Arc<dyn Clock> {
+        self.clock.get_or_init(default_clock)
+    }
+
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp::now(&**self.clock.get_or_init(default_clock))
+        Timestamp::now(&**self.own_clock())
     }
 
     /// The entries of an issuer, also of one that no authenticator of this process trusts yet: a
@@ -100,6 +108,7 @@ impl Shared {
         found.unwrap_or_else(|| {
             let mut issuers = self.issuers.write().unwrap_or_else(PoisonError::into_inner);
             let new = || {
+                metrics::feed_issuer_begins(issuer);
                 let (feed, lifetimes) = (Arc::new(IssuerFeed::new()), Mutex::new(None));
                 Arc::new(OfIssuer { feed, lifetimes })
             };
