@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     reason = "a measurement that fails by panicking, and prints its result"
 )]
 

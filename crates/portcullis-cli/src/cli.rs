@@ -346,7 +346,7 @@ mod tests {
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
             count += 1;
         }
-        assert_eq!(count, if cfg!(feature = "bench") { 25 } else { 19 });
+        assert_eq!(count, if cfg!(feature = "bench") { 26 } else { 20 });
     }
 
     #[test]

@@ -40,11 +40,11 @@ pub(crate) fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
         html += "<tr role=\"row\">";
         for (at, (cell, column)) in row.iter().zip(columns).enumerate() {
             html += &match at {
-                0 => format!("<th role=\"rowheader\" scope=\"row\">{}</th>", escape(cell)),
+                0 => format!("<th role=\"rowheader\" scope=\"row\">{}</th>", prose(cell)),
                 _ => format!(
                     "<td role=\"cell\" data-name=\"{}\">{}</td>",
                     if is_named { escape(column) } else { String::new() },
-                    escape(cell)
+                    value(cell)
                 ),
             };
         }
@@ -58,20 +58,53 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Escapes text for HTML, with text in backticks as code.
+/// Escapes text for HTML, with text in backticks as code. Names of options do not break at a hyphen.
 pub(crate) fn prose(text: &str) -> String {
     let parts = text.split('`').enumerate();
     parts
         .map(|(at, part)| match at % 2 {
-            0 => escape(part),
-            _ => format!("<code>{}</code>", escape(part)),
+            0 => with_options(part),
+            _ => format!("<code>{}</code>", with_options(part)),
         })
         .collect()
+}
+
+/// A cell, which is one element on a narrow screen.
+fn value(cell: &str) -> String {
+    let html = prose(cell);
+    if html.contains('<') { format!("<span>{html}</span>") } else { html }
+}
+
+fn with_options(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_lowercase() || c == '-';
+    let mut html = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("--") {
+        let (before, from) = rest.split_at(at);
+        let length = from.find(|c| !is_part(c)).unwrap_or(from.len());
+        let (name, after) = from.split_at(length);
+        html += &escape(before);
+        html += &format!("<span class=\"option\">{name}</span>");
+        rest = after;
+    }
+    html + &escape(rest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_options_are_kept_together() {
+        let html = prose("set `a --max-lag 5m`, or --survive; 1 -- 2 <b>");
+        assert_eq!(
+            html,
+            "set <code>a <span class=\"option\">--max-lag</span> 5m</code>, or \
+             <span class=\"option\">--survive</span>; 1 <span class=\"option\">--</span> 2 &lt;b&gt;"
+        );
+        let cells = table(&["a", "b"], &[vec!["1".to_owned(), "--x or 2".to_owned()]]);
+        assert!(cells.contains("<span><span class=\"option\">--x</span> or 2</span>"), "{cells}");
+    }
 
     #[test]
     fn page_loads_nothing_external_and_text_is_escaped() {

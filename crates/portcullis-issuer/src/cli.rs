@@ -123,7 +123,7 @@ pub(crate) fn complain(error: &dyn Error) {
     eprintln!("portcullis-issuer: {}", explanation(error));
 }
 
-/// Returns an error and its causes, without those that the line before contains already.
+/// Returns an error and its causes. Omits a cause whose text the previous line already contains.
 fn explanation(error: &dyn Error) -> String {
     let mut told = error.to_string();
     let mut lines = told.clone();
@@ -147,8 +147,7 @@ async fn with_issuer(config: IssuerConfig, work: impl AsyncFnOnce(&Issuer) -> Ou
     outcome
 }
 
-/// Rejects a missing database, for commands that make no sense on a database that they have just
-/// created.
+/// Returns an error if there is no database, for commands that need an existing one.
 fn require_database(config: &IssuerConfig) -> Outcome {
     if config.database_url.is_some() || config.database.exists() {
         return Ok(());
@@ -170,7 +169,7 @@ fn database(config: &IssuerConfig) -> String {
     }
 }
 
-/// Returns the absolute path, for messages: a relative path means nothing in another directory.
+/// Returns the absolute path, for messages that are read in another working directory.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_was_told_is_not_repeated() {
+    fn cause_in_the_previous_line_is_not_repeated() {
         let chain = ["no store: disk full", "disk full", "code 13"];
         let error = chain
             .into_iter()

@@ -137,7 +137,7 @@ pub struct IssuerConfig {
     pub trusted_origins: Vec<String>,
     /// Whether anyone may register as a user over HTTP (`IDENTSPHERE_REGISTRATION`).
     pub registration: bool,
-    /// Whether registration waits until the user has proven an address, which is the user's name
+    /// Whether a registration must be completed by verifying the address, which is the user's name
     /// (`IDENTSPHERE_ADDRESS_VERIFICATION`).
     pub address_verification: bool,
     /// Delivers messages to users (`IDENTSPHERE_NOTIFIER`). Without one there is no password reset,

@@ -10,6 +10,7 @@ pub(crate) mod introspection;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod login;
+pub(crate) mod logouts;
 pub(crate) mod messages;
 pub(crate) mod network;
 pub(crate) mod peer;
@@ -33,6 +34,7 @@ use self::housekeeping::Housekeeping;
 use self::introspection::Introspection;
 use self::keys::KeyRing;
 use self::login::Logins;
+use self::logouts::Logouts;
 use self::messages::Messages;
 use self::people::People;
 use self::registration::Registrations;
@@ -55,6 +57,7 @@ pub(crate) struct Domain {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) keeper: Background,
     pub(crate) logins: Logins,
+    pub(crate) logouts: Logouts,
     /// The messages to users; `None` without a notifier.
     pub(crate) messages: Option<Arc<Messages>>,
     pub(crate) people: Arc<People>,

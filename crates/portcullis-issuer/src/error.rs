@@ -84,9 +84,7 @@ pub enum Error {
     Signer(#[source] Box<dyn std::error::Error + Send + Sync>),
 
     /// There is no published key of that name.
-    #[error(
-        "there is no published key {kid:?}; `portcullis-issuer keys list` shows those there are"
-    )]
+    #[error("there is no published key {kid:?}; `portcullis-issuer keys list` shows all keys")]
     NoSuchKey {
         /// The name.
         kid: String,
@@ -114,7 +112,7 @@ pub enum Error {
     NoNotifier,
 
     /// There is no user of that name or id.
-    #[error("there is no user {name:?}; `portcullis-issuer users list` shows those there are")]
+    #[error("there is no user {name:?}; `portcullis-issuer users list` shows all users")]
     NoSuchUser {
         /// The name or id.
         name: String,
@@ -137,7 +135,7 @@ pub enum Error {
     },
 
     /// There is no machine client of that id.
-    #[error("there is no client {id:?}; `portcullis-issuer clients list` shows those there are")]
+    #[error("there is no client {id:?}; `portcullis-issuer clients list` shows all clients")]
     NoSuchClient {
         /// The id.
         id: String,

@@ -165,7 +165,7 @@ fn by_user(route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> 
 /// The refusals of an operation on another user's account.
 const ADMINISTRATION: &[openapi::Refusal] = &[of(P::NotAnAdministrator), of(P::NoSuchUser)];
 
-/// What is wrong with an operation on the administrator's own account.
+/// The refusal of an operation on the administrator's own account.
 const ANOTHERS: &[openapi::Refusal] = &[of(P::OwnAccount)];
 
 fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {

@@ -74,8 +74,10 @@ impl Issuer {
 
     /// Returns the routes, to be served or merged into an app's router.
     ///
-    /// The router has no fallback, so that it can be merged; [`serve`](Self::serve) adds one.
+    /// The router has no fallback, so that it can be merged; [`serve`](Self::serve) adds one. From the
+    /// first call on, this process also sends logout tokens to clients, if it is the leader.
     pub fn router(&self) -> axum::Router {
+        self.domain().logouts.start();
         http::router(&self.api)
     }
 
@@ -175,6 +177,7 @@ impl Issuer {
     pub async fn close(&self) {
         self.domain().keeper.stop();
         self.domain().housekeeper.stop();
+        self.domain().logouts.stop();
         self.domain().users.close();
         self.store.close().await;
     }

@@ -55,7 +55,7 @@
 //! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a credential that no API has seen |
 //! | `DELETE /v1/admin/users/{id}` | deletes a user, and ends the sessions |
 //! | `POST /v1/admin/users` | `{"name", "address", "roles", "scopes"}`: invites a user; only with a [`Notifier`] |
-//! | `POST /v1/admin/users/{id}/address` | `{"address"}`: where the notifier reaches the user |
+//! | `POST /v1/admin/users/{id}/address` | `{"address"}`: the user's address for messages |
 //! | `POST /v1/admin/users/{id}/password` | `{"password"}`: sets it, and ends the sessions |
 //! | `POST /v1/admin/users/{id}/disable` | no login and no refresh; ends the sessions |
 //! | `POST /v1/admin/users/{id}/enable` | lets the user log in again |
@@ -178,6 +178,31 @@
 //! The status lists report ended sessions and disabled or removed clients, but not a single revoked
 //! token of a client.
 //!
+//! # Back-channel logout
+//!
+//! A client with a [URI](NewClient::backchannel_logout_uri) receives a logout token whenever a session
+//! ends before it expires (OpenID Connect Back-Channel Logout 1.0). The message is written in the
+//! transaction that ends the session, and is sent again with the same `jti` until the client has
+//! answered or the session's access tokens have expired. The process that leads sends the tokens,
+//! once [`Issuer::router`] was called.
+//!
+//! ```
+//! # use portcullis_issuer::{Issuer, IssuerConfig, NewClient};
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let config = IssuerConfig::new("http://127.0.0.1:8080", directory.path().join("a.db"));
+//! # let issuer = Issuer::open(config).await?;
+//! let orders = || NewClient::new("orders");
+//! issuer.add_client(orders().backchannel_logout_uri("https://orders.example/logout")).await?;
+//!
+//! // Logout tokens are not sent in clear text.
+//! let clear = orders().backchannel_logout_uri("http://orders.example/logout");
+//! assert!(issuer.add_client(clear).await.is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Audiences
 //!
 //! A user's token is for the issuer and all of `IDENTSPHERE_AUDIENCES`, or with
@@ -223,6 +248,8 @@
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
 //! | `portcullis_issuer_next_key_change_timestamp_seconds` | | the time of the next due change of the keys |
 //! | `portcullis_issuer_leader` | | 1 if this process is the leader, which rotates the keys and runs housekeeping |
+//! | `portcullis_issuer_logouts_total` | `outcome` | logout tokens: `delivered`, `rejected`, `retried`, `expired`, `dropped` |
+//! | `portcullis_issuer_logouts_waiting` | | logout tokens that were not delivered yet; in the process that leads, every 10 s |
 //! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
 //! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | the duration of store operations, in seconds |
 //! | `portcullis_issuer_passwords_waiting` | | passwords that wait to be checked |
@@ -237,6 +264,7 @@
 //! app that continues the caller's trace adds its own layer around [`Issuer::router`].
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
+mod backchannel;
 mod clock;
 mod config;
 mod domain;

@@ -42,6 +42,25 @@ pub(crate) fn connection_rejected() {
     counter!("portcullis_issuer_connections_rejected_total").increment(1);
 }
 
+/// Publishes the metrics of logout tokens with the value 0 at the start.
+pub(crate) fn publish_logouts() {
+    for outcome in ["delivered", "rejected", "retried", "expired", "dropped"] {
+        logouts(outcome, 0);
+    }
+    logouts_waiting(0);
+}
+
+/// Counts logout tokens by the outcome of an attempt to deliver them, or why they were dropped.
+pub(crate) fn logouts(outcome: &'static str, count: u64) {
+    counter!("portcullis_issuer_logouts_total", "outcome" => outcome).increment(count);
+}
+
+/// Sets the number of logout tokens that were not delivered yet.
+pub(crate) fn logouts_waiting(count: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+    gauge!("portcullis_issuer_logouts_waiting").set(count as f64);
+}
+
 /// Sets the number of keys with a state.
 pub(crate) fn keys(state: &'static str, count: usize) {
     #[expect(clippy::cast_precision_loss, reason = "there are a few")]

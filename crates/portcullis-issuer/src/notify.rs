@@ -1,4 +1,5 @@
-//! Delivering messages to users: a trait, and what the setting `IDENTSPHERE_NOTIFIER` names.
+//! The delivery of messages to users: a trait, and the notifiers that `IDENTSPHERE_NOTIFIER` can
+//! select.
 
 mod command;
 mod log;
@@ -24,7 +25,7 @@ pub(crate) const SETTING: &str = "IDENTSPHERE_NOTIFIER";
 /// The value for [`LogNotifier`].
 const LOG: &str = "log";
 
-/// What a program follows.
+/// The prefix of a program.
 const EXEC: &str = "exec:";
 
 /// Delivers messages to users, such as the token of a password reset.
@@ -102,16 +103,17 @@ pub(crate) fn from_setting(
     Ok(Arc::new(WebhookNotifier::new(setting, secret)?))
 }
 
-/// What may be shown of the setting: the URL's origin, or the program. The rest may be a secret: chat
-/// services have theirs in the path, and programs take them as arguments.
+/// The part of the setting that may be shown: the URL's origin, or the program. The rest may be
+/// secret: chat services put secrets into the path, and programs take them as arguments.
 pub(crate) struct Shown {
     pub(crate) text: String,
-    /// Whether the setting says no more than `text`.
+    /// Whether `text` is the whole setting.
     pub(crate) is_all: bool,
 }
 
 impl Shown {
-    /// Returns `None` if nothing of the setting may be shown, since it names no notifier.
+    /// Returns the part that may be shown, or `None` if the setting names no notifier: all of it
+    /// may be secret then.
     pub(crate) fn of(setting: &str) -> Option<Self> {
         if setting == LOG {
             return Some(Self { text: LOG.to_owned(), is_all: true });

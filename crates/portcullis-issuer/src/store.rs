@@ -18,6 +18,7 @@ use crate::domain::audit::AuditStore;
 use crate::domain::clients::ClientStore;
 use crate::domain::housekeeping::HousekeepingStore;
 use crate::domain::keys::KeyStore;
+use crate::domain::logouts::LogoutStore;
 use crate::domain::messages::UserTokenStore;
 use crate::domain::people::PeopleStore;
 use crate::domain::rekey::RekeyStore;
@@ -33,6 +34,7 @@ pub(crate) trait Store:
     + ClientStore
     + HousekeepingStore
     + KeyStore
+    + LogoutStore
     + PeopleStore
     + RekeyStore
     + SecondFactorStore

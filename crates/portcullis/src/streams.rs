@@ -38,6 +38,7 @@ mod group;
 mod names;
 mod registry;
 mod renew;
+mod standing;
 mod suspects;
 mod table;
 mod task;

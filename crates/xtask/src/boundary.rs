@@ -6,7 +6,7 @@ use crate::run::{Failure, cargo, output};
 
 /// The rules: a package, its features, and the forbidden dependencies. `actix` forbids the crate
 /// `actix` and every crate whose name begins with `actix-`.
-const RULES: [(&str, &str, &[&str]); 14] = [
+const RULES: [(&str, &str, &[&str]); 16] = [
     // The benchmarks compare the core with jsonwebtoken.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
@@ -17,6 +17,9 @@ const RULES: [(&str, &str, &[&str]); 14] = [
     ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
     // The application chooses one of these crypto backends of jsonwebtoken.
     ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
+    // Neither store brings the core's HTTP client, the issuer's database or a second TLS.
+    ("portcullis-postgres", "--no-default-features", STORES),
+    ("portcullis-redis", "--no-default-features", STORES),
     ("portcullis", "--no-default-features", CLIENTS),
     ("portcullis-actix", "--no-default-features", CLIENTS),
     ("portcullis-axum", "--no-default-features", CLIENTS),
@@ -27,6 +30,19 @@ const RULES: [(&str, &str, &[&str]); 14] = [
 ];
 
 const FRAMEWORKS: &[&str] = &["actix", "axum", "poem", "rocket", "tonic", "warp"];
+
+/// What a store of revocations does not need.
+const STORES: &[&str] = &[
+    "actix",
+    "axum",
+    "hyper",
+    "jsonwebtoken",
+    "native-tls",
+    "openssl-sys",
+    "reqwest",
+    "ring",
+    "sqlx",
+];
 
 /// HTTP clients and TLS.
 const CLIENTS: &[&str] = &[

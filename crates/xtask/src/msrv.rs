@@ -16,11 +16,13 @@ use crate::run::{Failure, foreign_cargo, program, run, target_dir};
 const OLDEST: &str = "1.88";
 
 /// The packages with this MSRV. Other packages have their own `rust-version`.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 8] = [
     "portcullis",
     "portcullis-axum",
     "portcullis-hyper",
     "portcullis-jsonwebtoken",
+    "portcullis-postgres",
+    "portcullis-redis",
     "portcullis-testing",
     "portcullis-tower",
 ];

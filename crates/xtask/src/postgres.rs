@@ -42,6 +42,11 @@ impl Programs {
         Ok(Some(Self { directory, user: unprivileged()? }))
     }
 
+    /// Returns the directory of the programs, for tests that start servers of their own.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     pub(crate) fn version(&self) -> Result<String, Failure> {
         Ok(output(program(self.directory.join("postgres")).arg("--version"))?.trim().to_owned())
     }

@@ -35,6 +35,9 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
         .env("PORTCULLIS_MANIFESTS", &installed.manifests)
         .env("PORTCULLIS_POSTGRES", &postgres.url)
         .env("PORTCULLIS_POSTGRES_CA", &postgres.ca)
+        .env("PORTCULLIS_POSTGRES_PROGRAMS", installed.postgres.directory())
+        .env("PORTCULLIS_REDIS", &installed.redis)
+        .env("PORTCULLIS_VALKEY", &installed.valkey)
         .env("PORTCULLIS_SCHEMATHESIS", &installed.schemathesis));
     for what in NOT_CHECKED {
         println!("NOT CHECKED: {what}");

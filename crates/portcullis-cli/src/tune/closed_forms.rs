@@ -26,7 +26,7 @@ pub(super) fn active_again(burst: f64, pause: f64, after: f64) -> f64 {
 }
 
 /// The probability that a session is active `after` it was inactive. Without pauses, all are active.
-fn active_back(burst: f64, pause: f64, after: f64) -> f64 {
+pub(super) fn active_back(burst: f64, pause: f64, after: f64) -> f64 {
     if pause == 0.0 {
         return 1.0;
     }

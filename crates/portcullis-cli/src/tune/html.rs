@@ -17,7 +17,7 @@ pub(super) fn page(report: &Report) -> String {
              token expires, a signing <b>key</b> until the key set is fetched again. The JWKS TTL does \
              not shorten the revocation of sessions.</p>\n";
     for warning in &report.warnings {
-        body += &format!("<p class=\"lead\">Warning: {}</p>\n", escape(warning));
+        body += &format!("<p class=\"lead\">Warning: {}</p>\n", prose(warning));
     }
     if let (Some(comparison), [first, second]) = (&report.comparison, &report.settings[..]) {
         let given = if first.recorded.is_some() { "the recorded requests" } else { "these bursts" };
@@ -44,13 +44,13 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<p>Recorded: {}.</p>\n", escape(&recorded));
     }
     if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
-        body += &format!("<p>Login peak: {}</p>\n", escape(&peak.text(&first.scenario)));
+        body += &format!("<p>Login peak: {}</p>\n", prose(&peak.text(&first.scenario)));
     }
     if let Some(issuer) = &report.issuer {
         let (name, requests) = (escape(&issuer.issuer), issuer.requests);
         body += &format!("<h2>Issuer {name}</h2>\n<p>{requests} requests.</p>\n<ul>\n");
         for (name, value) in issuer.lines() {
-            body += &format!("<li>{name}: {}</li>\n", escape(&value));
+            body += &format!("<li>{name}: {}</li>\n", prose(&value));
         }
         body += "</ul>\n";
     }
@@ -218,10 +218,13 @@ fn guarantees(report: &Report) -> String {
     let table = report.guarantees_table().html();
     let mut html = format!("<h2>Guarantees of routes</h2>\n<p>{}</p>\n{table}", prose(GUARANTEES));
     if let Some(routes) = &report.routes {
-        html += &format!("<p>Your routes: {}.</p>\n", escape(routes));
+        html += &format!("<p>Your routes: {}.</p>\n", prose(routes));
+    }
+    if let Some(partition) = report.partition_text() {
+        html += &format!("<p>{}.</p>\n", prose(&partition));
     }
     for why in &report.left_out {
-        html += &format!("<p>Left out: {}.</p>\n", escape(why));
+        html += &format!("<p>Left out: {}.</p>\n", prose(why));
     }
     html
 }

@@ -47,9 +47,9 @@ impl Report {
             ("mean burst", duration(activity.burst)),
             ("mean pause", pause),
             (
-                "active sessions at a time, in the peak as well",
+                "active sessions at a time, without a peak",
                 format!(
-                    "{} ({}: burst / (burst + pause)); shorten --pause if more are active at the peak",
+                    "{} ({}: burst / (burst + pause))",
                     number(active.round()),
                     percent(active / scenario.sessions as f64)
                 ),
@@ -70,12 +70,19 @@ impl Report {
             ("requests with introspection", percent(self.guarantees.live_share)),
             ("requests with a status list", percent(self.guarantees.list_share)),
         ];
+        if let Some(reuse) = self.guarantees.reuse_for {
+            inputs.push(("an introspection response is reused for", duration(reuse)));
+        }
         if let Some(peak) = &self.login_peak {
             let within = format!("{} within {}", number(peak.sessions), duration(peak.within));
             inputs.push(("login peak", within));
+            let active = number(peak.active.round());
+            inputs.push(("active sessions at the end of the login peak", active));
         }
         if let Some(idle) = scenario.session_idle {
-            inputs.push(("the issuer ends a session after an idle time of", duration(idle)));
+            let source = sources.session_idle.as_deref().unwrap_or_default();
+            let name = "the issuer ends a session after an idle time of";
+            inputs.push((name, cost(idle, source)));
         }
         if self.login_peak.is_some() || scenario.session_idle.is_some() {
             inputs.push(("CPU of a login at the issuer", cost(costs.login, &sources.login)));

@@ -4,6 +4,7 @@
 mod client;
 mod limited;
 mod measure;
+mod told;
 
 use std::path::PathBuf;
 
@@ -11,9 +12,9 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::exit::Failure;
-use crate::output::escaped;
 use crate::units::{duration, seconds};
 pub(super) use measure::Timing;
+pub(super) use told::OwnCosts;
 
 /// The issuer to measure, and the client for it.
 #[derive(Debug, Clone, Args)]
@@ -35,8 +36,17 @@ pub(crate) struct IssuerArguments {
     #[arg(long, value_name = "SCOPE", requires = "client_id", help_heading = "Your issuer")]
     client_scope: Option<String>,
 
-    /// Number of fetches, of grants and of introspections to measure, at most 200; 4 further requests
-    /// are made.
+    /// User of that issuer: measures logins (password grants) and refreshes instead of client-credentials
+    /// grants. The client must be allowed to use the password grant.
+    #[arg(long, value_name = "NAME", requires_all = ["client_id", "password_file"], help_heading = "Your issuer")]
+    username: Option<String>,
+
+    /// File with the user's password in its first line.
+    #[arg(long, value_name = "FILE", requires = "username", help_heading = "Your issuer")]
+    password_file: Option<PathBuf>,
+
+    /// Number of fetches, of grants, of refreshes and of introspections to measure, at most 200; 4
+    /// further requests are made.
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=200), requires = "issuer", help_heading = "Your issuer")]
     issuer_requests: u64,
 
@@ -56,6 +66,8 @@ pub(super) const ISSUER_OPTIONS: &[&str] = &[
     "--client-id",
     "--client-secret-file",
     "--client-scope",
+    "--username",
+    "--password-file",
     "--issuer-requests",
     "--issuer-timeout",
     "--ca-file",
@@ -71,7 +83,11 @@ pub(super) struct Found {
     pub(super) cache_control: Option<String>,
     pub(super) max_age: Option<f64>,
     pub(super) fetch: Timing,
+    /// A client-credentials grant, without a user.
     pub(super) grant: Option<Timing>,
+    /// A login of the user, and a refresh of its session.
+    pub(super) password: Option<Timing>,
+    pub(super) refresh: Option<Timing>,
     pub(super) introspection: Option<Timing>,
     /// The lifetime of the tokens that the client received.
     pub(super) token_lifetime: Option<f64>,
@@ -123,6 +139,10 @@ impl Offers {
 }
 
 impl IssuerArguments {
+    pub(super) fn is_given(&self) -> bool {
+        self.issuer.is_some()
+    }
+
     pub(super) fn check(&self) -> Result<(), Failure> {
         if (0.1..=60.0).contains(&self.issuer_timeout) {
             return Ok(());
@@ -140,119 +160,5 @@ impl IssuerArguments {
             .build()
             .map_err(|error| Failure::wrong(format!("--issuer: cannot start a thread: {error}")))?;
         runtime.block_on(measure::ask(self, issuer)).map(Some)
-    }
-}
-
-impl Found {
-    /// The source of the costs that were measured there. The options for a fetch, a refresh and an
-    /// introspection replace their measurements.
-    pub(super) fn source(&self, [fetch, refresh, lookup]: [Option<f64>; 3]) -> String {
-        let used = |text: String, option: &str, given: Option<f64>| match given {
-            Some(_) => format!("{text} (not used: {option} is set)"),
-            None => text,
-        };
-        let keys = format!("a fetch of the keys {}", self.fetch);
-        let mut of = vec![used(keys, "--fetch-cost", fetch)];
-        of.push(match &self.grant {
-            Some(grant) => used(
-                format!("a client-credentials grant {grant}, which stands for a refresh"),
-                "--refresh-cost",
-                refresh,
-            ),
-            None => "no refresh, since --client-id is not set".to_owned(),
-        });
-        if let Some(introspection) = &self.introspection {
-            of.push(used(format!("an introspection {introspection}"), "--lookup-cost", lookup));
-        }
-        format!(
-            "{}, measured in this run from this machine with {} requests, one at a time: {}. These times \
-             include the network and replace CPU times; the issuer's background work, such as garbage \
-             collection, is not in them. They vary between runs: the medians of one Keycloak's grants were \
-             2.2 to 27.7 ms within 20 min, so repeat the run. Costs that were not measured are those of \
-             --costs-of",
-            self.issuer,
-            self.requests,
-            of.join("; ")
-        )
-    }
-
-    /// Measurements whose quartiles differ too much, without those that an option replaces.
-    pub(super) fn noise(&self, [fetch, refresh, lookup]: [Option<f64>; 3]) -> Vec<String> {
-        [
-            ("a fetch of the keys", Some(self.fetch), "--fetch-cost", fetch),
-            ("a grant", self.grant, "--refresh-cost", refresh),
-            ("an introspection", self.introspection, "--lookup-cost", lookup),
-        ]
-        .into_iter()
-        .filter(|(.., given)| given.is_none())
-        .filter_map(|(what, timing, option, _)| {
-            let [low, high] = timing?.noise()?.map(duration);
-            Some(format!(
-                "NOISY: the quartiles of {what} at the issuer are {low} and {high}. Do not rely on \
-                 the median: repeat with more --issuer-requests, set {option} to the CPU time of \
-                 the issuer's process per request, or make two reports, with the lowest and the \
-                 highest cost that --costs-of names"
-            ))
-        })
-        .collect()
-    }
-
-    /// Names and values for a report.
-    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
-        let offered = |offer: Option<bool>, unknown: &str| match offer {
-            Some(true) => "offered".to_owned(),
-            Some(false) => "not offered, and left out of this report".to_owned(),
-            None => format!("unknown: {unknown}"),
-        };
-        let mut introspection = offered(self.offers.introspection, "not in its metadata");
-        if self.may_not_ask {
-            introspection += ", and not measured: the client's own token is reported as inactive, so this \
-                              client is not allowed to introspect (Keycloak requires it in the token's `aud`)";
-        }
-        let control = escaped(self.cache_control.as_deref().unwrap_or("not sent"));
-        let mut lines = vec![
-            (
-                "Cache-Control of its JWKS",
-                match self.max_age {
-                    Some(age) => {
-                        format!("{control}: the TTL of a service is at most {}", duration(age))
-                    }
-                    None => format!("{control}: a service caches the keys for its own TTL"),
-                },
-            ),
-            (
-                "token lifetime",
-                self.token_lifetime
-                    .map_or_else(|| "unknown: give a client (--client-id)".to_owned(), duration),
-            ),
-            (
-                "algorithm of its tokens",
-                match (&self.algorithm, self.is_keycloak) {
-                    (Some(name), _) => name.clone(),
-                    (None, true) => "RS256 is assumed: the path of its metadata is Keycloak's. \
-                                     --costs-of keycloak has its other defaults"
-                        .to_owned(),
-                    (None, false) => "unknown: give a client (--client-id)".to_owned(),
-                },
-            ),
-            ("introspection", introspection),
-            (
-                "status lists",
-                offered(self.offers.status_lists, "give a client (--client-id), to see its token"),
-            ),
-            (
-                "back-channel logout",
-                match self.offers.backchannel_logout {
-                    Some(true) => "offered: ends sessions of web clients, but no access token",
-                    _ => "not offered",
-                }
-                .to_owned(),
-            ),
-        ];
-        if self.offers.status_lists != Some(false) {
-            let push = "not checked; assumed only with --costs-of companion (the default)";
-            lines.push(("push of its status list", push.to_owned()));
-        }
-        lines
     }
 }

@@ -46,8 +46,17 @@ pub(super) struct Ways {
     pub(super) rows: Vec<Mechanism>,
     /// The mix, by kind of route.
     pub(super) routes: Option<String>,
-    /// The cores of the issuer for the mix beside refreshes and fetches: introspection, and status lists.
-    pub(super) route_cores: [f64; 2],
+    /// For the mix.
+    pub(super) route_cores: RouteCores,
+}
+
+/// Cores of the issuer for the guarantees of the routes, beside refreshes and fetches.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RouteCores {
+    pub(super) introspection: f64,
+    /// Introspection by one active session.
+    pub(super) per_active: f64,
+    pub(super) status_lists: f64,
 }
 
 /// Each guarantee that the issuer is not known to lack. `pushes`: the issuer holds a request for its
@@ -99,30 +108,45 @@ pub(super) fn mechanisms(
     let publications = (scenario.revocations_per_day / 86_400.0).min(1.0 / PUBLICATION);
     let questions = instances * (1.0 / wait + publications);
     let pushed = with_list("pushed", PUSHED, wait, questions);
-    let asked = Mechanism {
-        name: "introspection of each request".to_owned(),
-        lag_bound: 0.0,
-        usual_lag: 0.0,
-        issuer_requests: requests + load.validations,
-        issuer_cores: expiry.issuer_cores + load.validations * scenario.costs.lookup,
+    // `less`: the introspections of each request that are made.
+    let introspected = |name: String, lag: f64, less: f64| Mechanism {
+        name,
+        lag_bound: lag.min(expiry.lag_bound),
+        usual_lag: lag.min(expiry.usual_lag),
+        issuer_requests: requests + less * load.validations,
+        issuer_cores: expiry.issuer_cores + less * load.validations * scenario.costs.lookup,
         busiest_cores: expiry
             .busiest_cores
             .zip(load.busiest_validations)
-            .map(|(cores, most)| cores + most * scenario.costs.lookup),
+            .map(|(cores, most)| cores + less * most * scenario.costs.lookup),
         locked_out: 1.0,
         in_partition: 1.0,
         only_modelled: true,
     };
+    let mix = arguments.mix;
+    let asked = introspected("introspection of each request".to_owned(), 0.0, 1.0);
+    let reused = mix.reuse_for.map(|reuse| {
+        let name = format!("introspection, a response reused for {}", duration(reuse));
+        // With fewer requests, an instance finds a recent response less often.
+        let of = |share: f64| {
+            let less = scenario.introspections(share, reuse) / (share * scenario.validations());
+            introspected(name.clone(), reuse, less)
+        };
+        let live = mix.live_share / 100.0;
+        (of(1.0), of(if live > 0.0 { live } else { 1.0 }))
+    });
     let list = if pushes { &pushed } else { &polled };
-    let mix = arguments.mix.together(&expiry, list, &asked, pushes);
-    let routes = arguments.mix.routes(&expiry, list, &asked, scenario.fan_out);
-    let route_cores = arguments.mix.route_cores(&expiry, list, &asked);
+    let live = reused.as_ref().map_or(&asked, |(_, on_routes)| on_routes);
+    let together = mix.together(&expiry, list, live, pushes);
+    let routes = mix.routes(&expiry, list, live, scenario.fan_out);
+    let route_cores = mix.route_cores(&expiry, list, live, scenario.active_sessions());
     let (lists, introspection) =
         (offers.status_lists != Some(false), offers.introspection != Some(false));
     let mut all = vec![expiry];
     all.extend([polled, pushed].into_iter().filter(|_| lists));
-    all.extend(introspection.then_some(asked));
-    all.extend(mix);
+    let reused = reused.map(|(of_all, _)| of_all);
+    all.extend([Some(asked), reused].into_iter().flatten().filter(|_| introspection));
+    all.extend(together);
     Ways { rows: all, routes, route_cores }
 }
 

@@ -85,13 +85,13 @@ fn values(report: &Report) -> String {
     row("refreshes/s at the issuer", &|figures| {
         figures.by_file(|file| Some(file.refreshes), figures.refreshes, number)
     });
+    if let Some((name, _)) = report.settings.first().and_then(Figures::idle_logins_line) {
+        row(name.trim(), &|figures| figures.idle_logins_line().unwrap_or_default().1);
+    }
     if report.recorded.is_some() {
         row("refreshes/s in the busiest minute", &|figures| {
             recorded(&number(figures.load().busiest_minute.unwrap_or_default()))
         });
-    }
-    if let Some((name, _)) = report.settings.first().and_then(Figures::idle_logins_line) {
-        row(name.trim(), &|figures| figures.idle_logins_line().unwrap_or_default().1);
     }
     row("JWKS fetches/s at the issuer", &|figures| figures.fetches.show(number));
     row("issuer cores for both", &Figures::cores);
@@ -134,6 +134,9 @@ fn alternatives(report: &Report) -> String {
     let mut text = format!("\n## Alternatives\n\n{GUARANTEES}\n\n{table}");
     if let Some(routes) = &report.routes {
         text += &format!("\nYour routes: {routes}.\n");
+    }
+    if let Some(partition) = report.partition_text() {
+        text += &format!("\n{partition}.\n");
     }
     for why in &report.left_out {
         text += &format!("\nLeft out: {why}.\n");

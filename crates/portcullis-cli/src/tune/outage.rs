@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::closed_forms::{due_within, recovery};
+use super::closed_forms::due_within;
 use super::load::Load;
 use super::peak::LoginPeak;
 use super::scenario::Scenario;
@@ -24,13 +24,34 @@ pub(super) struct Affected {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct InPeak {
     pub(super) failed_logins: f64,
-    /// The time in seconds that the issuer needs for the waiting sessions and the failed logins while the
-    /// peak goes on; `None` if unlimited.
+    /// The time in seconds for which the peak goes on after the outage.
+    pub(super) peak_left: f64,
+    /// Cores of the issuer without a peak, with the guarantees of the routes.
+    pub(super) cores_without_peak: f64,
+    /// The time in seconds that the issuer needs for the waiting sessions and the failed logins: while the
+    /// peak goes on with its load, then with the load without it; `None` if unlimited.
     pub(super) recovery: Option<f64>,
 }
 
+/// The time for `work` (seconds of CPU time) beside the load of the peak for `left` seconds, and beside the
+/// load without it after that.
+fn recovery(work: f64, cores: f64, [in_peak, after]: [f64; 2], left: f64) -> Option<f64> {
+    // Negative if the peak alone needs more cores than there are: the work grows.
+    let served = (cores - in_peak) * left;
+    if served >= work && served > 0.0 {
+        return Some(work / (cores - in_peak));
+    }
+    (cores > after).then(|| left + (work - served) / (cores - after))
+}
+
 impl Affected {
-    pub(super) fn new(scenario: &Scenario, load: &Load, peak: Option<&LoginPeak>) -> Self {
+    /// `usual`: the cores of the issuer without a peak.
+    pub(super) fn new(
+        scenario: &Scenario,
+        load: &Load,
+        peak: Option<&LoginPeak>,
+        usual: f64,
+    ) -> Self {
         let active = scenario.active_sessions();
         let costs = &scenario.costs;
         Self {
@@ -41,8 +62,10 @@ impl Affected {
                 let failed_logins = peak.logins * scenario.outage.min(peak.within);
                 let work = (load.waiting - load.logging_in) * costs.refresh
                     + (load.logging_in + failed_logins) * costs.login;
-                let secs = recovery(1.0, work, scenario.issuer_cores, peak.cores);
-                InPeak { failed_logins, recovery: Some(secs).filter(|secs| secs.is_finite()) }
+                let peak_left = (peak.within - scenario.outage).max(0.0);
+                let loads = [peak.cores, usual];
+                let recovery = recovery(work, scenario.issuer_cores, loads, peak_left);
+                InPeak { failed_logins, peak_left, cores_without_peak: usual, recovery }
             }),
         }
     }
@@ -69,20 +92,37 @@ impl Affected {
         match &self.in_peak {
             Some(peak) => lines.extend([
                 (
-                    "logins that fail if it falls into the login peak",
+                    "logins that fail if it begins with the login peak",
                     number(peak.failed_logins.round()),
                 ),
-                (
-                    "  time to serve these and the waiting sessions during the peak",
-                    peak.recovery.map_or_else(
-                        || "unlimited: the peak needs all cores; the work ends after it".to_owned(),
-                        duration,
-                    ),
-                ),
+                ("  time to serve these and the waiting sessions after it", peak.recovery_text()),
             ]),
             None => lines.push(("logins that fail", "unknown: set --login-peak".to_owned())),
         }
         lines
+    }
+}
+
+impl InPeak {
+    fn recovery_text(&self) -> String {
+        let left = duration(self.peak_left);
+        let without = format!("({} cores with your routes)", number(self.cores_without_peak));
+        match self.recovery {
+            None => format!("unlimited: the load without a peak {without} needs all cores"),
+            Some(secs) if self.peak_left == 0.0 => {
+                format!(
+                    "{}, with the load without a peak {without}: the peak is over",
+                    duration(secs)
+                )
+            }
+            Some(secs) if secs <= self.peak_left => {
+                format!("{}, with the load of the peak, which goes on for {left}", duration(secs))
+            }
+            Some(secs) => format!(
+                "{}: {left} with the load of the peak, and the rest with that without it {without}",
+                duration(secs)
+            ),
+        }
     }
 }
 

@@ -29,10 +29,11 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
         "model": start(&first.scenario, arguments, report.habits),
         "compared_expiry": report.settings.get(1).map(|other| other.scenario.access_expiry),
     });
-    let mut body = format!("<style>\n{STYLE}</style>\n{CONTROLS}{RESULTS}");
+    let controls = CONTROLS.replace("<!-- warnings -->\n", &warnings(report));
+    let mut body = format!("<style>\n{STYLE}</style>\n{controls}{RESULTS}");
     if report.recorded.is_some() {
         body += "<p>This page has only the means of the recorded requests: burst, pause and time between \
-                 requests. <code>portcullis tune --activity</code> replays the requests themselves.</p>\n";
+                 requests. <code class=\"option\">portcullis tune --activity</code> replays the requests themselves.</p>\n";
     }
     body += &format!(
         "<p>Costs at the issuer, unless an option sets them: {}.</p>\n",
@@ -47,6 +48,23 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
     document::page("Access expiry and JWKS TTL", &body, &[CALCULATIONS, DRAWINGS, WIRING])
 }
 
+/// The warnings of the report, and its conflict of goals: the sliders do not change them.
+fn warnings(report: &Report) -> String {
+    let warnings = report.warnings.iter().map(|text| ("Warning", text.clone()));
+    let conflict = report.recommendation.as_ref().and_then(|found| found.conflict);
+    let conflict = conflict.map(|conflict| {
+        let text = conflict.text() + ". Single routes can have a shorter bound than the others";
+        ("Recommendation", text)
+    });
+    let paragraph = |(kind, text): (&str, String)| {
+        format!(
+            "<p class=\"lead\">{kind}, for the values of the command line: {}.</p>\n",
+            prose(&text)
+        )
+    };
+    warnings.chain(conflict).map(paragraph).collect()
+}
+
 /// The start values of the page: a scenario, and the settings with a slider, by their names in the page.
 pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habits) -> Value {
     let (verifier, activity) = (scenario.verifier, scenario.activity);
@@ -55,6 +73,7 @@ pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habi
         "jwks_max_age": habits.max_age,
         "offers": habits.offers,
         "pushes": habits.pushes,
+        "reuse_for": arguments.mix.reuse_for,
         "values": {
             "expiry": scenario.access_expiry,
             "ttl": verifier.jwks_ttl,

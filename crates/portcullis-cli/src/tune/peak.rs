@@ -3,8 +3,11 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::closed_forms::active_again;
+use super::closed_forms::{active_again, active_time};
+use super::idle::ended_while_idle;
 use super::load::Load;
+use super::mechanisms::RouteCores;
+use super::renewals::refreshes_until;
 use super::scenario::Scenario;
 use crate::exit::Failure;
 use crate::units::{duration, micros, number, positive, seconds};
@@ -34,7 +37,11 @@ pub(super) struct LoginPeak {
     pub(super) sessions: f64,
     pub(super) within: f64,
     pub(super) logins: f64,
-    /// Refreshes per second when the tokens of these logins are due.
+    /// Sessions that are active as the logins end, when most are: those of the peak, and the others.
+    pub(super) active: f64,
+    pub(super) active_others: f64,
+    /// Refreshes per second of the sessions of the peak as the logins end, or when their first tokens are
+    /// due, if that is later.
     pub(super) refreshes_again: f64,
     /// Cores of the issuer, the sum of the parts.
     pub(super) cores: f64,
@@ -46,17 +53,23 @@ pub(super) struct LoginPeak {
 /// Cores of the issuer at the peak.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Parts {
-    /// Refreshes and fetches without a peak.
+    /// Refreshes of the other sessions, and fetches.
     pub(super) refreshes_and_fetches: f64,
-    /// Logins of sessions that ended while idle, without a peak.
+    /// Logins of sessions that ended while idle.
     pub(super) idle_logins: f64,
     pub(super) logins: f64,
+    /// Refreshes of the sessions of the peak.
     pub(super) refreshes_due: f64,
+    /// By all sessions that are active then.
     pub(super) introspection: f64,
     pub(super) status_lists: f64,
 }
 
 impl PeakArguments {
+    pub(super) fn is_given(self) -> bool {
+        self.login_peak.is_some()
+    }
+
     /// `may_end`: the issuer ends idle sessions, so figures without a peak contain logins as well.
     pub(super) fn check(self, may_end: bool) -> Result<(), Failure> {
         if self.login_cost.is_some() && self.login_peak.is_none() && !may_end {
@@ -73,32 +86,47 @@ impl PeakArguments {
         Ok(())
     }
 
-    /// The load of the peak at the issuer. `route_cores`: introspection and status lists.
+    /// The load of the peak at the issuer, as the logins end. `--sessions` includes the sessions of the
+    /// peak.
     pub(super) fn peak(
         self,
         scenario: &Scenario,
         load: &Load,
-        [introspection, status_lists]: [f64; 2],
+        routes: RouteCores,
         login_source: String,
     ) -> Option<LoginPeak> {
         let sessions = self.login_peak?;
-        let logins = sessions / self.login_within;
+        let (within, costs) = (self.login_within, scenario.costs);
+        let logins = sessions / within;
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
-        // The sessions that are active when their token is due; the others refresh later.
-        let refreshes_again = logins * active_again(burst, pause, scenario.used_for());
+        let others = (1.0 - sessions / scenario.sessions as f64).max(0.0);
+        let active_others = others * scenario.active_sessions();
+        // The integral of the probability that a session is active a given time after its login.
+        let active_peak = logins * active_time(burst, pause, 0.0, within);
+        let used = scenario.used_for();
+        let until = refreshes_until(within, used, burst, pause);
+        let refreshes_again = logins * until.max(active_again(burst, pause, used));
+        // A session of the peak can have been idle for too long only in a peak that is longer.
+        let ended = scenario
+            .session_idle
+            .filter(|idle| *idle < within)
+            .map_or(0.0, |idle| ended_while_idle(idle, used, scenario.waits_for(), burst, pause));
         let [refreshes_and_fetches, idle_logins] = load.busiest_parts(scenario);
+        let fetches = scenario.fetches() * costs.fetch;
         let parts = Parts {
-            refreshes_and_fetches,
-            idle_logins,
-            logins: logins * scenario.costs.login,
-            refreshes_due: refreshes_again * scenario.costs.refresh,
-            introspection,
-            status_lists,
+            refreshes_and_fetches: others * (refreshes_and_fetches - fetches) + fetches,
+            idle_logins: others * idle_logins + refreshes_again * ended * costs.login,
+            logins: logins * costs.login,
+            refreshes_due: refreshes_again * (1.0 - ended) * costs.refresh,
+            introspection: others * routes.introspection + active_peak * routes.per_active,
+            status_lists: routes.status_lists,
         };
         Some(LoginPeak {
             sessions,
-            within: self.login_within,
+            within,
             logins,
+            active: active_others + active_peak,
+            active_others,
             refreshes_again,
             cores: parts.sum(),
             parts,
@@ -135,14 +163,18 @@ impl LoginPeak {
             .map(|(cores, what)| format!(" + {} for {what} on your routes", number(cores)))
             .collect::<String>();
         format!(
-            "{} logins in {} are {} logins/s. The issuer needs {} cores at the peak: {} for the \
-             refreshes and fetches without a peak{idle} + {} for logins of the peak ({} each, {}) \
-             + {} for the {} refreshes/s that are due {} after the logins{beside}. An upper limit: \
-             it assumes that all parts occur at once, and --sessions also includes the sessions of \
-             the peak. A closed form without a simulation.",
+            "{} logins in {} are {} logins/s. As they end, {} sessions are active: {} of the peak, and {} \
+             of the others. The issuer needs {} cores then: {} for the refreshes of the other sessions \
+             and the fetches{idle} + {} for logins of the peak ({} each, {}) + {} for the {} \
+             refreshes/s of the sessions of the peak, whose first tokens are due {} after the \
+             login{beside}. --sessions includes the sessions of the peak. {}A closed form without a \
+             simulation.",
             number(self.sessions),
             duration(self.within),
             number(self.logins),
+            number(self.active.round()),
+            number((self.active - self.active_others).round()),
+            number(self.active_others.round()),
             number(self.cores),
             number(parts.refreshes_and_fetches),
             number(parts.logins),
@@ -151,6 +183,11 @@ impl LoginPeak {
             number(parts.refreshes_due),
             number(self.refreshes_again),
             duration(scenario.used_for()),
+            if self.within < scenario.used_for() {
+                "An upper limit: these refreshes are due after the logins end. "
+            } else {
+                ""
+            }
         )
     }
 }

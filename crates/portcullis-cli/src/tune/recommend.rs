@@ -15,9 +15,32 @@ pub(super) struct Recommendation {
     pub(super) jwks_ttl: Option<u64>,
     pub(super) max_stale: Option<u64>,
     pub(super) refreshes: Option<f64>,
+    /// The expiries of two goals that no expiry reaches together.
+    pub(super) conflict: Option<Conflict>,
     pub(super) why: Vec<String>,
     /// Whether no setting reaches one of the goals.
     pub(super) unmet: bool,
+}
+
+/// In whole seconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Conflict {
+    /// The longest expiry that --max-lag permits.
+    pub(super) max_lag_expiry: u64,
+    /// The shortest expiry that the other goal requires, and the option of that goal.
+    pub(super) other_expiry: u64,
+    pub(super) other_goal: &'static str,
+}
+
+impl Conflict {
+    pub(super) fn text(&self) -> String {
+        format!(
+            "The goals conflict: {} requires an expiry of {} or more, --max-lag one of {} or less",
+            self.other_goal,
+            duration(self.other_expiry as f64),
+            duration(self.max_lag_expiry as f64)
+        )
+    }
 }
 
 /// The longest expiry and TTL that are tried, in seconds.
@@ -47,19 +70,27 @@ pub(super) fn recommend(
             found.reconcile(within, arguments.max_lag.is_some(), scenario, recorded);
         }
     }
-    found.set_beside(arguments, scenario);
+    found.set_beside(arguments, scenario, known);
     (!found.why.is_empty()).then_some(found)
 }
 
 impl Recommendation {
     /// Names the options that show the figures of the recommendation: the report has those of the given
-    /// settings.
-    fn set_beside(&mut self, arguments: &TuneArguments, scenario: &Scenario) {
+    /// settings. In a conflict, the expiry is that of --max-lag.
+    fn set_beside(&mut self, arguments: &TuneArguments, scenario: &Scenario, known: &Known) {
+        let expiry = self.access_expiry.or(self.conflict.map(|of| of.max_lag_expiry));
+        self.why.extend(
+            expiry
+                .filter(|secs| *secs as f64 != scenario.access_expiry)
+                .and_then(|secs| known.change_of_expiry(arguments, secs as f64)),
+        );
         let outage = arguments.survive.filter(|_| self.max_stale.is_some());
+        let secs = |secs: Option<u64>| secs.map(|secs| secs as f64);
+        let max_stale = secs(self.max_stale).filter(|secs| *secs > scenario.verifier.max_stale);
         let other: Vec<_> = [
-            ("--access-expiry", self.access_expiry.map(|secs| secs as f64), scenario.access_expiry),
-            ("--jwks-ttl", self.jwks_ttl.map(|secs| secs as f64), scenario.verifier.jwks_ttl),
-            ("--max-stale", self.max_stale.map(|secs| secs as f64), scenario.verifier.max_stale),
+            ("--access-expiry", secs(expiry), scenario.access_expiry),
+            ("--jwks-ttl", secs(self.jwks_ttl), scenario.verifier.jwks_ttl),
+            ("--max-stale", max_stale, scenario.verifier.max_stale),
             ("--outage", outage, scenario.outage),
         ]
         .into_iter()
@@ -70,12 +101,13 @@ impl Recommendation {
         if !other.is_empty() {
             self.why.push(format!(
                 "These sentences are about the recommended settings. The other figures are those of the given \
-                 settings (expiry {}, TTL {}, max_stale {}, outage \
-                 {}). For those of this recommendation, add {}",
+                 settings (expiry {}, TTL {}, max_stale {}, outage {}). For those of this \
+                 recommendation{}, add `{}`",
                 duration(scenario.access_expiry),
                 duration(scenario.verifier.jwks_ttl),
                 duration(scenario.verifier.max_stale),
                 duration(scenario.outage),
+                if self.conflict.is_some() { " with the expiry of --max-lag" } else { "" },
                 other.join(" ")
             ));
         }
@@ -94,12 +126,14 @@ impl Recommendation {
         self.refreshes = None;
         let (Some(within), Some(needed)) = (within, needed) else { return };
         if is_longest && needed > within {
-            let short = duration(within as f64);
+            let conflict =
+                Conflict { max_lag_expiry: within, other_expiry: needed, other_goal: "--survive" };
+            self.conflict = Some(conflict);
             self.unmet(format!(
-                "The goals conflict: --survive requires an expiry of {} or more, --max-lag one of {short} or less. \
-                 Keep {short} and lower --survive or --survivors, or raise --max-lag; single routes can have a \
+                "{}. Keep {} and lower --survive or --survivors, or raise --max-lag; single routes can have a \
                  shorter bound than the others",
-                duration(needed as f64)
+                conflict.text(),
+                duration(within as f64)
             ));
             return;
         }
@@ -142,7 +176,13 @@ impl Recommendation {
                  --max-refresh-rps",
                 number(most)
             )),
-            (longest, Some(shortest)) if shortest > longest => self.unmet(format!(
+            (longest, Some(shortest)) if shortest > longest => {
+                self.conflict = Some(Conflict {
+                    max_lag_expiry: longest,
+                    other_expiry: shortest,
+                    other_goal: "--max-refresh-rps",
+                });
+                self.unmet(format!(
                 "No expiry reaches both goals. The longest expiry within --max-lag is {} (a lag of \
                  at most {}), which causes {} refreshes/s. For {} refreshes/s, the expiry must be \
                  {} or more (a lag of at most {}). Raise --max-lag or --max-refresh-rps, or \
@@ -153,7 +193,8 @@ impl Recommendation {
                 number(most),
                 duration(shortest as f64),
                 bound(shortest),
-            )),
+            ));
+            }
             (longest, Some(shortest)) => {
                 let expiry = if arguments.max_lag.is_some() { longest } else { shortest };
                 self.access_expiry = Some(expiry);

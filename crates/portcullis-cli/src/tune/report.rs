@@ -11,6 +11,7 @@ use super::live;
 use super::load::Load;
 use super::mechanisms::{self, Mechanism};
 use super::outage::Affected;
+use super::partition::{self, Rejected};
 use super::peak::LoginPeak;
 use super::recommend::{self, Recommendation};
 use super::simulate;
@@ -34,9 +35,9 @@ pub(super) struct Report {
     /// Where the issuer's costs were measured, and the source of each cost.
     pub(super) costs: String,
     pub(super) cost_sources: Sources,
-    /// Measurements at the issuer that vary too much.
+    /// Measurements at the issuer that vary too much, or that stand for something else.
     #[serde(skip)]
-    pub(super) noise: Vec<String>,
+    pub(super) doubtful: Vec<String>,
     /// What --issuer found.
     pub(super) issuer: Option<Found>,
     #[serde(skip)]
@@ -53,6 +54,8 @@ pub(super) struct Report {
     pub(super) mechanisms: Vec<Mechanism>,
     /// The users that the outage affects at the first expiry.
     pub(super) affected: Affected,
+    /// Requests to routes with `live().in_outage(…)` that get 503 in a partition.
+    pub(super) in_partition: Vec<Rejected>,
     pub(super) tiers: Vec<Tier>,
     /// The bound and the lockout of each kind of route.
     pub(super) routes: Option<String>,
@@ -68,6 +71,8 @@ pub(super) struct Guarantees {
     pub(super) list_max_age: f64,
     pub(super) live_share: f64,
     pub(super) list_share: f64,
+    /// The time for which an introspection response is used again.
+    pub(super) reuse_for: Option<f64>,
 }
 
 /// How many more refreshes the second expiry makes than the first.
@@ -121,6 +126,13 @@ impl Report {
         let cost_sources = sourced.sources();
         let login_source = cost_sources.login.clone();
         let login_peak = arguments.peak.peak(&first, &load, ways.route_cores, login_source);
+        let routes = ways.route_cores;
+        let usual = load.busiest_cores(&first) + routes.introspection + routes.status_lists;
+        let live = arguments.mix.live_share / 100.0;
+        let in_partition = match offers.introspection {
+            Some(false) => Vec::new(),
+            _ => partition::rejected(&first, if live > 0.0 { live } else { 1.0 }),
+        };
         let repeat = arguments.in_place_of_issuer(&known).map(|options| {
             // It writes no file, which would replace that of this run.
             let without = [ISSUER_OPTIONS, &["--html", "--page"]].concat();
@@ -137,8 +149,9 @@ impl Report {
             repeat,
             costs: arguments.source_of_costs(&known),
             cost_sources,
-            noise: arguments.noise(&known),
-            affected: Affected::new(&first, &load, login_peak.as_ref()),
+            doubtful: arguments.doubtful(&known),
+            affected: Affected::new(&first, &load, login_peak.as_ref(), usual),
+            in_partition,
             tiers: tiers::tiers(&first, recorded),
             comparison: comparison(&settings),
             settings,
@@ -146,6 +159,7 @@ impl Report {
                 list_max_age: arguments.list_max_age,
                 live_share: arguments.mix.live_share / 100.0,
                 list_share: arguments.mix.list_share / 100.0,
+                reuse_for: arguments.mix.reuse_for,
             },
             mechanisms: ways.rows,
             routes: ways.routes,

@@ -1,10 +1,12 @@
 //! Whole reports: what they compare, recommend and bound.
 
+mod conflicts;
 mod core;
 mod decisions;
 mod forms;
 mod grid;
 mod idle;
+mod introspection;
 mod marks;
 mod outage;
 mod page;

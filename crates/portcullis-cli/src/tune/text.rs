@@ -76,6 +76,9 @@ impl fmt::Display for Report {
         if let Some(routes) = &self.routes {
             writeln!(f, "  your routes: {routes}")?;
         }
+        if let Some(partition) = self.partition_text() {
+            writeln!(f, "  {partition}")?;
+        }
         for why in &self.left_out {
             writeln!(f, "  left out: {why}")?;
         }
@@ -105,7 +108,10 @@ pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revoc
     simulation. So are the lag bound and the cores of the row `expiry`; its other values are \
     simulated as well, or recorded: see the figures. ! is more cores than the issuer has. No row \
     contains a login peak. Each service of a request introspects, so --fan-out multiplies \
-    introspections. `locked out` is the share of the sessions active at the end of a full outage; \
+    introspections. A response that is reused (--reuse-for, `Revocation::reuse_for`) saves an \
+    introspection only if the same instance gets another request with the same token in that time; \
+    the median lag of its row is an upper limit. `locked out` is the share of the sessions active \
+    at the end of a full outage; \
     `in a partition`, clients reach the issuer and services do not: routes with introspection \
     answer every request with 503, and routes with a status list do so once the list is older than \
     its maximum age. `Revocation::in_outage` would lock out fewer sessions; these shares are \

@@ -24,7 +24,7 @@ impl Report {
                 duration(first.lag_bound)
             ));
         }
-        all.extend(self.noise.iter().cloned());
+        all.extend(self.doubtful.iter().cloned());
         let mut overload = |what: &str, cores: f64| {
             if cores > has {
                 let (cores, has) = (number(cores), number(has));

@@ -43,6 +43,8 @@ const LAYOUT = `
     width: document.documentElement.scrollWidth,
     small: small.concat(other.map((node) => node.outerHTML.slice(0, 80))),
     touching,
+    broken: [...document.querySelectorAll('.option')].filter((node) => node.getClientRects().length > 1)
+      .map((node) => node.textContent),
     plots: document.querySelectorAll('.plot').length,
     back: getComputedStyle(document.body).backgroundColor,
     text: getComputedStyle(document.body).color,
@@ -71,6 +73,7 @@ for (const file of [tool, ...reports]) {
     assert.ok(layout.width <= width, `${of}: ${layout.width} px wide`);
     assert.deepEqual(layout.small, [], `${of}: text below 12 px`);
     assert.deepEqual(layout.touching, [], `${of}: labels that touch`);
+    assert.deepEqual(layout.broken, [], `${of}: options that break at a hyphen`);
     assert.ok(layout.plots > 0, of);
     assert.ok(contrast(layout.back, layout.text) > 7, `${of}: ${layout.text} on ${layout.back}`);
     backs.add(layout.back);

@@ -13,7 +13,8 @@ Sessions
     `refused_by_skew` alone the instances' clocks are normally distributed; it is the share among requests
     whose token has not expired by the issuer's clock (taken from the output: the guide does not say).
   - An outage does not change when users are active. No refresh succeeds in it.
-  - Sessions that log in together are active then, and refresh when the token is due if active.
+  - Sessions that log in together are active then, and refresh when the token is due if active. They are
+    among the sessions; the others are as without a peak.
 Instances
   - An instance fetches its keys when they are between TTL - 2 x `refresh_ahead` and TTL - `refresh_ahead`
     old (uniform), and when a key is rotated. Every fetch starts a new TTL, and takes no time.
@@ -69,7 +70,7 @@ def setting(arguments):
     for option in (
         "sessions=10000 instances=10 fan-out=1 revocations-per-day=100 restarted=0 issuer-cores=2"
         " rotations-per-day=0.03333333333333333 live-share=0 list-share=0 login-peak=0"
-        " refresh-cost=3100 fetch-cost=1200 lookup-cost=900 verify-cost=73.6 hit-cost=0.2"
+        " refresh-cost=100 fetch-cost=1200 lookup-cost=900 verify-cost=73.6 hit-cost=0.2"
     ).split():
         name, default = option.split("=")
         parser.add_argument(f"--{name}", type=float, default=default)
@@ -187,6 +188,8 @@ def simulate_sessions(s, rng, keys_ended):
         add("locked", sum(age >= s.accepted or without_keys() for age in ages), len(ages))
         logins = [m for m in moments if session.is_active(m)]
         add("again", sum(session.is_active(m + s.due) for m in logins), len(logins))
+        later = (m + rng.uniform(0, s.login_within) for m in logins if s.login_peak)
+        add("active_later", sum(session.is_active(moment) for moment in later), len(logins))
         if requests < REQUESTS:
             requests += follow(s, rng, session, first, add)
     slack = {"refreshes": 0, "lag": 0, "misses": 10 / requests, "skewed": 10 / requests}
@@ -292,7 +295,12 @@ def figures(s, rng):
         # A login is a refresh and a password hash of 50 ms.
         login_cost = s.refresh_cost + 0.05
         due = again.times(s.refresh_cost)
-        report["/login_peak/cores"] = cores.plus(Figure.exact(logins * login_cost)).plus(due)
+        # The sessions of the peak are among the sessions.
+        others = 1 - s.login_peak / s.sessions
+        usual = refreshes.times(others * s.refresh_cost).plus(fetches.times(s.fetch_cost))
+        report["/login_peak/cores"] = usual.plus(Figure.exact(logins * login_cost)).plus(due)
+        report["/login_peak/active"] = found["active_later"].times(s.login_peak).plus(
+            Figure.exact(others * s.sessions * s.burst / (s.burst + s.pause)))
         report["/login_peak/refreshes_again"] = again
         report["/login_peak/parts/refreshes_due"] = due
     return report

@@ -1,4 +1,5 @@
 //! An issuer on this machine, for `tune --issuer`.
+#![allow(dead_code, reason = "each test file uses what it needs")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -14,12 +15,16 @@ use serde_json::{Value, json};
 
 use crate::support::{self, run};
 
+/// Of the user, whose name is `tester`.
+pub(crate) const PASSWORD: &str = "pass word/1";
 const SECRET: &str = "s3cret/of the:client";
 
 /// An issuer on this machine that records its requests.
 pub(crate) struct Issuer {
     pub(crate) url: String,
     pub(crate) asked: Arc<Mutex<Vec<(String, String)>>>,
+    /// The forms sent to `/token`.
+    pub(crate) forms: Arc<Mutex<Vec<String>>>,
     folder: tempfile::TempDir,
 }
 
@@ -33,6 +38,14 @@ impl Issuer {
         Self::slow(Duration::ZERO, |metadata| {
             metadata["token_endpoint"] =
                 format!("{}/unsteady", metadata["issuer"].as_str().unwrap()).into();
+        })
+    }
+
+    /// By the path of its metadata.
+    pub(crate) fn keycloak() -> Self {
+        Self::start(|metadata| {
+            metadata["issuer"] =
+                format!("{}/realms/shop", metadata["issuer"].as_str().unwrap()).into();
         })
     }
 
@@ -56,10 +69,13 @@ impl Issuer {
         let keys = TestKey::jwks([&TestKey::generate("k", Algorithm::Es256)]).to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let record = asked.clone();
+        let forms = Arc::new(Mutex::new(Vec::new()));
+        let sent = forms.clone();
         thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 let (record, metadata, keys) = (record.clone(), metadata.clone(), keys.clone());
                 let (token, metadata_path) = (token.clone(), metadata_path.clone());
+                let sent = sent.clone();
                 thread::spawn(move || {
                     let mut reader = BufReader::new(connection);
                     loop {
@@ -82,6 +98,7 @@ impl Issuer {
                         }
                         let mut body = vec![0; length];
                         reader.read_exact(&mut body).unwrap();
+                        let form = String::from_utf8(body).unwrap();
                         let number = {
                             let mut asked = record.lock().unwrap();
                             asked.push((path.clone(), authorization));
@@ -95,7 +112,8 @@ impl Issuer {
                         }
                         let (status, answer) = match path.as_str() {
                             "/keys" => ("200 OK", keys.clone()),
-                            "/token" | "/unsteady" => (
+                            "/token" | "/unsteady" => answer_for(&form, &token, &sent),
+                            "/no-refresh" => (
                                 "200 OK",
                                 json!({"access_token": token, "expires_in": 300}).to_string(),
                             ),
@@ -121,7 +139,15 @@ impl Issuer {
         });
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("secret"), format!("{SECRET}\n")).unwrap();
-        Self { url: issuer, asked, folder }
+        std::fs::write(folder.path().join("password"), format!("{PASSWORD}\n")).unwrap();
+        Self { url: issuer, asked, forms, folder }
+    }
+
+    /// With the client, and a user of the password grant.
+    pub(crate) fn tune_as_user(&self, options: &[&str]) -> support::Ended {
+        let file = self.folder.path().join("password");
+        let user = ["--username", "tester", "--password-file", file.to_str().unwrap()];
+        self.tune(true, &[&user[..], options].concat())
     }
 
     pub(crate) fn tune(&self, with_client: bool, options: &[&str]) -> support::Ended {
@@ -137,4 +163,32 @@ impl Issuer {
     pub(crate) fn asked(&self, path: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == path).count()
     }
+}
+
+/// A token endpoint that rotates refresh tokens: only the newest one is accepted.
+fn answer_for(
+    form: &str,
+    access_token: &str,
+    forms: &Mutex<Vec<String>>,
+) -> (&'static str, String) {
+    let mut forms = forms.lock().unwrap();
+    let newest = format!("r{}", forms.len());
+    forms.push(form.to_owned());
+    let is_accepted = match form.split('&').next().unwrap() {
+        "grant_type=client_credentials" => {
+            let tokens = json!({"access_token": access_token, "expires_in": 300});
+            return ("200 OK", tokens.to_string());
+        }
+        "grant_type=password" => {
+            form == "grant_type=password&username=tester&password=pass%20word%2F1"
+        }
+        _ => form == format!("grant_type=refresh_token&refresh_token={newest}"),
+    };
+    if !is_accepted {
+        return ("400 Bad Request", json!({"error": "invalid_grant"}).to_string());
+    }
+    let refresh_token = format!("r{}", forms.len());
+    let tokens =
+        json!({"access_token": access_token, "expires_in": 300, "refresh_token": refresh_token});
+    ("200 OK", tokens.to_string())
 }

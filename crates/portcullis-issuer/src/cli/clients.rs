@@ -37,18 +37,19 @@ pub(super) enum Clients {
     ///   portcullis-issuer clients update api --resource-server https://api.example --no-rights
     #[command(verbatim_doc_comment)]
     Update(UpdateClient),
-    /// Give a client a new secret, and print it, this once; the old one is rejected from then on
+    /// Give a client a new secret, and print the secret once; the old secret is rejected from then
+    /// on
     ///
-    /// Tokens that the client has stay valid until they expire. If the client
-    /// has keys, the secret replaces them.
+    /// Issued tokens stay valid until they expire. If the client has keys, the secret replaces
+    /// them.
     RotateSecret {
         /// The client's id
         id: String,
-        /// How long the old secret stays valid beside the new one, in seconds, at most 30 days
+        /// How long the old secret stays valid after the change, in seconds, at most 30 days
         #[arg(long, value_name = "SECS", default_value_t = 0)]
         overlap_secs: u64,
     },
-    /// Replace a client's public keys, or its secret, with these public keys
+    /// Replace a client's public keys or its secret with these public keys
     ///
     /// To change keys without a pause, first set a file with both keys. When the client signs with
     /// the new key, set a file with the new key alone.
@@ -71,7 +72,7 @@ pub(super) enum Clients {
         /// The client's id
         id: String,
     },
-    /// Remove a client; its tokens are revoked, also if its id is added again
+    /// Remove a client; its tokens are revoked, and stay revoked if its id is added again
     Remove {
         /// The client's id
         id: String,
@@ -80,7 +81,7 @@ pub(super) enum Clients {
 
 #[derive(Debug, Args)]
 pub(super) struct AddClient {
-    /// Its client_id, and the sub of its tokens: letters, digits, dots, underscores, tildes, hyphens
+    /// The client_id and the sub of its tokens: letters, digits, dots, underscores, tildes, hyphens
     id: String,
     /// A scope that its tokens may have; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
@@ -96,6 +97,10 @@ pub(super) struct AddClient {
     /// An additional right: introspect-all, continue-sessions, exchange-tokens; may be repeated
     #[arg(long = "right", value_name = "RIGHT")]
     rights: Vec<ClientRight>,
+    /// Where it receives a logout token whenever a session ends (OpenID Connect Back-Channel
+    /// Logout): an https URL without a fragment, or http on a loopback host
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
     /// A file with its public keys, a JSON Web Key Set, instead of a secret
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
@@ -114,11 +119,12 @@ pub(super) struct UpdateClient {
     /// An API that it may request tokens for; replaces its current APIs; may be repeated
     #[arg(long = "audience", value_name = "AUDIENCE")]
     audiences: Vec<String>,
-    /// Remove its own list: it may request tokens for the APIs of IDENTSPHERE_AUDIENCES
+    /// Remove its own list: the client may then request tokens for the APIs of
+    /// IDENTSPHERE_AUDIENCES
     #[arg(long, conflicts_with = "audiences")]
     no_audiences: bool,
-    /// The API's identifier, if the client is itself an API, instead of the previous ones; may be
-    /// repeated
+    /// The API's identifier, if the client is itself an API; replaces its current identifiers; may
+    /// be repeated
     #[arg(long = "resource-server", value_name = "AUDIENCE")]
     resource_servers: Vec<String>,
     /// Remove all resource servers
@@ -131,6 +137,12 @@ pub(super) struct UpdateClient {
     /// Remove all rights
     #[arg(long, conflicts_with = "rights")]
     no_rights: bool,
+    /// Where it receives logout tokens: an https URL without a fragment, or http on a loopback host
+    #[arg(long, value_name = "URI", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    backchannel_logout_uri: Option<String>,
+    /// Remove the URI: it receives no logout tokens
+    #[arg(long, conflicts_with = "backchannel_logout_uri")]
+    no_backchannel_logout_uri: bool,
 }
 
 impl UpdateClient {
@@ -147,6 +159,11 @@ impl UpdateClient {
         }
         if self.no_rights || !self.rights.is_empty() {
             update = update.rights(self.rights);
+        }
+        if self.no_backchannel_logout_uri {
+            update = update.no_backchannel_logout_uri();
+        } else if let Some(uri) = self.backchannel_logout_uri {
+            update = update.backchannel_logout_uri(uri);
         }
         update
     }
@@ -209,6 +226,9 @@ async fn add(issuer: &Issuer, client: AddClient) -> Outcome {
         .audiences(client.audiences)
         .resource_servers(client.resource_servers)
         .rights(client.rights);
+    if let Some(uri) = client.backchannel_logout_uri {
+        new = new.backchannel_logout_uri(uri);
+    }
     if let Some(path) = client.jwks {
         new = new.keys(read(&path)?);
     }
@@ -238,6 +258,9 @@ fn line(client: &RegisteredClient) -> String {
     if !client.rights.is_empty() {
         let rights: Vec<_> = client.rights.iter().map(|right| right.as_str()).collect();
         line += &format!("\trights={}", rights.join(","));
+    }
+    if let Some(uri) = &client.backchannel_logout_uri {
+        line += &format!("\tbackchannel-logout-uri={uri}");
     }
     if let Some(at) = client.old_secret_until() {
         line += &format!("\told-secret-until={}", rfc_3339(at));

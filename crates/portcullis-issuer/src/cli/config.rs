@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use portcullis_issuer::{SettingSources, ignored_variables};
 
-/// The exit code if the issuer would start, but a variable that looks like a setting has no effect.
+/// The exit code if the settings are valid, but a variable that looks like a setting has no effect.
 const SOMETHING_IS_IGNORED: u8 = 3;
 
 #[derive(Debug, Subcommand)]
@@ -22,8 +22,7 @@ pub(super) enum Config {
     /// Prints three columns, separated by tabs. The last column is `variable`, `default`, or the
     /// file and the line. The values are not checked: `config check` does that.
     Show {
-        /// Print a settings file instead, in which each setting that is not set is a comment with
-        /// its default
+        /// Print a settings file instead. A setting that is not set is a comment with its default
         #[arg(long)]
         toml: bool,
     },

@@ -14,9 +14,9 @@ use super::{Outcome, require_database, with_issuer};
 pub(super) enum Keys {
     /// Re-encrypt all data that is encrypted at rest, with a new key-encryption key
     ///
-    /// Stop every issuer process first, and keep a backup of database and old key. Then start them
-    /// with the new key, in IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE or in place of the old file. Sessions
-    /// and refresh tokens go on.
+    /// Stop every issuer process first, and keep a backup of the database and the old key. Then
+    /// start the processes with the new key, in IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE or instead of
+    /// the old file. Sessions and refresh tokens stay valid.
     Rekey {
         /// File with the base64 of the new key's 32 bytes; created if it is absent
         #[arg(long, value_name = "FILE")]
@@ -24,32 +24,34 @@ pub(super) enum Keys {
     },
     /// List all keys with their states, the newest first
     List,
-    /// Publish a new key now; it signs once every verifier can have it
+    /// Publish a new key now; it signs as soon as every verifier can have fetched it
     ///
-    /// A running issuer signs with the new key once every cached key set without it has expired, so
-    /// no verifier rejects a token. The old key stays published until the last token that it signed
-    /// has expired.
+    /// A running issuer signs with the new key as soon as every cached key set without it has
+    /// expired, so no verifier rejects a token. The old key stays published until the last token
+    /// that it signed has expired.
     Rotate {
         /// ES256, EdDSA or RS256; default: IDENTSPHERE_SIGNING_ALGORITHM, or else the current
         /// key's algorithm
         #[arg(long)]
         algorithm: Option<SigningAlgorithm>,
-        /// Sign with it at once. Verifiers that refetch the keys on an unknown kid, as Portcullis
-        /// does, accept its tokens; others reject them until their cached key set expires
+        /// Sign with the new key at once. Verifiers that refetch the keys on an unknown kid, as
+        /// Portcullis does, accept its tokens. Others reject its tokens until their cached key set
+        /// expires
         #[arg(long)]
         now: bool,
     },
-    /// Withdraw a key that is in the wrong hands: its tokens are rejected, honest ones too
+    /// Withdraw a compromised key: all of its tokens are rejected, legitimate ones too
     ///
-    /// Each verifier rejects them once its cached key set has expired. If it is the signing key,
-    /// another key signs from now on.
-    // One kid of 64 begins with a hyphen, and some of them as `-h` does.
+    /// Each verifier rejects the tokens once its cached key set has expired. If the key is the
+    /// signing key, another key signs from now on.
+    // One `kid` in 64 begins with a hyphen, and a few begin with `-h`, which must not print the
+    // help.
     #[command(disable_help_flag = true)]
     Withdraw {
         /// The key's kid, as `keys list` shows it
         #[arg(allow_hyphen_values = true)]
         kid: String,
-        /// Confirm: every client with a token of this key has to refresh it
+        /// Confirm: every client with a token of this key must refresh it
         #[arg(long, required = true)]
         now: bool,
         /// Print help
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_withdrawn_whatever_its_name_begins_with() {
+    fn kid_with_any_first_character_is_withdrawn() {
         for named in ["Rnc8", "-g8x", "-hB7", "--x1", "--help-me", "_k", "-"] {
             for line in [["keys", "withdraw", "--now", named], ["keys", "withdraw", named, "--now"]]
             {

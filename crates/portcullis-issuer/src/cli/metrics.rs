@@ -10,8 +10,8 @@ use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
-/// The histogram's upper bounds for store operations, in seconds: from a read of SQLite to the
-/// longest wait.
+/// The upper bounds of the histogram of store operations, in seconds. The first bounds suit reads
+/// from SQLite, the last one is the longest wait.
 const BUCKETS: [f64; 12] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 

@@ -1,4 +1,4 @@
-//! `restored`: after a database was restored from a backup.
+//! `restored`: makes a database safe that was restored from a backup.
 
 use portcullis_issuer::{Issuer, IssuerConfig};
 

@@ -13,8 +13,8 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     let address = config.listen;
     let stop =
         stop_signal().map_err(|error| format!("cannot listen for signals to stop: {error}"))?;
-    // The socket is opened before the database, so that a second issuer that was started by mistake
-    // does not touch the database.
+    // The socket is opened before the database: a second issuer that was started by mistake must
+    // not touch the database.
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let advice = advice(address, &error);
         format!("cannot listen on {address}: {advice}")
@@ -81,8 +81,8 @@ fn advice(address: SocketAddr, error: &io::Error) -> String {
     }
 }
 
-/// Returns whether the issuer's URL names another port of this machine. That is right behind a
-/// proxy on this machine; more often, only one of the two settings was changed.
+/// Returns whether the issuer's URL names another port of this machine. That is correct behind a
+/// proxy on this machine. More often, an operator changed only one of the two settings.
 fn is_elsewhere_on_this_machine(issuer: &str, address: SocketAddr) -> bool {
     let Ok(url) = Url::parse(issuer) else { return false };
     let is_loopback = match url.host() {
@@ -94,9 +94,9 @@ fn is_elsewhere_on_this_machine(issuer: &str, address: SocketAddr) -> bool {
     is_loopback && url.port_or_known_default() != Some(address.port())
 }
 
-/// Returns a future that completes at Ctrl-C or at a service manager's SIGTERM. The handlers are
-/// installed by this call, and not by the first poll: a signal in between would kill the process
-/// without a clean shutdown.
+/// Returns a future that completes at Ctrl-C or at a service manager's SIGTERM. This call installs
+/// the handlers. If the first poll did, a signal before it would kill the process without a clean
+/// shutdown.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

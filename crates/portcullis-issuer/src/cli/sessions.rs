@@ -10,7 +10,7 @@ use super::{Outcome, require_database, with_issuer};
 pub(super) enum Sessions {
     /// List a user's live sessions, latest first
     List {
-        /// What the user logs in with
+        /// The name with which the user logs in
         user: String,
     },
     /// End all sessions of a user, or of all users
@@ -19,7 +19,7 @@ pub(super) enum Sessions {
     /// reject the access tokens at once; apps that validate by expiry alone accept them until they
     /// expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
     End {
-        /// What the user logs in with
+        /// The name with which the user logs in
         #[arg(required_unless_present = "all")]
         user: Option<String>,
         /// End the sessions of all users
@@ -71,5 +71,5 @@ async fn end_all(issuer: &Issuer) -> Outcome {
 }
 
 fn no_such_user(user: &str) -> String {
-    format!("there is no user {user:?}; `portcullis-issuer users list` shows those there are")
+    format!("there is no user {user:?}; `portcullis-issuer users list` shows all users")
 }

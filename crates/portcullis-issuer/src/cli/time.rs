@@ -1,4 +1,4 @@
-//! Times in a form for people.
+//! Times in a readable form.
 
 /// Formats seconds since 1970 as RFC 3339, in UTC.
 pub(super) fn rfc_3339(secs: i64) -> String {
@@ -11,8 +11,8 @@ pub(super) fn rfc_3339(secs: i64) -> String {
 /// Returns the year, month and day that are this many days after 1970-01-01.
 /// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>
 fn date(days: i64) -> (i64, i64, i64) {
-    // Years begin in March here, so that a leap day is the last day of its year, and all periods of
-    // 400 years (146,097 days) are alike.
+    // Years begin in March here, so a leap day is the last day of its year. All periods of 400
+    // years have the same length, 146,097 days.
     let since_march_0000 = days + 719_468;
     let (era, day) = (since_march_0000.div_euclid(146_097), since_march_0000.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -29,7 +29,7 @@ mod tests {
 
     /// The expected values are the output of `date --utc --date=@SECS`.
     #[test]
-    fn days_that_are_easily_missed() {
+    fn leap_days_and_century_ends_are_formatted() {
         for (secs, expected) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399, "2000-02-28T23:59:59Z"),

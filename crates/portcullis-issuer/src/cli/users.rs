@@ -34,7 +34,8 @@ pub(super) enum Users {
     SetScopes(accounts::Names),
     /// Set the address to which the notifier delivers a user's messages
     SetAddress(accounts::SetAddress),
-    /// Delete a user's second factor and recovery codes, for example after the app was lost
+    /// Delete a user's second factor and recovery codes, for example after the user lost the
+    /// authenticator app
     ResetSecondFactor(accounts::Name),
     /// Accept codes of a user's second factor again, after 100 wrong codes blocked it
     Unlock(accounts::Name),

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_named_with_what_would_be_right() {
+    fn error_for_a_wrong_value_names_the_valid_ones() {
         let day = Duration::from_secs(86_400);
         for (message, expected) in [
             (

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_listen_has_to_be_said_elsewhere() {
+    fn database_url_of_another_host_needs_an_sslmode() {
         for here in [
             "postgres:///issuer",
             "postgres://issuer@localhost/issuer",

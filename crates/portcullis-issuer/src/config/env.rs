@@ -15,7 +15,7 @@ const AN_ADDRESS: &str = "it must be an IP address and a port, for example 127.0
 
 impl IssuerConfig {
     /// Reads the settings through `lookup`. White space around a value is ignored, and an empty
-    /// value counts as not set.
+    /// value is treated as not set.
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_tells_the_real_defaults() {
+    fn table_of_settings_has_the_real_defaults() {
         let unset = IssuerConfig::from_lookup(|_| None).unwrap();
         let table = IssuerConfig::from_lookup(|name| {
             let setting = SETTINGS.iter().find(|setting| setting.name == name);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_name_gets_the_nearest_right_one() {
+    fn misspelt_variable_is_reported_with_the_nearest_setting() {
         let names = [
             "PATH",
             "IDENTSPHERE_ISSUER",

@@ -148,7 +148,7 @@ fn text_of(setting: &Setting, value: &Value) -> Result<String, ConfigError> {
         ConfigError::new(setting.key(), shown, expected)
     };
     match (setting.kind(), value) {
-        // An empty value counts as not set, as in a variable.
+        // An empty value is treated as not set, as in a variable.
         (_, Value::String(text)) if text.trim().is_empty() => Ok(String::new()),
         (Kind::Number, Value::Integer(number)) => Ok(number.to_string()),
         (Kind::Switch, Value::Boolean(on)) => Ok(if *on { "on" } else { "off" }.to_owned()),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_in_no_message() {
+    fn error_in_the_settings_file_does_not_contain_a_secret() {
         for content in [
             "key_encryption_key = [\"hunter2\"]",
             "key_encryption_kye = \"hunter2\"",

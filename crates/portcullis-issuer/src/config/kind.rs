@@ -1,5 +1,5 @@
 //! A setting's key in a settings file, the type of its value, and whether it is a secret. All three
-//! follow from the setting's row in the table, so that a new row needs no second entry.
+//! follow from the setting's row in the table, so a new setting needs one row only.
 
 use super::{PREFIX, Setting};
 use crate::notify;
@@ -30,10 +30,10 @@ impl Kind {
     }
 }
 
-/// Endings of the names of settings that are numbers, whether or not they have a default.
+/// The suffixes of settings that are numbers, even without a default.
 const COUNTED: [&str; 5] = ["_SECS", "_DAYS", "_KIB", "_BYTES", "_ITERATIONS"];
 
-/// Endings of the names of settings whose value is a secret. A URL may contain a password.
+/// The suffixes of settings whose value is a secret. A URL may contain a password.
 const SECRET: [&str; 5] = ["_KEY", "_SECRET", "_TOKEN", "_PASSWORD", "_URL"];
 
 impl Setting {
@@ -76,8 +76,8 @@ impl Setting {
 }
 
 impl Setting {
-    /// Whether this text of the setting is a secret or may contain one: a password in a URL, or more
-    /// of a notifier than its origin or program.
+    /// Returns whether this value is or may contain a secret. Examples are a password in a URL, and
+    /// a notifier's setting with more than an origin or a program.
     pub(super) fn hides(&self, text: &str) -> bool {
         if self.name == notify::SETTING {
             return !notify::Shown::of(text).is_some_and(|shown| shown.is_all);
@@ -96,7 +96,7 @@ mod tests {
     use crate::config::{IssuerConfig, SETTINGS};
 
     #[test]
-    fn kinds_agree_with_what_the_variables_are_read_as() {
+    fn kind_matches_the_parser_of_each_variable() {
         for setting in SETTINGS {
             let read = |value: &str| {
                 IssuerConfig::from_lookup(|name| (name == setting.name).then(|| value.to_owned()))
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_with_a_password_is_hidden_wherever_it_is() {
+    fn url_with_a_password_is_hidden_anywhere_in_the_value() {
         let setting = SETTINGS.iter().find(|setting| setting.name == "IDENTSPHERE_AUDIENCES");
         let hides = |text| setting.unwrap().hides(text);
         for text in ["https://a:b@c.example", "https://a.example, https://key@c.example/x"] {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_told_by_their_names() {
+    fn secret_settings_are_recognized_by_name() {
         let secrets: Vec<_> =
             SETTINGS.iter().filter(|setting| setting.is_secret()).map(Setting::key).collect();
         for secret in ["key_encryption_key", "database_url"] {

@@ -3,7 +3,8 @@
 /// The prefix of all variables' names.
 pub(super) const PREFIX: &str = "IDENTSPHERE_";
 
-/// The variable that names the settings file. It is not a setting: a file cannot name another.
+/// The variable that names the settings file. It is not a setting: a settings file cannot name
+/// another settings file.
 pub const CONFIG_VARIABLE: &str = "IDENTSPHERE_CONFIG";
 
 /// One setting of the issuer: an environment variable, and a key of a settings file.
@@ -177,10 +178,9 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
         default: "",
         meaning: "The header field in which a proxy in front of the issuer writes the client's \
-                  address, with or without a port, such as X-Forwarded-For. If it lists \
-                  several addresses, the last one that is not in IDENTSPHERE_TRUSTED_PROXIES \
-                  counts. Without a usable \
-                  value, and when this is not set, the connection's address counts",
+                  address, with or without a port, such as X-Forwarded-For. If it lists several \
+                  addresses, the last one outside IDENTSPHERE_TRUSTED_PROXIES is used. If the \
+                  field has no usable address or this is not set, the connection's address is used",
     },
     Setting {
         name: "IDENTSPHERE_TRUSTED_PROXIES",

@@ -28,8 +28,8 @@ impl SettingSources {
     }
 }
 
-/// A database's URL without its password tells where the data is, and a notifier's origin or program
-/// where messages go. No other secret is shown.
+/// Returns a value without its secrets. Of a database's URL only the password is hidden, and of a
+/// notifier the origin or program is shown. Every other value that may be secret is hidden.
 fn shown(setting: &Setting, text: &str) -> String {
     const NOT_SHOWN: &str = "(set, not shown)";
     if setting.name == "IDENTSPHERE_DATABASE_URL" {
@@ -48,7 +48,7 @@ mod tests {
     const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
     #[test]
-    fn of_the_notifier_the_host_or_the_program_is_shown() {
+    fn only_the_origin_or_program_of_the_notifier_is_shown() {
         for (set, shown) in [
             ("https://hooks.example/services/T0/hunter2", "https://hooks.example (rest not shown)"),
             ("https://hooks.example?key=hunter2", "https://hooks.example (rest not shown)"),

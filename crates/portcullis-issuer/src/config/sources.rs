@@ -56,8 +56,7 @@ impl fmt::Display for Origin {
 /// let from_file = sources.effective().filter(|one| matches!(one.origin, Origin::File { .. }));
 /// assert_eq!(from_file.count(), 1);
 ///
-/// // A key that is not a setting is refused.
-/// std::fs::write(&file, "access_expiry = 60\n")?;
+/// // A key that is not a setting is rejected. std::fs::write(&file, "access_expiry = 60\n")?;
 /// assert!(SettingSources::from_lookup(Some(&file), |_| None).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -91,7 +90,7 @@ impl SettingSources {
     }
 
     /// Reads the variables through `lookup`, and the file as [`from_env`](Self::from_env) does. An
-    /// empty value counts as not set.
+    /// empty value is treated as not set.
     ///
     /// # Errors
     ///
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_wins_over_the_file_and_an_empty_one_does_not() {
+    fn variable_takes_precedence_over_the_file_unless_it_is_empty() {
         let file = "access_expiry_secs = 60\nrefresh_grace_secs = 5\naudiences = ['a', 'b']\n";
         let variables =
             [("IDENTSPHERE_ACCESS_EXPIRY_SECS", "30"), ("IDENTSPHERE_REFRESH_GRACE_SECS", " ")];

@@ -5,6 +5,7 @@ mod assertion;
 mod authentication;
 mod client_update;
 mod grants;
+mod logout_uri;
 mod new_client;
 mod rights;
 mod store;
@@ -17,7 +18,9 @@ use portcullis::{clock::Clock, keys::KeySet};
 pub(crate) use self::assertion::claimed_client;
 pub(crate) use self::authentication::Proof;
 pub use self::client_update::ClientUpdate;
+pub(crate) use self::client_update::LogoutUri;
 pub(crate) use self::grants::ClientGrant;
+pub(crate) use self::logout_uri::LogoutUris;
 pub use self::new_client::NewClient;
 use self::new_client::is_client_id;
 pub use self::rights::{ClientRight, UnknownClientRight};
@@ -44,13 +47,14 @@ pub(crate) struct Clients {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) audit: Arc<Audit>,
+    pub(crate) logout_uris: LogoutUris,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Clients {
     /// Adds a client. Returns its secret, unless it has keys.
     pub(crate) async fn add(&self, client: NewClient) -> Result<Option<String>, Error> {
-        client.check(&self.tokens.settings().issuer)?;
+        client.check(&self.tokens.settings().issuer, &self.logout_uris)?;
         let (credential, secret) = match client.keys {
             Some(jwks) => (Credential::Keys(checked_keys(&jwks)?), None),
             None => new_secret().map(|(credential, secret)| (credential, Some(secret)))?,
@@ -64,6 +68,7 @@ impl Clients {
             audiences: client.attributes.audiences,
             resource_servers: client.attributes.resource_servers,
             rights: client.attributes.rights,
+            backchannel_logout_uri: client.attributes.backchannel_logout_uri,
             created_at: self.now(),
             disabled_at: None,
         };
@@ -91,8 +96,8 @@ impl Clients {
         found(id, self.store.disable_client(&event).await?)
     }
 
-    /// Issues tokens to a disabled client again. Those of before stay revoked: another party may have
-    /// them, for which the client was disabled.
+    /// Issues tokens to a disabled client again. Tokens from before it was disabled stay revoked,
+    /// since they may have been stolen.
     pub(crate) async fn enable(&self, id: &str) -> Result<(), Error> {
         let event = self.about(EventKind::ClientEnabled, id);
         let place_owner = client_owner(id, &random::hex_id()?);

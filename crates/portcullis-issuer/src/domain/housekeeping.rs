@@ -1,4 +1,4 @@
-//! Housekeeping: deletes what is no longer needed, in small batches, outside requests.
+//! Housekeeping: a background task that deletes expired data in small batches.
 
 mod store;
 
@@ -14,20 +14,20 @@ use crate::domain::messages;
 use crate::domain::tokens::TokenSettings;
 use crate::error::Error;
 
-/// The interval between two runs. The first run comes after one interval, so a command never runs
-/// it.
+/// The interval between two runs. The first run comes after one interval, so a short command of the
+/// CLI never runs housekeeping.
 const TICK: Duration = Duration::from_secs(30);
 
-/// How many rows one transaction deletes.
+/// The maximum number of rows that one transaction deletes.
 const BATCH: u64 = 200;
 
 /// The pause between two batches, in which other writers get their turn.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The age at which the heartbeat is written again, in seconds.
+/// The age after which the heartbeat is written again, in seconds.
 const BEAT: i64 = 60 * 60;
 
-/// Deletes what is due.
+/// The task that deletes expired data.
 #[derive(Debug)]
 pub(crate) struct Housekeeping {
     pub(crate) store: Arc<dyn HousekeepingStore>,
@@ -57,10 +57,11 @@ impl Housekeeping {
         }
     }
 
-    /// Deletes all that is due.
+    /// Deletes all data that is due.
     pub(crate) async fn run(&self) -> Result<(), Error> {
         let now = now_secs(&*self.clock);
-        // The clock cannot do harm here: at most, a lost response cannot be repeated.
+        // This step runs even if the clock is wrong: at worst, a client cannot repeat a refresh
+        // whose response was lost.
         self.finish(Chore::EraseSuccessors, now.saturating_sub(self.grace_secs)).await?;
         let last = self.store.heartbeat().await?;
         if let Some(last) = last.filter(|last| is_ahead(*last, now)) {
@@ -76,7 +77,7 @@ impl Housekeeping {
             let before = match chore {
                 Chore::FreePlaces => self.tokens.until(now).free,
                 Chore::ForgetEvents => now.saturating_sub(secs(self.audit_retention)),
-                // The token is made after the account, and may not be there yet.
+                // The account is added before its token, so the token may be missing for a moment.
                 Chore::ForgetUnverified => now.saturating_sub(secs(messages::LIFETIME)),
                 _ => now,
             };

@@ -255,8 +255,8 @@ impl Introspection {
     }
 
     /// Returns the claims of an access token, if this issuer signed it with a key that is still
-    /// published, and it has not expired. These keys sign status lists, too; those lack most of the
-    /// claims, and are rejected.
+    /// published, and it has not expired. These keys sign status lists and logout tokens, too; those
+    /// lack some of the claims, and are rejected.
     async fn issued(&self, token: &str) -> Result<Option<Issued>, Error> {
         let keys = self.keys.current().await?;
         let verified = signature::verify(token, &keys.verification, Algorithm::ALL).ok();

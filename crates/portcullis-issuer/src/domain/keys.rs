@@ -194,7 +194,7 @@ impl KeyRing {
                 if self.schedule.publishes_next_at(active).is_some_and(|due| due <= now) =>
             {
                 match self.publish_next(active).await {
-                    // The active key goes on signing, so requests do not fail.
+                    // The active key continues to sign, so requests do not fail.
                     Err(Error::Signer(error)) => {
                         let error = &*error as &(dyn std::error::Error + 'static);
                         tracing::error!(error, "the signer made no next key; retrying");

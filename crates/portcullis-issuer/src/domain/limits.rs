@@ -1,21 +1,21 @@
 //! Rate limits for passwords, codes and client credentials, per account and per network.
 //!
-//! An attempt takes one of a budget before the check. A success returns it, and so does a check that
-//! could not be made; failed ones come back evenly over [`WINDOW`]. So a user's own logins never
-//! exceed the limit, and concurrent attempts are counted before any of them has failed. Each process
-//! counts for itself.
+//! Each attempt takes one unit of a budget before the check. After a success, or if the check could
+//! not be made, the unit is returned at once. Units of failed attempts return evenly over
+//! [`WINDOW`]. So a user's successful logins never exceed the limit, and concurrent attempts are
+//! counted before any of them has failed. Each process counts only its own attempts.
 //!
 //! | attempt | account | network |
 //! |---|---|---|
 //! | a password without a session | the name | logins of the network |
-//! | a request for a message | none: others would use it up | logins of the network |
+//! | a request for a message | none: strangers could use it up | logins of the network |
 //! | a token that a message delivered | none: it cannot be guessed | logins of the network |
 //! | a password or a code within a session | the user | none: the session is proof |
 //! | a client's credential that is right | none | none |
 //! | a client's credential that is wrong | the client, after the check | clients of the network |
 //!
-//! So wrong attempts from the same address, such as a proxy's, cannot lock out a user with a
-//! session or a client with the right credential.
+//! So wrong attempts from the same address, such as a proxy's address, cannot lock out a user with
+//! a session or a client with the right credential.
 
 mod attempts;
 
@@ -33,8 +33,8 @@ use crate::error::Error;
 /// The period of a budget, in milliseconds.
 const WINDOW: u64 = 5 * 60 * 1000;
 
-/// The number of messages that strangers can have sent to one recipient at once, and again over
-/// [`MESSAGES_WINDOW`].
+/// The number of messages that strangers can request for one recipient at once. The budget returns
+/// over [`MESSAGES_WINDOW`].
 const MESSAGES: u32 = 3;
 
 /// The period of the budget for messages, in milliseconds.
@@ -55,7 +55,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Creates limits of attempts per account and per network; 0 is no limit.
+    /// Creates the limits of attempts per account and per network. 0 means no limit.
     pub(crate) fn new(
         per_account: u32,
         per_network: u32,
@@ -79,19 +79,19 @@ impl Limits {
         self.admit(taken.and_then(|()| self.accounts.take(account)), peer).await
     }
 
-    /// Returns the attempt after a success, and after a check that could not be made.
+    /// Returns the attempt to both limits, after a success or if the check could not be made.
     pub(crate) fn give_back(&self, account: &str, peer: &Peer) {
         self.accounts.give_back(account);
         self.give_back_of_network(peer);
     }
 
-    /// Takes an attempt at what others must not use up by a name: a request for a message, and a token
-    /// that a message delivered.
+    /// Takes an attempt from the network's limit only, for a request for a message or a token from
+    /// a message. A limit per name would let strangers use up another user's attempts.
     pub(crate) async fn take_of_network(&self, peer: &Peer) -> Result<(), Error> {
         self.admit(self.networks.take(&network_of(peer)), peer).await
     }
 
-    /// Returns whether the recipient may be sent one more message.
+    /// Takes a message from the recipient's budget. Returns `false` if the budget is used up.
     pub(crate) fn take_message(&self, recipient: &str) -> bool {
         self.messages.take(recipient).is_ok()
     }
@@ -101,8 +101,9 @@ impl Limits {
         self.networks.give_back(&network_of(peer));
     }
 
-    /// Takes an attempt of an authenticated user at a password or a code. `account` must not be
-    /// one of [`take`](Self::take): wrong logins in the user's name must not count here.
+    /// Takes an attempt of an authenticated user at a password or a code. `account` must differ
+    /// from every key of [`take`](Self::take): failed logins with the user's name must not use up
+    /// this limit.
     pub(crate) async fn take_of_session(&self, account: &str, peer: &Peer) -> Result<(), Error> {
         self.admit(self.accounts.take(account), peer).await
     }
@@ -112,7 +113,8 @@ impl Limits {
         self.accounts.give_back(account);
     }
 
-    /// Counts a failed authentication of a machine client, whose id is known if there is one.
+    /// Counts a failed authentication of a machine client. `client_id` is `None` for an unknown
+    /// client.
     pub(crate) fn take_of_failed_client(
         &self,
         client_id: Option<&str>,
@@ -133,7 +135,8 @@ impl Limits {
     }
 }
 
-/// Callers without an address have one count: a limit that is absent would be no protection.
+/// Returns the key of the peer's network. Callers without an address share one key, so that they
+/// are limited too.
 fn network_of(peer: &Peer) -> String {
     peer.address.map_or_else(String::new, |address| Network::of_client(address).to_string())
 }

@@ -26,7 +26,7 @@ use crate::random;
 /// The lifetime of a token.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// How long the notifier may take.
+/// The timeout of one delivery by the notifier.
 const DELIVERY: Duration = Duration::from_secs(10);
 
 /// The maximum number of messages that are delivered at once. Further messages are dropped: a flood
@@ -58,11 +58,11 @@ impl Messages {
         Arc::new(Semaphore::new(UNDER_WAY))
     }
 
-    /// Sends a user a token that sets another password. The user is looked up after the response,
-    /// so that neither the response nor its duration reveals whether there is such a user.
+    /// Sends a user a token that sets a new password. The user is looked up after the response, so
+    /// neither the response nor its duration reveals whether the user exists.
     ///
-    /// A user is sent a few messages only, and the last one's token counts: a stranger who asks again
-    /// and again fills no mailbox, and does not keep the user from the reset.
+    /// The number of messages to a user is limited, and the token of the last message stays valid.
+    /// So a stranger who sends many requests cannot fill the mailbox, and cannot prevent the reset.
     pub(crate) async fn request_reset(
         self: &Arc<Self>,
         name: &str,
@@ -87,8 +87,8 @@ impl Messages {
         Ok(())
     }
 
-    /// Adds a user who sets the first password by a token. An invitation of the same name that was
-    /// not accepted is void, and a registration whose address was not verified.
+    /// Adds a user who sets the first password with a token. Replaces a user of the same name who
+    /// has not accepted an invitation or not verified the address.
     pub(crate) async fn invite(
         &self,
         name: &str,
@@ -102,7 +102,7 @@ impl Messages {
         let user = user.address(address).roles(roles).scopes(scopes);
         let origin = Origin {
             awaits: Some(Awaits::Invitation),
-            // A stranger's registration must not keep the name from its user.
+            // A stranger's registration must not block the name.
             replaces: &[Awaits::Invitation, Awaits::Verification],
             share: Share::Users,
             event: self.audit.event_by(EventKind::UserInvited, by),
@@ -114,9 +114,10 @@ impl Messages {
         Ok(account)
     }
 
-    /// Adds a user whose name is an address, and sends a token there. A name that is taken is told to
-    /// its user alone. An address is sent a few messages only; a registration beyond that is dropped,
-    /// and replaces none that waits for its token.
+    /// Adds a user whose name is an address, and sends a token to the address. If the name is
+    /// taken, only a message to its user says so. The number of messages to an address is limited.
+    /// A registration over that limit is dropped, and does not replace an earlier one that awaits
+    /// its token.
     pub(crate) async fn register(
         self: &Arc<Self>,
         name: &str,
@@ -170,7 +171,8 @@ impl Messages {
         let found = self.or_give_back(self.store.account_of_token(&token, purposes, now), peer);
         let Some((account, _)) = found.await? else { return Ok(Redeemed::WrongToken) };
         let address = account.address.as_deref();
-        // The token proves the user: registrations must not delay this.
+        // The token proves who the user is, so the share of users is used: registrations must not
+        // delay it.
         let hash = self.users.hash(Share::Users, password, &account.name, address);
         let hash = self.or_give_back(hash, peer).await?;
         let event = self.audit.event(EventKind::PasswordReset, peer).user(&account.id);
@@ -202,8 +204,8 @@ impl Messages {
         Ok(if verified { Redeemed::Done } else { Redeemed::WrongToken })
     }
 
-    /// Returns the network's attempt if a check could not be made. A password that breaks a rule counts:
-    /// it took a slot for hashing, and the token is still there.
+    /// Returns the network's attempt if the check could not be made. A password that breaks a rule
+    /// is not returned: it has used a hashing slot, and the token can be used again.
     async fn or_give_back<T, E: Into<Error>>(
         &self,
         check: impl Future<Output = Result<T, E>>,
@@ -217,7 +219,7 @@ impl Messages {
         })
     }
 
-    /// Makes a token, and has it delivered.
+    /// Creates and stores a token, and delivers it.
     async fn send(
         &self,
         account: &AccountInfo,

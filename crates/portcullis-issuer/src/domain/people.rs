@@ -1,4 +1,4 @@
-//! Changes of users' accounts by administrators and operators.
+//! Changes to users' accounts by administrators and operators.
 
 mod store;
 
@@ -16,8 +16,9 @@ use crate::error::Error;
 
 /// The scope of the users who may change other users' accounts, at `/v1/admin`.
 ///
-/// A user who has it can give themselves any role and scope. The operations accept only a token
-/// whose single audience is the issuer: an API that sees its callers' tokens cannot use them there.
+/// A user who has this scope can give themselves any role and scope. The operations accept only a
+/// token whose single audience is the issuer, so an API that receives such users' tokens cannot use
+/// them there.
 pub const ADMIN_SCOPE: &str = "identsphere:admin";
 
 /// The maximum number of accounts that one call returns.
@@ -83,7 +84,7 @@ impl People {
         Ok(matches!(changed, Changed::Done(_)))
     }
 
-    /// Sets the roles, which the next access token has.
+    /// Replaces a user's roles. The next access token has the new roles.
     pub(crate) async fn set_roles(
         &self,
         user_ref: &UserRef,
@@ -94,7 +95,7 @@ impl People {
         self.change(user_ref, Change::Roles(roles), by).await
     }
 
-    /// Sets the scopes, which the next access token has.
+    /// Replaces a user's scopes. The next access token has the new scopes.
     pub(crate) async fn set_scopes(
         &self,
         user_ref: &UserRef,
@@ -105,7 +106,7 @@ impl People {
         self.change(user_ref, Change::Scopes(scopes), by).await
     }
 
-    /// Sets the address, which counts as verified.
+    /// Sets a user's address, and marks it as verified.
     pub(crate) async fn set_address(
         &self,
         user_ref: &UserRef,
@@ -131,12 +132,13 @@ impl People {
         }
     }
 
-    /// Ends the sessions of all users, and returns how many those were. The clock decides nothing: a
-    /// restored database may come from a host whose clock was ahead.
+    /// Ends the sessions of all users, and returns their number. It compares no times: a restored
+    /// database may come from a host whose clock was ahead.
     pub(crate) async fn end_all_sessions(&self, by: Actor<'_>) -> Result<u64, Error> {
         let event = self.audit.event_by(EventKind::AllSessionsEnded, by);
         let mut ended = 0;
-        // For the first batch: the administrator's own session may be in it.
+        // The authority is checked with the first batch only: that batch may end the
+        // administrator's own session.
         let mut authority = by.authority();
         // Sessions end in batches, so that a database with a million sessions serves requests in
         // between.
@@ -154,7 +156,7 @@ impl People {
 }
 
 impl UserRef {
-    /// The user of that name.
+    /// Returns a reference to the user with this name.
     pub(crate) fn named(name: &str) -> Result<Self, Error> {
         let folded = FoldedName::of(name).map(Self::Named);
         folded.ok_or_else(|| Error::NoSuchUser { name: name.to_owned() })

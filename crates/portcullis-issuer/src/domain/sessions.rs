@@ -56,7 +56,7 @@ pub struct SessionInfo {
     pub user_agent: Option<String>,
 }
 
-/// The state of the credentials that a user has proven at a login.
+/// The state of the credentials with which a user has authenticated at a login.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Proof {
     /// The count of the credentials that the password was checked under.

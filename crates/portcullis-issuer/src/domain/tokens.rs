@@ -2,6 +2,7 @@
 
 mod access_token;
 mod jwt;
+mod logout_token;
 mod settings;
 mod status_lists;
 mod store;
@@ -10,6 +11,7 @@ mod waits;
 use std::sync::Arc;
 
 pub(crate) use self::access_token::{FIRST_PARTY, Subject, TWO_FACTORS};
+pub(crate) use self::logout_token::EndedSession;
 pub(crate) use self::settings::{Audience, TokenSettings};
 pub(crate) use self::status_lists::StatusLists;
 pub(crate) use self::store::{

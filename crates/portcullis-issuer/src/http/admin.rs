@@ -1,4 +1,4 @@
-//! Users' accounts, for users with the scope of administrators.
+//! The operations on users' accounts, for callers with the administrator's scope.
 
 pub(super) mod changes;
 mod shapes;
@@ -22,8 +22,8 @@ use crate::domain::audit::{Actor, Authority};
 use crate::domain::peer::Peer;
 use crate::domain::people::{ACCOUNTS, ADMIN_SCOPE, Change, UserRef};
 
-/// The calling administrator: a user who has the scope at the time of the request. The token's
-/// scope alone is not enough.
+/// The calling administrator. The user must have the scope in the store at the time of the request;
+/// the scope in the token is not enough.
 pub(super) struct Admin {
     id: String,
     session_id: String,
@@ -36,8 +36,9 @@ impl Admin {
         Actor::Admin { authority, peer: &self.peer }
     }
 
-    /// Rejects the administrator's own account, for what a user changes only with the current
-    /// password or a step-up: a stolen access token must not replace both.
+    /// Rejects a change of the administrator's own account. Users change their own password, second
+    /// factor and address only with the current password or a step-up, and a stolen access token
+    /// must not bypass that.
     fn require_another(&self, user_ref: &UserRef) -> Result<(), Problem> {
         match user_ref {
             UserRef::WithId(id) if *id != self.id => Ok(()),
@@ -74,7 +75,7 @@ pub(super) struct Page {
 
 type Id = Result<Path<String>, PathRejection>;
 
-/// Returns the reference to a user by id. An id that is not valid UTF-8 is an unknown user.
+/// Returns a reference to the user with this id. An id that is not valid UTF-8 is an unknown user.
 fn user_ref(id: Id) -> Result<UserRef, Problem> {
     let Path(id) = id.map_err(|_| Problem::NoSuchUser)?;
     Ok(UserRef::WithId(id))
@@ -110,8 +111,8 @@ pub(super) async fn list(
     Ok(Json(Accounts { users: users.into_iter().map(Account::from).collect() }))
 }
 
-/// Adds a user, and sends the user a token that sets the first password. An invitation of the same
-/// name that was not accepted is void, and so is a registration whose address was not verified.
+/// Adds a user, and sends the user a token that sets the first password. A user of the same name is
+/// replaced if that user has not accepted an invitation or not verified the address.
 #[utoipa::path(
     post,
     path = "/v1/admin/users",

@@ -28,7 +28,7 @@ pub(super) struct Credentials {
     password: String,
     /// The code that the authenticator app shows, or a recovery code.
     code: Option<String>,
-    /// The APIs that the access token is for (RFC 8707); the issuer's URL stands for the issuer
+    /// The APIs that the access token is for (RFC 8707); the issuer's URL selects the issuer
     /// itself. Without resources, the issuer's settings decide.
     #[serde(default)]
     #[schema(required = false)]

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookies_to_the_letter() {
+    fn cookies_have_exactly_these_attributes() {
         let with = |config: &IssuerConfig| {
             let mut headers = HeaderMap::new();
             set_access(&mut headers, config, "A").unwrap();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn refresh_cookie_counts_only_with_the_hosts() {
+    fn refresh_cookie_without_the_matching_host_cookie_is_rejected() {
         let key = KeyEncryptionKey::from_base64(&format!("{}=", "A".repeat(43))).unwrap();
         let key = MacKey::of(&key, 1).unwrap();
         let host = |token: &str| HostCookies::new(&key, &[]).unwrap().value("session", token);

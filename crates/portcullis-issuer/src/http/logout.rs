@@ -17,10 +17,11 @@ use crate::domain::peer::Peer;
 
 /// Ends the session of a credential, and clears the cookies.
 ///
-/// The credential is a refresh token from the JSON body; or else the access token of the
-/// `Authorization` header; or else the refresh token's cookie, or the access token's. A spent refresh
-/// token ends its session, too. An unknown one ends none, and the response is the same. Without a usable credential no
-/// session is ended, and the response is 400; with an exchanged token 403.
+/// The credential is the first of these that the request has: the refresh token in the JSON body,
+/// the access token in the `Authorization` header, the cookie of the refresh token, the cookie of
+/// the access token. A spent refresh token also ends its session. An unknown refresh token ends no
+/// session, and the response is the same. Without a usable credential, the response is 400 and no
+/// session is ended. With an exchanged token, the response is 403.
 #[utoipa::path(
     post,
     path = "/v1/auth/logout",
@@ -71,7 +72,7 @@ pub(super) async fn logout(
     }
 }
 
-/// Returns the user and the claims of the request's access token, if that is valid.
+/// Returns the user and the claims of the request's access token, if the token is valid.
 async fn session_of_access_token(
     api: &Api,
     headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! The operations with the tokens of messages.
+//! The operations that send and redeem single-use tokens.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ pub(super) struct Forgotten {
     username: String,
 }
 
-/// A token of a password reset or an invitation, and the password.
+/// A token of a password reset or an invitation, and the new password.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct TokenAndNewPassword {
-    /// Counts once, and for 15 minutes.
+    /// Valid once, and for 15 minutes.
     token: String,
-    /// Neither the user's name nor a common one; at most 1024 bytes in UTF-8.
+    /// Neither the user's name or address nor a common password; at most 1024 bytes in UTF-8.
     #[schema(min_length = 8, max_length = 1024)]
     new_password: String,
 }
@@ -34,7 +34,7 @@ pub(super) struct TokenAndNewPassword {
 /// The token of a registration, and the password of that registration.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct TokenAndPassword {
-    /// Counts once, and for 15 minutes.
+    /// Valid once, and for 15 minutes.
     token: String,
     password: String,
 }
@@ -52,8 +52,9 @@ fn answer(redeemed: Redeemed) -> Result<StatusCode, Problem> {
     }
 }
 
-/// Has a token sent to the user's address. The answer is the same if there is no such user, and if
-/// the user was sent 3 tokens within the last minutes: then nothing is sent, and the last one counts.
+/// Sends a token to the user's address. The response is the same if there is no such user. At most
+/// 3 tokens are sent to a user at once, and then one every 5 minutes. A request over that limit
+/// sends nothing, and the last token stays valid.
 #[utoipa::path(
     post,
     path = "/v1/auth/password-reset",

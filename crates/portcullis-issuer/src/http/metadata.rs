@@ -39,6 +39,11 @@ pub(super) struct Metadata<'m> {
     introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     revocation_endpoint_auth_methods_supported: [&'static str; 4],
     revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    /// Whether clients may register a URI for logout tokens (OpenID Connect Back-Channel Logout 1.0
+    /// section 2.1).
+    backchannel_logout_supported: bool,
+    /// Whether logout tokens have a `sid`.
+    backchannel_logout_session_supported: bool,
 }
 
 impl<'m> Metadata<'m> {
@@ -68,6 +73,8 @@ impl<'m> Metadata<'m> {
             introspection_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
             revocation_endpoint_auth_methods_supported: with_public,
             revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
         }
     }
 }

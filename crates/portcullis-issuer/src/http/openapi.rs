@@ -1,5 +1,6 @@
 //! The OpenAPI document, which is generated from the mounted routes. Method, path, parameters,
-//! bodies and successes are documented at the handler, refusals beside the route.
+//! bodies and successful responses are documented at the handler. Rejections are documented where
+//! the route is mounted.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -37,7 +38,7 @@ const DESCRIPTION: &str = "Logs users in and out, keeps their sessions, and publ
     `/oauth` errors have the format of RFC 6749. 401 has a `WWW-Authenticate` header, 429 and 503 have \
     a `Retry-After` header.";
 
-/// Creates a document without routes.
+/// Creates the document without routes.
 pub(super) fn document(config: &IssuerConfig) -> OpenApi {
     let info = InfoBuilder::new()
         .title("Portcullis issuer")
@@ -65,8 +66,8 @@ pub(super) fn document(config: &IssuerConfig) -> OpenApi {
         .build()
 }
 
-/// Returns the routes, with an additional route that serves their document. The document includes
-/// that route.
+/// Returns the routes, and adds a route that serves their document. The document includes the added
+/// route.
 pub(super) fn publish(routes: OpenApiRouter<Arc<Api>>) -> Router<Arc<Api>> {
     let json = Published::default();
     let serve = routes!(serve).layer(Extension(json.clone()));
@@ -76,11 +77,11 @@ pub(super) fn publish(routes: OpenApiRouter<Arc<Api>>) -> Router<Arc<Api>> {
     routes
 }
 
-/// The document, which is set when all routes have been added.
+/// The document as JSON. It is set when all routes have been added.
 #[derive(Clone, Default)]
 struct Published(Arc<OnceLock<String>>);
 
-/// Returns this document.
+/// Returns this OpenAPI document.
 #[utoipa::path(
     get,
     path = "/openapi.json",
@@ -93,7 +94,7 @@ async fn serve(Extension(Published(json)): Extension<Published>) -> Response {
     (headers, json.get().cloned().unwrap_or_default()).into_response()
 }
 
-/// Why a route may refuse a request: a status, and the problem's type if it has one.
+/// A reason for which a route may reject a request: a status, and the problem's type if it has one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -107,7 +108,7 @@ pub(super) const fn of(problem: Problem) -> Refusal {
     Refusal { status, kind: Some(kind), title }
 }
 
-/// Returns a refusal of the middleware, which has no problem type.
+/// Returns a refusal by the middleware, which has no problem type.
 const fn bare(status: StatusCode, title: &'static str) -> Refusal {
     Refusal { status, kind: None, title }
 }
@@ -134,7 +135,7 @@ const THE_STORE: &[Refusal] = &[of(Problem::Unavailable)];
 /// The refusals of a route behind the middleware and the session check.
 const ACCESS: &[Refusal] = &[
     bare(StatusCode::BAD_REQUEST, "Malformed or repeated credentials"),
-    bare(StatusCode::UNAUTHORIZED, "No access token, or one that is not accepted"),
+    bare(StatusCode::UNAUTHORIZED, "No access token, or an access token that is not accepted"),
     bare(StatusCode::FORBIDDEN, "A cookie from another site's page, or insufficient permissions"),
     of(Problem::AmbiguousCookie),
     of(Problem::UnmatchedCookie),
@@ -177,7 +178,7 @@ pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Opera
         .flatten()
 }
 
-/// Documents one response per status, which may have several reasons.
+/// Documents one response per status. A status may have several reasons.
 fn document_refusals(operation: &mut Operation, refusals: &[&[Refusal]]) {
     let mut by_status: BTreeMap<StatusCode, Vec<Refusal>> = BTreeMap::new();
     for refusal in refusals.iter().copied().flatten() {
@@ -205,7 +206,7 @@ fn refused(status: StatusCode, refusals: &[Refusal]) -> openapi::Response {
             response.header("WWW-Authenticate", header("RFC 6750 section 3, RFC 9470 section 3"))
         }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            response.header("Retry-After", header("Seconds after which to try again"))
+            response.header("Retry-After", header("The number of seconds after which to retry"))
         }
         _ => response,
     }

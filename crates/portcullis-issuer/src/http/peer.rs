@@ -36,11 +36,11 @@ impl FromRequestParts<Arc<Api>> for Peer {
     }
 }
 
-/// Returns the client's address: that of the configured header, or else the connection's.
+/// Returns the client's address from the configured header, or else the connection's address.
 fn client_address(api: &Api, headers: &HeaderMap, connection: Option<IpAddr>) -> Option<IpAddr> {
     let Some(name) = &api.config.client_address_header else { return connection };
     let proxies = &api.config.trusted_proxies;
-    // Without `ConnectInfo` nothing says that a proxy sent the header.
+    // Without `ConnectInfo` it is unknown whether a proxy sent the header.
     let from_proxy = connection.is_some_and(|address| is_one_of(proxies, address));
     if !proxies.is_empty() && !from_proxy {
         return connection;
@@ -64,7 +64,7 @@ fn client_address(api: &Api, headers: &HeaderMap, connection: Option<IpAddr>) ->
     }
 }
 
-/// Why a header has no client address.
+/// The reason why a header has no usable client address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Unusable {
     #[error("the header is absent")]

@@ -9,7 +9,7 @@ use super::problem_document::{Document, urn, with_document};
 use crate::error::Error;
 use crate::metrics;
 
-/// Why a request was refused.
+/// The reason why a request was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Problem {
     MalformedBody,

@@ -29,8 +29,8 @@ use crate::error::ConfigError;
 
 /// The user and the session of a request, as the store has them now.
 ///
-/// A handler's argument on the routes behind [`Issuer::protect`](crate::Issuer::protect); on others it answers 500, and the
-/// log says why.
+/// An extractor for handlers of routes behind [`Issuer::protect`](crate::Issuer::protect). On other
+/// routes the response is 500, and the reason is logged.
 #[derive(Debug, Clone)]
 pub struct LiveSession {
     pub(super) session: Session,
@@ -61,7 +61,7 @@ impl<S: Sync> FromRequestParts<S> for LiveSession {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
         parts.extensions.get().cloned().ok_or_else(|| {
-            tracing::error!("a handler asks for the session of a route without `Issuer::protect`");
+            tracing::error!("a handler extracts `LiveSession` without `Issuer::protect`");
             StatusCode::INTERNAL_SERVER_ERROR
         })
     }
@@ -75,7 +75,7 @@ pub(crate) async fn authenticator(
     let mut builder = Authenticator::builder(&config.issuer, &config.issuer)
         .key_source(keys)
         .cookie(cookies::access_name(config))
-        // A proxy in front may have changed the Host that the middleware would compare with.
+        // The middleware compares the origin with `Host`, which a proxy may have changed.
         .also_trusted_origin(&config.issuer)
         .clock(Arc::clone(&config.clock));
     for origin in &config.trusted_origins {
@@ -87,8 +87,8 @@ pub(crate) async fn authenticator(
         .map_err(|error| ConfigError::new("IDENTSPHERE_ISSUER", &config.issuer, error.to_string()))
 }
 
-/// Puts an app's routes behind the middleware and the session check. Where a second factor is
-/// required, a session without one reaches the issuer's own routes alone.
+/// Puts an app's routes behind the middleware and the session check. If a second factor is
+/// required, a session without one can use only the issuer's own routes.
 pub(crate) fn protect<S>(api: &Arc<Api>, routes: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -189,8 +189,8 @@ pub(super) fn require_issuers_own(live: &LiveSession) -> Result<(), Problem> {
     if live.issuers_own { Ok(()) } else { Err(Problem::NotIssuersOwn) }
 }
 
-/// Rejects a token with `act`, for the end of sessions: a backend acts for its user for one request,
-/// and ends its own token.
+/// Rejects a token with `act` on routes that end sessions. Such a token lets a backend act for its
+/// user in single requests; the backend can revoke the token, but must not end the user's sessions.
 pub(super) async fn user_only(
     live: LiveSession,
     request: Request,

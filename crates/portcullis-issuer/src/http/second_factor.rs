@@ -23,7 +23,7 @@ use crate::domain::peer::Peer;
 use crate::domain::second_factor::{RecoveryCodes, SteppedUp};
 use crate::domain::tokens::TWO_FACTORS;
 
-/// How long a step-up counts as fresh.
+/// How long a step-up is fresh.
 pub(super) const JUST_STEPPED_UP: Duration = Duration::from_secs(300);
 
 /// Returns the policy of operations that need a recent step-up.

@@ -113,9 +113,9 @@ pub(super) async fn list(
     }
 }
 
-/// Returns the verifier whose limit a waiting request counts against. A request with a wrong
-/// credential counts as anonymous and is not rejected: the list is public, and a verifier whose
-/// secret has expired must still get it.
+/// Returns the verifier whose limit applies to a waiting request. A request with a wrong credential
+/// is treated as anonymous and is not rejected: the list is public, and a verifier whose secret has
+/// expired must still get it.
 async fn verifier(api: &Api, headers: &HeaderMap, peer: &Peer) -> Result<Verifier, Problem> {
     match client_of(api, headers, peer).await {
         Ok(Some(client)) => Ok(Verifier::Client(client)),

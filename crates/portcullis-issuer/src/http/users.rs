@@ -74,9 +74,10 @@ pub(super) async fn register(
     Ok((StatusCode::CREATED, private, Json(ShownUser::from(user))).into_response())
 }
 
-/// Begins a registration: the user can log in once the token that is sent to the address has come
-/// back. The answer is the same if the name is taken, and if the address was sent 3 messages within
-/// the last minutes: then nothing is sent, and the registration before counts.
+/// Begins a registration. A token is sent to the address, and the user can log in after returning
+/// it. The response is the same if the name is taken. At most 3 messages are sent to an address at
+/// once, and then one every 5 minutes. A registration over that limit sends nothing, and the
+/// previous registration stays valid.
 #[utoipa::path(
     post,
     path = "/v1/auth/register",

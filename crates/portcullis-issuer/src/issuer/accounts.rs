@@ -115,7 +115,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUser`] if a role does not fit, [`Error::NoSuchUser`] if there is no user of
+    /// [`Error::InvalidUser`] if a role is invalid, [`Error::NoSuchUser`] if there is no user of
     /// that name.
     pub async fn set_roles(
         &self,
@@ -144,25 +144,25 @@ impl Issuer {
         self.domain().people.set_scopes(&user_ref, scopes, Actor::Operator).await.map(|_| ())
     }
 
-    /// Sets the address to which the [`Notifier`](crate::Notifier) delivers a user's messages. It
-    /// counts as verified.
+    /// Sets the address to which the [`Notifier`](crate::Notifier) delivers a user's messages. The
+    /// address is then verified.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUser`] if the address does not fit, [`Error::NoSuchUser`] if there is no user
+    /// [`Error::InvalidUser`] if the address is invalid, [`Error::NoSuchUser`] if there is no user
     /// of that name.
     pub async fn set_address(&self, name: &str, address: impl Into<String>) -> Result<(), Error> {
         let (user_ref, people) = (UserRef::named(name)?, &self.domain().people);
         people.set_address(&user_ref, address.into(), Actor::Operator).await.map(|_| ())
     }
 
-    /// Adds a user, and has the [`Notifier`](crate::Notifier) deliver a token that sets the first
-    /// password, within 15 minutes. An invitation of the same name that was not accepted is void,
-    /// and a registration whose address was not verified.
+    /// Adds a user. The [`Notifier`](crate::Notifier) delivers a token, with which the user can set
+    /// the first password within 15 minutes. A user of the same name is replaced if that user has
+    /// not accepted an invitation or not verified the address.
     ///
     /// # Errors
     ///
-    /// [`Error::NoNotifier`] without a notifier, [`Error::InvalidUser`] if something does not fit,
+    /// [`Error::NoNotifier`] without a notifier, [`Error::InvalidUser`] if an attribute is invalid,
     /// [`Error::UserExists`] if the name is taken.
     pub async fn invite_user(
         &self,
@@ -200,7 +200,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store fails. Some sessions may have ended then; call it again.
+    /// [`Error::Store`] if the store fails. Some sessions may have ended then; repeat the call.
     pub async fn end_all_sessions(&self) -> Result<u64, Error> {
         self.domain().people.end_all_sessions(Actor::Operator).await
     }

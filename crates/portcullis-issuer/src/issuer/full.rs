@@ -25,7 +25,7 @@ async fn post(issuer: &Issuer, path: &str, body: &Value) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_as_such_and_forgotten_when_there_is_room() {
+async fn full_disk_is_503_until_there_is_space() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("identsphere.db");
     let store = Arc::new(SqliteStore::open(&path).await.unwrap());
@@ -53,7 +53,7 @@ async fn a_full_disk_is_told_as_such_and_forgotten_when_there_is_room() {
     let me = Request::get("/v1/users/me")
         .header("authorization", format!("Bearer {}", grant["access_token"].as_str().unwrap()));
     let me = issuer.router().oneshot(me.body(Body::empty()).unwrap()).await.unwrap();
-    assert_eq!(me.status(), 200, "what is there can be read");
+    assert_eq!(me.status(), 200, "existing data can be read");
 
     store.let_the_file_have(1_000_000).await;
     assert_eq!(post(&issuer, "/v1/auth/refresh", &refresh).await.0, 200, "nothing was half done");

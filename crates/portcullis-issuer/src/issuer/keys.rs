@@ -82,7 +82,7 @@ impl Issuer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyInfo {
-    /// Its RFC 7638 thumbprint.
+    /// The key's RFC 7638 thumbprint.
     pub kid: String,
     /// The key's algorithm.
     pub algorithm: &'static str,

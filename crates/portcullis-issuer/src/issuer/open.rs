@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::backchannel::Sender;
 use crate::clock::now_secs;
 use crate::config::IssuerConfig;
 use crate::domain::Domain;
 use crate::domain::audit::Audit;
-use crate::domain::clients::Clients;
+use crate::domain::clients::{Clients, LogoutUris};
 use crate::domain::host_cookie::HostCookies;
 use crate::domain::housekeeping::Housekeeping;
 use crate::domain::introspection::Introspection;
@@ -16,6 +17,7 @@ use crate::domain::keys::{
 };
 use crate::domain::limits::Limits;
 use crate::domain::login::Logins;
+use crate::domain::logouts::{Delivery, Logouts};
 use crate::domain::messages::Messages;
 use crate::domain::people::People;
 use crate::domain::registration::Registrations;
@@ -32,6 +34,7 @@ use crate::store::Store;
 /// Creates the services on a store, and the state of the handlers.
 pub(super) async fn open(store: &Arc<dyn Store>, config: IssuerConfig) -> Result<Api, Error> {
     metrics::publish_rejected_connections();
+    metrics::publish_logouts();
     metrics::leads(store.leads());
     let domain = domain(store, &config).await?;
     let authenticator = http::authenticator(&config, domain.keys.shared()).await?;
@@ -95,12 +98,22 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         rules: config.rules(),
         clock: Arc::clone(&clock),
     });
+    let logout_uris = LogoutUris { http_host: config.dangerous_http_host.clone() };
+    let logouts = Logouts::new(Delivery {
+        store: Arc::clone(store) as _,
+        keys: Arc::clone(&keys),
+        tokens: Arc::clone(&tokens),
+        uris: logout_uris.clone(),
+        sender: Sender::default(),
+        clock: Arc::clone(&clock),
+    });
     let clients = Arc::new(Clients {
         store: Arc::clone(store) as _,
         keys: Arc::clone(&keys),
         tokens: Arc::clone(&tokens),
         limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
+        logout_uris,
         clock: Arc::clone(&clock),
     });
     let second_factors = Arc::new(SecondFactors {
@@ -162,6 +175,7 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         keeper: keys.keep(),
         keys,
         logins,
+        logouts,
         messages,
         people,
         registrations,
@@ -173,8 +187,8 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
     })
 }
 
-/// Returns the MAC keys of sessions: the key of this key-encryption key, and the keys of earlier
-/// ones.
+/// Returns the MAC keys of sessions: the key that belongs to this key-encryption key, and the keys
+/// of earlier ones.
 async fn mac_keys(
     store: &dyn RekeyStore,
     key: &KeyEncryptionKey,

@@ -7,7 +7,7 @@ use crate::domain::users::{Awaits, NewUser, Origin, Share, User};
 use crate::error::Error;
 
 impl Issuer {
-    /// Adds a user. A registration of the same name whose address was not verified is void.
+    /// Adds a user. A registration of the same name is replaced if its address was not verified.
     ///
     /// # Errors
     ///
@@ -18,7 +18,7 @@ impl Issuer {
         let event = self.domain().audit.event_by(EventKind::UserAdded, Actor::Operator);
         let origin = Origin {
             awaits: None,
-            // A stranger's registration must not keep the name from its user.
+            // A stranger's registration must not block the name.
             replaces: &[Awaits::Verification],
             share: Share::Users,
             event,

@@ -9,7 +9,8 @@ use tokio::process::Command;
 use super::{Delivery, Message, Notifier, SETTING};
 use crate::error::ConfigError;
 
-/// Runs a program for each message, which reads it as a line of JSON.
+/// Runs a program for each message. The program reads the message from standard input as one line
+/// of JSON.
 pub(super) struct CommandNotifier {
     program: String,
     arguments: Vec<String>,
@@ -47,12 +48,16 @@ impl Notifier for CommandNotifier {
                 stdin.write_all(&line).await?;
             }
             let status = child.wait().await?;
-            if status.success() { Ok(()) } else { Err(format!("it ended with {status}").into()) }
+            if status.success() {
+                Ok(())
+            } else {
+                Err(format!("the program ended with {status}").into())
+            }
         })
     }
 }
 
-/// The arguments may be secrets.
+/// Omits the arguments, which may be secrets.
 impl fmt::Debug for CommandNotifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommandNotifier").field("program", &self.program).finish_non_exhaustive()

@@ -20,7 +20,7 @@ pub struct Message {
     pub kind: MessageKind,
     /// The `sub` of the user's tokens.
     pub user_id: String,
-    /// What the user logs in with.
+    /// The name with which the user logs in.
     pub name: String,
     /// The address to deliver the message to, such as an email address.
     pub address: String,
@@ -71,8 +71,8 @@ impl Message {
         self
     }
 
-    /// Returns the token, if the message has one. It is valid once and for 15 minutes. It is a
-    /// credential for the operation of the message's [`kind`](Self::kind).
+    /// Returns the token, if the message has one. The token is valid once and for 15 minutes. It is
+    /// a credential for the operation that [`kind`](Self::kind) names.
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|token| token.as_str())

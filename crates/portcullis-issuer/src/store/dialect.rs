@@ -1,4 +1,4 @@
-//! Statements that run on every database, and traits for what differs between the databases.
+//! Statements that run on every database, and traits for the differences between the databases.
 
 mod turn;
 
@@ -9,6 +9,7 @@ use rusqlite::types::FromSql;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::{Arguments, Decode, Encode, Postgres, Sqlite, Type};
+use tokio::sync::Notify;
 
 pub(super) use self::turn::Turn;
 use crate::domain::sessions::{Refreshed, Rotation};
@@ -41,6 +42,8 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     fn told_version(&self) -> Option<i64>;
     fn learn_version(&self, version: i64);
     fn is_leader(&self) -> bool;
+    /// Is notified when this process has ended a session.
+    fn ended_sessions(&self) -> &Notify;
     fn close_all(&self) -> impl Future<Output = ()> + Send;
 }
 
@@ -69,15 +72,15 @@ pub(super) trait Dialect: Send {
     /// Selects a session, its user and its place in a status list, for a rotation. Locks the
     /// session's row until the transaction ends.
     const SESSION_TO_ROTATE: &'static str;
-    /// The statements of housekeeping: each deletes or erases what is due at `$1`, in at most `$2`
-    /// rows.
+    /// The statements of housekeeping. Each deletes or erases at most `$2` rows that are due at
+    /// `$1`.
     const HOUSEKEEPING: Housekeeping;
     /// Selects the user with a folded name. The database folds only ASCII letters, as the issuer
     /// does.
     const USER_NAMED: &'static str;
     const FORGET_AWAITING: &'static str;
-    /// Ends a user's live sessions but the `$3` that were used last, at most `$4` of them, and returns
-    /// their ids.
+    /// Ends a user's live sessions except the `$3` most recently used ones. Ends at most `$4`
+    /// sessions, and returns their ids.
     const END_OLDEST_SESSIONS: &'static str;
     /// Ends at most `$2` sessions of any users.
     const END_SOME_SESSIONS: &'static str;
@@ -86,8 +89,8 @@ pub(super) trait Dialect: Send {
     /// Selects a user who may log in, and whose credentials have not changed since they were
     /// checked. Prevents changes of the row until the transaction ends.
     const HOLD_USER: &'static str;
-    /// Keeps a client's row from being changed until the end of the transaction, if the client with
-    /// this owner of a place is enabled.
+    /// Selects the client with this `place_owner`, if it is enabled. Prevents changes of the row
+    /// until the transaction ends.
     const HOLD_CLIENT: &'static str;
 
     /// Runs a statement, and returns the number of changed rows.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Postgres, Row as _};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use self::refresh::Batches;
@@ -34,6 +35,7 @@ pub(crate) struct PostgresStore {
     refreshes: Batches,
     watch: Arc<Watch>,
     watcher: AbortHandle,
+    ended_sessions: Notify,
 }
 
 impl Database for PostgresStore {
@@ -76,6 +78,10 @@ impl Database for PostgresStore {
 
     fn learn_version(&self, version: i64) {
         self.watch.learn(version);
+    }
+
+    fn ended_sessions(&self) -> &Notify {
+        &self.ended_sessions
     }
 
     fn is_leader(&self) -> bool {

@@ -7,6 +7,7 @@ mod audit;
 mod clients;
 mod housekeeping;
 mod keys;
+mod logouts;
 mod people;
 mod rekey;
 pub(super) mod rows;
@@ -22,8 +23,8 @@ use crate::domain::Answer;
 use crate::error::StoreError;
 use crate::metrics;
 
-/// Does the same as [`timed`] with a transaction, and once more if the database ended it because of
-/// others.
+/// Does the same as [`timed`] for work in a transaction. Retries the work once if the database
+/// ended the transaction because of a conflict with another one.
 fn retried<'a, T, F>(operation: &'static str, work: impl Fn() -> F + Send + 'a) -> Answer<'a, T>
 where
     T: Send + 'a,
@@ -35,7 +36,7 @@ where
                 tracing::debug!(
                     error = &error as &(dyn std::error::Error + 'static),
                     operation,
-                    "transaction ended because of another; retried once"
+                    "transaction conflict; retrying once"
                 );
                 work().await
             }
@@ -44,8 +45,8 @@ where
     })
 }
 
-/// Returns whether PostgreSQL ended a transaction because of others: for a deadlock, or because it
-/// could not be serialized. It has changed nothing.
+/// Returns whether PostgreSQL rolled back a transaction because of a deadlock or a serialization
+/// failure. The transaction has changed nothing.
 pub(super) fn is_conflict(error: &StoreError) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
     let code = cause.and_then(sqlx::Error::as_database_error).and_then(|error| error.code());

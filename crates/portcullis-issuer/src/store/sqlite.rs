@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use self::group::GroupCommit;
@@ -37,6 +37,7 @@ pub(crate) struct SqliteStore {
     group: GroupCommit,
     /// Admits one writer of this process at a time, in the order of their requests.
     turn: Arc<Semaphore>,
+    ended_sessions: Notify,
 }
 
 /// The path of the database, and the identity of the file that it led to when it was opened.
@@ -92,6 +93,10 @@ impl Database for SqliteStore {
     /// the write lock serializes the steps of a leader.
     fn is_leader(&self) -> bool {
         true
+    }
+
+    fn ended_sessions(&self) -> &Notify {
+        &self.ended_sessions
     }
 
     async fn close_all(&self) {

@@ -110,7 +110,7 @@ on_both!(
     every_way_to_end_a_session_revokes_its_place,
     place_is_reused_only_after_its_last_token_has_expired,
     place_of_a_disabled_or_removed_client_is_revoked,
-    the_first_place_of_a_client_that_was_disabled_meanwhile_is_revoked,
+    first_place_of_a_client_that_was_disabled_meanwhile_is_revoked,
     status_lists_from_before_a_restored_backup_are_revoked,
 );
 
@@ -615,6 +615,7 @@ fn machine(id: &str, credential: Credential) -> RegisteredClient {
         rights: vec![ClientRight::IntrospectAll, ClientRight::ExchangeTokens],
         scopes: vec!["a:read".to_owned()],
         audiences: vec!["https://api.example".to_owned()],
+        backchannel_logout_uri: Some("https://app.example/logout".to_owned()),
         created_at: 900,
         disabled_at: None,
     }
@@ -637,7 +638,7 @@ async fn machine_client_is_stored_changed_and_removed(place: Place) {
     assert_eq!(store.client("A").await.unwrap(), None);
     assert_eq!(store.clients().await.unwrap(), [secret, keyed]);
 
-    // Two changes of other attributes, each of which was begun before the other was made.
+    // Two concurrent changes of different attributes: both began from the same state.
     let updated = about(EventKind::ClientUpdated, "a");
     for change in [ClientUpdate::new().rights([]), ClientUpdate::new().scopes(["b"])] {
         assert!(store.update_client("client a 1", &change, &updated).await.unwrap());
@@ -810,7 +811,7 @@ async fn place_of_a_disabled_or_removed_client_is_revoked(place: Place) {
     assert_eq!(revoked(&*store, &places).await, [0]);
     assert!(store.status_version().await.unwrap() > version);
 
-    // Tokens of before the client was disabled stay revoked.
+    // Tokens from before the client was disabled stay revoked.
     assert!(store.enable_client("client reports 2", &enabled).await.unwrap());
     assert_eq!(owner().await, "client reports 2");
     let places = [places[0], store.take_place("client reports 2", UNTIL).await.unwrap()];
@@ -820,7 +821,7 @@ async fn place_of_a_disabled_or_removed_client_is_revoked(place: Place) {
 }
 
 /// A request for the client's first token that was authenticated before.
-async fn the_first_place_of_a_client_that_was_disabled_meanwhile_is_revoked(place: Place) {
+async fn first_place_of_a_client_that_was_disabled_meanwhile_is_revoked(place: Place) {
     let store = place.open().await;
     let client = machine("reports", Credential::Secret([7; 32]));
     let event = |kind| NewEvent::new(kind, 1000).client("reports");

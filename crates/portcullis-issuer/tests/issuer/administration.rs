@@ -1,4 +1,4 @@
-//! What administration asks of a token, and that it reaches everybody.
+//! The token that administration requires, and the end of all sessions.
 
 use portcullis_issuer::{ADMIN_SCOPE, Issuer, NewUser};
 use serde_json::json;
@@ -8,12 +8,12 @@ use crate::common::{
 };
 
 on_every_store!(
-    administrators_token_must_have_the_scope_too,
-    all_sessions_end_however_many_there_are,
+    administrators_token_without_the_scope_is_403,
+    end_of_all_sessions_includes_more_than_one_batch,
 );
 
-/// A token that was issued before the scope was given, or without a required second factor.
-async fn administrators_token_must_have_the_scope_too(home: Home) {
+/// A token lacks the scope if it was issued before the user got the scope.
+async fn administrators_token_without_the_scope_is_403(home: Home) {
     const LIST: &str = "GET /v1/admin/users";
     let mut config = home.config();
     config.audiences.clear();
@@ -27,7 +27,7 @@ async fn administrators_token_must_have_the_scope_too(home: Home) {
     with_token(&issuer, LIST, &after.text("access_token")).await.expect(200);
 }
 
-async fn all_sessions_end_however_many_there_are(home: Home) {
+async fn end_of_all_sessions_includes_more_than_one_batch(home: Home) {
     const MANY: &str = "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at) \
         WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < 1000) \
         SELECT 'copy-' || n, user_id, created_at, last_used_at, expires_at \

@@ -1,4 +1,4 @@
-//! Which attempts count together.
+//! Attempts that share a count, and attempts that do not.
 
 use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser};
 use serde_json::json;
@@ -7,12 +7,12 @@ use crate::clients::{INTROSPECT, basic, form};
 use crate::common::{Answer, Home, PASSWORD, on_every_store, post};
 
 on_every_store!(
-    wrong_secrets_of_a_client_take_nothing_from_the_user_of_its_name,
-    unknown_clients_are_not_counted_one_by_one,
-    texts_that_are_no_names_have_one_count,
+    wrong_client_secrets_do_not_limit_the_user_of_the_same_name,
+    unknown_client_ids_have_no_counts,
+    invalid_names_share_one_count,
 );
 
-/// At most two attempts per account, and any number per address.
+/// Opens an issuer that accepts two attempts per account, and any number per address.
 async fn open(home: &Home) -> Issuer {
     let mut config: IssuerConfig = home.config();
     (config.attempts_per_account, config.attempts_per_address) = (2, 0);
@@ -30,7 +30,7 @@ async fn wrong_client(issuer: &Issuer, id: &str) -> u16 {
     form(issuer, INTROSPECT, &basic(id, "wrong"), "token=x").await.status.as_u16()
 }
 
-async fn wrong_secrets_of_a_client_take_nothing_from_the_user_of_its_name(home: Home) {
+async fn wrong_client_secrets_do_not_limit_the_user_of_the_same_name(home: Home) {
     let issuer = open(&home).await;
     for expected in [401, 401, 429] {
         assert_eq!(wrong_client(&issuer, "billing").await, expected);
@@ -38,15 +38,15 @@ async fn wrong_secrets_of_a_client_take_nothing_from_the_user_of_its_name(home: 
     login_as(&issuer, "billing", PASSWORD).await.expect(200);
 }
 
-/// A flood of made-up ids would fill the table of counts.
-async fn unknown_clients_are_not_counted_one_by_one(home: Home) {
+/// If unknown ids had counts, a flood of made-up ids would fill the table.
+async fn unknown_client_ids_have_no_counts(home: Home) {
     let issuer = open(&home).await;
     for _ in 0..4 {
         assert_eq!(wrong_client(&issuer, "unknown").await, 401);
     }
 }
 
-async fn texts_that_are_no_names_have_one_count(home: Home) {
+async fn invalid_names_share_one_count(home: Home) {
     let issuer = open(&home).await;
     for (name, expected) in [("a\u{0}", 401), ("b\u{0}", 401), ("c\u{0}", 429)] {
         login_as(&issuer, name, "wrong").await.expect(expected);

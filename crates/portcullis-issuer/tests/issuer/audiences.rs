@@ -206,7 +206,7 @@ async fn backend_acts_for_its_user_with_an_exchanged_token(home: Home) {
         let bearer = format!("Bearer {token}");
         is_not_the_issuers_own(ask(&issuer, line, &[("authorization", &bearer)]).await);
     }
-    // It ends no session of the user's.
+    // The exchanged token cannot end the user's sessions.
     let sid = part(&token, 1)["sid"].as_str().unwrap().to_owned();
     for line in [
         "POST /v1/auth/logout",
@@ -279,7 +279,8 @@ async fn only_active_tokens_for_the_clients_own_apis_can_be_exchanged(home: Home
         refused(&exchange(&issuer, &backend, &right, more).await, 400, error);
     }
     good(exchange(&issuer, &backend, &right, "&audience=https%3A%2F%2Fauth.example.com").await);
-    // The wrong tokens: for another API, of a client, made up, and a refresh token.
+    // These tokens are rejected: one for another API, a client's own, a made-up one, and a refresh
+    // token.
     let elsewhere = login_for(&issuer, &[OTHER_API]).await.expect(200).text("access_token");
     let of_client = crate::clients::token(&issuer, &plain).await;
     for wrong in [&elsewhere, &of_client, "a.b.c", &grant.text("refresh_token")] {

@@ -15,7 +15,7 @@ on_every_store!(
     failed_clients_from_the_proxy_do_not_limit_logins_and_valid_clients,
     connection_address_is_used_if_the_header_is_unusable,
     header_is_used_on_connections_of_trusted_proxies_only,
-    header_does_not_count_where_the_connection_is_unknown,
+    header_is_ignored_if_the_connection_is_unknown,
     attempt_that_could_not_be_checked_is_returned,
 );
 
@@ -145,8 +145,9 @@ async fn header_is_used_on_connections_of_trusted_proxies_only(home: Home) {
     }
 }
 
-/// A router that an app serves without `ConnectInfo`: nothing says that a proxy sent the header.
-async fn header_does_not_count_where_the_connection_is_unknown(home: Home) {
+/// If an app serves the router without `ConnectInfo`, it is unknown whether a proxy sent the
+/// header.
+async fn header_is_ignored_if_the_connection_is_unknown(home: Home) {
     let issuer = limited(&home, |config| {
         config.client_address_header = Some("x-forwarded-for".parse().unwrap());
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -164,7 +165,7 @@ async fn header_does_not_count_where_the_connection_is_unknown(home: Home) {
 
 async fn attempt_that_could_not_be_checked_is_returned(home: Home) {
     let issuer = limited(&home, |_| ()).await;
-    // As if all slots for hashing were taken.
+    // A closed issuer cannot check passwords, as if all slots for hashing were taken.
     issuer.close().await;
     for _ in 0..5 {
         assert_eq!(wrong_login(&issuer, FROM_PROXY, None).await, 503);

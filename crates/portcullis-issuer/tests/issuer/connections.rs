@@ -1,4 +1,4 @@
-//! The connections of one address, on a socket.
+//! The limit of connections per address, on a real socket.
 
 use std::time::Duration;
 

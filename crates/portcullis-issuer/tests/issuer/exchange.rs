@@ -1,4 +1,5 @@
-//! What an exchanged token is worth: no more than its user and the presented token are now.
+//! The rights of an exchanged token, which never exceed those of its user and of the presented
+//! token.
 
 use std::time::Duration;
 
@@ -10,13 +11,13 @@ use crate::common::{API, Home, ISSUER, on_every_store, part, post};
 use crate::second_factor::{code, enrolled, step_up};
 
 on_every_store!(
-    exchanged_token_has_the_scopes_that_its_user_still_has,
-    exchanged_token_is_no_stronger_than_the_presented_one,
-    exchanged_token_lasts_no_longer_than_access_tokens_do,
-    exchange_of_what_is_not_called_an_access_token_is_400,
+    exchanged_token_has_only_scopes_that_its_user_still_has,
+    exchanged_token_has_the_acr_of_the_presented_one,
+    exchanged_token_expires_no_later_than_an_access_token,
+    exchange_without_the_access_token_type_is_400,
 );
 
-async fn exchanged_token_has_the_scopes_that_its_user_still_has(home: Home) {
+async fn exchanged_token_has_only_scopes_that_its_user_still_has(home: Home) {
     let issuer = open(&home, |_| ()).await;
     let backend = with_backend(&issuer).await;
     let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");
@@ -28,7 +29,7 @@ async fn exchanged_token_has_the_scopes_that_its_user_still_has(home: Home) {
     refused(&lost, 400, "invalid_scope");
 }
 
-async fn exchanged_token_is_no_stronger_than_the_presented_one(home: Home) {
+async fn exchanged_token_has_the_acr_of_the_presented_one(home: Home) {
     let issuer = open(&home, |_| ()).await;
     let backend = with_backend(&issuer).await;
     let own = login_for(&issuer, &[ISSUER]).await.expect(200);
@@ -49,7 +50,7 @@ async fn exchanged_token_is_no_stronger_than_the_presented_one(home: Home) {
     }
 }
 
-async fn exchanged_token_lasts_no_longer_than_access_tokens_do(home: Home) {
+async fn exchanged_token_expires_no_later_than_an_access_token(home: Home) {
     let issuer = open(&home, |config| config.access_expiry = Duration::from_secs(30)).await;
     let backend = with_backend(&issuer).await;
     let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");
@@ -58,7 +59,7 @@ async fn exchanged_token_lasts_no_longer_than_access_tokens_do(home: Home) {
     assert_eq!(part(&answer.text("access_token"), 1)["exp"], home.now() + 30);
 }
 
-async fn exchange_of_what_is_not_called_an_access_token_is_400(home: Home) {
+async fn exchange_without_the_access_token_type_is_400(home: Home) {
     let issuer = open(&home, |_| ()).await;
     let backend = with_backend(&issuer).await;
     let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");

@@ -339,6 +339,8 @@ async fn metadata_has_exactly_the_supported_features(home: Home) {
                 "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
                 "revocation_endpoint_auth_methods_supported": all,
                 "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+                "backchannel_logout_supported": true,
+                "backchannel_logout_session_supported": true,
             })
         );
         for endpoint in ["token", "introspection", "revocation"] {

@@ -20,7 +20,7 @@ on_every_store!(
     session_without_a_required_factor_is_for_the_issuer_alone,
     mode_off_needs_a_code_at_step_up_only,
     disabled_user_is_not_asked_for_a_code,
-    session_without_a_required_factor_has_the_issuers_cookie_whatever_it_asks_for,
+    session_without_a_required_factor_gets_the_issuers_cookie_for_any_resource,
 );
 
 pub(crate) async fn login_with(issuer: &Issuer, code: &str) -> Answer {
@@ -239,7 +239,7 @@ async fn disabled_user_is_not_asked_for_a_code(home: Home) {
 }
 
 /// Its token is for the issuer alone, which must be able to enrol a factor with it.
-async fn session_without_a_required_factor_has_the_issuers_cookie_whatever_it_asks_for(home: Home) {
+async fn session_without_a_required_factor_gets_the_issuers_cookie_for_any_resource(home: Home) {
     drop(home.open_with_alice().await);
     let body = json!({ "username": "alice", "password": PASSWORD, "resource": [API] });
     for (mode, expected) in

@@ -40,6 +40,10 @@ mod leaked_password;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod logout_processes;
+#[cfg(test)]
+mod logouts;
+#[cfg(test)]
 mod message_limits;
 #[cfg(test)]
 mod messages;

@@ -1,4 +1,4 @@
-//! Messages to users: who gets none, and how many may be under way.
+//! Messages to users: which users get none, and how many deliveries run at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,13 +13,13 @@ use tokio::time::sleep;
 use crate::common::{Home, PASSWORD, execute, on_every_store, post, send, stranger};
 
 on_every_store!(
-    reset_is_for_users_who_can_log_in_and_whose_address_is_proven,
-    guessed_tokens_are_limited_for_their_address,
+    reset_of_an_unverified_or_invited_user_sends_no_message,
+    guessed_tokens_are_limited_per_address,
 );
 
 const RESET: &str = "/v1/auth/password-reset";
 
-/// Counts the deliveries that have begun, of which none ends.
+/// A notifier whose deliveries never end. It counts the deliveries that have begun.
 #[derive(Debug, Clone, Default)]
 struct Stuck(Arc<AtomicUsize>);
 
@@ -54,7 +54,7 @@ async fn with_stuck(home: &Home) -> (Issuer, Stuck) {
     (issuer, stuck)
 }
 
-async fn reset_is_for_users_who_can_log_in_and_whose_address_is_proven(home: Home) {
+async fn reset_of_an_unverified_or_invited_user_sends_no_message(home: Home) {
     const UNPROVEN: &str = "UPDATE users SET address_verified_at = NULL";
     const INVITED: &str = "UPDATE users SET address_verified_at = 1, awaits = 'invitation'";
     const NEITHER: &str = "UPDATE users SET address_verified_at = 1, awaits = NULL";
@@ -69,7 +69,7 @@ async fn reset_is_for_users_who_can_log_in_and_whose_address_is_proven(home: Hom
     }
 }
 
-async fn guessed_tokens_are_limited_for_their_address(home: Home) {
+async fn guessed_tokens_are_limited_per_address(home: Home) {
     drop(home.open_with_alice().await);
     let mut config = home.config();
     config.notifier = Some(Arc::new(Stuck::default()));
@@ -91,7 +91,7 @@ async fn guessed_tokens_are_limited_for_their_address(home: Home) {
 }
 
 #[tokio::test]
-async fn deliveries_under_way_are_limited_and_end_after_ten_seconds() {
+async fn concurrent_deliveries_are_limited_and_time_out_after_ten_seconds() {
     let home = Home::new();
     let (issuer, stuck) = with_stuck(&home).await;
     // Each user gets at most three messages at once.

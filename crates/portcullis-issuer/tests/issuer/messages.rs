@@ -16,12 +16,12 @@ on_every_store!(
     reset_request_does_not_reveal_whether_the_user_exists,
     invited_user_sets_the_first_password,
     registration_verifies_the_address_and_does_not_reveal_taken_names,
-    operator_adds_and_invites_users_whose_names_strangers_have_registered,
+    operator_can_take_a_name_that_a_stranger_has_not_verified,
     administrator_invites_and_sets_addresses,
     message_endpoints_without_a_notifier_are_404,
-    reset_requests_are_limited_per_account,
-    flood_of_requests_leaves_the_last_token_that_was_sent,
-    flood_of_registrations_leaves_the_last_one_that_was_sent,
+    reset_requests_are_limited_per_address,
+    flood_of_reset_requests_keeps_the_last_token_valid,
+    flood_of_registrations_keeps_the_last_token_valid,
 );
 
 const NEW: &str = "of clouds and 7 anvils";
@@ -215,14 +215,14 @@ async fn registration_verifies_the_address_and_does_not_reveal_taken_names(home:
     assert_eq!(register(NEW).await, new);
     let told = mailbox.next(MessageKind::NameTaken).await;
     assert_eq!((&*told.address, told.token()), (BOB, None));
-    // Both kinds of registrations write, and so take as long to commit.
+    // Both registrations write to the database, so their commits take the same time.
     let last = issuer.events(0, 1000).await.unwrap().pop().unwrap();
     assert_eq!((last.kind.as_str(), last.user_id), ("registration_refused", None));
     login_as(&issuer, BOB, NEW).await.expect(401);
     login_as(&issuer, BOB, PASSWORD).await.expect(200);
 }
 
-async fn operator_adds_and_invites_users_whose_names_strangers_have_registered(home: Home) {
+async fn operator_can_take_a_name_that_a_stranger_has_not_verified(home: Home) {
     const BOB: &str = "bob@example.com";
     drop(home.open().await);
     let mailbox = Mailbox::default();
@@ -244,7 +244,7 @@ async fn operator_adds_and_invites_users_whose_names_strangers_have_registered(h
     post(&issuer, SET, &set).await.expect(204);
     login_as(&issuer, BOB, NEW).await.expect(200);
     let taken = issuer.invite_user(BOB, BOB, [] as [&str; 0], [] as [&str; 0]).await;
-    assert!(matches!(taken, Err(Error::UserExists { .. })), "a user of long standing");
+    assert!(matches!(taken, Err(Error::UserExists { .. })), "an existing user");
 
     register("carol@example.com").await;
     issuer.add_user(NewUser::new("carol@example.com", NEW)).await.unwrap();
@@ -303,7 +303,7 @@ async fn message_endpoints_without_a_notifier_are_404(home: Home) {
     assert!(refused.contains("IDENTSPHERE_NOTIFIER"), "{refused}");
 }
 
-async fn reset_requests_are_limited_per_account(home: Home) {
+async fn reset_requests_are_limited_per_address(home: Home) {
     drop(home.open_with_alice().await);
     let mailbox = Mailbox::default();
     let mut config = home.config();
@@ -311,7 +311,7 @@ async fn reset_requests_are_limited_per_account(home: Home) {
     config.attempts_per_account = 1;
     config.attempts_per_address = 3;
     let issuer = Issuer::open(config).await.unwrap();
-    // A stranger does not use up what alice has.
+    // A stranger's requests do not use up the attempts of alice's account.
     for name in ["alice", "Alice", "ALICE"] {
         post(&issuer, RESET, &json!({ "username": name })).await.expect(202);
     }
@@ -320,7 +320,7 @@ async fn reset_requests_are_limited_per_account(home: Home) {
     assert!(events.iter().any(|event| event.kind == "login_limited"), "{events:?}");
 }
 
-async fn flood_of_requests_leaves_the_last_token_that_was_sent(home: Home) {
+async fn flood_of_reset_requests_keeps_the_last_token_valid(home: Home) {
     drop(home.open_with_alice().await);
     let (issuer, mailbox) = with_mailbox(&home).await;
     issuer.set_address("alice", "alice@example.com").await.unwrap();
@@ -341,7 +341,7 @@ async fn flood_of_requests_leaves_the_last_token_that_was_sent(home: Home) {
     mailbox.token(MessageKind::PasswordReset).await;
 }
 
-async fn flood_of_registrations_leaves_the_last_one_that_was_sent(home: Home) {
+async fn flood_of_registrations_keeps_the_last_token_valid(home: Home) {
     const BOB: &str = "bob@example.com";
     drop(home.open().await);
     let mailbox = Mailbox::default();

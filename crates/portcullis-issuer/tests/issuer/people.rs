@@ -17,7 +17,7 @@ on_every_store!(
     changed_roles_and_scopes_are_in_the_next_token,
     administrator_needs_the_scope_and_a_token_for_the_issuer_alone,
     administrator_changes_accounts_and_is_in_the_audit_log,
-    administrator_does_not_get_around_the_checks_of_the_own_account,
+    administrator_cannot_bypass_the_checks_of_the_own_account,
     sessions_of_all_users_can_be_ended,
     own_password_is_changed_with_the_old_one_or_after_a_step_up,
     password_that_breaks_a_rule_is_rejected_with_the_reason,
@@ -218,8 +218,8 @@ async fn administrator_changes_accounts_and_is_in_the_audit_log(home: Home) {
     with_token(&issuer, "POST /v1/admin/users/%00/disable", &token).await.expect(404);
 }
 
-/// A stolen token is not enough for what takes the password or a code.
-async fn administrator_does_not_get_around_the_checks_of_the_own_account(home: Home) {
+/// A stolen token must not be enough for changes that require the password or a code.
+async fn administrator_cannot_bypass_the_checks_of_the_own_account(home: Home) {
     let (issuer, token) = with_admin(&home).await;
     let root = issuer.account("root").await.unwrap().id;
     let own = |rest: &str| format!("/v1/admin/users/{root}{rest}");

@@ -10,7 +10,7 @@ use crate::second_factor::{code, enrolled, step_up};
 
 on_every_store!(
     sessions_survive_a_change_of_the_key_encryption_key,
-    second_factor_counts_under_another_key_encryption_key,
+    second_factor_is_valid_under_another_key_encryption_key,
     token_of_the_old_key_is_accepted_as_long_as_its_session_lives,
     process_with_the_old_key_issues_nothing_after_the_change,
 );
@@ -76,7 +76,7 @@ async fn changed(home: &Home, issuer: Issuer) -> Issuer {
     Issuer::open(with_key(home, NEW)).await.unwrap()
 }
 
-async fn second_factor_counts_under_another_key_encryption_key(home: Home) {
+async fn second_factor_is_valid_under_another_key_encryption_key(home: Home) {
     let issuer = open_with_alice(&home).await;
     let token = login_own(&issuer).await.expect(200).text("access_token");
     let secret = enrolled(&issuer, &token).await;
@@ -100,7 +100,7 @@ async fn process_with_the_old_key_issues_nothing_after_the_change(home: Home) {
     let left = Issuer::open(with_key(&home, KEY)).await.unwrap();
     login(&left).await.expect(200);
     drop(changed(&home, issuer).await);
-    // On PostgreSQL it is told a little later.
+    // On PostgreSQL, the notification reaches the process a little later.
     let deadline = Instant::now() + Duration::from_secs(20);
     while login(&left).await.status == 200 {
         assert!(Instant::now() < deadline, "it goes on with the old key");

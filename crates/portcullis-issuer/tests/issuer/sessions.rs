@@ -108,7 +108,7 @@ async fn used_session_ends_at_its_maximum_lifetime_and_is_deleted() {
     assert_eq!(home.count("SELECT count(*) FROM sessions").await, 1);
 }
 
-/// A thief presents a copied token a few seconds after each rotation.
+/// An attacker presents a copied token a few seconds after each rotation.
 async fn late_repeats_of_three_rotations_end_the_session(home: Home) {
     let issuer = home.open_with_alice().await;
     let mut token = login(&issuer).await.expect(200).text("refresh_token");

@@ -1,4 +1,4 @@
-//! Who may wait for a status list when there are too many.
+//! The limit of requests that wait for a status list.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::common::{Home, call, login, on_every_store, part};
 
 on_every_store!(
     waits_of_one_address_are_limited_and_clients_still_wait,
-    wrong_secret_that_is_limited_does_not_take_the_list,
+    limited_wrong_secret_still_gets_the_list,
 );
 
-/// The path of the list, and its tag.
+/// Returns the path of the list, and its `ETag`.
 async fn list(issuer: &Issuer) -> (String, String) {
     let token = login(issuer).await.expect(200).text("access_token");
     let uri = part(&token, 1)["status"]["status_list"]["uri"].as_str().unwrap().to_owned();
@@ -35,7 +35,7 @@ async fn waits_of_one_address_are_limited_and_clients_still_wait(home: Home) {
         });
     }
     let refused = timeout(Duration::from_secs(20), waiting.join_next()).await;
-    let refused = refused.expect("one is answered at once").unwrap().unwrap().expect(304);
+    let refused = refused.expect("one request is answered at once").unwrap().unwrap().expect(304);
     assert_eq!(refused.header("preference-applied"), "");
     let client = basic("api", &secret);
     let headers = [("if-none-match", &*etag), ("prefer", "wait=1"), ("authorization", &*client)];
@@ -43,7 +43,7 @@ async fn waits_of_one_address_are_limited_and_clients_still_wait(home: Home) {
     assert_eq!(answer.header("preference-applied"), "wait=1");
 }
 
-async fn wrong_secret_that_is_limited_does_not_take_the_list(home: Home) {
+async fn limited_wrong_secret_still_gets_the_list(home: Home) {
     drop(home.open_with_alice().await);
     let mut config = home.config();
     config.attempts_per_account = 1;

@@ -10,12 +10,11 @@ use super::ended::Ended;
 use super::entry::{Ending, Entry};
 use super::group::{Finding, Group, NONE, second};
 use super::registry::SessionsUnderWay;
+use super::standing::standing;
 use super::suspects::{self, Suspects};
-use crate::authenticated::Authenticated;
 use crate::clock::Timestamp;
 use crate::maybe_ready::{MaybeReady, Pending};
 use crate::refusal::RefusalKind;
-use crate::revocation::Means;
 
 /// The minimum time between two passes: a burst of changes costs one pass.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -197,30 +196,6 @@ impl SessionsUnderWay {
         drop(table);
         Self::end(ending);
     }
-}
-
-/// The result of all revocation checks of a token.
-pub(super) fn standing(
-    who: Authenticated,
-    means: Vec<Means>,
-) -> MaybeReady<Result<(), RefusalKind>> {
-    let mut left = means.into_iter();
-    while let Some(means) = left.next() {
-        match who.stands(means) {
-            MaybeReady::Ready(Ok(())) => {}
-            MaybeReady::Ready(Err(refused)) => return MaybeReady::Ready(Err(refused.kind())),
-            MaybeReady::Pending(first) => {
-                return MaybeReady::pending(async move {
-                    first.await.map_err(|refused| refused.kind())?;
-                    for means in left {
-                        who.stands(means).await.map_err(|refused| refused.kind())?;
-                    }
-                    Ok(())
-                });
-            }
-        }
-    }
-    MaybeReady::Ready(Ok(()))
 }
 
 async fn run(running: Running) {

@@ -10,11 +10,11 @@ use crate::cycles::Sources;
 use crate::cycles::scan::{self, ModulePath, Modules};
 
 /// Names in scope in every module without an import.
-const PRELUDE: &str = "AsMut AsRef Box Clone Copy Default DoubleEndedIterator Drop Eq \
-    ExactSizeIterator Extend Fn FnMut FnOnce From FromIterator Future Into IntoFuture \
-    IntoIterator Iterator Option Ord PartialEq PartialOrd Result Send Sized String Sync ToOwned \
-    ToString TryFrom TryInto Unpin Vec bool char f32 f64 i128 i16 i32 i64 i8 isize str u128 u16 \
-    u32 u64 u8 usize";
+const PRELUDE: &str = "AsMut AsRef AsyncFn AsyncFnMut AsyncFnOnce Box Clone Copy Default \
+    DoubleEndedIterator Drop Eq ExactSizeIterator Extend Fn FnMut FnOnce From FromIterator \
+    Future Into IntoFuture IntoIterator Iterator Option Ord PartialEq PartialOrd Result Send \
+    Sized String Sync ToOwned ToString TryFrom TryInto Unpin Vec bool char f32 f64 i128 i16 \
+    i32 i64 i8 isize str u128 u16 u32 u64 u8 usize";
 
 pub(super) struct Names {
     modules: Modules,

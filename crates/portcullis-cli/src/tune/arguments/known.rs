@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use crate::tune::activity::Recorded;
 use crate::tune::costs::{MeasuredAt, ValidationCosts};
 use crate::tune::issuer::{Found, Habits, Lacked};
+use crate::units::duration;
 
 #[derive(Debug, Default)]
 pub(in crate::tune) struct Known {
@@ -22,6 +23,10 @@ impl TuneArguments {
         options.extend(lifetime.map(|secs| format!("--access-expiry {secs}")));
         if self.jwks_max_age.is_none() {
             options.push(format!("--jwks-max-age {}", found.max_age.unwrap_or(0.0)));
+        }
+        if found.is_keycloak && self.session_idle.is_none() {
+            options
+                .extend(known.session_idle(self).map(|(secs, _)| format!("--session-idle {secs}")));
         }
         options.extend(self.sourced(known).options());
         let offers = found.offers;
@@ -59,6 +64,51 @@ impl Known {
     pub(in crate::tune) fn access_expiry(&self, arguments: &TuneArguments) -> f64 {
         let theirs = self.issuer.as_ref().and_then(|found| found.token_lifetime);
         arguments.access_expiry.or(theirs).unwrap_or_else(|| arguments.costs_of.access_expiry())
+    }
+
+    /// The time after which the issuer ends an idle session, and its source.
+    pub(in crate::tune) fn session_idle(&self, arguments: &TuneArguments) -> Option<(f64, String)> {
+        if let Some(secs) = arguments.session_idle {
+            return Some((secs, "--session-idle".to_owned()));
+        }
+        let is_keycloak = self.issuer.as_ref().is_some_and(|found| found.is_keycloak);
+        let (of, source) = if is_keycloak {
+            (MeasuredAt::Keycloak, "assumed: Keycloak's default".to_owned())
+        } else {
+            (arguments.costs_of, format!("assumed: --costs-of {}", arguments.costs_of.name()))
+        };
+        Some((of.session_idle()?, source))
+    }
+
+    /// Where to set another lifetime of access tokens, if the issuer is measured or a Keycloak.
+    pub(in crate::tune) fn change_of_expiry(
+        &self,
+        arguments: &TuneArguments,
+        secs: f64,
+    ) -> Option<String> {
+        let measured = self.issuer.as_ref().and_then(|found| found.token_lifetime);
+        let is_keycloak = match &self.issuer {
+            Some(found) => found.is_keycloak,
+            None => arguments.costs_of == MeasuredAt::Keycloak,
+        };
+        let setting = if is_keycloak {
+            ", with \"Access Token Lifespan\" in the realm's settings"
+        } else {
+            ""
+        };
+        let new = format!("set {} at the issuer{setting}", duration(secs));
+        match measured {
+            Some(theirs) if theirs == secs => None,
+            Some(theirs) => Some(format!("The issuer's tokens last {}: {new}", duration(theirs))),
+            None if !is_keycloak => None,
+            None if arguments.access_expiry.is_some() => {
+                Some(format!("The lifetime of tokens is a setting of the issuer: {new}"))
+            }
+            None => {
+                let theirs = duration(MeasuredAt::Keycloak.access_expiry());
+                Some(format!("The issuer's tokens last {theirs} by default: {new}"))
+            }
+        }
     }
 
     /// The properties of the issuer: of the options, as measured, or of `--costs-of`.

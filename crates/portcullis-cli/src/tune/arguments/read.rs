@@ -3,6 +3,7 @@
 use super::{Known, TuneArguments};
 use crate::exit::Failure;
 use crate::tune::activity::Recorded;
+use crate::tune::issuer::OwnCosts;
 use crate::tune::scenario::{self, Activity, Habit, Scenario, Verifier};
 use crate::units::{duration, number};
 
@@ -29,7 +30,7 @@ impl TuneArguments {
             ),
             habit: self.habit,
             refresh_early: self.refresh_early,
-            session_idle: self.session_idle.or(self.costs_of.session_idle()),
+            session_idle: known.session_idle(self).map(|(secs, _)| secs),
             revocations_per_day: self.revocations_per_day,
             rotations_per_day: self.rotations_per_day,
             outage: self.outage,
@@ -64,14 +65,18 @@ impl TuneArguments {
         }
     }
 
-    /// Measurements at the issuer that vary too much.
-    pub(in crate::tune) fn noise(&self, known: &Known) -> Vec<String> {
-        known.issuer.as_ref().map(|found| found.noise(self.own_costs())).unwrap_or_default()
+    /// Measurements at the issuer that vary too much, or that stand for something else.
+    pub(in crate::tune) fn doubtful(&self, known: &Known) -> Vec<String> {
+        known.issuer.as_ref().map(|found| found.doubtful(self.own_costs())).unwrap_or_default()
     }
 
-    /// The options that replace the measurements of a fetch, a refresh and an introspection.
-    fn own_costs(&self) -> [Option<f64>; 3] {
-        [self.fetch_cost, self.refresh_cost, self.lookup_cost]
+    fn own_costs(&self) -> OwnCosts {
+        OwnCosts {
+            fetch: self.fetch_cost.is_some(),
+            refresh: self.refresh_cost.is_some(),
+            lookup: self.lookup_cost.is_some(),
+            login: self.peak.login_cost.is_some(),
+        }
     }
 
     /// Checks bounds and combinations of options.
@@ -121,7 +126,9 @@ impl TuneArguments {
         }
         self.mix.check()?;
         self.issuer.check()?;
-        self.peak.check(self.session_idle.or(self.costs_of.session_idle()).is_some())?;
+        // Whether an issuer is a Keycloak, which ends idle sessions, is not known yet.
+        let may_end = self.session_idle.or(self.costs_of.session_idle()).is_some();
+        self.peak.check(may_end || self.issuer.is_given())?;
         if self.survivors >= 100.0 {
             return Err(Failure::wrong(format!(
                 "--survivors is {} %; it must be below 100 %, since some tokens expire just after an outage \

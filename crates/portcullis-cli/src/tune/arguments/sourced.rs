@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Known, TuneArguments};
 use crate::tune::costs::{self, MeasuredAt};
+use crate::tune::issuer::Found;
 use crate::tune::peak;
 use crate::tune::scenario::Costs;
 use crate::units::duration;
@@ -25,6 +26,8 @@ pub(in crate::tune) struct Sourced {
     pub(in crate::tune) login: Cost,
     pub(in crate::tune) verify: Cost,
     pub(in crate::tune) hit: Cost,
+    /// Of the time after which the issuer ends an idle session.
+    pub(in crate::tune) session_idle: Option<String>,
 }
 
 /// The sources in the report.
@@ -36,6 +39,7 @@ pub(in crate::tune) struct Sources {
     pub(in crate::tune) login: String,
     pub(in crate::tune) verify: String,
     pub(in crate::tune) hit: String,
+    pub(in crate::tune) session_idle: Option<String>,
 }
 
 impl Sourced {
@@ -59,6 +63,7 @@ impl Sourced {
             login: source(&self.login),
             verify: source(&self.verify),
             hit: source(&self.hit),
+            session_idle: self.session_idle.clone(),
         }
     }
 
@@ -84,24 +89,22 @@ impl TuneArguments {
         let assumed = self.costs_of.costs();
         let of = format!("assumed: --costs-of {}", self.costs_of.name());
         let there = known.issuer.as_ref();
-        let micros = |secs: f64, what: &str| (secs * 1e6, format!("measured: {what}"));
-        let grant = there.and_then(|found| found.grant);
         let lookup = there.and_then(|found| found.introspection);
         let refresh = pick(
             ("--refresh-cost", self.refresh_cost),
-            grant.map(|grant| micros(grant.median, "median client-credentials grant")),
+            there.and_then(measured_refresh),
             (assumed.refresh, &of),
         );
         Sourced {
             login: self.login(known, refresh.micros),
             fetch: pick(
                 ("--fetch-cost", self.fetch_cost),
-                there.map(|found| micros(found.fetch.median, "median fetch of the keys")),
+                there.map(|found| rounded(found.fetch.median, "median fetch of the keys")),
                 (assumed.fetch, &of),
             ),
             lookup: pick(
                 ("--lookup-cost", self.lookup_cost),
-                lookup.map(|lookup| micros(lookup.median, "median introspection")),
+                lookup.map(|lookup| rounded(lookup.median, "median introspection")),
                 (assumed.lookup, &of),
             ),
             verify: self.verify(known),
@@ -112,6 +115,7 @@ impl TuneArguments {
                 }
             },
             refresh,
+            session_idle: known.session_idle(self).map(|(_, source)| source),
         }
     }
 
@@ -122,8 +126,14 @@ impl TuneArguments {
         } else {
             (refresh + peak::HASH, "assumed: a refresh and 50 ms for the password hash")
         };
-        let cost = pick(("--login-cost", self.peak.login_cost), None, (micros, source));
-        let needs_option = keycloak && self.peak.login_cost.is_none();
+        let password = known.issuer.as_ref().and_then(|found| found.password);
+        let measured = password.map(|of| rounded(of.median, "median password grant"));
+        let is_measured = measured.is_some();
+        let cost = pick(("--login-cost", self.peak.login_cost), measured, (micros, source));
+        // A report without a peak, at an issuer that ends no session, has no logins.
+        let has_logins = self.peak.is_given() || known.session_idle(self).is_some();
+        let needs_option =
+            (keycloak || is_measured) && self.peak.login_cost.is_none() && has_logins;
         Cost { needs_option, ..cost }
     }
 
@@ -168,6 +178,24 @@ impl TuneArguments {
         let cost = pick(("--verify-cost", self.verify_cost), None, (micros, &source));
         Cost { needs_option: self.verify_cost.is_none() && micros != assumed, ..cost }
     }
+}
+
+/// A refresh, or what stands for it.
+fn measured_refresh(found: &Found) -> Option<(f64, String)> {
+    if let Some(refresh) = found.refresh {
+        return Some(rounded(refresh.median, "median refresh"));
+    }
+    let (micros, mut source) =
+        rounded(found.grant?.median, "median client-credentials grant, which stands for a refresh");
+    if found.is_keycloak {
+        source += "; at Keycloak, a refresh costs about twice as much";
+    }
+    Some((micros, source))
+}
+
+/// In whole microseconds, so that the command line that repeats the report has the same figure.
+fn rounded(secs: f64, what: &str) -> (f64, String) {
+    ((secs * 1e6).round().max(1.0), format!("measured: {what}"))
 }
 
 fn pick(

@@ -1,6 +1,7 @@
-//! The client's requests to the issuer: grants and introspections.
+//! The client's requests to the issuer: grants, refreshes and introspections.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -29,6 +30,20 @@ pub(super) struct Http {
 pub(super) struct Client {
     authorization: HeaderValue,
     scope: Option<String>,
+    pub(super) user: Option<User>,
+}
+
+/// A user and its password, which is in no error and no output.
+pub(super) struct User {
+    name: String,
+    password: String,
+}
+
+/// Tokens, and the lifetime of the access token by `expires_in`.
+pub(super) struct Granted {
+    pub(super) access_token: String,
+    pub(super) expires_in: Option<f64>,
+    pub(super) refresh_token: Option<String>,
 }
 
 impl Http {
@@ -52,7 +67,7 @@ impl Http {
     ) -> Result<Value, Failure> {
         if !is_private(url) {
             return Err(Failure::wrong(format!(
-                "--issuer: the {what} is {url}: the client secret is sent only over https or to this machine"
+                "--issuer: the {what} is {url}: a secret is sent only over https or to this machine"
             )));
         }
         self.requests += 1;
@@ -70,21 +85,52 @@ impl Http {
         })
     }
 
-    /// One access token, and its lifetime by `expires_in`.
-    pub(super) async fn grant(
+    /// A client-credentials grant.
+    pub(super) async fn grant(&mut self, url: &str, client: &Client) -> Result<Granted, Failure> {
+        self.tokens(url, client, &with_scope(client, &[("grant_type", "client_credentials")])).await
+    }
+
+    /// A login with the password grant.
+    pub(super) async fn log_in(
         &mut self,
         url: &str,
         client: &Client,
-    ) -> Result<(String, Option<f64>), Failure> {
-        let mut fields = vec![("grant_type", "client_credentials")];
-        fields.extend(client.scope.as_deref().map(|scope| ("scope", scope)));
-        let answer = self.post("token endpoint", url, client, &fields).await?;
-        let token = answer.get("access_token").and_then(Value::as_str).ok_or_else(|| {
+        user: &User,
+    ) -> Result<Granted, Failure> {
+        let fields =
+            [("grant_type", "password"), ("username", &user.name), ("password", &user.password)];
+        self.tokens(url, client, &with_scope(client, &fields)).await
+    }
+
+    /// With the scope of the login.
+    pub(super) async fn refresh(
+        &mut self,
+        url: &str,
+        client: &Client,
+        refresh_token: &str,
+    ) -> Result<Granted, Failure> {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
+        self.tokens(url, client, &fields).await
+    }
+
+    async fn tokens(
+        &mut self,
+        url: &str,
+        client: &Client,
+        fields: &[(&str, &str)],
+    ) -> Result<Granted, Failure> {
+        let answer = self.post("token endpoint", url, client, fields).await?;
+        let token = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+        let access_token = token("access_token").ok_or_else(|| {
             Failure::wrong(format!(
                 "--issuer: the token endpoint at {url} returned no `access_token`"
             ))
         })?;
-        Ok((token.to_owned(), answer.get("expires_in").and_then(Value::as_f64)))
+        Ok(Granted {
+            access_token,
+            expires_in: answer.get("expires_in").and_then(Value::as_f64),
+            refresh_token: token("refresh_token"),
+        })
     }
 
     /// Whether the issuer reports the token as active.
@@ -105,21 +151,36 @@ impl Client {
         let (Some(id), Some(file)) = (&arguments.client_id, &arguments.client_secret_file) else {
             return Ok(None);
         };
-        let text = fs::read_to_string(file).map_err(|error| {
-            Failure::wrong(format!("--client-secret-file: {}: {error}", file.display()))
-        })?;
-        let secret = text.lines().next().unwrap_or_default();
-        if secret.is_empty() {
-            let why = "the first line is empty; it must be the secret";
-            return Err(Failure::wrong(format!("--client-secret-file: {}: {why}", file.display())));
-        }
+        let secret = first_line("--client-secret-file", file, "the secret")?;
         // RFC 6749 §2.3.1.
-        let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
+        let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(&secret)));
         let mut authorization = HeaderValue::from_str(&format!("Basic {pair}"))
             .map_err(|_| Failure::wrong("--client-id: not valid in a header"))?;
         authorization.set_sensitive(true);
-        Ok(Some(Self { authorization, scope: arguments.client_scope.clone() }))
+        let user = match (&arguments.username, &arguments.password_file) {
+            (Some(name), Some(file)) => Some(User {
+                name: name.clone(),
+                password: first_line("--password-file", file, "the password")?,
+            }),
+            _ => None,
+        };
+        Ok(Some(Self { authorization, scope: arguments.client_scope.clone(), user }))
     }
+}
+
+fn with_scope<'a>(client: &'a Client, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let scope = client.scope.as_deref().map(|scope| ("scope", scope));
+    fields.iter().copied().chain(scope).collect()
+}
+
+fn first_line(option: &str, file: &Path, what: &str) -> Result<String, Failure> {
+    let wrong = |why: &str| Failure::wrong(format!("{option}: {}: {why}", file.display()));
+    let text = fs::read_to_string(file).map_err(|error| wrong(&error.to_string()))?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(wrong(&format!("the first line is empty; it must be {what}")));
+    }
+    Ok(line.to_owned())
 }
 
 /// The header of a JWT: only its algorithm is read from it.

@@ -1,4 +1,4 @@
-//! The requests of `--issuer`, in order: metadata, keys, grants, introspections.
+//! The requests of `--issuer`, in order: metadata, keys, grants, refreshes, introspections.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use portcullis::fetch::ReqwestFetch;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::client::{Client, Http, claims, header};
+use super::client::{Client, Granted, Http, User, claims, header};
 use super::limited::{Limited, of_discovery, text};
 use super::{Found, IssuerArguments, Offers};
 use crate::exit::Failure;
@@ -118,6 +118,8 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         max_age: keys.ttl.filter(|ttl| *ttl < LONGEST).map(|ttl| ttl.as_secs_f64()),
         fetch,
         grant: None,
+        password: None,
+        refresh: None,
         introspection: None,
         token_lifetime: None,
         may_not_ask: false,
@@ -157,15 +159,21 @@ async fn as_client(
     requests: u64,
     found: &mut Found,
 ) -> Result<(), Failure> {
-    let (mut times, mut token) = (Vec::new(), String::new());
-    for _ in 0..requests {
-        let begun = Instant::now();
-        let (access_token, expires_in) = http.grant(token_endpoint, client).await?;
-        times.push(begun.elapsed().as_secs_f64());
-        token = access_token;
-        found.token_lifetime = expires_in;
-    }
-    found.grant = Timing::of(times);
+    let granted = match &client.user {
+        Some(user) => as_user(http, client, user, token_endpoint, requests, found).await?,
+        None => {
+            let (mut times, mut granted) = (Vec::new(), None);
+            for _ in 0..requests {
+                let begun = Instant::now();
+                granted = Some(http.grant(token_endpoint, client).await?);
+                times.push(begun.elapsed().as_secs_f64());
+            }
+            found.grant = Timing::of(times);
+            granted
+        }
+    };
+    let Some(Granted { access_token: token, expires_in, .. }) = granted else { return Ok(()) };
+    found.token_lifetime = expires_in;
     found.algorithm = header(&token).as_ref().and_then(algorithm);
     let claims = claims(&token);
     let place = claims.as_ref().and_then(|claims| claims.pointer("/status/status_list/uri"));
@@ -188,4 +196,40 @@ async fn as_client(
         found.introspection = Timing::of(times);
     }
     Ok(())
+}
+
+/// Logins, and refreshes of the last session. Each refresh uses the newest refresh token: an issuer that
+/// rotates them rejects an older one.
+async fn as_user(
+    http: &mut Http,
+    client: &Client,
+    user: &User,
+    token_endpoint: &str,
+    requests: u64,
+    found: &mut Found,
+) -> Result<Option<Granted>, Failure> {
+    let (mut times, mut granted) = (Vec::new(), None);
+    for _ in 0..requests {
+        let begun = Instant::now();
+        granted = Some(http.log_in(token_endpoint, client, user).await?);
+        times.push(begun.elapsed().as_secs_f64());
+    }
+    found.password = Timing::of(times);
+    let Some(mut granted) = granted else { return Ok(None) };
+    let mut times = Vec::new();
+    for _ in 0..requests {
+        let Some(refresh_token) = granted.refresh_token.take() else {
+            return Err(Failure::wrong(format!(
+                "--username: the token endpoint at {token_endpoint} returned no `refresh_token`, so a \
+                 refresh cannot be measured; allow refresh tokens for this client, or set --client-scope \
+                 offline_access"
+            )));
+        };
+        let begun = Instant::now();
+        let next = http.refresh(token_endpoint, client, &refresh_token).await?;
+        times.push(begun.elapsed().as_secs_f64());
+        granted = Granted { refresh_token: next.refresh_token.or(Some(refresh_token)), ..next };
+    }
+    found.refresh = Timing::of(times);
+    Ok(Some(granted))
 }

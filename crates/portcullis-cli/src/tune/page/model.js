@@ -82,13 +82,14 @@ function modelOf(scenario) {
     logging_in: loggingIn,
     recovery: recovery(waiting, tokenCost, scenario.issuer_cores, issuerCores),
     validations: active / (activity.request_every / scenario.fan_out),
+    due,
     exceeds,
     lockedOut,
   };
 }
 
 /** The bound and the cost of each guarantee that a route can require. */
-function mechanismsOf(scenario, model, guarantees, offers, pushes) {
+function mechanismsOf(scenario, model, guarantees, offers, pushes, reuse) {
   const maxAge = guarantees.age;
   const requests = model.refreshes + model.fetches;
   const expiry = {
@@ -118,20 +119,35 @@ function mechanismsOf(scenario, model, guarantees, offers, pushes) {
   const questions = scenario.instances * (1 / wait + publications);
   const usuallyPushed = 0.0644;
   const pushed = list('pushed', usuallyPushed, wait, questions);
-  const asked = {
-    key: 'asked',
-    lag_bound: 0,
-    usual_lag: 0,
-    issuer_requests: requests + model.validations,
-    issuer_cores: expiry.issuer_cores + model.validations * scenario.costs.lookup,
+  const introspected = (key, lag, less) => ({
+    key,
+    lag_bound: Math.min(lag, expiry.lag_bound),
+    usual_lag: Math.min(lag, expiry.usual_lag),
+    issuer_requests: requests + less * model.validations,
+    issuer_cores: expiry.issuer_cores + less * model.validations * scenario.costs.lookup,
     locked_out: 1,
     in_partition: 1,
-  };
+  });
+  const reused = (share) =>
+    introspected('reused', reuse, introspections(scenario, model, share, reuse) / (share * model.validations));
+  const asked = introspected('asked', 0, 1);
   const all = [expiry];
   if (offers.status_lists !== false) all.push(polled, pushed);
-  if (offers.introspection !== false) all.push(asked);
-  const mix = together(expiry, pushes ? pushed : polled, asked, guarantees);
+  if (offers.introspection !== false) all.push(asked, ...(reuse == null ? [] : [reused(1)]));
+  const live = reuse == null ? asked : reused(guarantees.live > 0 ? guarantees.live / 100 : 1);
+  const mix = together(expiry, pushes ? pushed : polled, live, guarantees);
   return mix ? [...all, mix] : all;
+}
+
+/** Introspections per second of routes with this share of the requests that reuse a response: `reuse.rs`. */
+function introspections(scenario, model, share, reuse) {
+  const { burst, pause, request_every: every } = scenario.activity;
+  const { instances } = scenario;
+  const active = scenario.sessions * activeShare(burst, pause);
+  const between = (every / scenario.fan_out / share) * instances;
+  const windows = (active * instances) / (between + activeTime(burst, pause, 0, reuse));
+  const seen = instances * (1 - unseen(model.due[0], 1 / between, burst, pause)[0]);
+  return Math.max(windows, model.refreshes * seen);
 }
 
 /** All routes together, by their shares of the requests; the other requests rely on the expiry. */

@@ -63,6 +63,7 @@ function guaranteeNames() {
     polled: `a status list, at most ${age} old, polled: Revocation::status_list(…)`,
     pushed: `a status list, at most ${age} old, pushed: Revocation::status_list(…)`,
     asked: `introspection of each request${each}: Revocation::live()`,
+    reused: `introspection${each}, a response reused for ${duration(start.reuse_for ?? 0)}: live().reuse_for(…)`,
     routes: `your routes: ${number(values.live)} % introspection, ${number(values.list)} % a status list`,
   };
 }
@@ -149,7 +150,7 @@ function showPlots(scenario, model) {
 
   const cores = (expiry, key) => {
     const other = withExpiry(expiry);
-    const all = mechanismsOf(other, modelOf(other), values, start.offers, start.pushes);
+    const all = mechanismsOf(other, modelOf(other), values, start.offers, start.pushes, start.reuse_for);
     return all.find((of) => of.key === key).issuer_cores;
   };
   const lines = [{ name: 'refreshes and fetches', at: (expiry) => cores(expiry, 'expiry') }];
@@ -179,7 +180,7 @@ function summary(model, mechanisms) {
 function render() {
   const scenario = withSettings(start, values);
   const model = modelOf(scenario);
-  const mechanisms = mechanismsOf(scenario, model, values, start.offers, start.pushes);
+  const mechanisms = mechanismsOf(scenario, model, values, start.offers, start.pushes, start.reuse_for);
   showControls();
   showFigures(model);
   showGuarantees(mechanisms);

@@ -156,8 +156,11 @@ fn login_peak_is_followed_by_a_peak_of_refreshes() {
     assert_eq!(peak.logins, 10.0);
     assert!((0.5..0.6).contains(&peak.cores), "{peak:?}");
     let always = report(&format!("{options} --pause 0")).login_peak.unwrap();
-    assert_eq!(always.refreshes_again, 10.0);
-    assert!(peak.refreshes_again < 10.0 && peak.refreshes_again > 1.0, "{peak:?}");
+    assert_eq!((always.refreshes_again, always.active), (30.0, 10_000.0));
+    assert!(peak.refreshes_again < 20.0 && peak.refreshes_again > 5.0, "{peak:?}");
+    // A token that outlives the peak is due once, after it.
+    let long = report("--login-peak 9000 --login-within 15m --access-expiry 1h --pause 0");
+    assert_eq!(long.login_peak.unwrap().refreshes_again, 10.0);
 }
 
 /// A `max_token_age` beyond the expiry has no effect.
@@ -233,7 +236,7 @@ fn memo_has_a_date_both_models_the_partition_and_the_recovery() {
         "  (simulated ",
         "| because an instance's keys expired (partition) | 0 % ",
         "| sessions that request a token after it | ",
-        "| time that 2 issuer cores need for these | ",
+        "| time that 2 issuer cores need for these, beside refreshes and fetches | ",
         "In a partition, clients reach the issuer",
         "| CPU of a refresh at the issuer | 100 µs (",
     ] {
@@ -284,10 +287,13 @@ fn recommendation_names_the_settings_of_the_figures() {
     let expiry = said.access_expiry.unwrap();
     for part in [
         "(expiry 15 min, TTL 5 min, max_stale 1 h, outage 5 min)",
-        &format!("add --access-expiry {expiry} --max-stale 1808 --outage 1800"),
+        &format!("add `--access-expiry {expiry} --outage 1800`"),
     ] {
         assert!(last.contains(part), "{part}: {last}");
     }
+    // The given max_stale suffices above, and does not here.
+    let short = report("--sessions 1000 --survive 30m --max-stale 60").recommendation.unwrap();
+    assert!(short.why.last().unwrap().contains(" --max-stale 1808 "), "{short:?}");
     let same = report("--sessions 1000 --access-expiry 40 --max-lag 60").recommendation.unwrap();
     assert_eq!((same.access_expiry, same.why.len()), (Some(40), 1));
 }

@@ -46,14 +46,74 @@ fn outage_names_active_and_distinct_users_and_the_failed_logins_of_a_peak() {
     let secs = within.recovery.unwrap();
     // 6000 logins of 50 ms take 300 s of CPU time; the peak leaves less than 1.5 of 2 cores.
     assert!((200.0..240.0).contains(&secs), "{secs}");
-    let none = report(&format!("{options} --outage 10m --issuer-cores 0.5"));
+    let none = report(&format!("{options} --outage 10m --issuer-cores 0.00001"));
     assert_eq!(none.affected.in_peak.as_ref().unwrap().recovery, None);
     let told = memo(&none, SystemTime::UNIX_EPOCH);
     for part in
-        ["## Outage", "- logins that fail if it falls into the login peak: 6000", "unlimited"]
+        ["## Outage", "- logins that fail if it begins with the login peak: 6000", "unlimited"]
     {
         assert!(told.contains(part), "{part}: {told}");
     }
+}
+
+const MORNING: &str = "--sessions 30000 --instances 160 --fan-out 5 --login-peak 20000 --login-within 15m \
+                       --live-share 25 --costs-of keycloak --login-cost 97.5ms";
+
+/// Most sessions of the peak are still active as the logins end.
+#[test]
+fn introspection_of_the_peak_counts_the_sessions_that_logged_in() {
+    let of = report(MORNING);
+    let peak = of.login_peak.as_ref().unwrap();
+    // 10,000 others, of which one in six is active. After a login: 1/6 + 5/6·e^(−t/250 s).
+    let others = 10_000.0 / 6.0;
+    let after_login = 900.0 / 6.0 + 250.0 * 5.0 / 6.0 * (1.0 - (-900.0_f64 / 250.0).exp());
+    let active = others + 20_000.0 / 900.0 * after_login;
+    assert!((9_400.0..9_600.0).contains(&active), "{active}");
+    assert!((peak.active - active).abs() < 1e-6, "{peak:?}");
+    // Each introspects 25 % of 5 validations in 10 s.
+    let introspection = active * 0.25 * 0.5 * of.settings[0].scenario.costs.lookup;
+    assert!((peak.parts.introspection - introspection).abs() < 1e-9, "{peak:?}");
+    let text = of.to_string();
+    for part in [
+        "As they end, 9500 sessions are active: 7840 of the peak, and 1670 of the others",
+        "active sessions at a time, without a peak",
+        "active sessions at the end of the login peak",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("in the peak as well"), "{text}");
+}
+
+/// After the peak, the issuer has its usual load.
+#[test]
+fn recovery_has_the_load_of_the_peak_only_while_it_goes_on() {
+    let of = report(&format!("{MORNING} --issuer-cores 8 --outage 30m"));
+    let (peak, within) = (of.login_peak.as_ref().unwrap(), of.affected.in_peak.as_ref().unwrap());
+    let usual = of.mechanisms.last().unwrap().issuer_cores;
+    // All logins of the peak fail, and 5000 users log in again as well.
+    let expected = (20_000.0 + 5000.0) * 0.0975 / (8.0 - usual);
+    assert_eq!((within.failed_logins, within.peak_left), (20_000.0, 0.0));
+    assert!((within.recovery.unwrap() - expected).abs() < 1e-6 * expected, "{within:?}");
+    assert!(of.to_string().contains(" cores with your routes): the peak is over"), "{of}");
+    // The peak goes on for 5 min after an outage of 10 min.
+    let of = report(&format!("{MORNING} --outage 10m --issuer-cores 10"));
+    let within = of.affected.in_peak.as_ref().unwrap();
+    let costs = of.settings[0].scenario.costs;
+    let (waiting, logins) =
+        (of.settings[0].waiting_after_outage, of.settings[0].logging_in_after_outage);
+    let logins = logins.unwrap().model;
+    let work =
+        (waiting.model - logins) * costs.refresh + (logins + within.failed_logins) * costs.login;
+    assert_eq!(within.peak_left, 300.0);
+    let served = (10.0 - peak.cores) * 300.0;
+    assert!(served < work, "{served}, {work}");
+    let expected = 300.0 + (work - served) / (10.0 - usual);
+    assert!((within.recovery.unwrap() - expected).abs() < 1e-6 * expected, "{within:?}");
+    let text = of.to_string();
+    assert!(
+        text.contains("5 min with the load of the peak, and the rest with that without it ("),
+        "{text}"
+    );
 }
 
 #[test]
@@ -70,9 +130,13 @@ fn cores_at_the_peak_are_the_sum_of_the_listed_parts() {
         + parts.status_lists;
     assert!((peak.cores - sum).abs() < 1e-12, "{peak:?}");
     assert_eq!(parts.logins, 10.0 * 0.075);
-    // With the routes: the peak has all that the mix has, and logins with their refreshes.
-    let routes = rows.last().unwrap().issuer_cores;
-    assert!((peak.cores - routes - parts.logins - parts.refreshes_due).abs() < 1e-9, "{peak:?}");
+    // Every instance polls its list and its keys as without a peak; 1000 of 10,000 sessions are others.
+    let costs = of.settings[0].scenario.costs;
+    let refreshes = of.settings[0].refreshes.model * costs.refresh;
+    let fetches = of.settings[0].fetches.model * costs.fetch;
+    assert!((parts.refreshes_and_fetches - refreshes / 10.0 - fetches).abs() < 1e-12, "{peak:?}");
+    let list = rows[2].issuer_cores - rows[0].issuer_cores;
+    assert!((parts.status_lists - list).abs() < 1e-12, "{peak:?}");
     assert!(parts.introspection > 0.0 && parts.status_lists > 0.0, "{peak:?}");
     let text = of.to_string();
     for part in [
@@ -80,7 +144,7 @@ fn cores_at_the_peak_are_the_sum_of_the_listed_parts() {
         "for status lists on your routes",
         "(75 ms each, --login-cost)",
         "each of the 5 services of a request introspects",
-        "in the peak as well",
+        "active sessions at a time, without a peak",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

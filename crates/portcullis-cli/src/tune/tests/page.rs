@@ -111,7 +111,7 @@ const FIGURES: &str = "return input.map(({ start, values }) => {
         figures.push([`exceeds ${place}`, model.exceeds(place * model.lag_longest)]);
         figures.push([`locked out ${place}`, model.lockedOut(2 * place * scenario.outage)]);
     }
-    mechanismsOf(scenario, model, values, start.offers, start.pushes).forEach(({ key, ...of }, at) => {
+    mechanismsOf(scenario, model, values, start.offers, start.pushes, start.reuse_for).forEach(({ key, ...of }, at) => {
         for (const [name, value] of Object.entries(of)) figures.push([`${at} ${name}`, value]);
     });
     tiersOf(start, values).forEach(({ age, ...of }, at) => {
@@ -134,7 +134,9 @@ fn settings() -> (Value, Vec<Expected>) {
     for (at, scenario) in scenarios.iter().enumerate() {
         let part = at as f64 / SETTINGS as f64;
         let (age, live, list) = (3.0 + 200.0 * part, (at % 5) as f64 * 7.5, (at % 3) as f64 * 20.0);
-        let options = format!("--list-max-age {age} --live-share {live} --list-share {list}");
+        let reuse = ["", " --reuse-for 10s", " --reuse-for 5m"][at % 3];
+        let options =
+            format!("--list-max-age {age} --live-share {live} --list-share {list}{reuse}");
         expected.push((figures(scenario, &options), format!("{options}: {scenario:?}")));
         let verifier = scenario.verifier;
         let max_age = (verifier.used_ttl < verifier.jwks_ttl).then_some(verifier.used_ttl);
@@ -189,7 +191,7 @@ fn wrong_formula_in_the_page_is_noticed() {
         ("1 / burst + 1 / pause;", "1 / burst + 1.000001 / pause;"),
         ("wait * (1 + pause / burst)", "wait"),
         ("(Math.min(rest, used) + older) / cycle", "Math.min(rest, used) / cycle"),
-        ("asInactive * back", "asInactive"),
+        ("asInactive * activeBack(burst, pause, outage)", "asInactive"),
         ("serve += asActive * ", "serve += 0 * "),
         ("inactive - left", "inactive"),
         ("(slope * slope) / ahead", "(slope * slope) / (1.000001 * ahead)"),
@@ -215,6 +217,8 @@ fn wrong_formula_in_the_page_is_noticed() {
         ),
         ("const fetched = listed > 0 ? 1 : 0", "const fetched = listed"),
         ("model.validations * scenario.costs.lookup", "model.validations * scenario.costs.fetch"),
+        ("between + activeTime(burst, pause, 0, reuse)", "between + reuse"),
+        ("Math.max(windows, model.refreshes * seen)", "windows"),
     ] {
         assert_eq!(page::CALCULATIONS.matches(formula).count(), 1, "{formula}");
         let calculations = page::CALCULATIONS.replace(formula, wrong);

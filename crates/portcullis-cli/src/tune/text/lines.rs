@@ -93,6 +93,7 @@ impl Figures {
             "refreshes/s at the issuer",
             self.by_file(|file| Some(file.refreshes), self.refreshes, number),
         )];
+        lines.extend(self.idle_logins_line());
         match &self.recorded {
             Some(file) => {
                 lines.push(line("  in the busiest minute", recorded(&number(file.busiest_minute))));
@@ -108,7 +109,6 @@ impl Figures {
                 simulated(&self.busiest_second.to_string()),
             )),
         }
-        lines.extend(self.idle_logins_line());
         lines.push(line("JWKS fetches/s at the issuer", self.fetches.show(number)));
         lines.push(line("  issuer cores for both", self.cores()));
         lines.push(line(
@@ -180,7 +180,7 @@ impl Figures {
         }));
         lines.push(line(
             &format!(
-                "  time that {} issuer cores need for these",
+                "  time that {} issuer cores need for these, beside refreshes and fetches",
                 number(self.scenario.issuer_cores)
             ),
             self.by_load(&self.recovery.map_or_else(

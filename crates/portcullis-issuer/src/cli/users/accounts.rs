@@ -1,4 +1,4 @@
-//! What an operator changes about a user.
+//! The commands that change a user.
 
 use clap::Args;
 use portcullis_issuer::Issuer;
@@ -7,13 +7,13 @@ use super::{Outcome, read_password};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Name {
-    /// What the user logs in with
+    /// The name with which the user logs in
     name: String,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Names {
-    /// What the user logs in with
+    /// The name with which the user logs in
     name: String,
     /// The complete new list; without any value, the user has none
     values: Vec<String>,
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Names {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SetPassword {
-    /// What the user logs in with
+    /// The name with which the user logs in
     name: String,
     /// Read the password from the first line of standard input
     #[arg(long)]
@@ -32,7 +32,7 @@ pub(in crate::cli) struct SetPassword {
 pub(in crate::cli) struct Invite {
     /// User name: visible ASCII characters, case-insensitive
     name: String,
-    /// Where the notifier reaches the user, such as an email address
+    /// The address for the user's messages, such as an email address
     address: String,
     /// A role in the user's tokens; may be repeated
     #[arg(long = "role", value_name = "ROLE")]
@@ -44,9 +44,9 @@ pub(in crate::cli) struct Invite {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SetAddress {
-    /// What the user logs in with
+    /// The name with which the user logs in
     name: String,
-    /// Where the notifier reaches the user, such as an email address
+    /// The address for the user's messages, such as an email address
     address: String,
 }
 
@@ -125,5 +125,5 @@ fn sessions(issuer: &Issuer, ended: u64) -> String {
 
 fn next_token(issuer: &Issuer) -> String {
     let expiry = issuer.config().access_expiry.as_secs();
-    format!("access tokens that were issued before keep the old ones for up to {expiry} s")
+    format!("access tokens that were issued before keep the old values for up to {expiry} s")
 }

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_origin_is_one_and_no_wildcard() {
+    fn trusted_origin_with_a_wildcard_or_path_is_rejected() {
         let with =
             |origin: &str| refused(|config| config.trusted_origins = vec![origin.to_owned()]);
         let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_domain_covers_the_issuer_and_cannot_break_out_of_the_header() {
+    fn cookie_domain_that_does_not_cover_the_issuer_is_rejected() {
         for right in ["example.com", "auth.example.com"] {
             let issuer = check_issuer("https://auth.example.com", None).unwrap();
             assert!(check_cookie_domain(right, &issuer).is_ok(), "{right}");

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn client_has_so_many_events_an_hour() {
+    fn client_events_over_60_an_hour_are_not_recorded() {
         let cap = Cap::default();
         let taken = |client, now| (0..100).filter(|_| cap.take(client, now)).count();
         assert_eq!(taken("a", HOUR), 60);

@@ -127,6 +127,10 @@ pub enum EventKind {
     LogoutEverywhere,
     /// `session_deleted`
     SessionDeleted,
+    /// `logout_not_delivered`: a client was not told that the session has ended. It rejected the
+    /// logout token, as it does if it had received an earlier attempt, or was unreachable until the
+    /// session's tokens had expired, or too many logout tokens waited for it.
+    LogoutNotDelivered,
     /// `second_factor_asked`: a login with the right password and without a code.
     SecondFactorAsked,
     /// `totp_enrolled`: a second factor was set up.
@@ -139,7 +143,8 @@ pub enum EventKind {
     StepUpFailed,
     /// `client_added`: a machine client.
     ClientAdded,
-    /// `client_updated`: its scopes, audiences, resource servers or rights were replaced.
+    /// `client_updated`: its scopes, audiences, resource servers, rights or back-channel logout URI
+    /// were replaced.
     ClientUpdated,
     /// `client_credential_changed`: its secret or its keys were replaced.
     ClientCredentialChanged,
@@ -221,6 +226,7 @@ impl EventKind {
             Self::Logout => "logout",
             Self::LogoutEverywhere => "logout_everywhere",
             Self::SessionDeleted => "session_deleted",
+            Self::LogoutNotDelivered => "logout_not_delivered",
             Self::SecondFactorAsked => "second_factor_asked",
             Self::TotpEnrolled => "totp_enrolled",
             Self::TotpRemoved => "totp_removed",

@@ -1,4 +1,5 @@
-//! Client assertions: JWTs by which a client proves that it has its private key (RFC 7523 section 3).
+//! Client assertions: JWTs with which a client authenticates by its private key (RFC 7523
+//! section 3).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +10,7 @@ use crate::domain::hash::TokenHash;
 use crate::domain::tokens::name_of;
 
 /// How far ahead `exp` may be, in seconds. The store must remember the assertion's `jti` for this
-/// long, and a thief can use a stolen, unused assertion for this long.
+/// long. An attacker can use a stolen, unused assertion for this long.
 const LONGEST_SECS: i64 = 300;
 
 /// The maximum length of `jti`, longer than any unique name needs.
@@ -24,7 +25,8 @@ pub(crate) struct CheckedAssertion {
     pub(crate) good_until: i64,
 }
 
-/// Why an assertion is rejected, for the operator's log. No variant contains text of the assertion.
+/// The reason for rejecting an assertion, for the operator's log. No variant contains text of the
+/// assertion.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Wrong {
     #[error(transparent)]
@@ -67,8 +69,8 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// Returns the `sub` of an assertion, which is not verified yet: it selects the keys to verify
-/// with.
+/// Returns the `sub` of an assertion that is not verified yet. The `sub` selects the keys for the
+/// verification.
 pub(crate) fn claimed_client(assertion: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Claimed {
@@ -93,8 +95,8 @@ pub(crate) fn check(
     if claims.iss != client_id || claims.sub != client_id {
         return Err(Wrong::Client);
     }
-    // A second audience is rejected: that server receives the assertion, too, and could use it
-    // here.
+    // An assertion with another audience is rejected: that server also receives it, and could use
+    // it here.
     let token_endpoint = format!("{issuer}/oauth/token");
     let names_us = |name: &String| *name == issuer || *name == token_endpoint;
     let for_us = match &claims.aud {
@@ -121,7 +123,7 @@ pub(crate) fn check(
     }
     Ok(CheckedAssertion {
         name: name_of(client_id, &claims.jti),
-        // A process whose clock is behind this one's accepts the assertion for that much longer.
+        // A process whose clock is behind accepts the assertion longer, by at most the skew.
         good_until: exp.saturating_add(skew.saturating_mul(2)),
     })
 }
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_signed_with_the_clients_key_is_refused() {
+    fn assertion_not_signed_with_the_clients_key_is_rejected() {
         let key = TestKey::generate("k", Algorithm::Es256);
         let mallory = TestKey::generate("k", Algorithm::Es256);
         let jwks = TestKey::jwks([&key]).to_string();
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_remembered_for_as_long_as_anybody_takes_it_and_by_whose_it_is() {
+    fn assertion_is_stored_per_client_until_no_process_accepts_it() {
         let key = TestKey::generate("k", Algorithm::Ed25519);
         let checked = verdict(&key, r#"{"alg":"EdDSA","kid":"k"}"#, &claims().to_string()).unwrap();
         assert_eq!(checked.good_until, NOW + 60 + 20);
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_looked_up_by_what_the_assertion_says() {
+    fn claimed_client_is_the_sub_of_the_assertion() {
         let key = TestKey::generate("k", Algorithm::Es256);
         let assertion = key.sign(r#"{"alg":"ES256"}"#, &claims().to_string());
         assert_eq!(claimed_client(&assertion).as_deref(), Some("billing"));

@@ -1,4 +1,4 @@
-//! How a machine client proves who it is (RFC 6749 section 2.3, RFC 7523 section 2.2).
+//! The authentication of machine clients (RFC 6749 section 2.3, RFC 7523 section 2.2).
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
@@ -29,18 +29,18 @@ impl Proof {
 }
 
 impl Clients {
-    /// Returns the client if it proves its identity and is enabled; `None` does not say which of
-    /// the two is missing.
+    /// Returns the client if its credential is right and it is enabled. `None` does not reveal
+    /// which of the two conditions fails.
     ///
-    /// A right proof takes nothing from any budget, and is accepted however many wrong proofs came
-    /// from the same address or in the client's name. That is safe because a proof cannot be
-    /// guessed. The budgets only bound the number of entries in the audit log.
+    /// A right credential takes nothing from any budget. It is accepted even after many wrong
+    /// credentials from the same address or for the same client. That is safe because a credential
+    /// cannot be guessed. The budgets only bound the number of entries in the audit log.
     pub(crate) async fn authenticate(
         &self,
         proof: &Proof,
         peer: &Peer,
     ) -> Result<Option<RegisteredClient>, Error> {
-        // A text that cannot be an id needs no query.
+        // An invalid id needs no query.
         let client = match Some(proof.client_id()).filter(|id| is_client_id(id)) {
             Some(id) => self.of(id).await?,
             None => None,
@@ -75,7 +75,7 @@ impl Clients {
                 let issuer = &settings.issuer;
                 let checked = assertion::check(assertion, &client.id, keys, issuer, now, skew);
                 match checked {
-                    // This comes last: only a verified assertion of the client may be stored.
+                    // The store remembers only assertions that passed all other checks.
                     Ok(jwt) => self.tokens.spend(&jwt.name, jwt.good_until, None).await,
                     Err(why) => {
                         tracing::debug!(client_id = client.id, %why, "client assertion rejected");
@@ -83,7 +83,7 @@ impl Clients {
                     }
                 }
             }
-            // The proof is not of the client's kind of credential.
+            // The client has the other kind of credential.
             (Proof::Secret { .. }, Credential::Keys(_))
             | (Proof::Assertion { .. }, Credential::Secret(_)) => Ok(false),
         }

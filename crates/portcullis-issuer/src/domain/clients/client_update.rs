@@ -3,7 +3,7 @@
 use super::new_client::texts;
 use super::rights::ClientRight;
 
-/// Changes to a machine client. What is not named stays as it is. Tokens that the client has keep
+/// Changes to a machine client. Attributes that are not set here stay unchanged. Issued tokens keep
 /// their scopes and audiences until they expire.
 ///
 /// ```
@@ -18,30 +18,39 @@ pub struct ClientUpdate {
     pub(crate) audiences: Option<Vec<String>>,
     pub(crate) resource_servers: Option<Vec<String>>,
     pub(crate) rights: Option<Vec<ClientRight>>,
+    pub(crate) backchannel_logout_uri: Option<LogoutUri>,
+}
+
+/// A change of the URI at which a client receives logout tokens.
+#[derive(Debug, Clone)]
+pub(crate) enum LogoutUri {
+    Set(String),
+    Removed,
 }
 
 impl ClientUpdate {
-    /// No change.
+    /// Creates an update without changes.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Replaces the scopes of its tokens.
+    /// Replaces the scopes of the client's tokens.
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.scopes = Some(texts(scopes));
         self
     }
 
-    /// Replaces the APIs that it may request tokens for; none means `IDENTSPHERE_AUDIENCES`.
+    /// Replaces the APIs for which the client may request tokens. An empty list means the APIs of
+    /// `IDENTSPHERE_AUDIENCES`.
     #[must_use]
     pub fn audiences(mut self, audiences: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.audiences = Some(texts(audiences));
         self
     }
 
-    /// Replaces the identifiers of the APIs that it is.
+    /// Replaces the client's own identifiers as an API (resource server).
     #[must_use]
     pub fn resource_servers(
         mut self,
@@ -51,10 +60,26 @@ impl ClientUpdate {
         self
     }
 
-    /// Replaces its rights.
+    /// Replaces the client's rights.
     #[must_use]
     pub fn rights(mut self, rights: impl IntoIterator<Item = ClientRight>) -> Self {
         self.rights = Some(rights.into_iter().collect());
+        self
+    }
+
+    /// Replaces the URI at which it receives logout tokens. Tokens that were not delivered yet are
+    /// sent to the new URI.
+    #[must_use]
+    pub fn backchannel_logout_uri(mut self, uri: impl Into<String>) -> Self {
+        self.backchannel_logout_uri = Some(LogoutUri::Set(uri.into()));
+        self
+    }
+
+    /// Removes the URI at which it receives logout tokens. Tokens that were not delivered yet are
+    /// not sent.
+    #[must_use]
+    pub fn no_backchannel_logout_uri(mut self) -> Self {
+        self.backchannel_logout_uri = Some(LogoutUri::Removed);
         self
     }
 }

@@ -20,8 +20,9 @@ pub(crate) enum ClientGrant {
 }
 
 impl Clients {
-    /// Issues a token to `client` with the requested scopes, for the requested APIs (RFC 8707).
-    /// Without a request for scopes or APIs, the token has all of the client's.
+    /// Issues a token to `client` with the requested scopes, for the requested APIs (RFC 8707). If
+    /// the request names no scopes, the token has all of the client's scopes. If it names no APIs,
+    /// the token is for all of the client's APIs.
     pub(crate) async fn grant(
         &self,
         client: &RegisteredClient,
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_gets_what_one_asks_for_and_never_more_than_one_has() {
+    fn request_beyond_the_allowed_names_is_rejected() {
         let own = ["a".to_owned(), "b".to_owned()];
         let scope = |asked: &'static str| chosen(Some(asked.split(' ')), &own);
         assert_eq!(chosen(None::<std::str::Split<'_, char>>, &own), Some(vec!["a", "b"]));

@@ -1,5 +1,6 @@
 //! A machine client to be added, and the checks of its attributes.
 
+use super::logout_uri::LogoutUris;
 use super::rights::ClientRight;
 use crate::domain::scope::is_scope_token;
 use crate::domain::tokens::FIRST_PARTY;
@@ -9,11 +10,12 @@ use crate::error::Error;
 /// them, and is sent in a header.
 const MAX_NAMES_BYTES: usize = 2048;
 
-/// A machine client to be added: a service that gets tokens in its own name, at `POST /oauth/token`
-/// by the client credentials grant (RFC 6749 section 4.4), or an API that introspects tokens.
+/// A machine client to be added. It is a service that gets tokens in its own name, or an API that
+/// introspects tokens. A service uses the client credentials grant (RFC 6749 section 4.4) at
+/// `POST /oauth/token`.
 ///
-/// An id has 1 to 128 letters, digits, `.`, `_`, `~` and `-`, and is the `sub` of the client's tokens.
-/// It must not look like a user's, which are 32 hexadecimal digits.
+/// An id has 1 to 128 letters, digits, `.`, `_`, `~` and `-`, and is the `sub` of the client's
+/// tokens. It must not look like a user's id, which has 32 hexadecimal digits.
 ///
 /// ```
 /// use portcullis_issuer::NewClient;
@@ -36,6 +38,7 @@ pub(super) struct Attributes {
     pub(super) audiences: Vec<String>,
     pub(super) resource_servers: Vec<String>,
     pub(super) rights: Vec<ClientRight>,
+    pub(super) backchannel_logout_uri: Option<String>,
 }
 
 impl NewClient {
@@ -45,22 +48,23 @@ impl NewClient {
         Self { id: id.into(), keys: None, attributes: Attributes::default() }
     }
 
-    /// Sets the scopes that its tokens may have.
+    /// Sets the scopes that the client's tokens may have.
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.attributes.scopes = texts(scopes);
         self
     }
 
-    /// Sets the APIs that it may request tokens for (RFC 8707), instead of `IDENTSPHERE_AUDIENCES`.
+    /// Sets the APIs for which the client may request tokens (RFC 8707), instead of those of
+    /// `IDENTSPHERE_AUDIENCES`.
     #[must_use]
     pub fn audiences(mut self, audiences: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.attributes.audiences = texts(audiences);
         self
     }
 
-    /// Sets the identifiers of the APIs that this client is. It may introspect tokens whose `aud`
-    /// has one of these identifiers, whichever client or user they were issued to.
+    /// Sets the client's own identifiers as an API (resource server). The client may introspect
+    /// every token whose `aud` contains one of these identifiers.
     #[must_use]
     pub fn resource_servers(
         mut self,
@@ -70,23 +74,33 @@ impl NewClient {
         self
     }
 
-    /// Sets its rights beyond tokens in its own name.
+    /// Sets the client's rights beyond tokens in its own name.
     #[must_use]
     pub fn rights(mut self, rights: impl IntoIterator<Item = ClientRight>) -> Self {
         self.attributes.rights = rights.into_iter().collect();
         self
     }
 
-    /// Sets its public keys, a JWK Set, instead of a secret. The client then authenticates by
-    /// assertions that it signs (`private_key_jwt`, RFC 7523), and the issuer stores no secret of
-    /// it.
+    /// Sets the URI at which the client receives a logout token whenever a session ends (OpenID
+    /// Connect Back-Channel Logout 1.0). It must be an https URL without a fragment; http is accepted
+    /// on loopback hosts, and on the host of
+    /// [`dangerous_http_host`](crate::IssuerConfig::dangerous_http_host).
+    #[must_use]
+    pub fn backchannel_logout_uri(mut self, uri: impl Into<String>) -> Self {
+        self.attributes.backchannel_logout_uri = Some(uri.into());
+        self
+    }
+
+    /// Sets the client's public keys, a JWK Set, instead of a secret. The client then authenticates
+    /// with assertions that it signs (`private_key_jwt`, RFC 7523). The issuer stores no secret of
+    /// the client.
     #[must_use]
     pub fn keys(mut self, jwks: impl Into<String>) -> Self {
         self.keys = Some(jwks.into());
         self
     }
 
-    pub(super) fn check(&self, issuer: &str) -> Result<(), Error> {
+    pub(super) fn check(&self, issuer: &str, logout_uris: &LogoutUris) -> Result<(), Error> {
         let id = &self.id;
         if !is_client_id(id) {
             return Err(Error::InvalidClient(
@@ -97,7 +111,7 @@ impl NewClient {
         // RFC 9068 section 5: the `sub` of a client must not collide with the `sub` of a user.
         if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Error::InvalidClient(
-                "a client's id must not look like a user's, which has 32 hexadecimal digits",
+                "a client's id must not look like a user's id, which has 32 hexadecimal digits",
             ));
         }
         if self.id == FIRST_PARTY {
@@ -105,12 +119,12 @@ impl NewClient {
                 "the id identsphere-first-party is reserved for the issuer's own logins",
             ));
         }
-        self.attributes.check(issuer)
+        self.attributes.check(issuer, logout_uris)
     }
 }
 
 impl Attributes {
-    pub(super) fn check(&self, issuer: &str) -> Result<(), Error> {
+    pub(super) fn check(&self, issuer: &str, logout_uris: &LogoutUris) -> Result<(), Error> {
         if !self.scopes.iter().all(|scope| is_scope_token(scope)) {
             return Err(Error::InvalidClient(
                 "a scope must be of printable ASCII characters without space, quote and backslash",
@@ -125,7 +139,8 @@ impl Attributes {
                 "an audience or a resource server must be a name without white space",
             ));
         }
-        // Tokens of all users may have the issuer in `aud`, so this would be `introspect-all`.
+        // The tokens of every user may have the issuer in `aud`. With that resource server, the
+        // client would in effect have the right `introspect-all`.
         if self.resource_servers.iter().any(|identifier| identifier == issuer) {
             return Err(Error::InvalidClient(
                 "the issuer itself cannot be a client's resource server; to let a client \
@@ -142,7 +157,7 @@ impl Attributes {
                  them, and resource servers at most 2 KiB",
             ));
         }
-        Ok(())
+        self.backchannel_logout_uri.as_deref().map_or(Ok(()), |uri| logout_uris.check(uri))
     }
 }
 

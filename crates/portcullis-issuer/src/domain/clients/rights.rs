@@ -16,12 +16,13 @@ pub enum ClientRight {
     /// `continue-sessions`: introspects refresh tokens of users' sessions, and continues sessions
     /// at `POST /oauth/token`. It is for a backend that keeps refresh tokens for its users.
     ContinueSessions,
-    /// `exchange-tokens`: exchanges a user's token for its resource server for a token of 60 s for
-    /// the issuer (RFC 8693), to act for that user there.
+    /// `exchange-tokens`: exchanges a user's token, whose audience is one of the client's resource
+    /// servers, for a token whose audience is the issuer (RFC 8693). The new token is valid for
+    /// 60 s, and the client acts for the user with it.
     ExchangeTokens,
 }
 
-/// A text is not a client's right.
+/// The error for a text that is not a client's right.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a client's right is introspect-all, continue-sessions or exchange-tokens")]
 pub struct UnknownClientRight;
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn right_is_read_as_it_is_written_and_others_are_refused() {
+    fn formatted_right_is_parsed_and_unknown_right_is_rejected() {
         for right in ClientRight::ALL {
             assert_eq!(right.to_string().parse(), Ok(right));
         }

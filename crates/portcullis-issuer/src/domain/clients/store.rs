@@ -16,12 +16,12 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
         client: &'a RegisteredClient,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// The machine client of that id, enabled or not.
+    /// Returns the machine client with this id, enabled or not.
     fn client<'a>(&'a self, id: &'a str) -> Answer<'a, Option<RegisteredClient>>;
-    /// All machine clients, by id.
+    /// Returns all machine clients, ordered by id.
     fn clients(&self) -> Answer<'_, Vec<RegisteredClient>>;
-    /// Replaces what the change names of the client of `event`; `false` if there is no such
-    /// incarnation of the client.
+    /// Replaces those attributes of the client of `event` that the change sets. Returns `false` if
+    /// there is no such client, or if its `place_owner` is another one.
     fn update_client<'a>(
         &'a self,
         place_owner: &'a str,
@@ -36,11 +36,11 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
         old_until: Option<i64>,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Disables the client of `event` from that time on, and revokes its place; `false` if there is
-    /// no such client.
+    /// Disables the client of `event` from the event's time on, and revokes its place in the status
+    /// list. Returns `false` if there is no such client.
     fn disable_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
-    /// Enables the client of `event`, with another owner of its place if it was disabled; `false` if
-    /// there is no such client.
+    /// Enables the client of `event`. If it was disabled, sets its `place_owner`. Returns `false`
+    /// if there is no such client.
     fn enable_client<'a>(&'a self, place_owner: &'a str, event: &'a NewEvent) -> Answer<'a, bool>;
     /// Deletes the client of `event`; `false` if there is no such client.
     fn remove_client<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
@@ -50,25 +50,28 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RegisteredClient {
-    /// Its `client_id`, which is also the `sub` of its tokens.
+    /// The `client_id`, which is also the `sub` of the client's tokens.
     pub id: String,
-    /// The owner of its place in a status list. It belongs to one incarnation of the client: one
-    /// with the same id that is added later has another, and so has a client that was disabled and
-    /// is enabled again.
+    /// The owner of the client's place in a status list. It changes if the client is disabled and
+    /// enabled again, or removed and added again: revoked tokens must stay revoked.
     pub(crate) place_owner: String,
     pub(crate) credential: Credential,
     pub(crate) old_secret: Option<OldSecret>,
-    /// The scopes of its tokens.
+    /// The scopes of the client's tokens.
     pub scopes: Vec<String>,
-    /// The APIs that it may request tokens for; none means those of `IDENTSPHERE_AUDIENCES`.
+    /// The APIs for which the client may request tokens. An empty list means the APIs of
+    /// `IDENTSPHERE_AUDIENCES`.
     pub audiences: Vec<String>,
-    /// The identifiers of the APIs that it is, whose tokens it may introspect.
+    /// The client's own identifiers as an API (resource server). The client may introspect tokens
+    /// with such an audience.
     pub resource_servers: Vec<String>,
-    /// Its rights beyond tokens in its own name.
+    /// The client's rights beyond tokens in its own name.
     pub rights: Vec<ClientRight>,
-    /// When it was added, in seconds since 1970.
+    /// The URI at which the client receives logout tokens, if any.
+    pub backchannel_logout_uri: Option<String>,
+    /// When the client was added, in seconds since 1970.
     pub created_at: i64,
-    /// When it was disabled, in seconds since 1970; `None` if it is enabled.
+    /// When the client was disabled, in seconds since 1970; `None` if the client is enabled.
     pub disabled_at: Option<i64>,
 }
 
@@ -110,16 +113,17 @@ impl fmt::Debug for OldSecret {
     }
 }
 
-/// The credential of a machine client. It has one kind: an attacker would use the weaker of two.
+/// The credential of a machine client. A client has only one kind: of two, an attacker would choose
+/// the weaker.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Credential {
-    /// The hash of its secret.
+    /// The hash of the client's secret.
     Secret(TokenHash),
-    /// Its public keys: a JWK Set.
+    /// The client's public keys: a JWK Set.
     Keys(String),
 }
 
-/// Omits the hash and the keys: a log has no use for them.
+/// Omits the hash and the keys, which a log does not need.
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

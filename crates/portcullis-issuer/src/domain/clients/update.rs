@@ -1,8 +1,8 @@
-//! What an operator changes about a machine client.
+//! An operator's changes to a machine client.
 
 use std::time::Duration;
 
-use super::client_update::ClientUpdate;
+use super::client_update::{ClientUpdate, LogoutUri};
 use super::new_client::Attributes;
 use super::store::{Credential, RegisteredClient};
 use super::{Clients, checked_keys, found, new_secret};
@@ -17,9 +17,11 @@ impl Clients {
     /// Changes a client's attributes.
     pub(crate) async fn update(&self, id: &str, update: ClientUpdate) -> Result<(), Error> {
         let client = self.of(id).await?.ok_or_else(|| Error::NoSuchClient { id: id.to_owned() })?;
-        attributes_after(&update, &client).check(&self.tokens.settings().issuer)?;
+        attributes_after(&update, &client)
+            .check(&self.tokens.settings().issuer, &self.logout_uris)?;
         let event = self.about(EventKind::ClientUpdated, id);
-        // Only what the change names: another change, such as one that takes a right, may be under way.
+        // Writes only the attributes that the update sets: a concurrent update, such as the removal
+        // of a right, must not be undone.
         found(id, self.store.update_client(&client.place_owner, &update, &event).await?)
     }
 
@@ -60,5 +62,10 @@ fn attributes_after(update: &ClientUpdate, client: &RegisteredClient) -> Attribu
         audiences: or(&update.audiences, &client.audiences),
         resource_servers: or(&update.resource_servers, &client.resource_servers),
         rights: update.rights.as_ref().unwrap_or(&client.rights).clone(),
+        // Only a new URI is checked: a setting may have changed since the stored one was accepted.
+        backchannel_logout_uri: match &update.backchannel_logout_uri {
+            Some(LogoutUri::Set(uri)) => Some(uri.clone()),
+            Some(LogoutUri::Removed) | None => None,
+        },
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::{Answer, Member};
 
-/// What housekeeping does.
+/// A step of housekeeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chore {
     /// Erases the successors of refresh tokens that may not be repeated any more.
@@ -24,7 +24,7 @@ pub(crate) enum Chore {
     ForgetEvents,
     /// Deletes users' single-use tokens that have expired.
     ForgetUserTokens,
-    /// Deletes accounts whose address was not verified, and cannot be any more.
+    /// Deletes accounts with an unverified address that can no longer be verified.
     ForgetUnverified,
 }
 

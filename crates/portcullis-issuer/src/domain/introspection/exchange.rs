@@ -86,7 +86,7 @@ impl Introspection {
         Ok(client.is_some_and(|client| {
             client.disabled_at.is_none()
                 && client.has(ClientRight::ExchangeTokens)
-                // A later client of the same id is another one.
+                // A client that was added later with the same id is a different client.
                 && client.created_at <= issued_at
         }))
     }

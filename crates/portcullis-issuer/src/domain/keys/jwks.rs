@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tag_follows_the_content_and_only_the_content() {
+    fn etag_depends_on_the_content_only() {
         let one = Jwks::new([r#"{"kid":"a"}"#]);
         let two = Jwks::new([r#"{"kid":"a"}"#, r#"{"kid":"b"}"#]);
         assert_eq!(one, Jwks::new([r#"{"kid":"a"}"#]));

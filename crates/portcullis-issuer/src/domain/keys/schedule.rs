@@ -90,7 +90,7 @@ mod tests {
         Schedule { period: Some(10_000), max_age: 300, skew: 60, token_lifetime: 900 };
 
     #[test]
-    fn a_successor_is_published_its_lead_before_the_period_ends() {
+    fn next_key_is_published_one_lead_before_the_period_ends() {
         let active = key(KeyState::Active, 1_000);
         assert_eq!(SCHEDULE.publishes_next_at(&active), Some(1_000 + 10_000 - 360));
         let by_hand = Schedule { period: None, ..SCHEDULE };
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn the_lead_remembers_what_caches_were_promised() {
+    fn lead_includes_the_longest_max_age_that_was_sent() {
         let active = StoredKey { longest_max_age_secs: 3_600, ..key(KeyState::Active, 0) };
         assert_eq!(SCHEDULE.lead(&active), 3_660);
         assert_eq!(Schedule { max_age: 7_200, ..SCHEDULE }.lead(&active), 7_260);
     }
 
     #[test]
-    fn the_next_change_is_the_earliest_that_is_due() {
+    fn next_change_is_the_earliest_due_time() {
         let (active, retired) = (key(KeyState::Active, 1_000), key(KeyState::Retired, 0));
         let change = |keys: &[StoredKey]| SCHEDULE.next_change(keys);
         assert_eq!(change(&[active]), Some(10_640));

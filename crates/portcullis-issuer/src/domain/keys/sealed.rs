@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_is_made_once_and_whole() {
+    fn concurrent_starts_create_one_complete_key_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.key");
         let keys: Vec<_> = std::thread::scope(|scope| {

@@ -12,7 +12,7 @@ use super::signing_key::SigningAlgorithm;
 ///
 /// A signer in [`IssuerConfig::signer`](crate::IssuerConfig::signer) creates and keeps every key
 /// from the next rotation on; on an empty database the first key, too. Until that rotation, the
-/// issuer's own key goes on signing.
+/// issuer's own key continues to sign.
 ///
 /// **Rotation**: the issuer requests a key that has not signed yet, publishes it, and signs with it
 /// once every verifier can have it, as with keys of the issuer's own. A signer whose keys are

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_reopens_as_itself_and_its_signatures_hold() {
+    fn reopened_key_has_the_same_kid_and_valid_signatures() {
         for algorithm in ALGORITHMS {
             let (key, pkcs8) = SigningKey::generate(algorithm).unwrap();
             let reopened = SigningKey::from_pkcs8(algorithm, &pkcs8).unwrap();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_and_what_is_logged_hold_nothing_private() {
+    fn public_jwk_and_debug_output_have_no_private_part() {
         for algorithm in ALGORITHMS {
             let (key, _) = SigningKey::generate(algorithm).unwrap();
             let jwk = key.public_jwk().unwrap();

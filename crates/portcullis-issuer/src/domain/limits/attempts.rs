@@ -8,26 +8,28 @@ use portcullis::clock::Clock;
 
 use crate::clock::now_millis;
 
-/// The number of accounts, and of networks, that are counted one by one. An entry goes only when all
-/// its attempts have come back: a flood of names must not reset a count.
+/// The maximum number of keys (accounts or networks) with a count of their own. An entry is dropped
+/// only when its whole budget has returned: a flood of names must not reset a count.
 const COUNTED: usize = 100_000;
 
-/// The number of counts that all others share, by a seeded hash, while that many are counted.
+/// The number of shared counts, which further keys use while [`COUNTED`] entries exist. A seeded
+/// hash of the key selects the count.
 const SHARED: usize = 4096;
 
-/// Why an attempt is not looked at.
+/// The rejection of an attempt over the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limited {
-    /// When to come back.
+    /// The number of seconds after which the next attempt is accepted.
     pub(crate) retry_after_secs: u64,
-    /// Whether it is the first one that is refused since one was let through.
+    /// Whether this is the first rejected attempt after an accepted one.
     pub(crate) first: bool,
 }
 
-/// The attempts at something of which there are many.
+/// A rate limit with a budget per key, such as an account or a network.
 #[derive(Debug)]
 pub(super) struct Attempts {
-    /// How much time one attempt takes up, in milliseconds; `None` switches the limit off.
+    /// The time after which one attempt returns to the budget, in milliseconds. `None` disables the
+    /// limit.
     interval: Option<u64>,
     /// The period of the budget, in milliseconds.
     window: u64,
@@ -35,21 +37,21 @@ pub(super) struct Attempts {
     taken: Mutex<Table>,
 }
 
-/// What was taken of each, in bounded memory.
+/// The used budget of each key, in bounded memory.
 #[derive(Debug, Default)]
 struct Table {
     counted: HashMap<String, Taken>,
     shared: HashMap<usize, Taken>,
-    /// When the entries that have come back were last dropped.
+    /// When entries whose whole budget had returned were last dropped.
     swept_at: u64,
     hasher: RandomState,
 }
 
 impl Table {
-    /// The entry of `what`.
+    /// Returns the entry of the key `what`.
     fn entry(&mut self, what: &str, now: u64) -> &mut Taken {
         if !self.counted.contains_key(what) && self.counted.len() >= COUNTED {
-            // Not each time: the table is long.
+            // At most once per second: the scan reads the whole table.
             if self.swept_at + 1000 <= now {
                 self.swept_at = now;
                 self.counted.retain(|_, taken| taken.until > now);
@@ -64,7 +66,8 @@ impl Table {
     }
 }
 
-/// The generic cell rate algorithm: time that is taken up already.
+/// The state of one budget by the generic cell rate algorithm: the time until which the attempts so
+/// far use up the budget.
 #[derive(Debug, Clone, Copy, Default)]
 struct Taken {
     until: u64,
@@ -72,7 +75,8 @@ struct Taken {
 }
 
 impl Attempts {
-    /// So many at once, and as many again over the window; any number if it is 0.
+    /// Creates a limit of `limit` attempts at once, which return evenly over the window. 0 means no
+    /// limit.
     pub(super) fn new(limit: u32, window: u64, clock: Arc<dyn Clock>) -> Self {
         let interval = (limit > 0).then(|| window / u64::from(limit));
         Self { interval, window, clock, taken: Mutex::default() }
@@ -94,7 +98,7 @@ impl Attempts {
         Ok(())
     }
 
-    /// Gives one back, that succeeded.
+    /// Returns one attempt to the budget.
     pub(super) fn give_back(&self, what: &str) {
         let Some(interval) = self.interval else { return };
         let now = now_millis(&*self.clock);
@@ -120,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_at_once_and_then_one_by_one() {
+    fn attempts_over_the_limit_return_one_by_one() {
         let (attempts, clock) = attempts(3);
         for _ in 0..3 {
             attempts.take("alice").unwrap();
@@ -138,11 +142,11 @@ mod tests {
         for _ in 0..3 {
             attempts.take("alice").unwrap();
         }
-        assert!(attempts.take("alice").is_err(), "more than there ever were");
+        assert!(attempts.take("alice").is_err(), "the budget exceeds the limit");
     }
 
     #[test]
-    fn what_succeeds_costs_nothing() {
+    fn successful_attempts_do_not_use_up_the_budget() {
         let (attempts, _) = attempts(2);
         for _ in 0..100 {
             attempts.take("alice").unwrap();
@@ -152,18 +156,18 @@ mod tests {
         for _ in 0..2 {
             attempts.take("alice").unwrap();
         }
-        assert!(attempts.take("alice").is_err(), "one cannot save up");
+        assert!(attempts.take("alice").is_err(), "successes raised the budget");
     }
 
     #[test]
-    fn no_limit_is_no_limit() {
+    fn limit_of_zero_accepts_every_attempt() {
         let (attempts, _) = attempts(0);
         for _ in 0..10_000 {
             attempts.take("alice").unwrap();
         }
     }
 
-    /// With moka instead of the table, the count of `alice` was lost.
+    /// A moka cache instead of the table would drop the count of `alice`.
     #[test]
     fn flood_of_names_resets_no_count_and_takes_bounded_memory() {
         let (attempts, clock) = attempts(3);
@@ -183,6 +187,6 @@ mod tests {
         assert!(tries("bob") <= 3);
         clock.advance(Duration::from_millis(WINDOW));
         assert_eq!((tries("carol"), tries("alice")), (3, 3));
-        assert!(sizes().0 < 10, "what has come back is dropped");
+        assert!(sizes().0 < 10, "entries with a full budget were kept");
     }
 }

@@ -1,4 +1,4 @@
-//! Single-use tokens as they are kept.
+//! Single-use tokens as they are stored.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use crate::domain::people::AccountInfo;
 
 /// Single-use tokens that a notifier delivers.
 pub(crate) trait UserTokenStore: fmt::Debug + Send + Sync {
-    /// Keeps a token instead of the one before of its user and purpose, and records `event`; `false`
-    /// if the user has another address by now, or is disabled.
+    /// Stores a token, which replaces an earlier token of the same user and purpose, and records
+    /// `event`. Returns `false` if the user's address has changed or the user is disabled.
     fn add_user_token<'a>(
         &'a self,
         token: &'a UserToken,
@@ -24,30 +24,30 @@ pub(crate) trait UserTokenStore: fmt::Debug + Send + Sync {
         purposes: [Purpose; 2],
         now: i64,
     ) -> Answer<'a, Option<(AccountInfo, String)>>;
-    /// Sets the password of a token's user, ends all sessions of the user, and deletes the token;
-    /// `false` if another request was first, or the user is disabled.
+    /// Sets the password of a token's user, ends all sessions of the user, and deletes the token.
+    /// Returns `false` if another request has used the token, or the user is disabled.
     fn set_password_by_token<'a>(
         &'a self,
         token: &'a TokenHash,
         password_hash: &'a str,
         event: &'a NewEvent,
     ) -> Answer<'a, bool>;
-    /// Completes the registration of a token's user, and deletes the token; `false` if another
-    /// request was first, or the user is disabled.
+    /// Completes the registration of a token's user, and deletes the token. Returns `false` if
+    /// another request has used the token, or the user is disabled.
     fn verify_address<'a>(&'a self, token: &'a TokenHash, event: &'a NewEvent) -> Answer<'a, bool>;
 }
 
-/// A token that is about to be kept.
+/// A token to store.
 pub(crate) struct UserToken {
     pub(crate) hash: TokenHash,
     pub(crate) user_id: String,
     pub(crate) purpose: Purpose,
-    /// Where it is sent.
+    /// The address to which the token is sent.
     pub(crate) address: String,
     pub(crate) expires_at: i64,
 }
 
-/// What a token is for.
+/// The purpose of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Reset,
@@ -56,7 +56,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// As the store has it.
+    /// Returns the purpose's name in the store.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Reset => "reset",

@@ -1,4 +1,4 @@
-//! Accounts, as an administrator sees and changes them.
+//! Users' accounts, which administrators and operators read and change.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use crate::domain::users::FoldedName;
 pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
     /// A user's account.
     fn account<'a>(&'a self, user_ref: &'a UserRef) -> Answer<'a, Option<AccountInfo>>;
-    /// Up to `limit` accounts whose ids follow this one, by id.
+    /// Returns up to `limit` accounts whose ids follow `after`, ordered by id.
     fn accounts<'a>(&'a self, after: &'a str, limit: i64) -> Answer<'a, Vec<AccountInfo>>;
-    /// Changes an account, ends the sessions that the change ends, and records `event` with the
-    /// user, all in one transaction. Nothing is recorded of an account that is as it should be
-    /// already. `authority` is the administrator's, if one makes the change.
+    /// Applies a change to an account in one transaction, which also ends sessions if the change
+    /// requires it, and records `event` with the user. If the change alters nothing, nothing is
+    /// recorded. `authority` is `None` for an operator.
     fn change_account<'a>(
         &'a self,
         user_ref: &'a UserRef,
@@ -24,8 +24,8 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed>;
-    /// Ends up to `limit` sessions; none only if all have ended. Whether a session is live is not
-    /// asked: by another clock an expired one may be.
+    /// Ends up to `limit` sessions, and ends none only if all have ended. Expired sessions are
+    /// ended, too: by another host's clock they may still be live.
     fn end_some_sessions<'a>(
         &'a self,
         now: i64,
@@ -44,9 +44,9 @@ pub(crate) enum UserRef {
 /// The result of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Changed {
-    /// It is made, and so many sessions have ended.
+    /// The change was applied, and ended this number of sessions.
     Done(u64),
-    /// There is no such user, or a session that the change keeps has ended.
+    /// There is no such user, or the session in `keeps` has ended.
     NotFound,
     /// The administrator's session has ended, or its user has lost the scope.
     NotAnAdministrator,
@@ -54,13 +54,13 @@ pub(crate) enum Changed {
 
 /// A change of an account.
 pub(crate) enum Change {
-    /// Sets the hash of another password. Ends all sessions except `keeps`, and invalidates the
+    /// Sets the hash of a new password. Ends all sessions except `keeps`, and invalidates the
     /// user's single-use tokens.
     Password {
         hash: String,
         keeps: Option<String>,
     },
-    /// Whether the user may not log in. Ends all sessions.
+    /// Disables the user and ends all sessions if `true`, or enables the user if `false`.
     Disabled(bool),
     /// Deletes the user. Ends all sessions.
     Removed,
@@ -71,20 +71,20 @@ pub(crate) enum Change {
     Address(String),
     Roles(Vec<String>),
     Scopes(Vec<String>),
-    /// Deletes the second factor and its recovery codes. No session counts as stepped up from then
-    /// on.
+    /// Deletes the second factor and the recovery codes, and undoes the step-up of the user's
+    /// sessions.
     NoSecondFactor,
     /// Resets the number of wrong codes.
     Unlocked,
 }
 
-/// A user's account, as an operator sees it.
+/// A user's account, for operators and administrators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct AccountInfo {
     /// The `sub` of the user's tokens.
     pub id: String,
-    /// What the user logs in with.
+    /// The name with which the user logs in.
     pub name: String,
     /// The `roles` of the user's tokens.
     pub roles: Vec<String>,
@@ -94,7 +94,7 @@ pub struct AccountInfo {
     pub created_at: i64,
     /// When the user was disabled, in seconds since 1970.
     pub disabled_at: Option<i64>,
-    /// Where the notifier reaches the user.
+    /// The address to which the notifier delivers the user's messages.
     pub address: Option<String>,
     /// When the address was verified, in seconds since 1970.
     pub address_verified_at: Option<i64>,

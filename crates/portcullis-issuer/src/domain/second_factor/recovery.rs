@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_differ_and_are_known_however_they_are_typed() {
+    fn recovery_codes_differ_and_ignore_case_and_hyphens() {
         let codes = RecoveryCodes::new("id of alice").unwrap();
         assert_eq!(codes.shown.len(), 10);
         let hashes: std::collections::BTreeSet<_> = codes.hashes.iter().collect();

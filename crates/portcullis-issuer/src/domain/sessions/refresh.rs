@@ -14,7 +14,7 @@ use crate::metrics;
 
 impl Sessions {
     /// Continues a session. Returns `None` if the token is unknown or spent, or if its session has
-    /// ended. A spent token ends its session, since one of its two holders is a thief (RFC 9700
+    /// ended. A spent token ends its session, since it may have been stolen (RFC 9700
     /// section 4.14.2), unless it was spent a moment ago and its successor is unused.
     pub(crate) async fn refresh(
         &self,

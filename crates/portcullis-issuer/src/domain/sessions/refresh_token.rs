@@ -63,7 +63,7 @@ pub(crate) enum Presented {
         /// The number of the token in its session, counted from 1.
         generation: i64,
     },
-    /// The token may be of the former format; only the store knows.
+    /// The token may be of the former format, which only the store can determine.
     Former,
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct Rules {
 /// The budget of refreshes of each session in [`WINDOW`](Budget::WINDOW).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
-    /// The time after which the unit of one refresh comes back, in milliseconds; 0 is no limit.
+    /// The time after which one refresh returns to the budget, in milliseconds. 0 means no limit.
     pub(crate) interval: i64,
 }
 
@@ -130,7 +130,7 @@ pub(crate) enum Judgement {
         /// late.
         late: Option<i64>,
     },
-    /// The token was spent: one of its two holders is a thief (RFC 9700 section 4.14.2).
+    /// The token was spent, so it may have been stolen (RFC 9700 section 4.14.2).
     Reused,
     /// This issuer made the token, but the store does not have it, as after a restore from a
     /// backup.

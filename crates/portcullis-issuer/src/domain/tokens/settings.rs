@@ -125,7 +125,7 @@ mod tests {
     /// A verifier may still have a list with the bit of the former owner. That list must have
     /// expired before the place has a new owner.
     #[test]
-    fn no_list_is_believed_any_more_when_a_place_goes_to_somebody_else() {
+    fn place_is_reused_only_after_every_old_list_has_expired() {
         let settings = TokenSettings {
             issuer: "https://auth.example".to_owned(),
             audiences: Vec::new(),

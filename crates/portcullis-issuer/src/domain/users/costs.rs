@@ -2,8 +2,8 @@
 //!
 //! After a change of the settings, users' hashes have different costs until each user has logged
 //! in. If a check computed the user's hash only, its duration would reveal which names exist. So
-//! each check computes one hash for every cost in use: one of them is the user's own, the results
-//! of the others are discarded. For an unknown user all results are discarded.
+//! each check computes one hash for every cost in use. Only the hash with the user's cost is
+//! compared, and the others are discarded. For an unknown user all hashes are discarded.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,8 +12,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::password_cost::PasswordCost;
 
-/// The maximum number of costs for which a check computes hashes. An operator changes the cost
-/// rarely.
+/// The maximum number of costs for which a check computes hashes. An operator rarely changes the
+/// cost, so more are not expected.
 const MAX_COSTS: usize = 8;
 
 /// The costs in use. Other processes may have other settings, so the costs of hashes that are read
@@ -30,7 +30,7 @@ pub(super) struct Cost {
 }
 
 impl Costs {
-    /// The configured cost, and those of the stored hashes.
+    /// Creates the set of the configured cost and the costs of the stored hashes.
     pub(super) fn new(configured: PasswordCost, stored: &[String]) -> Self {
         let PasswordCost { memory_kib: memory, iterations } = configured;
         let costs = Self(Mutex::new(vec![Cost { memory, iterations, lanes: 1 }]));
@@ -69,7 +69,7 @@ impl Cost {
         Some(Self { memory, iterations, lanes })
     }
 
-    /// Takes as long as a hash of this cost.
+    /// Computes and discards a hash with this cost, to take the same time.
     pub(super) fn pay(self, password: &str) {
         let Ok(params) = Params::new(self.memory, self.iterations, self.lanes, None) else {
             return;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn check_pays_for_all_costs_in_use_whether_the_user_exists_or_not() {
+    fn check_computes_all_costs_in_use_even_for_an_unknown_user() {
         let stored = [
             "$argon2id$v=19$m=9216,t=4,p=1".to_owned(),
             "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaA".to_owned(),
@@ -102,14 +102,14 @@ mod tests {
         assert_eq!(costs.besides(None), [new, older, old]);
         assert_eq!(costs.besides(Some(&stored[0])), [new, old]);
         assert_eq!(costs.besides(Some("no PHC string")), [new, older, old]);
-        // This hash is of another process with other settings.
+        // This hash was stored by another process with other settings.
         let other = "$argon2id$v=19$m=7168,t=5,p=1$c2FsdHNhbHRzYWx0$aGFzaA";
         assert_eq!(costs.besides(Some(other)), [new, older, old]);
         assert_eq!(costs.besides(None), [new, older, old, cost(7168, 5)]);
     }
 
     #[test]
-    fn check_pays_for_a_bounded_number_of_costs() {
+    fn check_computes_a_bounded_number_of_costs() {
         let stored: Vec<_> =
             (0..100).map(|n| format!("$argon2id$v=19$m={},t=2,p=1", 7168 + n)).collect();
         let costs = Costs::new(PasswordCost::default(), &stored);

@@ -4,8 +4,9 @@
 /// are one user.
 ///
 /// Names are ASCII only. Programs differ in how they fold Unicode. If a database folded U+212A
-/// (Kelvin) to `k`, it would find a user whose attempts are counted under another name. So the name
-/// is folded here, before it is counted, and the stores compare the result byte for byte.
+/// (Kelvin) to `k`, it would find a user whose attempts are counted under another name. So the
+/// issuer folds the name before it counts attempts, and the stores compare folded names byte for
+/// byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoldedName(String);
 
@@ -26,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_ascii_is_folded_and_nothing_else_is_a_name() {
+    fn ascii_name_is_folded_and_any_other_is_rejected() {
         let folded = |name| FoldedName::of(name).map(|folded| folded.0);
         assert_eq!(folded("Kelvin"), Some("kelvin".to_owned()));
         assert_eq!(folded("I-and-i"), Some("i-and-i".to_owned()));

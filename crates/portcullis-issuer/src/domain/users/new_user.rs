@@ -36,7 +36,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// A user without roles and scopes.
+    /// Creates a user without roles and scopes.
     #[must_use]
     pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
@@ -73,7 +73,8 @@ impl NewUser {
     }
 
     /// Sets the address to which the notifier delivers the user's messages, such as an email
-    /// address. It counts as verified: only registration asks the user to prove it.
+    /// address. The issuer treats it as verified: only a registration requires the user to prove
+    /// the address.
     #[must_use]
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
@@ -107,7 +108,7 @@ pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Err
             "a scope must be of printable ASCII characters without space, quote and backslash",
         ));
     }
-    // The separator after each name counts, too.
+    // At most three more bytes per name: two quotes and a separator.
     let names = roles.iter().chain(scopes);
     if names.map(|name| name.len() + 3).sum::<usize>() > MAX_NAMES_BYTES {
         return Err(Error::InvalidUser(
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_that_does_not_fit_is_rejected() {
+    fn user_with_an_invalid_attribute_is_rejected() {
         let good = NewUser::new("alice", "correct horse").roles(["admin"]).scopes(["a:b"]);
         good.check().unwrap();
         for bad in [

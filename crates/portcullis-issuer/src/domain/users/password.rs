@@ -18,11 +18,12 @@ use crate::metrics::Waiting;
 /// How long a password waits for a slot before the response is 503 with `Retry-After`.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// The share of the hashing capacity that a password uses. A flood in one share does not delay the
-/// other.
+/// The share of the hashing capacity that an operation uses. A flood in one share does not delay
+/// the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// Logins, and changes by users, by operators and by the token of a reset or an invitation.
+    /// Logins, and changes of passwords by users, by operators and with the token of a reset or an
+    /// invitation.
     Users,
     /// Registrations.
     Strangers,
@@ -53,7 +54,7 @@ pub(crate) enum Verdict {
 }
 
 impl Passwords {
-    /// Creates the hasher. `stored` has the parameters of the stored hashes, or whole hashes.
+    /// Creates the hasher. `stored` contains the parameters of the stored hashes, or whole hashes.
     pub(crate) fn new(cost: PasswordCost, stored: &[String]) -> Result<Self, Error> {
         let failed = |_| Error::Crypto("setting up argon2id");
         let params = Params::new(cost.memory_kib, cost.iterations, 1, None).map_err(failed)?;
@@ -91,7 +92,8 @@ impl Passwords {
         self.in_a_slot(share, work).await?
     }
 
-    /// Checks a password against `hash`. Without a hash it is wrong, after the same time.
+    /// Checks a password against `hash`. Without a hash, returns [`Verdict::Wrong`] after the same
+    /// time.
     pub(crate) async fn verify(
         &self,
         share: Share,
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_right_password_of_a_known_user() {
+    async fn only_the_right_password_is_accepted() {
         let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let hash = passwords.hash(secret("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_under_other_parameters_is_replaced_once_the_password_is_known() {
+    async fn hash_with_other_parameters_is_replaced_after_the_right_password() {
         let old = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let cost = PasswordCost { memory_kib: 9216, iterations: 4 };
         let new = Passwords::new(cost, &[]).unwrap();
@@ -210,7 +212,7 @@ mod tests {
     /// After the cost was raised, both checks compute a hash with the old cost and one with the new
     /// cost.
     #[tokio::test]
-    async fn unknown_user_costs_what_a_user_with_an_old_hash_costs() {
+    async fn unknown_user_takes_as_long_as_a_user_with_an_old_hash() {
         let cheap = PasswordCost { memory_kib: 7168, iterations: 5 };
         let old = Passwords::new(cheap, &[]).unwrap();
         let hash = old.hash(secret("correct horse")).await.unwrap();
@@ -232,13 +234,13 @@ mod tests {
             ratios.push(known.as_secs_f64() / unknown.as_secs_f64());
         }
         ratios.sort_by(f64::total_cmp);
-        // If unknown names had only the expensive hash, and known names only the cheap one, the
+        // If an unknown name cost only the expensive hash, and a known name only the cheap one, the
         // ratio would be 0.2.
         assert!((0.6..1.7).contains(&ratios[2]), "{ratios:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_flood_is_told_to_come_back() {
+    async fn password_without_a_free_slot_is_busy() {
         let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let all = u32::try_from(passwords.slots.available_permits()).unwrap();
         let _taken = passwords.slots.acquire_many(all).await.unwrap();
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_and_users_do_not_wait_for_each_other() {
+    async fn users_do_not_wait_for_the_slots_of_strangers() {
         let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let all = u32::try_from(passwords.slots_of_strangers.available_permits()).unwrap();
         let _taken = passwords.slots_of_strangers.acquire_many(all).await.unwrap();
@@ -261,9 +263,10 @@ mod tests {
         assert!(new.await.unwrap().starts_with("$argon2id$"));
     }
 
-    /// Without a share of their own, strangers would be served here.
+    /// All slots of strangers are taken. If strangers could use the users' slots, this check would
+    /// succeed.
     #[tokio::test(start_paused = true)]
-    async fn a_stranger_is_told_to_come_back_after_five_seconds() {
+    async fn stranger_without_a_free_slot_is_busy_after_five_seconds() {
         let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let all = u32::try_from(passwords.slots_of_strangers.available_permits()).unwrap();
         let _taken = passwords.slots_of_strangers.acquire_many(all).await.unwrap();
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_hangs_up_frees_no_slot_before_the_work_is_done() {
+    async fn slot_of_a_disconnected_client_is_free_only_after_the_work() {
         let passwords = Passwords::new(PasswordCost::default(), &[]).unwrap();
         let all = passwords.slots_of_strangers.available_permits();
         let (begun, has_begun) = tokio::sync::oneshot::channel();

@@ -4,7 +4,7 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::error::Error;
 
-/// The number of characters that are given to zxcvbn, which reads at most 100.
+/// The number of characters that are passed to zxcvbn, which reads at most 100.
 const ESTIMATED: usize = 100;
 
 /// Rejects a password that is too short, too long, the user's name or address, or common.

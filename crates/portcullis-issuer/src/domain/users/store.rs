@@ -1,4 +1,4 @@
-//! Users as they are kept.
+//! Users as they are stored.
 
 use std::fmt;
 
@@ -8,20 +8,21 @@ use crate::domain::audit::{Authority, NewEvent};
 
 /// Users and the hashes of their passwords.
 pub(crate) trait UserStore: fmt::Debug + Send + Sync {
-    /// Adds a user, and records `event`. `authority` is the administrator's, if one does it.
+    /// Adds a user, and records `event`. `authority` is `None` unless an administrator adds the
+    /// user.
     fn add_user<'a>(
         &'a self,
         account: &'a Account<'a>,
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Added>;
-    /// The user of that name, with what a login needs.
+    /// Returns the user with this name, with the data that a login needs.
     fn user_named<'a>(&'a self, name: &'a FoldedName) -> Answer<'a, Option<StoredUser>>;
-    /// All users, by name.
+    /// Returns all users, ordered by name.
     fn users(&self) -> Answer<'_, Vec<User>>;
     /// Returns the distinct parameters of all password hashes: the beginnings of their PHC strings.
     fn password_parameters(&self) -> Answer<'_, Vec<String>>;
-    /// Replaces a hash with another hash of the same password, if it has not been changed
+    /// Replaces a hash with another hash of the same password, unless the password was changed
     /// meanwhile.
     fn rehash_password<'a>(
         &'a self,
@@ -39,8 +40,8 @@ pub(crate) struct Account<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) address_verified_at: Option<i64>,
     pub(crate) awaits: Option<Awaits>,
-    /// A user of the same name who awaits one of these makes room: otherwise anybody could keep a
-    /// name that is not theirs.
+    /// A user with the same name who awaits one of these is replaced. Otherwise a stranger could
+    /// block a name.
     pub(crate) replaces: &'a [Awaits],
 }
 
@@ -53,7 +54,7 @@ pub(crate) enum Added {
     NotAnAdministrator,
 }
 
-/// What must happen before a user's first login.
+/// The step that is required before a user's first login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Awaits {
     /// The user sets a password.
@@ -72,14 +73,14 @@ impl Awaits {
     }
 }
 
-/// A user with what a login needs.
+/// A user with the data that a login needs.
 pub(crate) struct StoredUser {
     pub(crate) user: User,
     pub(crate) password_hash: String,
     /// The number of changes of the credentials. A login that began before the last change must not
     /// start a session.
     pub(crate) credentials: i64,
-    /// Whether the user is neither disabled nor awaits an invitation or verification.
+    /// Whether the user is enabled, and awaits neither an invitation nor a verification.
     pub(crate) may_log_in: bool,
     pub(crate) has_second_factor: bool,
 }

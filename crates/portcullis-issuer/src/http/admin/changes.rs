@@ -1,4 +1,4 @@
-//! Changes of an account.
+//! The operations that change an account.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
     path = "/v1/admin/users/{id}",
     tag = "administration",
     operation_id = "remove_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     responses((status = 200, description = "The user is deleted", body = Ended)),
 )]
 pub(in crate::http) async fn remove(
@@ -38,7 +38,7 @@ pub(in crate::http) async fn remove(
     path = "/v1/admin/users/{id}/password",
     tag = "administration",
     operation_id = "set_password_of_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     request_body = NewPassword,
     responses((status = 200, description = "The password is set", body = Ended)),
 )]
@@ -61,7 +61,7 @@ pub(in crate::http) async fn set_password(
     path = "/v1/admin/users/{id}/disable",
     tag = "administration",
     operation_id = "disable_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     responses((status = 200, description = "The user is disabled", body = Ended)),
 )]
 pub(in crate::http) async fn disable(
@@ -79,7 +79,7 @@ pub(in crate::http) async fn disable(
     path = "/v1/admin/users/{id}/enable",
     tag = "administration",
     operation_id = "enable_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     responses((status = 204, description = "The user is enabled")),
 )]
 pub(in crate::http) async fn enable(
@@ -96,7 +96,7 @@ pub(in crate::http) async fn enable(
     path = "/v1/admin/users/{id}/sessions",
     tag = "administration",
     operation_id = "end_sessions_of_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     responses((status = 200, description = "The sessions have ended", body = Ended)),
 )]
 pub(in crate::http) async fn end_sessions(
@@ -114,7 +114,7 @@ pub(in crate::http) async fn end_sessions(
     path = "/v1/admin/users/{id}/roles",
     tag = "administration",
     operation_id = "set_roles_of_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     request_body = Roles,
     responses((status = 204, description = "The user has these roles")),
 )]
@@ -134,7 +134,7 @@ pub(in crate::http) async fn set_roles(
     path = "/v1/admin/users/{id}/scopes",
     tag = "administration",
     operation_id = "set_scopes_of_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     request_body = Scopes,
     responses((status = 204, description = "The user has these scopes")),
 )]
@@ -154,7 +154,7 @@ pub(in crate::http) async fn set_scopes(
     path = "/v1/admin/users/{id}/second-factor",
     tag = "administration",
     operation_id = "reset_second_factor_of_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     responses((status = 204, description = "The user has no second factor")),
 )]
 pub(in crate::http) async fn reset_second_factor(
@@ -165,13 +165,13 @@ pub(in crate::http) async fn reset_second_factor(
     change_another(&api, &admin, id, Change::NoSecondFactor).await.map(|_| StatusCode::NO_CONTENT)
 }
 
-/// Admits another user's codes again, after too many wrong ones.
+/// Accepts another user's codes again, after too many wrong codes.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/unlock",
     tag = "administration",
     operation_id = "unlock_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     responses((status = 204, description = "Codes are accepted again")),
 )]
 pub(in crate::http) async fn unlock(
@@ -198,13 +198,14 @@ pub(in crate::http) async fn end_all_sessions(
     Ok(Json(Ended { ended_sessions }))
 }
 
-/// Sets the address where the notifier reaches another user. It counts as verified.
+/// Sets the address to which the notifier delivers another user's messages, and marks it as
+/// verified.
 #[utoipa::path(
     post,
     path = "/v1/admin/users/{id}/address",
     tag = "administration",
     operation_id = "set_address_of_account",
-    params(("id" = String, Path, description = "As the list of accounts has it")),
+    params(("id" = String, Path, description = "The id from the list of accounts")),
     request_body = Address,
     responses((status = 204, description = "The user has this address")),
 )]

@@ -17,7 +17,7 @@ pub(in crate::http) struct Accounts {
 pub(in crate::http) struct Account {
     /// The `sub` of the user's tokens.
     pub(super) id: String,
-    /// What the user logs in with.
+    /// The name with which the user logs in.
     pub(super) name: String,
     /// The `roles` of the user's tokens.
     pub(super) roles: Vec<String>,
@@ -27,7 +27,7 @@ pub(in crate::http) struct Account {
     pub(super) created_at: i64,
     /// When the user was disabled, in seconds since 1970.
     pub(super) disabled_at: Option<i64>,
-    /// Where the notifier reaches the user.
+    /// The address to which the notifier delivers the user's messages.
     pub(super) address: Option<String>,
     /// When the address was verified, in seconds since 1970.
     pub(super) address_verified_at: Option<i64>,
@@ -49,7 +49,7 @@ pub(in crate::http) struct Ended {
 /// A new password.
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct NewPassword {
-    /// Neither the user's name nor a common one; at most 1024 bytes in UTF-8.
+    /// Neither the user's name or address nor a common password; at most 1024 bytes in UTF-8.
     #[schema(min_length = 8, max_length = 1024)]
     pub(super) password: String,
 }
@@ -72,7 +72,7 @@ pub(in crate::http) struct Invitation {
     /// Visible ASCII characters, no spaces.
     #[schema(pattern = "^[!-~]{1,128}$")]
     pub(super) name: String,
-    /// Where the notifier reaches the user.
+    /// The address to which the notifier delivers the user's messages.
     pub(super) address: String,
     #[serde(default)]
     pub(super) roles: Vec<String>,
@@ -80,7 +80,7 @@ pub(in crate::http) struct Invitation {
     pub(super) scopes: Vec<String>,
 }
 
-/// Where the notifier reaches a user.
+/// The address to which the notifier delivers a user's messages.
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct Address {
     pub(super) address: String,

@@ -20,7 +20,7 @@ use crate::http::api::Api;
 /// RFC 7523 section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The parameters by which a client says who it is (RFC 6749 section 2.3.1, RFC 7521 section 4.2).
+/// The parameters with which a client authenticates (RFC 6749 section 2.3.1, RFC 7521 section 4.2).
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct ClientFields {
     /// The client's id, together with `client_secret`. Without a credential only
@@ -79,7 +79,8 @@ impl Caller {
     }
 }
 
-/// Returns the id of the machine client that the `Authorization` header proves, if there is one.
+/// Returns the id of the machine client that the `Authorization` header authenticates, if there is
+/// one.
 pub(in crate::http) async fn client_of(
     api: &Api,
     headers: &HeaderMap,
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn one_way_to_authenticate_and_no_more() {
+    fn request_with_two_kinds_of_credentials_is_rejected() {
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
         let asserts = format!("client_assertion_type={JWT_BEARER}&client_assertion=a.b.c");
         for (authorization, form, expected) in [

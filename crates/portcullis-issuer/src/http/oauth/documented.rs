@@ -70,7 +70,7 @@ fn refused(status: StatusCode, codes: &[&'static str]) -> openapi::Response {
             response.header("WWW-Authenticate", header("RFC 6749 section 5.2"))
         }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            response.header("Retry-After", header("Seconds after which to try again"))
+            response.header("Retry-After", header("The number of seconds after which to retry"))
         }
         _ => response,
     }

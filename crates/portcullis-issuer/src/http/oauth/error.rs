@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::error::Error;
 use crate::metrics;
 
-/// Why a request was refused.
+/// The reason why a request was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum OAuthError {
     InvalidRequest(&'static str),
@@ -83,7 +83,8 @@ impl IntoResponse for OAuthError {
         let mut response = (status, [(CACHE_CONTROL, "no-store")], body).into_response();
         let headers = response.headers_mut();
         match self {
-            // RFC 9110 section 15.5.2: a 401 names a scheme, whatever scheme the client tried.
+            // RFC 9110 section 15.5.2: a 401 must name a scheme, even if the client used another
+            // one.
             Self::InvalidClient => {
                 let basic = HeaderValue::from_static("Basic realm=\"oauth\"");
                 headers.insert(WWW_AUTHENTICATE, basic)

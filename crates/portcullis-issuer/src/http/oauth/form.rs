@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_read_in_one_way_or_not_at_all() {
+    fn repeated_or_malformed_form_parameter_is_rejected() {
         let read = |body| fields(body).map(Value::Object);
         for (body, expected) in [
             ("", json!({})),

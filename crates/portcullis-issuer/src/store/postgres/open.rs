@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::Notify;
 
 use super::PostgresStore;
 use super::problem::{Problem, explain, explain_migration, problem};
@@ -54,7 +55,8 @@ impl PostgresStore {
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options);
-        Ok(Self { refreshes: Batches::start(&pool), pool, watch, watcher })
+        let refreshes = Batches::start(&pool);
+        Ok(Self { refreshes, pool, watch, watcher, ended_sessions: Notify::new() })
     }
 }
 

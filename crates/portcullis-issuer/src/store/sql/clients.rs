@@ -3,7 +3,7 @@
 use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::NewEvent;
-use crate::domain::clients::{ClientStore, ClientUpdate, Credential, RegisteredClient};
+use crate::domain::clients::{ClientStore, ClientUpdate, Credential, LogoutUri, RegisteredClient};
 use crate::error::StoreError;
 use crate::store::dialect::{Database, Dialect, query};
 
@@ -93,7 +93,8 @@ async fn add(
     let (secret_hash, jwks) = columns(&client.credential);
     let added = query(
         "INSERT INTO clients (id, secret_hash, jwks, scopes, audiences, created_at, place_owner, \
-         resource_servers, rights) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         resource_servers, rights, backchannel_logout_uri) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT DO NOTHING",
     )
     .bind(&client.id)
@@ -105,6 +106,7 @@ async fn add(
     .bind(&client.place_owner)
     .bind(rows::names_to_json(&client.resource_servers)?)
     .bind(rows::rights_to_json(&client.rights)?)
+    .bind(&client.backchannel_logout_uri)
     .execute(connection)
     .await?;
     changed(connection, added, event).await
@@ -134,15 +136,22 @@ async fn update(
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let names = |names: &Option<Vec<String>>| names.as_deref().map(rows::names_to_json).transpose();
+    // An empty text removes the URI.
+    let logout_uri = change.backchannel_logout_uri.as_ref().map(|uri| match uri {
+        LogoutUri::Set(uri) => uri.as_str(),
+        LogoutUri::Removed => "",
+    });
     let updated = query(
         "UPDATE clients SET scopes = COALESCE($1, scopes), audiences = COALESCE($2, audiences), \
-         resource_servers = COALESCE($3, resource_servers), rights = COALESCE($4, rights) \
-         WHERE id = $5 AND place_owner = $6",
+         resource_servers = COALESCE($3, resource_servers), rights = COALESCE($4, rights), \
+         backchannel_logout_uri = NULLIF(COALESCE($5, backchannel_logout_uri), '') \
+         WHERE id = $6 AND place_owner = $7",
     )
     .bind(&names(&change.scopes)?)
     .bind(&names(&change.audiences)?)
     .bind(&names(&change.resource_servers)?)
     .bind(&change.rights.as_deref().map(rows::rights_to_json).transpose()?)
+    .bind(logout_uri)
     .bind(&event.client_id)
     .bind(place_owner)
     .execute(connection)
@@ -157,7 +166,7 @@ async fn set_credential(
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
     let (secret_hash, jwks) = columns(credential);
-    // On the right of an assignment the columns have their old values.
+    // In SQL, the right side of an assignment sees the columns' old values.
     let set = query(
         "UPDATE clients SET secret_hash = $1, jwks = $2, old_secret_until = $3, \
          old_secret_hash = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL ELSE secret_hash END \
@@ -186,7 +195,7 @@ async fn enable(
     place_owner: &str,
     event: &NewEvent,
 ) -> Result<bool, StoreError> {
-    // On the right of an assignment the columns have their old values.
+    // In SQL, the right side of an assignment sees the columns' old values.
     let set = query(
         "UPDATE clients SET disabled_at = NULL, \
          place_owner = CASE WHEN disabled_at IS NULL THEN place_owner ELSE $1 END WHERE id = $2",

@@ -1,4 +1,4 @@
-//! Accounts, as an administrator sees and changes them.
+//! Users' accounts, which administrators and operators read and change.
 
 mod ends;
 
@@ -62,6 +62,7 @@ impl<D: Database> PeopleStore for D {
             let event = event.clone().user(&id);
             let ended = apply(&mut *tx, &id, change, &event).await?;
             tx.commit().await?;
+            self.ended_sessions().notify_one();
             Ok(Changed::Done(ended))
         })
     }
@@ -79,6 +80,7 @@ impl<D: Database> PeopleStore for D {
             }
             let ended = ends::end_some(&mut *tx, now, limit).await?;
             tx.commit().await?;
+            self.ended_sessions().notify_one();
             Ok(Changed::Done(ended))
         })
     }
@@ -107,8 +109,8 @@ async fn id_of(
     row.map(|row| row.column("id")).transpose()
 }
 
-/// Locks the user's row, and the administrator's, until the transaction ends. Returns whether the
-/// user is still there.
+/// Locks the rows of the user and of the administrator until the transaction ends. Returns whether
+/// the user still exists.
 async fn lock<C: Dialect>(
     connection: &mut C,
     id: &str,
@@ -116,7 +118,8 @@ async fn lock<C: Dialect>(
 ) -> Result<bool, StoreError> {
     let mut ids = vec![id];
     ids.extend(authority.map(|by| by.user_id));
-    // By id: two administrators who change each other must not deadlock.
+    // In the order of ids, so that two administrators who change each other's accounts cannot
+    // deadlock.
     ids.sort_unstable();
     ids.dedup();
     let mut is_there = false;
@@ -140,8 +143,8 @@ pub(super) async fn lock_authority<C: Dialect>(
 }
 
 /// Returns whether the administrator's session is live and its user has the scope. The request was
-/// checked before this transaction: what an operator has taken from the administrator since then
-/// must not be put back.
+/// checked before this transaction, and an operator may have withdrawn the administrator's rights
+/// since then.
 async fn is_authorized(
     connection: &mut impl Dialect,
     authority: Option<Authority<'_>>,
@@ -233,8 +236,8 @@ async fn apply(
     Ok(ended)
 }
 
-/// Sets a user's password, which also accepts an invitation. Deletes the tokens that were delivered
-/// before, since they could set the password again.
+/// Sets a user's password, which also accepts an invitation. Deletes the user's tokens of resets
+/// and invitations, since they could set the password again.
 pub(super) async fn set_password(
     connection: &mut impl Dialect,
     id: &str,

@@ -130,6 +130,7 @@ pub(super) fn client_from(row: &impl Row) -> Result<RegisteredClient, StoreError
         old_secret,
         resource_servers: names_from_json(row.column("resource_servers")?)?,
         rights: rights_from_json(row.column("rights")?)?,
+        backchannel_logout_uri: row.column("backchannel_logout_uri")?,
         scopes: names_from_json(row.column("scopes")?)?,
         audiences: names_from_json(row.column("audiences")?)?,
         created_at: row.column("created_at")?,
@@ -152,8 +153,8 @@ pub(super) fn rights_to_json(rights: &[ClientRight]) -> Result<String, StoreErro
     serde_json::to_string(&names).map_err(StoreError::new)
 }
 
-/// Parses the rights of a client. A right that only a newer version knows is an error, since it may
-/// be a restriction.
+/// Parses the rights of a client. An unknown right, such as a newer version's, is an error, since
+/// it may be a restriction.
 fn rights_from_json(json: String) -> Result<Vec<ClientRight>, StoreError> {
     let names = names_from_json(json)?;
     names.iter().map(|name| name.parse().map_err(StoreError::new)).collect()

@@ -31,6 +31,7 @@ impl<D: Database> SessionStore for D {
                 metrics::event(kind.as_str());
                 for _ in 0..ended {
                     metrics::event(EventKind::SessionDeleted.as_str());
+                    self.ended_sessions().notify_one();
                 }
             }
             Ok(started.is_some())
@@ -42,6 +43,9 @@ impl<D: Database> SessionStore for D {
             let refreshed = self.rotate(rotation).await?;
             if let Some(kind) = refreshed.event() {
                 metrics::event(kind.as_str());
+            }
+            if matches!(refreshed, Refreshed::Reused | Refreshed::Diverged) {
+                self.ended_sessions().notify_one();
             }
             Ok(refreshed)
         })
@@ -58,6 +62,7 @@ impl<D: Database> SessionStore for D {
             let (session_id, kind) = (session_id.to_owned(), event.kind);
             if self.change(LogOut { session_id, event: event.clone() }).await? {
                 metrics::event(kind.as_str());
+                self.ended_sessions().notify_one();
             }
             Ok(())
         })
@@ -101,6 +106,7 @@ impl<D: Database> SessionStore for D {
             let mut tx = self.begin().await?;
             let deleted = life::delete(&mut *tx, user_id, session_id, event).await?;
             tx.commit().await?;
+            self.ended_sessions().notify_one();
             Ok(deleted)
         })
     }
@@ -110,6 +116,7 @@ impl<D: Database> SessionStore for D {
             let mut tx = self.begin().await?;
             let ended = life::end_all(&mut *tx, user_id, event).await?;
             tx.commit().await?;
+            self.ended_sessions().notify_one();
             Ok(ended)
         })
     }

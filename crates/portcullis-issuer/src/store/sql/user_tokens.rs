@@ -17,8 +17,9 @@ impl<D: Database> UserTokenStore for D {
     ) -> Answer<'a, bool> {
         retried("add_user_token", move || async move {
             let mut tx = self.begin().await?;
-            // The account was read before this transaction. A token must not go to the address of
-            // before, whose mailbox another person may have.
+            // The account was read before this transaction. If its address has changed since then,
+            // the token must not be sent to the old address, which may now belong to another
+            // person.
             if address_of(&mut *tx, &token.user_id).await?.as_ref() != Some(&token.address) {
                 return Ok(false);
             }
@@ -76,6 +77,7 @@ impl<D: Database> UserTokenStore for D {
             people::end_of_user(&mut *tx, &id, None, event.at).await?;
             audit::insert(&mut *tx, event).await?;
             tx.commit().await?;
+            self.ended_sessions().notify_one();
             Ok(true)
         })
     }
@@ -99,8 +101,9 @@ impl<D: Database> UserTokenStore for D {
     }
 }
 
-/// Locks a user's row until the transaction ends, before all others of the user, as each transaction
-/// must. Returns the address of a user who is not disabled.
+/// Locks a user's row until the transaction ends, and returns the user's address, or `None` if the
+/// user is disabled. Every transaction locks this row before other rows of the user, to avoid
+/// deadlocks.
 async fn address_of<C: Dialect>(
     connection: &mut C,
     user_id: &str,
@@ -131,8 +134,8 @@ async fn add(connection: &mut impl Dialect, token: &UserToken) -> Result<(), Sto
     Ok(())
 }
 
-/// Deletes a token that has not expired, of a user who is not disabled, and returns the user. Of two
-/// requests one gets it.
+/// Deletes a token and returns its user's id, or `None` if the token is unknown or expired, or the
+/// user is disabled. Of two concurrent requests, only one gets the id.
 async fn redeem<C: Dialect>(
     connection: &mut C,
     token: &TokenHash,

@@ -91,7 +91,8 @@ async fn add<C: Dialect>(
     if added {
         audit::insert(connection, event).await?;
     } else if account.awaits == Some(Awaits::Verification) {
-        // A transaction that writes nothing commits faster, which would tell that the name is taken.
+        // A transaction that writes nothing commits faster, which would reveal that the name is
+        // taken.
         let kind = EventKind::RegistrationRefused;
         let refused = NewEvent { kind, user_id: None, ..event.clone() };
         audit::insert(connection, &refused).await?;

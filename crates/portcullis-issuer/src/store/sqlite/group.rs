@@ -2,8 +2,8 @@
 //! outcomes when the transaction is durable.
 //!
 //! A commit with `synchronous=FULL` waits for the disk, which takes longer than the changes in it.
-//! The changes that are queued meanwhile are the next group. A failed change is rolled back to its
-//! savepoint and does not affect the others. If SQLite rolls back the whole transaction, for
+//! The changes that are queued during a commit form the next group. A failed change is rolled back
+//! to its savepoint and does not affect the others. If SQLite rolls back the whole transaction, for
 //! example because the disk is full, each change is made again in its own transaction.
 
 mod writer;
@@ -99,11 +99,13 @@ fn closed() -> StoreError {
 trait Waiting: Send {
     /// Whether the caller still waits: a change without a waiting caller is skipped.
     fn is_wanted(&self) -> bool;
-    /// Makes the change, and keeps what to answer. Returns whether it succeeded.
+    /// Makes the change, and keeps its outcome for the caller. Returns whether it succeeded.
     fn apply(&mut self, connection: &mut Connection) -> bool;
-    /// Keeps this error instead, also of a change that succeeded in a transaction that was undone.
+    /// Replaces the outcome with this error, even if the change succeeded before its transaction
+    /// was rolled back.
     fn fail(&mut self, error: StoreError);
-    /// Answers: with what was kept, or with why it is not durable.
+    /// Sends the kept outcome to the caller, or the error of the commit if the change is not
+    /// durable.
     fn answer(self: Box<Self>, committed: Result<(), &Arc<StoreError>>, is_first: bool);
 }
 

@@ -9,7 +9,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::group::GroupCommit;
 use super::problem::{BUSY_TIMEOUT, Problem, explain, explain_migration, is_locked, problem};
@@ -82,7 +82,7 @@ impl SqliteStore {
             })
             .connect_lazy_with(options.clone());
         let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { file, readers, writer, group, turn })
+        Ok(Self { file, readers, writer, group, turn, ended_sessions: Notify::new() })
     }
 }
 

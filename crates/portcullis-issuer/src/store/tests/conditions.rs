@@ -1,4 +1,4 @@
-//! What a statement itself refuses, since the check before it may be out of date.
+//! Conditions that the statements themselves check, since an earlier check may be out of date.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::domain::users::{Account, Added, Awaits};
 use crate::store::Store;
 
 super::on_both!(
-    update_of_a_removed_client_does_not_change_the_one_added_again,
-    secret_that_is_replaced_without_an_overlap_leaves_no_hash,
-    session_of_a_user_who_may_not_log_in_does_not_begin,
+    update_of_a_removed_client_does_not_change_its_replacement,
+    secret_replaced_without_an_overlap_is_deleted,
+    disabled_or_unverified_user_gets_no_session,
     expired_token_of_a_message_is_not_redeemed,
-    token_that_verifies_an_address_accepts_no_invitation,
-    restored_backup_brings_no_token_of_a_message_back,
+    verification_token_does_not_accept_an_invitation,
+    restored_backup_has_no_valid_token_of_a_message,
     new_password_does_not_verify_an_address,
-    code_of_a_secret_that_was_replaced_does_not_count,
-    removed_factor_takes_its_wrong_codes_with_it,
-    recovery_codes_are_made_again_for_a_factor_that_counts,
+    code_of_a_replaced_secret_is_rejected,
+    new_factor_starts_without_the_wrong_codes_of_the_removed_one,
+    recovery_codes_are_replaced_only_for_a_confirmed_factor,
 );
 
 fn alice() -> UserRef {
@@ -37,7 +37,7 @@ async fn change(store: &dyn Store, change: Change, kind: EventKind) {
     store.change_account(&alice(), &change, &event(kind, 1500), None).await.unwrap();
 }
 
-async fn update_of_a_removed_client_does_not_change_the_one_added_again(place: Place) {
+async fn update_of_a_removed_client_does_not_change_its_replacement(place: Place) {
     let store = place.open().await;
     let about = |kind| NewEvent::new(kind, 900).client("a");
     let first = machine("a", Credential::Secret(token(1)));
@@ -51,7 +51,7 @@ async fn update_of_a_removed_client_does_not_change_the_one_added_again(place: P
     assert_eq!(store.client("a").await.unwrap().unwrap().scopes, second.scopes);
 }
 
-async fn secret_that_is_replaced_without_an_overlap_leaves_no_hash(place: Place) {
+async fn secret_replaced_without_an_overlap_is_deleted(place: Place) {
     const HASHES: &str = "SELECT count(*) FROM clients WHERE old_secret_hash IS NOT NULL";
     let store = place.open().await;
     let about = |kind| NewEvent::new(kind, 900).client("a");
@@ -79,10 +79,10 @@ async fn add_awaiting(store: &dyn Store, awaits: Awaits) {
     assert_eq!(added, Added::Done);
 }
 
-async fn session_of_a_user_who_may_not_log_in_does_not_begin(place: Place) {
+async fn disabled_or_unverified_user_gets_no_session(place: Place) {
     let store = with_alice(&place).await;
     change(&*store, Change::Disabled(true), EventKind::UserDisabled).await;
-    // With the count of now: the password was checked after the user was disabled.
+    // The current count, as if the password was checked after the user was disabled.
     let credentials = count(&place, "SELECT credentials FROM users").await;
     let begun = store.start_session(&session("t"), credentials, &token(11), &login()).await;
     assert!(!begun.unwrap(), "a disabled user");
@@ -94,7 +94,7 @@ async fn session_of_a_user_who_may_not_log_in_does_not_begin(place: Place) {
     change(&*store, Change::Removed, EventKind::UserRemoved).await;
     add_awaiting(&*store, Awaits::Verification).await;
     let begun = store.start_session(&session("u"), 0, &token(21), &login()).await;
-    assert!(!begun.unwrap(), "a user whose address is not proven");
+    assert!(!begun.unwrap(), "a user whose address is not verified");
 }
 
 fn user_token(byte: u8, purpose: Purpose) -> UserToken {
@@ -125,7 +125,7 @@ async fn expired_token_of_a_message_is_not_redeemed(place: Place) {
         let event = event(EventKind::PasswordReset, at);
         store.set_password_by_token(&token(5), "new", &event).await.unwrap()
     };
-    // It expired while the password was hashed.
+    // The token expired while the password was hashed.
     assert!(!set(2000).await);
     let stored = store.user_named(&folded("alice")).await.unwrap().unwrap();
     assert_eq!(stored.password_hash, "hash");
@@ -133,7 +133,7 @@ async fn expired_token_of_a_message_is_not_redeemed(place: Place) {
     assert!(!set(1999).await, "once");
 }
 
-async fn token_that_verifies_an_address_accepts_no_invitation(place: Place) {
+async fn verification_token_does_not_accept_an_invitation(place: Place) {
     let store = place.open().await;
     add_awaiting(&*store, Awaits::Invitation).await;
     add_token(&*store, 5, Purpose::Verification).await;
@@ -142,7 +142,7 @@ async fn token_that_verifies_an_address_accepts_no_invitation(place: Place) {
     assert_eq!(account.awaits.as_deref(), Some("invitation"));
 }
 
-async fn restored_backup_brings_no_token_of_a_message_back(place: Place) {
+async fn restored_backup_has_no_valid_token_of_a_message(place: Place) {
     let store = alice_with_address(&place).await;
     add_token(&*store, 5, Purpose::Reset).await;
     store.start_new_lists(&NewEvent::new(EventKind::Restored, 1500)).await.unwrap();
@@ -165,7 +165,7 @@ async fn new_password_does_not_verify_an_address(place: Place) {
     assert_eq!(store.account(&alice()).await.unwrap().unwrap().awaits, None);
 }
 
-async fn code_of_a_secret_that_was_replaced_does_not_count(place: Place) {
+async fn code_of_a_replaced_secret_is_rejected(place: Place) {
     let store = with_alice(&place).await;
     for sealed in [[7], [8]] {
         assert!(store.enrol_second_factor("id of alice", &sealed, &[]).await.unwrap());
@@ -175,7 +175,7 @@ async fn code_of_a_secret_that_was_replaced_does_not_count(place: Place) {
     assert!(store.step_up(&[8], 3, &shown).await.unwrap());
 }
 
-async fn removed_factor_takes_its_wrong_codes_with_it(place: Place) {
+async fn new_factor_starts_without_the_wrong_codes_of_the_removed_one(place: Place) {
     let store = with_alice(&place).await;
     assert!(store.enrol_second_factor("id of alice", &[7], &[]).await.unwrap());
     assert!(store.step_up(&[7], 3, &event(EventKind::StepUp, 1500)).await.unwrap());
@@ -186,7 +186,7 @@ async fn removed_factor_takes_its_wrong_codes_with_it(place: Place) {
     assert_eq!(store.begin_code("id of alice", 5).await.unwrap(), Some(1));
 }
 
-async fn recovery_codes_are_made_again_for_a_factor_that_counts(place: Place) {
+async fn recovery_codes_are_replaced_only_for_a_confirmed_factor(place: Place) {
     let store = with_alice(&place).await;
     assert!(store.enrol_second_factor("id of alice", &[7], &[token(31)]).await.unwrap());
     let made = event(EventKind::RecoveryCodesMade, 1500);

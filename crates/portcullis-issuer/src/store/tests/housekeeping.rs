@@ -1,4 +1,4 @@
-//! What housekeeping deletes, and when.
+//! The rows that housekeeping deletes, and when they are due.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::domain::{Answer, Member};
 
 super::on_both!(
     tokens_of_the_former_format_are_kept_while_their_session_lives,
-    earlier_mac_keys_are_forgotten_when_due_but_the_latest,
+    due_mac_keys_are_deleted_except_the_latest,
 );
 
 async fn tokens_of_the_former_format_are_kept_while_their_session_lives(place: Place) {
@@ -23,7 +23,7 @@ async fn tokens_of_the_former_format_are_kept_while_their_session_lives(place: P
     assert_eq!((forget(8999).await, forget(9000).await), (0, 2));
 }
 
-async fn earlier_mac_keys_are_forgotten_when_due_but_the_latest(place: Place) {
+async fn due_mac_keys_are_deleted_except_the_latest(place: Place) {
     let store = place.open().await;
     let keys = match &place {
         Place::Sqlite(_) => {
@@ -39,11 +39,11 @@ async fn earlier_mac_keys_are_forgotten_when_due_but_the_latest(place: Place) {
     let forget = async |now| store.tidy(Chore::ForgetRefreshKeys, now, 9).await.unwrap();
     assert_eq!((forget(1499).await, forget(1500).await, forget(9000).await), (0, 1, 1));
     let kept = store.earlier_mac_keys().await.unwrap();
-    // Its number must not be given again: it would read tokens of the next key.
+    // The latest key is kept, so that no later key gets the same number.
     assert_eq!(kept.iter().map(|key| key.number).collect::<Vec<_>>(), [3]);
 }
 
-/// Records its calls. Its first batch of each chore is full.
+/// A store that records its calls. The first batch of each chore is full.
 #[derive(Debug, Default)]
 struct Asked {
     chores: Mutex<Vec<(Chore, i64)>>,
@@ -93,7 +93,7 @@ fn housekeeping(store: Asked) -> (Arc<Housekeeping>, Arc<Asked>, ManualClock) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_chore_is_done_to_its_end_and_spares_what_may_still_count() {
+async fn each_chore_deletes_all_rows_that_are_due() {
     let (housekeeping, store, _) = housekeeping(Asked::default());
     let free = housekeeping.tokens.until(NOW).free;
     assert!(free < NOW);

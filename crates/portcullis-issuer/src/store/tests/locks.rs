@@ -10,14 +10,14 @@ use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::people::{Change, Changed, UserRef};
 use crate::store::Store;
 
-/// A transaction of another program, and the store that waits for it.
+/// A transaction of another program, for which the store waits.
 struct Other(PgConnection);
 
 impl Other {
     async fn begin(place: &Place, statement: &'static str) -> Self {
         let Place::Postgres(url) = place else { unreachable!() };
         let mut connection = PgConnection::connect(url.reveal()).await.unwrap();
-        // PostgreSQL ends the store's transaction.
+        // The store's transaction has the shorter timeout, so PostgreSQL ends it and not this one.
         sqlx::raw_sql("SET deadlock_timeout = '60s'; BEGIN")
             .execute(&mut connection)
             .await
@@ -56,7 +56,7 @@ async fn with_sessions(place: &Place) -> Arc<dyn Store> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn change_that_postgres_ends_for_a_deadlock_is_made_again() {
+async fn change_that_postgres_ends_for_a_deadlock_is_retried() {
     let place = Place::postgres().await;
     let store = with_sessions(&place).await;
     let mut other = Other::begin(&place, "SELECT id FROM sessions WHERE id = 's' FOR UPDATE").await;
@@ -73,7 +73,7 @@ async fn change_that_postgres_ends_for_a_deadlock_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn sessions_that_another_transaction_ends_do_not_hide_the_others() {
+async fn sessions_ended_by_another_transaction_do_not_hide_live_ones() {
     let place = Place::postgres().await;
     let store = with_sessions(&place).await;
     let end = "UPDATE sessions SET ended_at = 1400, end_reason = 'logout' WHERE id IN ('s', 't')";

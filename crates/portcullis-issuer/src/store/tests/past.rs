@@ -1,10 +1,10 @@
-//! Statements past the store.
+//! SQL statements that run directly on the database, and not through the store.
 
 use sqlx::Connection as _;
 
 use super::Place;
 
-/// Runs a statement past the store.
+/// Runs a statement directly on the database.
 pub(super) async fn run(place: &Place, statement: &'static str) {
     match place {
         Place::Sqlite(directory) => {
@@ -20,7 +20,7 @@ pub(super) async fn run(place: &Place, statement: &'static str) {
     }
 }
 
-/// The one number that a statement gives, read past the store.
+/// Returns the single number that a statement selects, directly from the database.
 pub(super) async fn count(place: &Place, statement: &'static str) -> i64 {
     match place {
         Place::Sqlite(directory) => {

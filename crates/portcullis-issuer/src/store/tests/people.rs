@@ -99,9 +99,9 @@ super::on_both!(
     change_without_effect_is_not_recorded,
     sessions_of_all_users_end_in_batches,
     codes_are_counted_across_processes,
-    an_administrator_who_has_lost_the_authority_changes_nothing,
-    recovery_codes_that_are_made_at_once_are_those_of_one_request,
-    a_token_of_a_user_who_is_disabled_or_has_another_address_is_void,
+    administrator_without_the_authority_is_rejected,
+    concurrent_requests_leave_the_recovery_codes_of_one,
+    token_is_invalid_after_its_user_is_disabled_or_moved,
 );
 
 fn alice() -> UserRef {
@@ -184,7 +184,8 @@ async fn sessions_of_all_users_end_in_batches(place: Place) {
     assert_eq!(end_some(2).await, Changed::Done(1));
     assert_eq!(end_some(2).await, Changed::Done(0));
 
-    // Of a backup from a host whose clock was ahead; and one that a clock behind would revive.
+    // The first session is from a backup of a host whose clock was ahead. The second has expired,
+    // but would be live by a clock that is behind.
     let ahead = super::Session { created_at: 90_000, expires_at: 99_000, ..session("ahead") };
     let expired = super::Session { expires_at: 1200, ..session("expired") };
     for (session, byte) in [(ahead, 31), (expired, 41)] {
@@ -212,8 +213,8 @@ async fn codes_are_counted_across_processes(place: Place) {
     assert!(!stores[1].use_recovery_code(&token(1), &shown).await.unwrap(), "already used");
 }
 
-/// Requests that had passed their check when an operator took the authority away.
-async fn an_administrator_who_has_lost_the_authority_changes_nothing(place: Place) {
+/// The requests passed their check before an operator withdrew the authority.
+async fn administrator_without_the_authority_is_rejected(place: Place) {
     let store = with_alice(&place).await;
     assert!(super::added(&*store, "bob").await);
     let scopes = |scopes: &[&str]| Change::Scopes(scopes.iter().map(|s| (*s).to_owned()).collect());
@@ -256,7 +257,7 @@ async fn an_administrator_who_has_lost_the_authority_changes_nothing(place: Plac
     assert!(account.disabled_at.is_some());
 }
 
-async fn recovery_codes_that_are_made_at_once_are_those_of_one_request(place: Place) {
+async fn concurrent_requests_leave_the_recovery_codes_of_one(place: Place) {
     let stores = [with_alice(&place).await, place.open().await];
     let stepped_up = event(EventKind::StepUp).user("id of alice");
     let sealed = vec![9; 32];
@@ -281,7 +282,7 @@ async fn recovery_codes_that_are_made_at_once_are_those_of_one_request(place: Pl
     assert_eq!(right, 2);
 }
 
-async fn a_token_of_a_user_who_is_disabled_or_has_another_address_is_void(place: Place) {
+async fn token_is_invalid_after_its_user_is_disabled_or_moved(place: Place) {
     let store = with_alice(&place).await;
     let keep = async |byte| {
         let kept = UserToken {
@@ -314,9 +315,9 @@ async fn a_token_of_a_user_who_is_disabled_or_has_another_address_is_void(place:
     assert!(!set(51).await && !keep(52).await, "disabled");
     set_disabled(false).await;
     assert!(!set(51).await, "enabled again");
-    // Requests that had read the account before.
+    // These requests read the account before its address was changed.
     set_address("alice@another.example").await;
-    assert!(!keep(53).await && !set(53).await, "it would go to the address of before");
+    assert!(!keep(53).await && !set(53).await, "the message would go to the old address");
     set_address("alice@example.com").await;
     assert!(keep(54).await && set(54).await);
 }

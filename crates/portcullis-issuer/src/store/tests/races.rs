@@ -1,5 +1,5 @@
-//! What waits for the transaction of another process, and counts what that has done. SQLite has one
-//! writer at a time.
+//! Changes that wait for a transaction of another process, and then see its result. Only PostgreSQL
+//! is tested, since SQLite has one writer at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use crate::domain::rekey::Rekeyer;
 
 const LONG_ENOUGH: Duration = Duration::from_millis(300);
 
-/// The other process. Its transaction is open while `work` runs.
+/// Runs `work` while a transaction of another process is open. That transaction runs `first` before
+/// `work` starts, and `then` while `work` waits.
 async fn beside<T: Send + 'static>(
     place: &Place,
     (first, then): (&'static str, &'static str),
@@ -35,7 +36,7 @@ async fn beside<T: Send + 'static>(
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn on_postgres_session_of_a_user_who_is_being_disabled_does_not_begin() {
+async fn on_postgres_user_who_is_being_disabled_gets_no_session() {
     let place = Place::postgres().await;
     let store = with_alice(&place).await;
     let disables = ("UPDATE users SET disabled_at = 1", "SELECT 1");
@@ -47,7 +48,7 @@ async fn on_postgres_session_of_a_user_who_is_being_disabled_does_not_begin() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn on_postgres_own_password_is_not_changed_in_a_session_that_is_being_ended() {
+async fn on_postgres_session_that_is_being_ended_cannot_change_the_password() {
     let place = Place::postgres().await;
     let store = with_alice(&place).await;
     let ends = (
@@ -70,9 +71,9 @@ async fn on_postgres_own_password_is_not_changed_in_a_session_that_is_being_ende
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
-async fn on_postgres_signing_key_that_is_being_added_is_sealed_again_too() {
+async fn on_postgres_rekey_includes_a_signing_key_that_is_being_added() {
     let place = Place::postgres().await;
-    // One that nothing can open: the change has met it if it fails.
+    // This key cannot be unsealed, so the rekey fails if it reads the key.
     let adds = (
         "SELECT version FROM key_ring FOR UPDATE",
         "INSERT INTO signing_keys (kid, algorithm, state, public_jwk, sealed_private_key, \

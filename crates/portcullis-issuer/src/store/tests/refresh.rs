@@ -1,4 +1,5 @@
-//! Exchanges of refresh tokens that meet changed rules, old rows and repeats.
+//! Exchanges of refresh tokens: expired sessions, changed rules, repeats, and tokens of the former
+//! format.
 
 use super::past::{count, run};
 use super::{Place, rotation, token, with_alice};
@@ -7,26 +8,26 @@ use crate::domain::tokens::Until;
 use crate::store::Store;
 
 super::on_both!(
-    expired_session_and_token_of_another_history_are_refused,
-    session_expires_at_its_greatest_age_however_much_it_is_used,
-    shorter_lifetimes_count_for_sessions_that_have_begun,
+    expired_session_and_diverged_token_are_rejected,
+    used_session_expires_at_its_maximum_age,
+    shorter_lifetime_applies_to_existing_sessions,
     place_is_taken_for_as_long_as_the_new_token_is_valid,
-    repeats_take_from_the_budget,
-    token_of_the_former_format_is_not_repeated_when_its_successor_was_used,
+    repeated_refresh_takes_from_the_budget,
+    token_of_the_former_format_with_a_used_successor_is_reused,
 );
 
-async fn expired_session_and_token_of_another_history_are_refused(place: Place) {
+async fn expired_session_and_diverged_token_are_rejected(place: Place) {
     let store = with_alice(&place).await;
     let expired = store.rotate_refresh(rotation(1, 9000)).await.unwrap();
     assert!(matches!(expired, Refreshed::Refused), "{expired:?}");
-    // Of the same generation, from before a backup was restored.
+    // This token has the same generation, but was issued before a backup was restored.
     let other = Rotation { presented: token(99), ..rotation(1, 2000) };
     let other = store.rotate_refresh(other).await.unwrap();
     assert!(matches!(other, Refreshed::Diverged), "{other:?}");
     assert!(store.live_session("s", 2000).await.unwrap().is_none());
 }
 
-async fn session_expires_at_its_greatest_age_however_much_it_is_used(place: Place) {
+async fn used_session_expires_at_its_maximum_age(place: Place) {
     let store = with_alice(&place).await;
     let rules = Rules { max_secs: 5000, ..rotation(1, 2000).rules };
     store.rotate_refresh(Rotation { rules, ..rotation(1, 2000) }).await.unwrap();
@@ -34,10 +35,10 @@ async fn session_expires_at_its_greatest_age_however_much_it_is_used(place: Plac
     assert_eq!(session.expires_at, 6000);
 }
 
-async fn shorter_lifetimes_count_for_sessions_that_have_begun(place: Place) {
+async fn shorter_lifetime_applies_to_existing_sessions(place: Place) {
     let store = with_alice(&place).await;
     let rules = rotation(1, 2000).rules;
-    // It began at 1000, and has lasted until 9000 under the rules of then.
+    // The session began at 1000, and expires at 9000 under the earlier rules.
     for (rules, passes) in
         [(Rules { max_secs: 1000, ..rules }, false), (Rules { max_secs: 1001, ..rules }, true)]
     {
@@ -59,7 +60,7 @@ async fn place_is_taken_for_as_long_as_the_new_token_is_valid(place: Place) {
     }
 }
 
-async fn repeats_take_from_the_budget(place: Place) {
+async fn repeated_refresh_takes_from_the_budget(place: Place) {
     let store = with_alice(&place).await;
     let rules = Rules { budget: Budget::new(3), ..rotation(1, 2000).rules };
     let ask = async || store.rotate_refresh(Rotation { rules, ..rotation(1, 2000) }).await.unwrap();
@@ -75,7 +76,7 @@ const FORMER: &str = "INSERT INTO refresh_tokens (hash, session_id, created_at, 
     SELECT token_hash, id, 1000, 1000 FROM sessions WHERE id = 's' \
     UNION ALL SELECT previous_hash, id, 1000, NULL FROM sessions WHERE id = 's'";
 
-/// The store before the session `s` has moved to the present format, with its former tokens.
+/// Opens a store whose session `s` still has tokens of the former format.
 pub(super) async fn with_former_tokens(place: &Place) -> std::sync::Arc<dyn Store> {
     let store = with_alice(place).await;
     assert!(matches!(
@@ -89,9 +90,9 @@ pub(super) async fn with_former_tokens(place: &Place) -> std::sync::Arc<dyn Stor
     store
 }
 
-async fn token_of_the_former_format_is_not_repeated_when_its_successor_was_used(place: Place) {
+async fn token_of_the_former_format_with_a_used_successor_is_reused(place: Place) {
     let store = with_former_tokens(&place).await;
-    // The spent one again.
+    // The spent token is presented again.
     let repeated = || Rotation {
         presented: token(2),
         generation: 0,

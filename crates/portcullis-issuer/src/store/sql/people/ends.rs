@@ -1,9 +1,10 @@
-//! The ends of sessions that a change of an account causes.
+//! Statements that end sessions when an account changes.
 
 use crate::error::StoreError;
 use crate::store::dialect::{Dialect, query};
 
-/// Returns how many sessions have ended; 0 only if there is none left.
+/// Ends up to `limit` sessions, and returns their number. Returns 0 only if all sessions have
+/// ended.
 pub(super) async fn end_some<C: Dialect>(
     connection: &mut C,
     now: i64,
@@ -14,7 +15,8 @@ pub(super) async fn end_some<C: Dialect>(
         if ended > 0 {
             return Ok(ended);
         }
-        // Another transaction may have ended all those of the batch, and left others.
+        // Another transaction may have ended every session of this batch, while others are still
+        // live.
         let left: Option<String> = query("SELECT id FROM sessions WHERE ended_at IS NULL LIMIT 1")
             .scalar_optional(connection)
             .await?;
@@ -24,7 +26,8 @@ pub(super) async fn end_some<C: Dialect>(
     }
 }
 
-/// Ends all sessions of a user but one. A trigger revokes their places in the status lists.
+/// Ends all sessions of a user except `keeps`, if it is set. A trigger revokes their places in the
+/// status lists.
 pub(in crate::store::sql) async fn end_of_user(
     connection: &mut impl Dialect,
     id: &str,

@@ -47,7 +47,8 @@ pub(super) async fn make_room<C: Dialect>(
         .bind(now)
         .bind(user_id)
         .bind(bound() - 1)
-        // Of a database from before the bound; the next logins end the others.
+        // A database from before the limit may have many more live sessions; later logins end the
+        // rest.
         .bind(bound())
         .scalars(connection)
         .await?;

@@ -17,14 +17,15 @@ pub(super) struct StartSession {
 }
 
 impl Change for StartSession {
-    /// How many other sessions have ended for it; `None` if it has not started.
+    /// The number of sessions that were ended to make room, or `None` if the session was not
+    /// started.
     type Outcome = Option<usize>;
 
     async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<Option<usize>, StoreError> {
         let Self { session, credentials, token, event } = self;
-        // The password was checked before this transaction. If the user was disabled since then, or
-        // the password was changed, the user's sessions have been ended already, and this session
-        // would stay live.
+        // The password was checked before this transaction. If the user was disabled or the
+        // password was changed since then, the user's sessions have already been ended. A session
+        // that starts now would stay live.
         let may_log_in: Option<String> = query(C::HOLD_USER)
             .bind(&session.user_id)
             .bind(*credentials)

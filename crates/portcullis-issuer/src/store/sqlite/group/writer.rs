@@ -79,13 +79,14 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
         answer(group, committed);
     }
 
-    /// Makes each change in its own transaction, after SQLite has rolled back that of the group.
+    /// Makes each change in its own transaction, after SQLite has rolled back the group's
+    /// transaction.
     fn commit_each(&mut self, group: Group, turn: OwnedSemaphorePermit) {
         for mut change in group {
             let committed = self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed);
             let committed = committed.and_then(|()| {
                 self.apply(&mut *change);
-                // Undone, the change has kept its error.
+                // If SQLite rolled the transaction back, the change has already kept its error.
                 if self.connection.is_autocommit() { Ok(()) } else { self.end() }
             });
             answer(vec![change], committed);
@@ -103,7 +104,7 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
     }
 
     /// Waits for this thread's turn among the writers of this process. SQLite has no queue of
-    /// writers: they would sleep and retry.
+    /// writers: without turns they would sleep and retry.
     fn take_turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         let closed = |_| closed();
         if let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() {
@@ -138,8 +139,8 @@ impl<U: Fn() -> Result<(), sqlx::Error>> Writer<U> {
         }
         let undone = if applied { Ok(0) } else { run(&self.connection, "ROLLBACK TO one") };
         if let Err(error) = undone.and_then(|_| run(&self.connection, "RELEASE one")) {
-            // A part of the change may be left: nothing of the transaction is committed, and the
-            // others are made again.
+            // Part of the change may remain, so the whole transaction is rolled back, and the other
+            // changes are made again.
             change.fail(failed(error));
             let _ = self.connection.execute_batch("ROLLBACK");
         }

@@ -1,0 +1,109 @@
+//! A few connections that are opened when they are needed.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::connection::{Connection, Purpose};
+use crate::problem::Problem;
+use crate::server::Server;
+
+/// The pause after a first failed attempt to connect. It doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Connections for one purpose. An operation has its connection for itself, and a failed or
+/// cancelled one closes it, so that no connection is in an unknown state.
+pub(crate) struct Pool {
+    server: Server,
+    purpose: Purpose,
+    creates_schema: bool,
+    places: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+    failure: Mutex<Option<Failure>>,
+}
+
+/// The last attempt to connect, which failed.
+struct Failure {
+    problem: Problem,
+    pause: Duration,
+    next_at: Instant,
+}
+
+/// What an operation does while no attempt to connect is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// It fails at once.
+    Fail,
+    /// It waits.
+    Wait,
+}
+
+impl Pool {
+    pub(crate) fn new(
+        server: Server,
+        purpose: Purpose,
+        creates_schema: bool,
+        connections: usize,
+    ) -> Self {
+        Self {
+            server,
+            purpose,
+            creates_schema,
+            places: Semaphore::new(connections),
+            idle: Mutex::default(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// Runs an operation on a connection.
+    pub(crate) async fn run<T>(
+        &self,
+        patience: Patience,
+        operation: impl AsyncFnOnce(&Connection) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        // The semaphore is never closed.
+        let _place = self.places.acquire().await;
+        let idle = {
+            let mut idle = lock(&self.idle);
+            idle.retain(Connection::is_open);
+            idle.pop()
+        };
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect(patience).await?,
+        };
+        let result = operation(&connection).await?;
+        lock(&self.idle).push(connection);
+        Ok(result)
+    }
+
+    async fn connect(&self, patience: Patience) -> Result<Connection, Problem> {
+        let last = lock(&self.failure)
+            .as_ref()
+            .map(|failure| (failure.next_at, failure.problem.to_string()));
+        if let Some((next_at, problem)) = last {
+            match patience {
+                Patience::Wait => tokio::time::sleep_until(next_at).await,
+                Patience::Fail if Instant::now() < next_at => return Err(Problem::Waits(problem)),
+                Patience::Fail => {}
+            }
+        }
+        let opened = Connection::open(&self.server, &self.purpose, self.creates_schema).await;
+        let mut failure = lock(&self.failure);
+        *failure = opened.as_ref().err().map(|problem| {
+            let pause = failure.as_ref().map_or(FIRST_PAUSE, |last| last.pause * 2);
+            let pause = pause.min(LONGEST_PAUSE);
+            Failure { problem: problem.clone(), pause, next_at: Instant::now() + pause }
+        });
+        opened
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
