@@ -154,7 +154,7 @@ fn validation_with_every_algorithm_allocates_at_most_eight_times() {
     assert!(allocations(|| validated(&cold, &headers)) <= 8);
 }
 
-/// A pointer as large as an `Authenticated`, to measure the cost of the extensions.
+/// A value in the extensions of a request, to measure their cost.
 #[derive(Clone)]
 struct Pointer(#[expect(dead_code, reason = "it is only passed on")] std::sync::Arc<()>);
 

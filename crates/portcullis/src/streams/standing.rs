@@ -1,4 +1,4 @@
-//! All revocation checks of a stream's token.
+//! All revocation checks of one stream, as for a request.
 
 use crate::authenticated::Authenticated;
 use crate::maybe_ready::MaybeReady;
