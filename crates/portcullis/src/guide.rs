@@ -20,7 +20,8 @@
 //! |---|---|
 //! | [Key sets](self::key_sets) | choose the source of the keys, predict behaviour in rotations, outages and floods, and monitor it |
 //! | [Token cache](self::token_cache) | size or disable the cache of verified tokens, and explain its security in a review |
-//! | [Revocation](self::revocation) | reject revoked tokens before they expire, by status list or introspection |
+//! | [Revocation](self::revocation) | reject revoked tokens before they expire, by status list, reported events or introspection |
+//! | [Webhooks](self::webhooks) | report the events of Clerk, Supabase or Auth0 log streams to the feed |
 //! | [Streams](self::streams) | end WebSockets, server-sent events and gRPC streams with their session, and renew their tokens |
 //! | [Tune it](self::tune_it) | choose the token expiry and the key set's TTL from your own figures |
 //! | [Measure it](self::measure_it) | measure what validation costs on your machine, with your tokens |
@@ -91,6 +92,9 @@ pub mod token_cache {}
 
 #[doc = include_str!("guide/revocation.md")]
 pub mod revocation {}
+
+#[doc = include_str!("guide/webhooks.md")]
+pub mod webhooks {}
 
 #[doc = include_str!("guide/streams.md")]
 pub mod streams {}
