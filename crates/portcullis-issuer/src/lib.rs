@@ -223,6 +223,7 @@
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
 //! | `portcullis_issuer_next_key_change_timestamp_seconds` | | the time of the next due change of the keys |
 //! | `portcullis_issuer_leader` | | 1 if this process is the leader, which rotates the keys and runs housekeeping |
+//! | `portcullis_issuer_messages_total` | `outcome` | messages to users: `delivered` to the notifier, `failed`, `dropped` (too many deliveries in progress) |
 //! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
 //! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | the duration of store operations, in seconds |
 //! | `portcullis_issuer_passwords_waiting` | | passwords that wait to be checked |
