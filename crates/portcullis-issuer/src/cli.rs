@@ -22,6 +22,11 @@ use portcullis_issuer::{
     CONFIG_VARIABLE, Issuer, IssuerConfig, SETTINGS, SettingSources, warn_of_ignored_variables,
 };
 
+/// The log of `serve`. The core logs the settings of the verifier of the issuer's own routes, which
+/// look like the issuer's settings.
+const SERVE_LOG: &str =
+    "info,sqlx=warn,portcullis=warn,portcullis::refused=info,portcullis_issuer=info";
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// The Portcullis issuer: users log in, and any service validates their tokens locally.
@@ -29,7 +34,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// The first start creates the database, a key file beside it (keep a copy: without it the signing
 /// key cannot be decrypted) and a signing key. Then add a user:
 ///
-///   portcullis-issuer users add alice --role admin --scope orders:read
+///   portcullis-issuer users add alice --role clerk --scope orders:read
 ///   portcullis-issuer
 ///
 /// Copy the database with SQLite, also while the issuer runs: a plain copy of the file may lack the
@@ -75,7 +80,11 @@ enum Command {
     ///
     /// Withdraws all keys, ends all sessions and starts new status lists: a backup has keys that
     /// were withdrawn later and sessions that ended later. Users must log in again.
-    Restored,
+    Restored {
+        /// Confirm: no issuer process runs on this database
+        #[arg(long, required = true)]
+        stopped: bool,
+    },
     /// Check or print the settings
     #[command(subcommand)]
     Config(config::Config),
@@ -85,7 +94,7 @@ impl Cli {
     /// Returns the log filter that is used if `RUST_LOG` is not set. A command that ends at once
     /// prints its result itself, so it logs only warnings.
     pub(crate) fn default_log_filter(&self) -> &'static str {
-        if self.serves() { "info,sqlx=warn" } else { "warn" }
+        if self.serves() { SERVE_LOG } else { "warn" }
     }
 
     fn serves(&self) -> bool {
@@ -112,7 +121,7 @@ async fn act(command: Command, config: IssuerConfig) -> Outcome {
         Command::Audit { after } => audit::run(after, config).await,
         Command::Keys(command) => keys::run(command, config).await,
         Command::Clock(command) => clock::run(command, config).await,
-        Command::Restored => restored::run(config).await,
+        Command::Restored { stopped: _ } => restored::run(config).await,
         // These commands need no valid settings, and ran before the settings were checked.
         Command::Config(_) => Ok(()),
     }

@@ -45,6 +45,17 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// There is no file with a key-encryption key, and no data on PostgreSQL yet.
+    #[error(
+        "the key file {0} is missing. On PostgreSQL no key file is created, because all processes \
+         need the same key. Create it once with `openssl rand -base64 32 > {0}`, give it to every \
+         process, and keep a copy apart from the database's backups", path.display()
+    )]
+    NoKeyFile {
+        /// The expected path of the file.
+        path: PathBuf,
+    },
+
     /// The file with the key-encryption key cannot be read or written, or does not contain a key.
     #[error("the key file {} cannot be used: {problem}", path.display())]
     KeyFile {
@@ -110,6 +121,19 @@ pub enum Error {
          IssuerConfig::notifier)"
     )]
     NoNotifier,
+
+    /// The notifier did not take an operator's message to a user.
+    #[error(
+        "the user {name:?} was added, but the invitation was not delivered. Check \
+         IDENTSPHERE_NOTIFIER, and send it again with the same `users invite`"
+    )]
+    NotDelivered {
+        /// The user's name.
+        name: String,
+        /// The notifier's error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 
     /// There is no user of that name or id.
     #[error("there is no user {name:?}; `portcullis-issuer users list` shows all users")]

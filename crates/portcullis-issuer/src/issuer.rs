@@ -152,12 +152,14 @@ impl Issuer {
         let api = Arc::clone(&self.api);
         let shutdown = async move {
             shutdown.await;
+            tracing::info!("stopping: finishing the requests in progress");
             api.stopping.store(true, Ordering::Release);
             tokio::time::sleep(api.config.shutdown_delay).await;
             api.domain.status_lists.stop_waiting();
         };
         let router = self.router().fallback(http::no_such_page);
         http::serve(self.config(), listener, router, shutdown).await;
+        tracing::info!("stopped serving");
         Ok(())
     }
 

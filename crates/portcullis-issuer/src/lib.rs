@@ -250,6 +250,7 @@
 //! | `portcullis_issuer_leader` | | 1 if this process is the leader, which rotates the keys and runs housekeeping |
 //! | `portcullis_issuer_logouts_total` | `outcome` | logout tokens: `delivered`, `rejected`, `retried`, `expired`, `dropped` |
 //! | `portcullis_issuer_logouts_waiting` | | logout tokens that were not delivered yet; in the process that leads, every 10 s |
+//! | `portcullis_issuer_messages_total` | `outcome` | messages to users: `delivered` to the notifier, `failed`, `dropped` (too many deliveries in progress) |
 //! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
 //! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | the duration of store operations, in seconds |
 //! | `portcullis_issuer_passwords_waiting` | | passwords that wait to be checked |

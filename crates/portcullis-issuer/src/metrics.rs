@@ -32,6 +32,11 @@ pub(crate) fn refused(problem: &'static str) {
     counter!("portcullis_issuer_refusals_total", "problem" => problem).increment(1);
 }
 
+/// Counts a message to a user.
+pub(crate) fn message(outcome: &'static str) {
+    counter!("portcullis_issuer_messages_total", "outcome" => outcome).increment(1);
+}
+
 /// Publishes the counter of rejected connections with the value 0 at the start.
 pub(crate) fn publish_rejected_connections() {
     counter!("portcullis_issuer_connections_rejected_total").increment(0);

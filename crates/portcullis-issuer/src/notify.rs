@@ -34,7 +34,7 @@ const EXEC: &str = "exec:";
 /// the page for the token. Set it as [`IssuerConfig::notifier`](crate::IssuerConfig::notifier), or
 /// with `IDENTSPHERE_NOTIFIER`. Responses to clients do not wait for the delivery. A message that
 /// cannot be delivered is lost, and the log says so without the token; the user must request
-/// another one.
+/// another one. [`Issuer::invite_user`](crate::Issuer::invite_user) waits, and returns the error.
 ///
 /// ```
 /// use std::sync::Arc;

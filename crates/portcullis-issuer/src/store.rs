@@ -49,7 +49,14 @@ pub(crate) trait Store:
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let problem = if sqlite::is_locked(&error) { sqlite::LOCKED } else { "the store failed" };
+        let problem = match &error {
+            // The pool does not keep the reason: the server may refuse connections, too.
+            sqlx::Error::PoolTimedOut => {
+                "no connection to the database became free in time; it is unreachable or overloaded"
+            }
+            error if sqlite::is_locked(error) => sqlite::LOCKED,
+            _ => "the store failed",
+        };
         Self::because(problem, error)
     }
 }

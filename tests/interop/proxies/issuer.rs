@@ -93,6 +93,25 @@ async fn discovery_and_keys_pass(kind: Kind) {
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
 }
 
+/// The operators' routes are refused, however the client spells their path.
+async fn operators_routes_are_forbidden(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let proxy = Proxy::in_front_of_issuer(kind, issuer(&folder).await);
+    let client = client(&proxy, ALICE);
+    for path in [
+        "/v1/admin/users",
+        "/v1/%61dmin/users",
+        "//v1/admin/users",
+        "/v1/admin",
+        "/v1/audit",
+        "/healthz",
+        "/readyz",
+    ] {
+        let answer = client.get(format!("{}{path}", proxy.issuer_url())).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
 mod nginx {
     use super::Kind;
 
@@ -106,6 +125,12 @@ mod nginx {
     #[ignore = "needs nginx: run cargo xtask test"]
     async fn discovery_and_keys_pass() {
         super::discovery_and_keys_pass(Kind::Nginx).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "needs nginx: run cargo xtask test"]
+    async fn operators_routes_are_forbidden() {
+        super::operators_routes_are_forbidden(Kind::Nginx).await;
     }
 }
 
@@ -122,5 +147,11 @@ mod caddy {
     #[ignore = "needs Caddy: run cargo xtask test"]
     async fn discovery_and_keys_pass() {
         super::discovery_and_keys_pass(Kind::Caddy).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "needs Caddy: run cargo xtask test"]
+    async fn operators_routes_are_forbidden() {
+        super::operators_routes_are_forbidden(Kind::Caddy).await;
     }
 }

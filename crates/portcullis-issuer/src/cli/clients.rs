@@ -37,10 +37,9 @@ pub(super) enum Clients {
     ///   portcullis-issuer clients update api --resource-server https://api.example --no-rights
     #[command(verbatim_doc_comment)]
     Update(UpdateClient),
-    /// Give a client a new secret, and print the secret once; the old secret is rejected from then
-    /// on
+    /// Give a client a new secret, and print the secret once
     ///
-    /// Issued tokens stay valid until they expire. If the client has keys, the secret replaces
+    /// The old secret is rejected from then on, or after --overlap-secs. Issued tokens stay valid until they expire. If the client has keys, the secret replaces
     /// them.
     RotateSecret {
         /// The client's id
@@ -146,6 +145,17 @@ pub(super) struct UpdateClient {
 }
 
 impl UpdateClient {
+    fn has_changes(&self) -> bool {
+        let Self { id: _, scopes, audiences, resource_servers, rights, .. } = self;
+        let removes =
+            self.no_scopes || self.no_audiences || self.no_resource_servers || self.no_rights;
+        removes
+            || !(scopes.is_empty()
+                && audiences.is_empty()
+                && resource_servers.is_empty()
+                && rights.is_empty())
+    }
+
     fn changes(self) -> ClientUpdate {
         let mut update = ClientUpdate::new();
         if self.no_scopes || !self.scopes.is_empty() {
@@ -186,6 +196,9 @@ async fn work(command: Clients, issuer: &Issuer) -> Outcome {
         }
         Clients::Update(client) => {
             let id = client.id.clone();
+            if !client.has_changes() {
+                return Err("nothing to update: name at least one option, such as --scope".into());
+            }
             issuer.update_client(&id, client.changes()).await?;
             println!("updated {id}; its tokens keep their scopes and audiences until they expire");
         }

@@ -13,8 +13,8 @@ const SOMETHING_IS_IGNORED: u8 = 3;
 pub(super) enum Config {
     /// Check the settings, without opening a database or a socket
     ///
-    /// Exit code 0: the settings are right. 1: a start would fail, and standard error has the
-    /// reason. 2: the command line is wrong. 3: the settings are right, but a variable that begins
+    /// Exit code 0: the settings are right. 1: a setting is wrong, and standard error has the reason.
+    /// The files, folders and servers that the settings name are not looked at. 2: the command line is wrong. 3: the settings are right, but a variable that begins
     /// with IDENTSPHERE_ is not a setting and has no effect.
     Check,
     /// Print each setting, its value and where it comes from; secrets are not shown

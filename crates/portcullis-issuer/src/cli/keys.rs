@@ -14,13 +14,17 @@ use super::{Outcome, require_database, with_issuer};
 pub(super) enum Keys {
     /// Re-encrypt all data that is encrypted at rest, with a new key-encryption key
     ///
-    /// Stop every issuer process first, and keep a backup of the database and the old key. Then
+    /// Stop every issuer process first, and keep a backup of the database and the old key: a process
+    /// that runs has the old key, and answers logins and refreshes with 503 from then on. Then
     /// start the processes with the new key, in IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE or instead of
     /// the old file. Sessions and refresh tokens stay valid.
     Rekey {
         /// File with the base64 of the new key's 32 bytes; created if it is absent
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
+        /// Confirm: no issuer process runs on this database
+        #[arg(long, required = true)]
+        stopped: bool,
     },
     /// List all keys with their states, the newest first
     List,
@@ -64,9 +68,8 @@ pub(super) async fn run(command: Keys, mut config: IssuerConfig) -> Outcome {
     require_database(&config)?;
     match command {
         Keys::List => with_issuer(config, list).await,
-        Keys::Rekey { new_key_file } => {
-            let new = KeyEncryptionKey::read_or_create(&new_key_file)?;
-            with_issuer(config, async |issuer| rekey(issuer, &new, &new_key_file).await).await
+        Keys::Rekey { new_key_file, stopped: _ } => {
+            with_issuer(config, async |issuer| rekey(issuer, &new_key_file).await).await
         }
         Keys::Rotate { algorithm, now } => {
             config.signing_algorithm = algorithm.or(config.signing_algorithm);
@@ -114,8 +117,10 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
     Ok(())
 }
 
-async fn rekey(issuer: &Issuer, new: &KeyEncryptionKey, file: &Path) -> Outcome {
-    issuer.rekey(new).await?;
+async fn rekey(issuer: &Issuer, file: &Path) -> Outcome {
+    // Only now: if the old key is wrong, no file of a new key is left behind.
+    let new = KeyEncryptionKey::read_or_create(file)?;
+    issuer.rekey(&new).await?;
     println!("everything is encrypted under the key in {}", file.display());
     println!("start the issuer with it: the old key decrypts backups only");
     Ok(())

@@ -44,6 +44,7 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
         tracing::info!(
             issuer = config.issuer,
             listen = %address,
+            audiences = ?config.audiences,
             database = %database(config),
             "serving"
         );

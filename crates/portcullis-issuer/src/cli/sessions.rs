@@ -18,6 +18,8 @@ pub(super) enum Sessions {
     /// The refresh tokens are rejected at once. Apps that follow the status lists, or introspect,
     /// reject the access tokens at once; apps that validate by expiry alone accept them until they
     /// expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
+    #[command(override_usage = "portcullis-issuer sessions end <USER>\n       \
+                                portcullis-issuer sessions end --all")]
     End {
         /// The name with which the user logs in
         #[arg(required_unless_present = "all")]

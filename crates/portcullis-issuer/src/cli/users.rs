@@ -117,6 +117,14 @@ async fn list(issuer: &Issuer) -> Outcome {
 fn line(account: &AccountInfo) -> String {
     let (roles, scopes) = (account.roles.join(","), account.scopes.join(" "));
     let mut line = format!("{}\t{}\troles={roles}\tscope={scopes}", account.id, account.name);
+    if let Some(address) = &account.address {
+        // An address may contain any character.
+        line += &format!("\taddress={}", address.escape_debug());
+        line += if account.address_verified_at.is_some() { "" } else { " (not verified)" };
+    }
+    if account.has_second_factor {
+        line += "\tsecond factor";
+    }
     if let Some(at) = account.disabled_at {
         line += &format!("\tdisabled at {}", rfc_3339(at));
     }

@@ -27,11 +27,10 @@ pub use self::rights::{ClientRight, UnknownClientRight};
 pub use self::store::RegisteredClient;
 pub(crate) use self::store::{ClientStore, Credential, OldSecret};
 use crate::clock::now_secs;
-use crate::domain::audit::{Audit, EventKind, NewEvent};
+use crate::domain::audit::{Actor, Audit, EventKind, NewEvent};
 use crate::domain::hash::hash_of;
 use crate::domain::keys::KeyRing;
 use crate::domain::limits::Limits;
-use crate::domain::peer::Peer;
 use crate::domain::tokens::{Tokens, client_owner};
 use crate::error::Error;
 use crate::random;
@@ -112,7 +111,7 @@ impl Clients {
 
     /// Creates an event about a client, caused by an operator.
     fn about(&self, kind: EventKind, id: &str) -> NewEvent {
-        self.audit.event(kind, &Peer::default()).client(id)
+        self.audit.event_by(kind, Actor::Operator).client(id)
     }
 
     fn now(&self) -> i64 {

@@ -47,7 +47,9 @@ pub use self::signing_key::{SigningAlgorithm, UnknownSigningAlgorithm};
 pub(crate) use self::snapshot::Snapshot;
 use self::snapshot::{active_of, load};
 pub use self::store::KeyState;
-pub(crate) use self::store::{KeyStore, KeyTable, NewKey, Promises, StoredKey};
+pub(crate) use self::store::{
+    ChangedBy, KeyChange, KeyStore, KeyTable, NewKey, Promises, StoredKey,
+};
 use crate::clock::{is_ahead, now_secs};
 use crate::domain::background::Background;
 use crate::error::Error;
@@ -187,13 +189,14 @@ impl KeyRing {
         let active = keys.iter().find(|key| key.state == KeyState::Active);
         match (next, active) {
             (Some(next), _) if next.signs_from <= now => {
-                self.store.promote_key(&next.kid, now, self.schedule.margin()).await?;
+                let change = ChangedBy::Schedule.at(now);
+                self.store.promote_key(&next.kid, change, self.schedule.margin()).await?;
                 tracing::info!(kid = next.kid, "signing with the next key");
             }
             (None, Some(active))
                 if self.schedule.publishes_next_at(active).is_some_and(|due| due <= now) =>
             {
-                match self.publish_next(active).await {
+                match self.publish_next(active, ChangedBy::Schedule).await {
                     // The active key continues to sign, so requests do not fail.
                     Err(Error::Signer(error)) => {
                         let error = &*error as &(dyn std::error::Error + 'static);
@@ -208,7 +211,7 @@ impl KeyRing {
         Ok(())
     }
 
-    async fn publish_next(&self, active: &StoredKey) -> Result<(), Error> {
+    async fn publish_next(&self, active: &StoredKey, by: ChangedBy) -> Result<(), Error> {
         let algorithm = self.algorithm.unwrap_or(active.algorithm);
         let lead = self.schedule.lead(active);
         let now = now_secs(&*self.clock);
@@ -217,7 +220,7 @@ impl KeyRing {
         let late = now_secs(&*self.clock).saturating_sub(now);
         let signs_from = key.signs_from.saturating_add(late);
         let key = NewKey { signs_from, ..key };
-        self.store.publish_next_key(&key).await?;
+        self.store.publish_next_key(&key, by.at(now)).await?;
         tracing::info!(kid = key.kid, signs_from, "published the next key");
         Ok(())
     }
@@ -280,7 +283,7 @@ impl KeyRing {
         let algorithm = self.algorithm.unwrap_or(active.algorithm);
         let is_next = |key: &StoredKey| key.state == KeyState::Next && key.algorithm == algorithm;
         if !keys.iter().any(is_next) {
-            self.publish_next(active).await?;
+            self.publish_next(active, ChangedBy::Operator).await?;
         }
         self.reload(None).await?;
         let keys = self.list().await?;
@@ -300,14 +303,14 @@ impl KeyRing {
         let published =
             keys.into_iter().find(|key| key.state == KeyState::Next && key.algorithm == algorithm);
         let kid = if let Some(next) = published {
-            self.store.promote_key(&next.kid, now_secs(&*self.clock), margin).await?;
+            self.store.promote_key(&next.kid, self.by_operator(), margin).await?;
             next.kid
         } else {
             let made = now_secs(&*self.clock);
             let key = self.new_key(algorithm, made, 0).await?;
             // The time is read again: generating an RSA key takes a while, in which the old key
             // signs.
-            self.store.rotate_key(&key, now_secs(&*self.clock), margin).await?;
+            self.store.rotate_key(&key, self.by_operator(), margin).await?;
             key.kid
         };
         self.reload(None).await?;
@@ -320,12 +323,17 @@ impl KeyRing {
         if active_of(&self.list().await?)?.kid == kid {
             self.rotate_now().await?;
         }
-        if !self.store.withdraw_key(kid, now_secs(&*self.clock)).await? {
+        if !self.store.withdraw_key(kid, self.by_operator()).await? {
             return Err(Error::NoSuchKey { kid: kid.to_owned() });
         }
         self.reload(None).await?;
         tracing::warn!(kid, "withdrew a key before its time; its tokens are rejected");
         Ok(())
+    }
+
+    /// Returns a change that an operator makes now.
+    fn by_operator(&self) -> KeyChange {
+        ChangedBy::Operator.at(now_secs(&*self.clock))
     }
 
     /// Returns all keys, the newest first.
@@ -344,6 +352,10 @@ impl KeyRing {
         let snapshot = Arc::new(snapshot);
         self.shared.replace(snapshot.verification.clone());
         self.current.store(Arc::clone(&snapshot));
+        if seen.is_some() {
+            let active = snapshot.active.kid();
+            tracing::info!(active, "keys changed by another process; following them");
+        }
         Ok(snapshot)
     }
 }

@@ -75,8 +75,8 @@ impl Limits {
     /// Takes an attempt at a password from both limits, before the check. Records the first
     /// rejected attempt.
     pub(crate) async fn take(&self, account: &str, peer: &Peer) -> Result<(), Error> {
-        let taken = self.networks.take(&network_of(peer));
-        self.admit(taken.and_then(|()| self.accounts.take(account)), peer).await
+        self.take_of_network(peer).await?;
+        self.admit(self.accounts.take(account), "account", peer).await
     }
 
     /// Returns the attempt to both limits, after a success or if the check could not be made.
@@ -88,7 +88,7 @@ impl Limits {
     /// Takes an attempt from the network's limit only, for a request for a message or a token from
     /// a message. A limit per name would let strangers use up another user's attempts.
     pub(crate) async fn take_of_network(&self, peer: &Peer) -> Result<(), Error> {
-        self.admit(self.networks.take(&network_of(peer)), peer).await
+        self.admit(self.networks.take(&network_of(peer)), "address", peer).await
     }
 
     /// Takes a message from the recipient's budget. Returns `false` if the budget is used up.
@@ -105,7 +105,7 @@ impl Limits {
     /// from every key of [`take`](Self::take): failed logins with the user's name must not use up
     /// this limit.
     pub(crate) async fn take_of_session(&self, account: &str, peer: &Peer) -> Result<(), Error> {
-        self.admit(self.accounts.take(account), peer).await
+        self.admit(self.accounts.take(account), "account", peer).await
     }
 
     /// Returns the attempt after a success.
@@ -124,11 +124,18 @@ impl Limits {
         client_id.map_or(Ok(()), |id| self.accounts.take(&format!("client {id}")))
     }
 
-    async fn admit(&self, taken: Result<(), Limited>, peer: &Peer) -> Result<(), Error> {
+    async fn admit(
+        &self,
+        taken: Result<(), Limited>,
+        budget: &'static str,
+        peer: &Peer,
+    ) -> Result<(), Error> {
         let Err(limited) = taken else { return Ok(()) };
         // Only the first rejection is recorded: the log must not grow with each request of a
         // rejected client.
         if limited.first {
+            let client = peer.shown_address();
+            tracing::warn!(budget, client, "too many failed attempts; rejecting further ones");
             self.audit.record(&self.audit.event(EventKind::LoginLimited, peer)).await?;
         }
         Err(Error::Limited { retry_after_secs: limited.retry_after_secs })

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use portcullis::clock::Clock;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 pub(crate) use self::store::{Purpose, UserToken, UserTokenStore};
@@ -20,6 +21,7 @@ use crate::domain::peer::Peer;
 use crate::domain::people::{AccountInfo, People, UserRef};
 use crate::domain::users::{Awaits, FoldedName, NewUser, Origin, Share, Users};
 use crate::error::Error;
+use crate::metrics;
 use crate::notify::{Message, MessageKind, Notifier};
 use crate::random;
 
@@ -110,8 +112,11 @@ impl Messages {
         };
         let added = self.users.add(user, origin).await?;
         let account = self.people.account(&UserRef::WithId(added.id)).await?;
-        self.send(&account, MessageKind::Invitation, None).await?;
-        Ok(account)
+        match (self.send(&account, MessageKind::Invitation, None).await, by) {
+            // The response to an administrator does not depend on the delivery, as no response does.
+            (Err(Error::NotDelivered { .. }), Actor::Admin { .. }) => Ok(account),
+            (sent, _) => sent.map(|()| account),
+        }
     }
 
     /// Adds a user whose name is an address, and sends a token to the address. If the name is
@@ -151,7 +156,8 @@ impl Messages {
                 return messages.send(&account, kind, None).await;
             }
             if let Some(address) = account.address.as_deref() {
-                messages.deliver(Message::new(kind, &account.id, &account.name, address)).await;
+                let message = Message::new(kind, &account.id, &account.name, address);
+                messages.deliver(message).await?;
             }
             Ok(())
         });
@@ -242,22 +248,25 @@ impl Messages {
             return Ok(());
         }
         let message = Message::new(kind, &account.id, &account.name, address);
-        self.deliver(message.with_token(token, expires_at)).await;
-        Ok(())
+        self.deliver(message.with_token(token, expires_at)).await
     }
 
-    async fn deliver(&self, message: Message) {
-        let (kind, user_id) = (message.kind, message.user_id.clone());
-        match tokio::time::timeout(DELIVERY, self.notifier.deliver(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                let error = &*error as &(dyn std::error::Error + 'static);
-                tracing::warn!(error, ?kind, user_id, "message not delivered");
-            }
-            Err(_) => {
-                tracing::warn!(?kind, user_id, "message not delivered: the notifier timed out")
-            }
-        }
+    /// Delivers a message. A failure is logged and counted here.
+    async fn deliver(&self, message: Message) -> Result<(), Error> {
+        let (kind, user_id) = (message.kind.as_str(), message.user_id.clone());
+        let name = message.name.clone();
+        let delivered = match timeout(DELIVERY, self.notifier.deliver(message)).await {
+            Ok(delivered) => delivered,
+            Err(_) => Err(format!("the notifier took more than {} s", DELIVERY.as_secs()).into()),
+        };
+        let Err(source) = delivered else {
+            metrics::message("delivered");
+            return Ok(());
+        };
+        metrics::message("failed");
+        let error = &*source as &(dyn std::error::Error + 'static);
+        tracing::warn!(error, kind, user_id, "message not delivered");
+        Err(Error::NotDelivered { name, source })
     }
 
     fn in_the_background<F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F)
@@ -265,13 +274,18 @@ impl Messages {
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let Ok(place) = Arc::clone(&self.under_way).try_acquire_owned() else {
+            metrics::message("dropped");
             tracing::warn!("message not delivered: too many deliveries in progress");
             return;
         };
         let work = work(Arc::clone(self));
         drop(tokio::spawn(async move {
             let _place = place;
-            if let Err(error) = work.await {
+            // A failed delivery was logged and counted.
+            if let Err(error) = work.await
+                && !matches!(error, Error::NotDelivered { .. })
+            {
+                metrics::message("failed");
                 let error = &error as &(dyn std::error::Error + 'static);
                 tracing::warn!(error, "message not delivered");
             }

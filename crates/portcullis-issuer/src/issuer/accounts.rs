@@ -163,7 +163,8 @@ impl Issuer {
     /// # Errors
     ///
     /// [`Error::NoNotifier`] without a notifier, [`Error::InvalidUser`] if an attribute is invalid,
-    /// [`Error::UserExists`] if the name is taken.
+    /// [`Error::UserExists`] if the name is taken, [`Error::NotDelivered`] if the notifier failed: the
+    /// user exists then, and another call sends another token.
     pub async fn invite_user(
         &self,
         name: &str,

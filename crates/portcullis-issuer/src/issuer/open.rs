@@ -219,8 +219,8 @@ async fn key_encryption_key(
         None => default_key_file(&config.database),
     };
     // Processes that share a database must be given the same key, and must not create one each.
-    let may_create = config.database_url.is_none()
-        && store.keys().await?.keys.iter().all(|key| key.sealed.is_none());
+    let has_sealed = store.keys().await?.keys.iter().any(|key| key.sealed.is_some());
+    let may_create = config.database_url.is_none() && !has_sealed;
     if may_create && path.exists() {
         tracing::warn!(
             database = %config.database.display(),
@@ -229,6 +229,10 @@ async fn key_encryption_key(
              keys, stop: it may have been moved or restored without its -wal file"
         );
     }
-    let key = KeyEncryptionKey::from_file(&path, may_create)?;
+    let key = KeyEncryptionKey::from_file(&path, may_create).map_err(|error| match error {
+        // There is nothing to restore: this is the first start on PostgreSQL.
+        Error::KeyFileMissing { path } if !has_sealed => Error::NoKeyFile { path },
+        other => other,
+    })?;
     Ok((key, format!("the key in {}", path.display())))
 }

@@ -1,6 +1,7 @@
 //! The notifier that writes messages to the standard input of a program.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt as _;
@@ -43,15 +44,21 @@ impl Notifier for CommandNotifier {
             }
             // The program's output is discarded, since it may contain the token.
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-            let mut child = command.spawn()?;
+            let program = &self.program;
+            let started = command.spawn();
+            let mut child = started.map_err(|error| format!("cannot run {program}: {error}"))?;
             if let Some(mut stdin) = child.stdin.take() {
-                stdin.write_all(&line).await?;
+                // A program that ends without reading closes the pipe: its exit code says why.
+                match stdin.write_all(&line).await {
+                    Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+                    _ => {}
+                }
             }
             let status = child.wait().await?;
             if status.success() {
                 Ok(())
             } else {
-                Err(format!("the program ended with {status}").into())
+                Err(format!("{program} ended with {status}").into())
             }
         })
     }
@@ -99,9 +106,27 @@ mod tests {
 
     #[tokio::test]
     async fn failed_program_is_an_error_without_the_token() {
-        for command in ["/bin/false", "/nonexistent/program"] {
+        for (command, reason) in [
+            ("/bin/false", "/bin/false ended with exit status: 1"),
+            ("/nonexistent/program --key s3cret", "cannot run /nonexistent/program: "),
+        ] {
             let sent = CommandNotifier::new(command).unwrap().deliver(message()).await;
-            assert!(!format!("{:?}", sent.unwrap_err()).contains("t0ken"), "{command}");
+            let error = sent.unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+            assert!(!error.contains("t0ken") && !error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn program_that_ends_without_reading_is_reported_with_its_exit_code() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = directory.path().join("send");
+        std::fs::write(&script, "exec 0<&-\nexit 3\n").unwrap();
+        let notifier = CommandNotifier::new(&format!("/bin/sh {}", script.display())).unwrap();
+        // Larger than a pipe's buffer, so that the write cannot end before the program does.
+        let name = "a".repeat(1 << 20);
+        let long = Message::new(MessageKind::NameTaken, "id", &name, "alice@example.com");
+        let error = notifier.deliver(long).await.unwrap_err().to_string();
+        assert!(error.contains("ended with exit status: 3"), "{error}");
     }
 }

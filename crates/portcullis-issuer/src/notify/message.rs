@@ -46,6 +46,18 @@ pub enum MessageKind {
     NameTaken,
 }
 
+impl MessageKind {
+    /// Returns the name of the kind in JSON and in the log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::PasswordReset => "password_reset",
+            Self::Invitation => "invitation",
+            Self::AddressVerification => "address_verification",
+            Self::NameTaken => "name_taken",
+        }
+    }
+}
+
 fn revealed<S: serde::Serializer>(
     token: &Option<Zeroizing<String>>,
     serializer: S,

@@ -22,7 +22,7 @@ use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::clients::{ClientRight, ClientUpdate, Credential, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::housekeeping::Chore;
-use crate::domain::keys::{KeyState, NewKey, Promises, SigningAlgorithm};
+use crate::domain::keys::{ChangedBy, KeyState, NewKey, Promises, SigningAlgorithm};
 use crate::domain::messages::{Purpose, UserToken};
 use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, SESSIONS_PER_USER, Session};
 use crate::domain::tokens::{Revoked, Until, client_owner};
@@ -236,9 +236,9 @@ async fn token_lifetime_is_recorded_on_the_active_key_only(place: Place) {
     store.add_first_key(&key("old")).await.unwrap();
     assert!(store.note_promises("old", promised(600)).await.unwrap());
     assert!(store.note_promises("old", promised(60)).await.unwrap(), "a shorter lifetime");
-    store.rotate_key(&key("new"), 2000, 100).await.unwrap();
+    store.rotate_key(&key("new"), ChangedBy::Operator.at(2000), 100).await.unwrap();
     assert!(!store.note_promises("old", promised(9000)).await.unwrap());
-    store.rotate_key(&key("newest"), 2000, 100).await.unwrap();
+    store.rotate_key(&key("newest"), ChangedBy::Operator.at(2000), 100).await.unwrap();
     let ends: Vec<_> =
         store.keys().await.unwrap().keys.iter().map(|key| key.published_until).collect();
     assert!(ends.contains(&Some(2700)) && ends.contains(&Some(2160)), "{ends:?}");
@@ -252,7 +252,8 @@ async fn concurrent_requests_create_and_promote_one_key(place: Place) {
         let store = Arc::clone(store);
         all.spawn(async move {
             store.add_first_key(&key(&format!("first-{n}"))).await.unwrap();
-            store.publish_next_key(&key(&format!("next-{n}"))).await.unwrap();
+            let next = key(&format!("next-{n}"));
+            store.publish_next_key(&next, ChangedBy::Schedule.at(2000)).await.unwrap();
         });
     }
     while let Some(done) = all.join_next().await {
@@ -266,7 +267,10 @@ async fn concurrent_requests_create_and_promote_one_key(place: Place) {
     let next = table.keys[0].kid.clone();
     for store in stores.iter().cycle().take(12) {
         let (store, next) = (Arc::clone(store), next.clone());
-        all.spawn(async move { store.promote_key(&next, 2000, 100).await.unwrap() });
+        all.spawn(async move {
+            let change = ChangedBy::Schedule.at(2000);
+            store.promote_key(&next, change, 100).await.unwrap();
+        });
     }
     while let Some(done) = all.join_next().await {
         done.unwrap();

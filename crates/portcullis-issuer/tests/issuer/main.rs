@@ -52,6 +52,8 @@ mod migration;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod planted_cookies;

@@ -16,21 +16,28 @@ use crate::status_lists::{ask, bearer, bit, serving};
 on_every_store!(restored_database_voids_all_tokens);
 
 const RUNBOOK: &str = include_str!("../../../../docs/runbooks/restore.md");
+const BACKUP: &str = include_str!("../../../../docs/runbooks/backup.md");
 
-/// Runs a command of the runbook.
+/// Runs a command of the runbooks, with paths below `home`.
 fn step(home: &Path, command: &str) {
-    assert!(RUNBOOK.contains(command), "{command}");
-    let done = Command::new("sh").args(["-c", command]).current_dir(home).output().unwrap();
+    assert!(RUNBOOK.contains(command) || BACKUP.contains(command), "{command}");
+    let here = command
+        .replace("/var/lib/portcullis-issuer", ".")
+        .replace("/var/backups/portcullis", "./backups")
+        .replace("-o portcullis -g portcullis ", "");
+    let done = Command::new("sh").args(["-c", &here]).current_dir(home).output().unwrap();
     assert!(done.status.success(), "{command}: {done:?}");
 }
 
 /// Runs `portcullis-issuer restored`, as in the runbook, and returns its output.
 fn restored(home: &Home, url: &str) -> String {
-    assert!(RUNBOOK.contains("portcullis-issuer restored"));
+    assert!(RUNBOOK.contains("portcullis-issuer restored --stopped"));
     let settings = home.settings(url, "127.0.0.1:0");
     let settings: Vec<_> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let output = run(home.path(), &settings, &["restored"], "");
+    let output = run(home.path(), &settings, &["restored", "--stopped"], "");
     assert!(output.status.success(), "{output:?}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains(" new_kid=") && log.contains(" withdrawn="), "{log}");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -50,8 +57,12 @@ async fn restored_backup_does_not_revive_withdrawn_keys_or_ended_sessions() {
     let (issuer, url, server) = serving(&home).await;
     let ended = login(&issuer).await.expect(200);
     let compromised = kid(&ended);
-    // The command is from the page on backups, and the runbook has it, too.
-    step(home.path(), r#"sqlite3 identsphere.db ".backup copy.db""#);
+    std::fs::create_dir(home.path().join("backups")).unwrap();
+    step(
+        home.path(),
+        "sqlite3 /var/lib/portcullis-issuer/identsphere.db \
+         \".backup /var/backups/portcullis/identsphere.db\"",
+    );
     let logout = json!({ "refresh_token": ended.text("refresh_token") });
     post(&issuer, "/v1/auth/logout", &logout).await.expect(204);
     issuer.withdraw_key_now(&compromised).await.unwrap();
@@ -59,10 +70,21 @@ async fn restored_backup_does_not_revive_withdrawn_keys_or_ended_sessions() {
     server.abort();
     issuer.close().await;
 
-    step(home.path(), "mkdir damaged && mv identsphere.db* damaged/");
+    step(home.path(), "mkdir -m 700 /var/lib/portcullis-issuer/damaged");
     step(
         home.path(),
-        "cp copy.db identsphere.db && cp damaged/identsphere.db.key identsphere.db.key",
+        "mv /var/lib/portcullis-issuer/identsphere.db* /var/lib/portcullis-issuer/damaged/",
+    );
+    step(
+        home.path(),
+        "install -o portcullis -g portcullis -m 600 /var/backups/portcullis/identsphere.db \
+         /var/lib/portcullis-issuer/identsphere.db",
+    );
+    step(
+        home.path(),
+        "install -o portcullis -g portcullis -m 600 \
+         /var/lib/portcullis-issuer/damaged/identsphere.db.key \
+         /var/lib/portcullis-issuer/identsphere.db.key",
     );
     let told = tokio::task::block_in_place(|| restored(&home, &url));
     assert!(told.contains("ended 1 sessions"), "{told}");

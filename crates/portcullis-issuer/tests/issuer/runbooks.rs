@@ -16,6 +16,8 @@ use crate::process::free_address;
 
 const UPGRADE: &str = include_str!("../../../../docs/runbooks/upgrade.md");
 const BACKUP: &str = include_str!("../../../../docs/runbooks/backup.md");
+const RESTORE: &str = include_str!("../../../../docs/runbooks/restore.md");
+const REKEY: &str = include_str!("../../../../docs/runbooks/rekey.md");
 const KEY_COMPROMISE: &str = include_str!("../../../../docs/runbooks/key-compromise.md");
 
 /// A `systemctl` with only the commands that the runbooks need.
@@ -79,6 +81,9 @@ impl Machine {
             ("/var/lib/portcullis-issuer", below("var")),
             ("/var/backups/portcullis", below("backups")),
             ("https://auth.example.com", format!("http://{}", self.address)),
+            ("http://127.0.0.1:8080", format!("http://{}", self.address)),
+            // This machine has no such user.
+            ("-o portcullis -g portcullis ", String::new()),
         ]
         .into_iter()
         .chain(self.database.iter().map(|(from, to)| (from.as_str(), to.clone())))
@@ -191,6 +196,23 @@ fn backup_runbook_works_on_sqlite() {
     machine.start("");
     machine.run(section(BACKUP, "SQLite"));
     assert!(machine.home.path().join("backups/identsphere.db").exists());
+}
+
+#[test]
+fn restore_runbook_works_on_sqlite() {
+    let machine = Machine::new();
+    machine.start("");
+    machine.run(section(BACKUP, "SQLite"));
+    machine.run(section(RESTORE, "SQLite"));
+}
+
+#[test]
+fn rekey_runbook_works() {
+    let machine = Machine::new();
+    machine.start("");
+    machine.run(REKEY);
+    let key = |name: &str| fs::read(machine.home.path().join("etc").join(name)).unwrap();
+    assert_ne!(key("key-encryption-key"), key("key-encryption-key.old"));
 }
 
 #[test]

@@ -271,7 +271,8 @@ fn commands_name_the_database_and_create_none_by_mistake() {
         told.starts_with("added alice (") && told.contains(&format!(") to {path}\n")),
         "{told}"
     );
-    assert!(output.stderr.is_empty(), "{output:?}");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.lines().count() == 1 && log.contains("created a key-encryption key"), "{log}");
     assert!(!home.path().join("identsphere.db-wal").exists());
 
     let rotated = |arguments: &[&str]| {
@@ -409,6 +410,9 @@ fn program_stops_on_sigterm_despite_a_slow_client() {
     let mut told = String::new();
     running.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert!(told.contains("connections closed after the grace period of 5 s"), "{told}");
+    assert!(told.contains("stopping: finishing the requests in progress"), "{told}");
+    assert!(told.contains("stopped serving") && told.contains("audiences=[]"), "{told}");
+    assert!(!told.contains("issuer configured"), "{told}");
     assert!(told.contains("IDENTSPHERE_ISSUER is http://127.0.0.1:8080, but this pro"), "{told}");
     assert!(told.contains(&format!("database={}", home.database().display())), "{told}");
     assert!(!home.path().join("identsphere.db-wal").exists(), "the database was not closed");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Request;
 use metrics_util::debugging::DebuggingRecorder;
-use portcullis_issuer::Issuer;
+use portcullis_issuer::{Delivery, Error, Issuer, Message, NewUser, Notifier};
 use serde_json::json;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -19,6 +19,16 @@ use crate::common::{Home, PASSWORD, call, login, post, refresh, send, with_token
 use crate::process::{HttpClient, Running, program, request, run, wait_for};
 
 const DOCUMENTATION: &str = include_str!("../../src/lib.rs");
+
+/// A notifier that delivers nothing.
+#[derive(Debug)]
+struct Unreachable;
+
+impl Notifier for Unreachable {
+    fn deliver(&self, _: Message) -> Delivery<'_> {
+        Box::pin(async { Err("unreachable".into()) })
+    }
+}
 
 /// Returns `name{label=value,…}` of each metric that logins, refreshes and rejected requests
 /// record.
@@ -29,7 +39,13 @@ fn recorded() -> BTreeSet<String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let home = Home::new();
-            let issuer = home.open_with_alice().await;
+            let mut config = home.config();
+            config.notifier = Some(Arc::new(Unreachable));
+            let issuer = Issuer::open(config).await.unwrap();
+            issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
+            let none: [&str; 0] = [];
+            let invited = issuer.invite_user("bob", "bob@example.com", none, none).await;
+            assert!(matches!(invited, Err(Error::NotDelivered { .. })), "{invited:?}");
             let grant = login(&issuer).await.expect(200);
             let wrong = json!({ "username": "alice", "password": "hunter2" });
             post(&issuer, "/v1/auth/login", &wrong).await.expect(401);
@@ -73,13 +89,14 @@ fn recorded_metrics_are_documented_and_have_no_user_data() {
         "portcullis_issuer_refusals_total{problem=wrong-credentials}",
         "portcullis_issuer_refusals_total{problem=session-over}",
         "portcullis_issuer_refusals_total{problem=invalid_client}",
+        "portcullis_issuer_messages_total{outcome=failed}",
         "portcullis_issuer_keys{state=active}",
         "portcullis_issuer_store_seconds{operation=rotate_refresh,outcome=ok}",
     ] {
         assert!(recorded.contains(expected), "no {expected} in {recorded:#?}");
     }
     let all = format!("{recorded:?}");
-    for secret in ["alice", "hunter2", "made up"] {
+    for secret in ["alice", "bob", "hunter2", "made up"] {
         assert!(!all.contains(secret), "{all}");
     }
     let names: BTreeSet<&str> = recorded

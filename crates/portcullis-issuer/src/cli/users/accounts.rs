@@ -1,7 +1,7 @@
 //! The commands that change a user.
 
 use clap::Args;
-use portcullis_issuer::Issuer;
+use portcullis_issuer::{AccountInfo, Error, Issuer};
 
 use super::{Outcome, read_password};
 
@@ -107,15 +107,31 @@ pub(super) async fn set_scopes(issuer: &Issuer, Names { name, values }: Names) -
 }
 
 pub(super) async fn reset_second_factor(issuer: &Issuer, Name { name }: Name) -> Outcome {
+    let had_one = account(issuer, &name).await?.is_some_and(|account| account.has_second_factor);
+    // Also without a factor in use: a factor whose first code was not sent is deleted.
     issuer.reset_second_factor(&name).await?;
-    println!("deleted the second factor of {name}");
+    match had_one {
+        true => println!("deleted the second factor of {name}"),
+        false => println!("{name} had no second factor"),
+    }
     Ok(())
 }
 
 pub(super) async fn unlock(issuer: &Issuer, Name { name }: Name) -> Outcome {
+    let was_locked =
+        account(issuer, &name).await?.is_some_and(|account| account.wrong_codes >= 100);
     issuer.unlock_user(&name).await?;
-    println!("unlocked the second factor of {name}");
+    match was_locked {
+        true => println!("unlocked the second factor of {name}"),
+        false => println!("the second factor of {name} was not locked"),
+    }
     Ok(())
+}
+
+/// Returns the account with this name. A user without one is reported by the change that follows.
+async fn account(issuer: &Issuer, name: &str) -> Result<Option<AccountInfo>, Error> {
+    let accounts = issuer.accounts().await?;
+    Ok(accounts.into_iter().find(|account| account.name.eq_ignore_ascii_case(name)))
 }
 
 fn sessions(issuer: &Issuer, ended: u64) -> String {

@@ -33,11 +33,18 @@ impl<'a> Actor<'a> {
     }
 }
 
+impl NewEvent {
+    /// Names an operator as the one who caused the event.
+    pub(crate) fn by_operator(self) -> Self {
+        self.by(OPERATOR)
+    }
+}
+
 impl Audit {
     /// Creates an event that names who caused it.
     pub(crate) fn event_by(&self, kind: EventKind, actor: Actor<'_>) -> NewEvent {
         match actor {
-            Actor::Operator => self.event(kind, &Peer::default()).by(OPERATOR),
+            Actor::Operator => self.event(kind, &Peer::default()).by_operator(),
             Actor::Admin { authority, peer } => self.event(kind, peer).by(authority.user_id),
         }
     }

@@ -71,7 +71,15 @@ impl KeyEncryptionKey {
                         Err(unusable(path, "it cannot be created", Some(error)))
                     }
                     // Another process may have created the file before; then its key is used.
-                    _ => Self::from_file(path, false),
+                    Err(_) => Self::from_file(path, false),
+                    Ok(()) => {
+                        tracing::warn!(
+                            key_file = %path.display(),
+                            "created a key-encryption key; keep a copy of the file apart from the \
+                             database's backups, which are useless without it"
+                        );
+                        Self::from_file(path, false)
+                    }
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

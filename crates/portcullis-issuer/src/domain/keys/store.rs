@@ -18,21 +18,43 @@ pub(crate) trait KeyStore: Member + fmt::Debug {
     fn add_first_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()>;
     /// Publishes `key` as the next key, unless there is a next key for the same algorithm. A next
     /// key for another algorithm, which has signed nothing, is withdrawn.
-    fn publish_next_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()>;
+    fn publish_next_key<'a>(&'a self, key: &'a NewKey, change: KeyChange) -> Answer<'a, ()>;
     /// Makes the next key the active key, if it still is the key `kid`, and retires the former
     /// active key. That one stays published until `margin` seconds after the last token that it
     /// signed has expired.
-    fn promote_key<'a>(&'a self, kid: &'a str, now: i64, margin: i64) -> Answer<'a, ()>;
+    fn promote_key<'a>(&'a self, kid: &'a str, change: KeyChange, margin: i64) -> Answer<'a, ()>;
     /// Makes a key active that was not published before, and retires the former active key as
     /// [`promote_key`](Self::promote_key) does. A next key, if any, is withdrawn.
-    fn rotate_key<'a>(&'a self, key: &'a NewKey, now: i64, margin: i64) -> Answer<'a, ()>;
+    fn rotate_key<'a>(&'a self, key: &'a NewKey, change: KeyChange, margin: i64) -> Answer<'a, ()>;
     /// Records with a key that its tokens live this long from now on, and that key sets may be
     /// cached this long. Returns `false` if the key is not active, and so must not sign.
     fn note_promises<'a>(&'a self, kid: &'a str, promised: Promises) -> Answer<'a, bool>;
     /// Withdraws the retired keys whose last token has expired.
     fn withdraw_due_keys(&self, now: i64) -> Answer<'_, ()>;
     /// Withdraws a next or retired key before its time; `false` if there is no such key.
-    fn withdraw_key<'a>(&'a self, kid: &'a str, now: i64) -> Answer<'a, bool>;
+    fn withdraw_key<'a>(&'a self, kid: &'a str, change: KeyChange) -> Answer<'a, bool>;
+}
+
+/// When the keys are changed, in seconds since 1970, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyChange {
+    pub(crate) at: i64,
+    pub(crate) by: ChangedBy,
+}
+
+/// Who changes the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChangedBy {
+    /// The leader, when the change is due.
+    Schedule,
+    /// An operator at the command line, or an app that embeds the issuer.
+    Operator,
+}
+
+impl ChangedBy {
+    pub(crate) fn at(self, at: i64) -> KeyChange {
+        KeyChange { at, by: self }
+    }
 }
 
 /// The key table at one version.

@@ -103,7 +103,10 @@ impl Watch {
                 None => self.listen().await,
             };
             match lost {
-                Ok(again) => listening = Some(again),
+                Ok(again) => {
+                    tracing::info!("the connection to PostgreSQL is back");
+                    listening = Some(again);
+                }
                 Err(error) => {
                     self.lose(&error);
                     tokio::time::sleep(RECONNECT).await;
@@ -113,7 +116,7 @@ impl Watch {
     }
 
     fn lose(&self, error: &(dyn std::error::Error + 'static)) {
-        tracing::warn!(error, "listening connection lost, querying the key version per request");
+        tracing::warn!(error, "the connection to PostgreSQL is lost; reconnecting");
         self.confirmed.store(0, Ordering::Release);
         if self.leads.swap(false, Ordering::AcqRel) {
             metrics::leads(false);

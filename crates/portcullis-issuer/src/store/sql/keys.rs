@@ -3,7 +3,7 @@
 pub(super) mod table;
 
 use super::{retried, timed};
-use crate::domain::keys::{KeyStore, KeyTable, NewKey, Promises};
+use crate::domain::keys::{KeyChange, KeyStore, KeyTable, NewKey, Promises};
 use crate::domain::{Answer, Member};
 use crate::store::dialect::{Database, query};
 
@@ -51,26 +51,26 @@ impl<D: Database> KeyStore for D {
         })
     }
 
-    fn publish_next_key<'a>(&'a self, key: &'a NewKey) -> Answer<'a, ()> {
+    fn publish_next_key<'a>(&'a self, key: &'a NewKey, change: KeyChange) -> Answer<'a, ()> {
         retried("publish_next_key", move || async move {
             let mut tx = self.begin().await?;
-            table::publish_next(&mut *tx, key).await?;
+            table::publish_next(&mut *tx, key, change).await?;
             Ok(tx.commit().await?)
         })
     }
 
-    fn promote_key<'a>(&'a self, kid: &'a str, now: i64, margin: i64) -> Answer<'a, ()> {
+    fn promote_key<'a>(&'a self, kid: &'a str, change: KeyChange, margin: i64) -> Answer<'a, ()> {
         retried("promote_key", move || async move {
             let mut tx = self.begin().await?;
-            table::promote(&mut *tx, kid, now, margin).await?;
+            table::promote(&mut *tx, kid, change, margin).await?;
             Ok(tx.commit().await?)
         })
     }
 
-    fn rotate_key<'a>(&'a self, key: &'a NewKey, now: i64, margin: i64) -> Answer<'a, ()> {
+    fn rotate_key<'a>(&'a self, key: &'a NewKey, change: KeyChange, margin: i64) -> Answer<'a, ()> {
         retried("rotate_key", move || async move {
             let mut tx = self.begin().await?;
-            table::rotate(&mut *tx, key, now, margin).await?;
+            table::rotate(&mut *tx, key, change, margin).await?;
             Ok(tx.commit().await?)
         })
     }
@@ -89,10 +89,10 @@ impl<D: Database> KeyStore for D {
         })
     }
 
-    fn withdraw_key<'a>(&'a self, kid: &'a str, now: i64) -> Answer<'a, bool> {
+    fn withdraw_key<'a>(&'a self, kid: &'a str, change: KeyChange) -> Answer<'a, bool> {
         retried("withdraw_key", move || async move {
             let mut tx = self.begin().await?;
-            let found = table::withdraw(&mut *tx, kid, now).await?;
+            let found = table::withdraw(&mut *tx, kid, change).await?;
             tx.commit().await?;
             Ok(found)
         })

@@ -59,7 +59,7 @@ async fn rekey(connection: &mut impl Dialect, rekeying: &Rekeying) -> Result<(),
         .bind(rekeying.verify_until)
         .execute(connection)
         .await?;
-    let event = NewEvent::new(EventKind::KeyEncryptionKeyChanged, rekeying.now);
+    let event = NewEvent::new(EventKind::KeyEncryptionKeyChanged, rekeying.now).by_operator();
     audit::insert(connection, &event).await?;
     table::count_up_version(connection).await
 }

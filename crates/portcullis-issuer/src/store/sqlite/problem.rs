@@ -33,9 +33,10 @@ pub(super) fn problem(
 ) -> Error {
     let (problem, remedy) = match problem {
         Problem::ReadOnly => (
-            "it is read-only",
-            "Make it and its directory writable for the user that runs the issuer, or name \
-             another file in IDENTSPHERE_DATABASE",
+            "it is read-only for this user",
+            "Make it and its directory readable and writable for the user that runs the issuer (a \
+             restored copy may belong to root: chown it), or name another file in \
+             IDENTSPHERE_DATABASE",
         ),
         Problem::Damaged => (
             "it is damaged or not an SQLite file",

@@ -3,7 +3,7 @@
 //! row.
 
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::keys::{KeyState, KeyTable, NewKey, Promises};
+use crate::domain::keys::{ChangedBy, KeyChange, KeyState, KeyTable, NewKey, Promises};
 use crate::error::StoreError;
 use crate::store::dialect::{Dialect, query};
 use crate::store::sql::{audit, rows};
@@ -28,7 +28,7 @@ pub(super) async fn add_first(
         .scalar(connection)
         .await?;
     if active == 0 {
-        insert(connection, key, KeyState::Active).await?;
+        insert(connection, key, KeyState::Active, ChangedBy::Schedule).await?;
         count_up_version(connection).await?;
     }
     Ok(())
@@ -37,6 +37,7 @@ pub(super) async fn add_first(
 pub(super) async fn publish_next(
     connection: &mut impl Dialect,
     key: &NewKey,
+    change: KeyChange,
 ) -> Result<(), StoreError> {
     lock(connection).await?;
     let same: i64 =
@@ -45,8 +46,8 @@ pub(super) async fn publish_next(
             .scalar(connection)
             .await?;
     if same == 0 {
-        withdraw_next(connection, key.created_at).await?;
-        insert(connection, key, KeyState::Next).await?;
+        withdraw_next(connection, change).await?;
+        insert(connection, key, KeyState::Next, change.by).await?;
         count_up_version(connection).await?;
     }
     Ok(())
@@ -55,7 +56,7 @@ pub(super) async fn publish_next(
 pub(super) async fn promote(
     connection: &mut impl Dialect,
     kid: &str,
-    now: i64,
+    change: KeyChange,
     margin: i64,
 ) -> Result<(), StoreError> {
     lock(connection).await?;
@@ -64,13 +65,13 @@ pub(super) async fn promote(
         .scalar(connection)
         .await?;
     if is_next == 1 {
-        retire_active(connection, now, margin).await?;
+        retire_active(connection, change.at, margin).await?;
         query("UPDATE signing_keys SET state = 'active', signs_from = $1 WHERE kid = $2")
-            .bind(now)
+            .bind(change.at)
             .bind(kid)
             .execute(connection)
             .await?;
-        note(connection, EventKind::KeyActive, kid, now).await?;
+        note(connection, EventKind::KeyActive, kid, change).await?;
         count_up_version(connection).await?;
     }
     Ok(())
@@ -79,13 +80,13 @@ pub(super) async fn promote(
 pub(super) async fn rotate(
     connection: &mut impl Dialect,
     key: &NewKey,
-    now: i64,
+    change: KeyChange,
     margin: i64,
 ) -> Result<(), StoreError> {
     lock(connection).await?;
-    withdraw_next(connection, now).await?;
-    retire_active(connection, now, margin).await?;
-    insert(connection, key, KeyState::Active).await?;
+    withdraw_next(connection, change).await?;
+    retire_active(connection, change.at, margin).await?;
+    insert(connection, key, KeyState::Active, change.by).await?;
     count_up_version(connection).await
 }
 
@@ -122,7 +123,8 @@ pub(super) async fn withdraw_due(
     .scalars(connection)
     .await?;
     for kid in &due {
-        note(connection, EventKind::KeyWithdrawn, kid, now).await?;
+        let change = ChangedBy::Schedule.at(now);
+        note(connection, EventKind::KeyWithdrawn, kid, change).await?;
     }
     if due.is_empty() { Ok(()) } else { count_up_version(connection).await }
 }
@@ -130,20 +132,20 @@ pub(super) async fn withdraw_due(
 pub(super) async fn withdraw(
     connection: &mut impl Dialect,
     kid: &str,
-    now: i64,
+    change: KeyChange,
 ) -> Result<bool, StoreError> {
     lock(connection).await?;
     let withdrawn = query(
         "UPDATE signing_keys SET state = 'withdrawn', sealed_private_key = NULL, \
          published_until = $1 WHERE kid = $2 AND state IN ('next', 'retired')",
     )
-    .bind(now)
+    .bind(change.at)
     .bind(kid)
     .execute(connection)
     .await?;
     let found = withdrawn == 1;
     if found {
-        note(connection, EventKind::KeyWithdrawn, kid, now).await?;
+        note(connection, EventKind::KeyWithdrawn, kid, change).await?;
         count_up_version(connection).await?;
     }
     Ok(found)
@@ -158,6 +160,7 @@ async fn insert(
     connection: &mut impl Dialect,
     key: &NewKey,
     state: KeyState,
+    by: ChangedBy,
 ) -> Result<(), StoreError> {
     query(
         "INSERT INTO signing_keys (kid, algorithm, state, public_jwk, sealed_private_key, \
@@ -179,7 +182,7 @@ async fn insert(
         KeyState::Active => EventKind::KeyActive,
         _ => EventKind::KeyPublished,
     };
-    note(connection, kind, &key.kid, key.created_at).await
+    note(connection, kind, &key.kid, by.at(key.created_at)).await
 }
 
 async fn retire_active(
@@ -200,16 +203,16 @@ async fn retire_active(
 
 /// Withdraws the next key, if there is one. The caller replaces the key, and increments the
 /// version.
-async fn withdraw_next(connection: &mut impl Dialect, now: i64) -> Result<(), StoreError> {
+async fn withdraw_next(connection: &mut impl Dialect, change: KeyChange) -> Result<(), StoreError> {
     let withdrawn: Option<String> = query(
         "UPDATE signing_keys SET state = 'withdrawn', sealed_private_key = NULL, \
          published_until = $1 WHERE state = 'next' RETURNING kid",
     )
-    .bind(now)
+    .bind(change.at)
     .scalar_optional(connection)
     .await?;
     match withdrawn {
-        Some(kid) => note(connection, EventKind::KeyWithdrawn, &kid, now).await,
+        Some(kid) => note(connection, EventKind::KeyWithdrawn, &kid, change).await,
         None => Ok(()),
     }
 }
@@ -225,7 +228,12 @@ async fn note(
     connection: &mut impl Dialect,
     kind: EventKind,
     kid: &str,
-    now: i64,
+    change: KeyChange,
 ) -> Result<(), StoreError> {
-    audit::insert(connection, &NewEvent::new(kind, now).key(kid)).await
+    let event = NewEvent::new(kind, change.at).key(kid);
+    let event = match change.by {
+        ChangedBy::Schedule => event,
+        ChangedBy::Operator => event.by_operator(),
+    };
+    audit::insert(connection, &event).await
 }
