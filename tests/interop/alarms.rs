@@ -49,9 +49,15 @@ const BREAKS: &[(&str, &str)] = &[
         "portcullis_issuer_store_seconds_count{outcome=\"failed\"}[5m]))\n          / ",
         "portcullis_issuer_store_seconds_count{outcome=\"ok\"}[5m]))\n          / ",
     ),
-    ("problem=~\"unavailable|temporarily_unavailable|not-ready\"", "problem=~\"temporarily_unavailable\""),
+    (
+        "problem=~\"unavailable|temporarily_unavailable|not-ready\"",
+        "problem=~\"temporarily_unavailable\"",
+    ),
     ("not-ready\"}[5m])) > 3", "not-ready\"}[5m])) > 0"),
-    ("outcome=~\"failed|dropped\"}[15m]))\n          / ", "outcome=\"dropped\"}[15m]))\n          / "),
+    (
+        "outcome=~\"failed|dropped\"}[15m]))\n          / ",
+        "outcome=\"dropped\"}[15m]))\n          / ",
+    ),
     ("failed|dropped\"}[15m])) > 2", "failed|dropped\"}[15m])) > 1000"),
     ("sum by (job) (portcullis_issuer_leader) == 0", "portcullis_issuer_leader == 0"),
     ("and on (job, instance) portcullis_issuer_leader == 1", ""),
