@@ -170,6 +170,10 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Other mechanisms")]
     pub(super) list_max_age: f64,
 
+    /// Maximum age of what an instance knows of the reported logouts, on routes with `Revocation::feed`.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Other mechanisms")]
+    pub(super) feed_max_age: f64,
+
     /// A mechanism that the issuer does not offer, for a report without --issuer. May be repeated.
     #[arg(long, value_enum, value_name = "MECHANISM", help_heading = "Other mechanisms")]
     pub(super) lacks: Vec<Lacked>,
