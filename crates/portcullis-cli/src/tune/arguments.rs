@@ -134,7 +134,7 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_enum, default_value_t = MeasuredAt::Companion, value_name = "ISSUER", help_heading = "Costs")]
     pub(super) costs_of: MeasuredAt,
 
-    /// Cores of the issuer for refreshes and fetches.
+    /// Cores of the issuer for refreshes, fetches and the guarantees of routes.
     #[arg(long, value_name = "NUMBER", default_value_t = 2.0, value_parser = positive, help_heading = "Costs")]
     pub(super) issuer_cores: f64,
 

@@ -116,7 +116,7 @@ pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revoc
     at the end of a full outage; \
     `in a partition`, clients reach the issuer and services do not: routes with introspection \
     answer every request with 503, and routes with a status list do so once the list is older than \
-    its maximum age; routes with the feed need neither. `Revocation::in_outage` would lock out fewer sessions; these shares are \
+    its maximum age; routes with the feed answer as with the expiry. `Revocation::in_outage` would lock out fewer sessions; these shares are \
     without it. For the time that it names, it accepts the last known answer, but no status list \
     after its `exp`, and no token after its expiry, which still bounds the lag of a session. A \
     token that was renewed in a partition was never introspected, so with introspection \
