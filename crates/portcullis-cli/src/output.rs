@@ -47,8 +47,9 @@ pub(crate) fn command_line(tokens: &[String]) -> String {
 }
 
 /// The command line without these options, which have a value each.
-pub(crate) fn command_without(options: &[&str]) -> String {
-    without(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()), options)
+pub(crate) fn command_without(options: &[&str], flags: &[&str]) -> String {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    without(words.filter(|word| !flags.contains(&word.as_str())), options)
 }
 
 fn without(mut words: impl Iterator<Item = String>, options: &[&str]) -> String {

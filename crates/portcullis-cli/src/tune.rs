@@ -5,6 +5,7 @@ mod agreement;
 mod arguments;
 mod closed_forms;
 mod costs;
+mod feed;
 mod figures;
 mod html;
 mod idle;

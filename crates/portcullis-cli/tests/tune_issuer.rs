@@ -46,12 +46,22 @@ fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
     assert!(!told.stdout.contains("s3cret") && !told.stderr.contains("s3cret"));
     // The issuer's tokens have no status list reference, so status lists are left out.
     let names: Vec<_> = report["mechanisms"].as_array().unwrap().iter().collect();
-    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(names.len(), 3, "{names:?}");
     let text = issuer.tune(true, &["--issuer-requests", "1"]).expect(0).stdout;
     assert!(text.contains("left out: status lists"), "{text}");
     assert!(!text.contains("push of its status list"), "{text}");
+    // Its metadata announce logout tokens.
+    assert!(
+        text.contains("back-channel logout ") && !text.contains("but no access token"),
+        "{text}"
+    );
+    assert!(text.contains("`Revocation::feed` reject the access tokens of a session"), "{text}");
     let told = issuer.tune(true, &["--issuer-requests", "1", "--list-share", "10"]).expect(2);
-    for part in ["--list-share", "Use --live-share for these routes", ".reuse_for(…)"] {
+    for part in [
+        "--list-share",
+        "Use --feed-share, for logouts that the issuer reports, or --live-share for these routes",
+        ".reuse_for(…)",
+    ] {
         assert!(told.stderr.contains(part), "{part}: {}", told.stderr);
     }
     let own = issuer.tune(true, &["--access-expiry", "60", "--refresh-cost", "5000", "--json"]);
@@ -107,16 +117,37 @@ fn repeat_command_gives_the_same_figures_without_the_issuer() {
     let repeat = report["repeat"].as_str().unwrap();
     assert!(repeat.contains("--lacks status-lists"), "{repeat}");
     // The files of the first run are not overwritten.
-    for secret in ["client", "issuer", "billing", &issuer.url, ".html"] {
+    for secret in ["client", "issuer", "billing", &issuer.url, ".html", "--json"] {
         assert!(!repeat.contains(secret), "{repeat}");
     }
-    let words: Vec<_> = repeat.split(' ').skip(1).collect();
+    // A form of output can be appended.
+    let words: Vec<_> = repeat.split(' ').skip(1).chain(["--json"]).collect();
     let again = run(&words, b"").expect(0).json().remove(0);
     for part in ["settings", "mechanisms", "left_out", "sweep", "tiers"] {
         assert_eq!(again[part], report[part], "{part}");
     }
     let memo = issuer.tune(true, &["--issuer-requests", "1", "--memo"]).expect(0).stdout;
     assert!(memo.contains("Command to repeat it without the issuer: `"), "{memo}");
+    assert!(!memo.split("without the issuer: `").nth(1).unwrap().contains("--memo"), "{memo}");
+    assert_eq!(again["issuer"], Value::Null);
+}
+
+/// The default of --costs-of announces logout tokens, so the repeat line names that this issuer does not.
+#[test]
+fn issuer_without_logout_tokens_has_no_feed_also_in_the_repeat_run() {
+    let issuer = Issuer::start(|metadata| {
+        metadata.as_object_mut().unwrap().remove("backchannel_logout_supported");
+    });
+    let options = ["--issuer-requests", "1", "--json"];
+    let report = issuer.tune(true, &options).expect(0).json().remove(0);
+    assert!(
+        report["left_out"].to_string().contains("the feed: this issuer announces no"),
+        "{report}"
+    );
+    let repeat = report["repeat"].as_str().unwrap();
+    assert!(repeat.contains("--lacks backchannel-logout"), "{repeat}");
+    let text = issuer.tune(true, &options[..2]).expect(0).stdout;
+    assert!(text.contains("not announced in its metadata"), "{text}");
 }
 
 /// The `alg` of its tokens, or else the path of its metadata, which is Keycloak's.
@@ -147,7 +178,7 @@ fn noisy_measurement_is_marked_and_its_warning_names_the_option() {
         line.starts_with("WARNING: NOISY: the quartiles of a client-credentials grant")
     });
     let warning = warning.unwrap();
-    for part in ["set --refresh-cost", "an issuer that was just started", "JVM"] {
+    for part in ["set --refresh-cost", "an issuer that was just started", "JVM", "a busy machine"] {
         assert!(warning.contains(part), "{part}: {warning}");
     }
     let options = ["--issuer-requests", "8", "--refresh-cost", "5ms"];

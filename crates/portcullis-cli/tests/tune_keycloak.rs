@@ -20,7 +20,7 @@ fn idle_time_of_a_keycloak_is_applied_with_its_source_and_repeated() {
     assert_eq!(report["cost_sources"]["session_idle"], "assumed: Keycloak's default");
     let repeat = report["repeat"].as_str().unwrap();
     assert!(repeat.contains("--session-idle 1800 ") && repeat.contains("--login-cost"), "{repeat}");
-    let words: Vec<_> = repeat.split(' ').skip(1).collect();
+    let words: Vec<_> = repeat.split(' ').skip(1).chain(["--json"]).collect();
     let again = run(&words, b"").expect(0).json().remove(0);
     assert_eq!(again["settings"], report["settings"]);
     let own = Issuer::keycloak().tune(true, &[&options[..], &["--session-idle", "2h"]].concat());
@@ -89,7 +89,7 @@ fn user_measures_logins_and_real_refreshes_and_its_password_is_in_no_output() {
     for secret in [PASSWORD, "pass%20word", "s3cret", "\"r1\"", "refresh_token="] {
         assert!(!told.stdout.contains(secret) && !told.stderr.contains(secret), "{secret}");
     }
-    let words: Vec<_> = repeat.split(' ').skip(1).collect();
+    let words: Vec<_> = repeat.split(' ').skip(1).chain(["--json"]).collect();
     assert_eq!(run(&words, b"").expect(0).json()[0]["settings"], report["settings"]);
 }
 
@@ -105,4 +105,28 @@ fn client_without_refresh_tokens_and_incomplete_user_are_rejected_with_the_remed
     }
     let told = issuer.tune(true, &["--username", "tester"]).expect(2);
     assert!(told.stderr.contains("--password-file"), "{}", told.stderr);
+}
+
+/// Every other grant takes 30 ms longer: the median is beyond 20 ms, and NOISY.
+#[test]
+fn cost_beyond_twice_the_range_of_keycloak_is_warned_of_and_overload_names_the_noise() {
+    let slow = |metadata: &mut Value| {
+        let url = metadata["issuer"].as_str().unwrap().to_owned();
+        metadata["issuer"] = format!("{url}/realms/shop").into();
+        metadata["token_endpoint"] = format!("{url}/unsteady").into();
+    };
+    let options = ["--issuer-requests", "8", "--issuer-cores", "0.0001"];
+    let text = Issuer::start(slow).tune(true, &options).expect(0).stdout;
+    let busy = "WARNING: measured on a busy machine, or over a slow network? The median of a client-credentials grant is";
+    assert!(
+        text.contains(busy) && text.contains("more than twice the 10 ms of CPU time"),
+        "{text}"
+    );
+    let overload =
+        text.lines().find(|line| line.starts_with("WARNING: overload: an expiry")).unwrap();
+    assert!(overload.contains("; it may depend on the NOISY costs of "), "{overload}");
+    assert!(overload.contains("a client-credentials grant"), "{overload}");
+    let own = [&options[..], &["--refresh-cost", "5ms"]].concat();
+    let text = Issuer::start(slow).tune(true, &own).expect(0).stdout;
+    assert!(!text.contains("The median of a client-credentials grant"), "{text}");
 }

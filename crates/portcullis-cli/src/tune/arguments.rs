@@ -134,7 +134,7 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_enum, default_value_t = MeasuredAt::Companion, value_name = "ISSUER", help_heading = "Costs")]
     pub(super) costs_of: MeasuredAt,
 
-    /// Cores of the issuer for refreshes and fetches.
+    /// Cores of the issuer for refreshes, fetches and the guarantees of routes.
     #[arg(long, value_name = "NUMBER", default_value_t = 2.0, value_parser = positive, help_heading = "Costs")]
     pub(super) issuer_cores: f64,
 
@@ -169,6 +169,10 @@ pub(crate) struct TuneArguments {
     /// Maximum age of a status list on routes with `Revocation::status_list`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Other mechanisms")]
     pub(super) list_max_age: f64,
+
+    /// Maximum age of what an instance knows of the reported logouts, on routes with `Revocation::feed`.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Other mechanisms")]
+    pub(super) feed_max_age: f64,
 
     /// A mechanism that the issuer does not offer, for a report without --issuer. May be repeated.
     #[arg(long, value_enum, value_name = "MECHANISM", help_heading = "Other mechanisms")]

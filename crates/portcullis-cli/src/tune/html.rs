@@ -220,8 +220,8 @@ fn guarantees(report: &Report) -> String {
     if let Some(routes) = &report.routes {
         html += &format!("<p>Your routes: {}.</p>\n", prose(routes));
     }
-    if let Some(partition) = report.partition_text() {
-        html += &format!("<p>{}.</p>\n", prose(&partition));
+    for note in [report.feed_text(), report.partition_text()].into_iter().flatten() {
+        html += &format!("<p>{}.</p>\n", prose(&note));
     }
     for why in &report.left_out {
         html += &format!("<p>Left out: {}.</p>\n", prose(why));

@@ -67,8 +67,10 @@ impl Report {
             ("CPU of a validation, cache miss", cost(costs.verify, &sources.verify)),
             ("CPU of a validation, cache hit", cost(costs.hit, &sources.hit)),
             ("age of a status list, at most", duration(self.guarantees.list_max_age)),
+            ("age of the feed, at most", duration(self.guarantees.feed_max_age)),
             ("requests with introspection", percent(self.guarantees.live_share)),
             ("requests with a status list", percent(self.guarantees.list_share)),
+            ("requests with the feed", percent(self.guarantees.feed_share)),
         ];
         if let Some(reuse) = self.guarantees.reuse_for {
             inputs.push(("an introspection response is reused for", duration(reuse)));

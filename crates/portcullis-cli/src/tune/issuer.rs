@@ -107,6 +107,8 @@ pub(crate) enum Lacked {
     Introspection,
     /// Its tokens have no `status` claim.
     StatusLists,
+    /// It sends no logout tokens.
+    BackchannelLogout,
 }
 
 /// Properties of the issuer that the figures of other settings need.
@@ -134,7 +136,16 @@ impl Offers {
             (self.status_lists, "status lists: this issuer's tokens have no `status` claim"),
             (self.introspection, "introspection: this issuer has no introspection endpoint"),
         ];
-        missing.into_iter().filter_map(|(has, why)| (has == Some(false)).then_some(why)).collect()
+        let lacked = missing.into_iter().filter(|(has, _)| *has == Some(false));
+        let feed = "the feed: this issuer announces no back-channel logout (`backchannel_logout_supported`). A \
+                    webhook that calls `Revocations` can fill it";
+        let feed = Some(feed).filter(|_| !self.sends_logouts());
+        lacked.map(|(_, why)| why).chain(feed).collect()
+    }
+
+    /// Whether the issuer is known to send logout tokens, which `Revocation::feed` applies.
+    pub(super) fn sends_logouts(self) -> bool {
+        self.backchannel_logout == Some(true)
     }
 }
 

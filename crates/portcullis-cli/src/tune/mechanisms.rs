@@ -1,13 +1,15 @@
-//! The guarantees of `portcullis::Revocation`: expiry, status lists and introspection, each with its lag,
-//! load and lockout. All but expiry are closed forms without a simulation, and marked so. Measurements are in
+//! The guarantees of `portcullis::Revocation`: expiry, status lists, introspection and the feed, each with its
+//! lag, load and lockout. All but expiry are closed forms without a simulation, and marked so. Measurements are in
 //! `benches/RESULTS.md`.
 
 use serde::Serialize;
 
 use super::arguments::TuneArguments;
 use super::closed_forms::either;
+use super::feed;
 use super::issuer::Offers;
 use super::load::Load;
+use super::mix::Kinds;
 use super::scenario::Scenario;
 use crate::units::duration;
 
@@ -126,7 +128,10 @@ pub(super) fn mechanisms(
     let mix = arguments.mix;
     let asked = introspected("introspection of each request".to_owned(), 0.0, 1.0);
     let reused = mix.reuse_for.map(|reuse| {
-        let name = format!("introspection, a response reused for {}", duration(reuse));
+        let name = format!(
+            "introspection, a response reused for {} on all of --live-share",
+            duration(reuse)
+        );
         // With fewer requests, an instance finds a recent response less often.
         let of = |share: f64| {
             let less = scenario.introspections(share, reuse) / (share * scenario.validations());
@@ -137,15 +142,18 @@ pub(super) fn mechanisms(
     });
     let list = if pushes { &pushed } else { &polled };
     let live = reused.as_ref().map_or(&asked, |(_, on_routes)| on_routes);
-    let together = mix.together(&expiry, list, live, pushes);
-    let routes = mix.routes(&expiry, list, live, scenario.fan_out);
-    let route_cores = mix.route_cores(&expiry, list, live, scenario.active_sessions());
+    let feed = feed::row(&expiry, arguments.feed_max_age);
+    let kinds = Kinds { expiry: &expiry, list, feed: &feed, live };
+    let together = mix.together(kinds, pushes);
+    let routes = mix.routes(kinds, scenario.fan_out);
+    let route_cores = mix.route_cores(kinds, scenario.active_sessions());
     let (lists, introspection) =
         (offers.status_lists != Some(false), offers.introspection != Some(false));
     let mut all = vec![expiry];
     all.extend([polled, pushed].into_iter().filter(|_| lists));
     let reused = reused.map(|(of_all, _)| of_all);
     all.extend([Some(asked), reused].into_iter().flatten().filter(|_| introspection));
+    all.extend(Some(feed).filter(|_| offers.sends_logouts()));
     all.extend(together);
     Ways { rows: all, routes, route_cores }
 }

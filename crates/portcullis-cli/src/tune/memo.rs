@@ -135,8 +135,8 @@ fn alternatives(report: &Report) -> String {
     if let Some(routes) = &report.routes {
         text += &format!("\nYour routes: {routes}.\n");
     }
-    if let Some(partition) = report.partition_text() {
-        text += &format!("\n{partition}.\n");
+    for note in [report.feed_text(), report.partition_text()].into_iter().flatten() {
+        text += &format!("\n{note}.\n");
     }
     for why in &report.left_out {
         text += &format!("\nLeft out: {why}.\n");
@@ -158,13 +158,22 @@ const FORMULAS: &str = "\n## Formulas\n\n\
 fn remains(report: &Report) -> String {
     let offers = report.habits.offers;
     let age = duration(report.guarantees.list_max_age);
-    let list = format!("a status list, at most {age} old");
+    let feed = format!(
+        "the feed of reported logouts, at most {} old and only for what the issuer reports",
+        duration(report.guarantees.feed_max_age)
+    );
     let introspection = "an introspection of each request, which costs a call to the issuer";
-    let shorter = match (offers.status_lists != Some(false), offers.introspection != Some(false)) {
-        (true, true) => format!("{list}, or {introspection}"),
-        (true, false) => list,
-        (false, true) => introspection.to_owned(),
-        (false, false) => "a `max_token_age`: the issuer offers nothing else".to_owned(),
+    let offered: Vec<_> = [
+        (offers.status_lists != Some(false), format!("a status list, at most {age} old")),
+        (offers.sends_logouts(), feed),
+        (offers.introspection != Some(false), introspection.to_owned()),
+    ]
+    .into_iter()
+    .filter_map(|(is_offered, what)| is_offered.then_some(what))
+    .collect();
+    let shorter = match offered.is_empty() {
+        true => "a `max_token_age`: the issuer offers nothing else".to_owned(),
+        false => offered.join(", or "),
     };
     format!(
         "\n## What remains\n\n\

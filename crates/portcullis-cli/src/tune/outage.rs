@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::closed_forms::due_within;
 use super::load::Load;
+use super::mechanisms::RouteCores;
 use super::peak::LoginPeak;
 use super::scenario::Scenario;
 use crate::units::{duration, number, percent};
@@ -17,6 +18,12 @@ pub(super) struct Affected {
     pub(super) locked_out: f64,
     /// Distinct sessions that need a new token at some time during the outage.
     pub(super) due: f64,
+    /// The time in seconds that the issuer needs for the sessions that wait for a token after it, beside
+    /// refreshes, fetches and the guarantees of the routes; `None` if it never catches up.
+    pub(super) recovery: Option<f64>,
+    /// Cores of the issuer for all of these without a peak, and of them for the guarantees of the routes.
+    pub(super) cores: f64,
+    pub(super) cores_of_routes: f64,
     /// If the outage falls into the login peak.
     pub(super) in_peak: Option<InPeak>,
 }
@@ -45,23 +52,28 @@ fn recovery(work: f64, cores: f64, [in_peak, after]: [f64; 2], left: f64) -> Opt
 }
 
 impl Affected {
-    /// `usual`: the cores of the issuer without a peak.
     pub(super) fn new(
         scenario: &Scenario,
         load: &Load,
         peak: Option<&LoginPeak>,
-        usual: f64,
+        routes: RouteCores,
     ) -> Self {
         let active = scenario.active_sessions();
         let costs = &scenario.costs;
+        let cores_of_routes = routes.introspection + routes.status_lists;
+        let usual = load.busiest_cores(scenario) + cores_of_routes;
+        let waiting =
+            (load.waiting - load.logging_in) * costs.refresh + load.logging_in * costs.login;
         Self {
             active,
             locked_out: active * load.locked_out(scenario),
             due: scenario.due_within(scenario.outage),
+            recovery: recovery(waiting, scenario.issuer_cores, [usual; 2], 0.0),
+            cores: usual,
+            cores_of_routes,
             in_peak: peak.map(|peak| {
                 let failed_logins = peak.logins * scenario.outage.min(peak.within);
-                let work = (load.waiting - load.logging_in) * costs.refresh
-                    + (load.logging_in + failed_logins) * costs.login;
+                let work = waiting + failed_logins * costs.login;
                 let peak_left = (peak.within - scenario.outage).max(0.0);
                 let loads = [peak.cores, usual];
                 let recovery = recovery(work, scenario.issuer_cores, loads, peak_left);
@@ -89,6 +101,11 @@ impl Affected {
                 ),
             ),
         ];
+        if self.cores_of_routes > 0.0 {
+            let what =
+                "time to serve the sessions that request a token after it, beside your routes";
+            lines.push((what, self.recovery_text(scenario.issuer_cores)));
+        }
         match &self.in_peak {
             Some(peak) => lines.extend([
                 (
@@ -100,6 +117,19 @@ impl Affected {
             None => lines.push(("logins that fail", "unknown: set --login-peak".to_owned())),
         }
         lines
+    }
+
+    fn recovery_text(&self, has: f64) -> String {
+        let (cores, has) = (number(self.cores), number(has));
+        match self.recovery {
+            Some(secs) => format!(
+                "{}; refreshes, fetches and your routes need {cores} of {has} cores meanwhile",
+                duration(secs)
+            ),
+            None => {
+                format!("never: refreshes, fetches and your routes need {cores} of {has} cores")
+            }
+        }
     }
 }
 

@@ -74,6 +74,7 @@ pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habi
         "offers": habits.offers,
         "pushes": habits.pushes,
         "reuse_for": arguments.mix.reuse_for,
+        "feed_max_age": arguments.feed_max_age,
         "values": {
             "expiry": scenario.access_expiry,
             "ttl": verifier.jwks_ttl,
@@ -87,6 +88,7 @@ pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habi
             "cores": scenario.issuer_cores,
             "live": arguments.mix.live_share,
             "list": arguments.mix.list_share,
+            "feed": arguments.mix.feed_share,
             "age": arguments.list_max_age,
         },
     })

@@ -15,6 +15,10 @@ use crate::units::{duration, micros, number, positive, seconds};
 /// CPU time of a password hash with usual parameters, in microseconds.
 pub(super) const HASH: f64 = 50_000.0;
 
+/// A utilisation that leaves room for the queues of random arrivals: with two cores, requests then wait about
+/// as long as they take.
+const USABLE: f64 = 0.7;
+
 /// A peak of logins.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct PeakArguments {
@@ -43,8 +47,9 @@ pub(super) struct LoginPeak {
     /// Refreshes per second of the sessions of the peak as the logins end, or when their first tokens are
     /// due, if that is later.
     pub(super) refreshes_again: f64,
-    /// Cores of the issuer, the sum of the parts.
+    /// Cores of the issuer at full utilisation, the sum of the parts.
     pub(super) cores: f64,
+    pub(super) cores_at_70_percent: f64,
     pub(super) parts: Parts,
     /// An option, or an assumption.
     pub(super) login_source: String,
@@ -129,6 +134,7 @@ impl PeakArguments {
             active_others,
             refreshes_again,
             cores: parts.sum(),
+            cores_at_70_percent: parts.sum() / USABLE,
             parts,
             login_source,
         })
@@ -164,7 +170,7 @@ impl LoginPeak {
             .collect::<String>();
         format!(
             "{} logins in {} are {} logins/s. As they end, {} sessions are active: {} of the peak, and {} \
-             of the others. The issuer needs {} cores then: {} for the refreshes of the other sessions \
+             of the others. The issuer needs {} cores then at 100 % utilisation, and {} at 70 %: {} for the refreshes of the other sessions \
              and the fetches{idle} + {} for logins of the peak ({} each, {}) + {} for the {} \
              refreshes/s of the sessions of the peak, whose first tokens are due {} after the \
              login{beside}. --sessions includes the sessions of the peak. {}A closed form without a \
@@ -176,6 +182,7 @@ impl LoginPeak {
             number((self.active - self.active_others).round()),
             number(self.active_others.round()),
             number(self.cores),
+            number(self.cores_at_70_percent),
             number(parts.refreshes_and_fetches),
             number(parts.logins),
             duration(scenario.costs.login),

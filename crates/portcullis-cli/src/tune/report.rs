@@ -38,6 +38,8 @@ pub(super) struct Report {
     /// Measurements at the issuer that vary too much, or that stand for something else.
     #[serde(skip)]
     pub(super) doubtful: Vec<String>,
+    #[serde(skip)]
+    pub(super) noisy: Vec<&'static str>,
     /// What --issuer found.
     pub(super) issuer: Option<Found>,
     #[serde(skip)]
@@ -65,12 +67,14 @@ pub(super) struct Report {
     pub(super) recommendation: Option<Recommendation>,
 }
 
-/// The maximum age of a status list in seconds, and shares of the requests.
+/// The maximum ages of a status list and of the feed in seconds, and shares of the requests.
 #[derive(Debug, Serialize)]
 pub(super) struct Guarantees {
     pub(super) list_max_age: f64,
+    pub(super) feed_max_age: f64,
     pub(super) live_share: f64,
     pub(super) list_share: f64,
+    pub(super) feed_share: f64,
     /// The time for which an introspection response is used again.
     pub(super) reuse_for: Option<f64>,
 }
@@ -127,16 +131,16 @@ impl Report {
         let login_source = cost_sources.login.clone();
         let login_peak = arguments.peak.peak(&first, &load, ways.route_cores, login_source);
         let routes = ways.route_cores;
-        let usual = load.busiest_cores(&first) + routes.introspection + routes.status_lists;
         let live = arguments.mix.live_share / 100.0;
         let in_partition = match offers.introspection {
             Some(false) => Vec::new(),
             _ => partition::rejected(&first, if live > 0.0 { live } else { 1.0 }),
         };
         let repeat = arguments.in_place_of_issuer(&known).map(|options| {
-            // It writes no file, which would replace that of this run.
+            // It writes no file, which would replace that of this run, and text: a form can be appended.
             let without = [ISSUER_OPTIONS, &["--html", "--page"]].concat();
-            format!("{} {}", output::command_without(&without), options.join(" "))
+            let command = output::command_without(&without, &["--json", "--memo"]);
+            format!("{command} {}", options.join(" "))
         });
         let sweep = sweep::sweep(&first, known.max_age(arguments), recorded);
         step("searching for a recommendation");
@@ -150,15 +154,18 @@ impl Report {
             costs: arguments.source_of_costs(&known),
             cost_sources,
             doubtful: arguments.doubtful(&known),
-            affected: Affected::new(&first, &load, login_peak.as_ref(), usual),
+            noisy: arguments.noisy(&known),
+            affected: Affected::new(&first, &load, login_peak.as_ref(), routes),
             in_partition,
             tiers: tiers::tiers(&first, recorded),
             comparison: comparison(&settings),
             settings,
             guarantees: Guarantees {
                 list_max_age: arguments.list_max_age,
+                feed_max_age: arguments.feed_max_age,
                 live_share: arguments.mix.live_share / 100.0,
                 list_share: arguments.mix.list_share / 100.0,
+                feed_share: arguments.mix.feed_share / 100.0,
                 reuse_for: arguments.mix.reuse_for,
             },
             mechanisms: ways.rows,

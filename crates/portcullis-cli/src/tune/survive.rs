@@ -37,8 +37,8 @@ impl Recommendation {
         let keys = with(1);
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
-            "A max_stale of at least {}, {}: no running instance loses its keys in an outage of {} (TTL {}). This includes \
-             {} for the first fetch after the outage: a back-off of up to {}, then the fetch. With it, a withdrawn \
+            "A max_stale of at least {}, {}: no running instance loses its keys in an outage of {} (TTL {}). {}\
+             {} for the first fetch after the outage, which is a back-off of up to {} and the fetch. With it, a withdrawn \
              key is accepted for at most {} while the issuer is unavailable, and with the given max_stale for at \
              most {}{}",
             duration(max_stale),
@@ -49,6 +49,7 @@ impl Recommendation {
             },
             duration(outage),
             duration(ttl),
+            oldest_keys(outage, scenario.ahead()),
             duration(margin),
             duration(RETRY),
             duration(keys.key_lag_bound_in_outage()),
@@ -138,6 +139,25 @@ impl Recommendation {
             number(load.refreshes)
         ));
     }
+}
+
+/// The part of the outage for which the oldest keys are stale, as the first terms of a sum.
+fn oldest_keys(outage: f64, ahead: f64) -> String {
+    let (outage_text, left) = (duration(outage), duration(ahead));
+    if ahead == 0.0 {
+        return format!(
+            "The oldest keys have nothing of their TTL left when the outage begins: {outage_text} + "
+        );
+    }
+    if ahead >= outage {
+        return format!(
+            "The oldest keys have {left} of their TTL left when the outage begins, which outlasts it: "
+        );
+    }
+    format!(
+        "The oldest keys have {left} of their TTL left when the outage begins, since an instance renews them at \
+         least that long before its end: {outage_text} − {left} + "
+    )
 }
 
 /// The time that the issuer needs after the outage.

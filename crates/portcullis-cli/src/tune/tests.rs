@@ -3,6 +3,7 @@
 mod conflicts;
 mod core;
 mod decisions;
+mod feed;
 mod forms;
 mod grid;
 mod idle;
@@ -12,6 +13,7 @@ mod outage;
 mod page;
 mod rows;
 mod sources;
+mod wording;
 
 use clap::Parser;
 

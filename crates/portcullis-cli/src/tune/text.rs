@@ -35,6 +35,8 @@ pub(super) const ASSUMPTIONS: &[&str] = &[
     "A session without a new token for --session-idle must log in instead of refreshing. These logins are among \
      the refreshes, and the issuer's cores include their cost. Not modelled: a maximum session lifetime at the \
      issuer.",
+    "The cost of a login is that of a password grant. A browser login (authorization code) computes the same \
+     password hash, and its pages are further requests: measure your own, and set --login-cost.",
     "The JWKS TTL bounds how long a withdrawn key is accepted. It does not shorten the revocation of sessions.",
     "Each instance renews its keys in the background, between one and two times `refresh_ahead` before their \
      TTL, and at once when a token names an unknown key. Each fetch starts a new TTL.",
@@ -76,8 +78,8 @@ impl fmt::Display for Report {
         if let Some(routes) = &self.routes {
             writeln!(f, "  your routes: {routes}")?;
         }
-        if let Some(partition) = self.partition_text() {
-            writeln!(f, "  {partition}")?;
+        for note in [self.feed_text(), self.partition_text()].into_iter().flatten() {
+            writeln!(f, "  {note}")?;
         }
         for why in &self.left_out {
             writeln!(f, "  left out: {why}")?;
@@ -114,12 +116,13 @@ pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revoc
     at the end of a full outage; \
     `in a partition`, clients reach the issuer and services do not: routes with introspection \
     answer every request with 503, and routes with a status list do so once the list is older than \
-    its maximum age. `Revocation::in_outage` would lock out fewer sessions; these shares are \
+    its maximum age; routes with the feed answer as with the expiry. `Revocation::in_outage` would lock out fewer sessions; these shares are \
     without it. For the time that it names, it accepts the last known answer, but no status list \
     after its `exp`, and no token after its expiry, which still bounds the lag of a session. A \
     token that was renewed in a partition was never introspected, so with introspection \
     `in_outage` helps each session for one expiry at most. In the row `your routes`, both lags are \
-    those of the routes with the longest lag, usually those that rely on the expiry.";
+    those of the routes with the longest lag, usually those that rely on the expiry. --reuse-for \
+    applies to all routes of --live-share, and is their lag.";
 
 /// What the table of the sweep shows.
 pub(super) const FRONT: &str = "The best settings of the sweep: every setting with a lower lag \

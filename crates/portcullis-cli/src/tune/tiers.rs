@@ -20,9 +20,8 @@ pub(super) const TIERS_TABLE: &str = "Tiers: all routes accept the same token, a
     set a shorter bound with `Policy::max_token_age`. Clients of those routes must refresh before \
     their token reaches that age. The cost is that of all refreshes and fetches: in one column if \
     10 % of the sessions use the tier, in the other if all do. Between 10 % and 100 %, it grows \
-    linearly with the share. No age gives a bound below twice the leeway: a shorter bound needs \
-    introspection or a status list, with the bounds above. A \
-    tier with an age of the access expiry or more would have no effect and is left out. Rows are \
+    linearly with the share. No age gives a bound below twice the leeway: a shorter bound needs introspection, a status \
+    list or the feed, with the bounds above. A tier with an age of the access expiry or more would have no effect and is left out. Rows are \
     closed forms without a simulation.";
 
 #[derive(Debug, Clone, Serialize)]

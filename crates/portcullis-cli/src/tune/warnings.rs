@@ -28,8 +28,14 @@ impl Report {
         let mut overload = |what: &str, cores: f64| {
             if cores > has {
                 let (cores, has) = (number(cores), number(has));
+                let noisy = match self.noisy.is_empty() {
+                    true => String::new(),
+                    false => {
+                        format!("; it may depend on the NOISY costs of {}", self.noisy.join(", "))
+                    }
+                };
                 all.push(format!(
-                    "overload: {what}: needs {cores} cores of the issuer, which has {has}"
+                    "overload: {what}: needs {cores} cores of the issuer, which has {has}{noisy}"
                 ));
             }
         };

@@ -234,6 +234,8 @@ def mechanisms(s, base, cores, locked):
         (lists, lists.times(s.fetch_cost), with_list),
         (waits, waits.times(s.fetch_cost), with_push),
         (lookups, lookups.times(s.lookup_cost), ONE),
+        # The feed: logout tokens are sent to the services, and their store answers.
+        (Figure.exact(0), Figure.exact(0), locked),
     ]
     live, listed = s.live_share / 100, s.list_share / 100
     if live or listed:

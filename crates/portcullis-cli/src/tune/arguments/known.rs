@@ -30,10 +30,12 @@ impl TuneArguments {
         }
         options.extend(self.sourced(known).options());
         let offers = found.offers;
-        for (lacked, offered) in
-            [("introspection", offers.introspection), ("status-lists", offers.status_lists)]
-        {
-            if offered == Some(false) {
+        for (lacked, is_lacked) in [
+            ("introspection", offers.introspection == Some(false)),
+            ("status-lists", offers.status_lists == Some(false)),
+            ("backchannel-logout", !offers.sends_logouts()),
+        ] {
+            if is_lacked {
                 options.push(format!("--lacks {lacked}"));
             }
         }
@@ -119,6 +121,7 @@ impl Known {
             match lacked {
                 Lacked::Introspection => offers.introspection = Some(false),
                 Lacked::StatusLists => offers.status_lists = Some(false),
+                Lacked::BackchannelLogout => offers.backchannel_logout = Some(false),
             }
         }
         // The metadata do not show it, so the default is the same with and without --issuer.

@@ -70,6 +70,11 @@ impl TuneArguments {
         known.issuer.as_ref().map(|found| found.doubtful(self.own_costs())).unwrap_or_default()
     }
 
+    /// Measurements at the issuer that vary too much.
+    pub(in crate::tune) fn noisy(&self, known: &Known) -> Vec<&'static str> {
+        known.issuer.as_ref().map(|found| found.noisy(self.own_costs())).unwrap_or_default()
+    }
+
     fn own_costs(&self) -> OwnCosts {
         OwnCosts {
             fetch: self.fetch_cost.is_some(),
@@ -96,6 +101,7 @@ impl TuneArguments {
             ("--session-idle", self.session_idle.unwrap_or(60.0), 60.0, 2_592_000.0),
             ("--burst-gap", self.burst_gap, 1.0, 86_400.0),
             ("--list-max-age", self.list_max_age, 3.0, 86_400.0),
+            ("--feed-max-age", self.feed_max_age, 3.0, 86_400.0),
             ("--outage", self.outage, 1.0, 604_800.0),
             ("--clock-skew", self.clock_skew, 0.0, 86_400.0),
             ("--survive", self.survive.unwrap_or(1.0), 1.0, 86_400.0),

@@ -2,6 +2,7 @@
 
 use super::{Found, Timing};
 use crate::output::escaped;
+use crate::tune::costs::KEYCLOAK_MOST;
 use crate::units::duration;
 
 /// Whether an option replaces the measurement of a cost.
@@ -79,15 +80,16 @@ impl Found {
             .filter_map(|Measurement { what, timing, option, .. }| {
                 let [low, high] = timing.noise()?.map(duration);
                 Some(format!(
-                    "NOISY: the quartiles of {what} at the issuer are {low} and {high}. A likely cause is an \
-                     issuer that was just started: the first hundreds of requests to a JVM, such as \
-                     Keycloak's, take several times as long. Do not rely on the median: repeat with more \
+                    "NOISY: the quartiles of {what} at the issuer are {low} and {high}. Likely causes are an \
+                     issuer that was just started, since the first hundreds of requests to a JVM, such as \
+                     Keycloak's, take several times as long, and a busy machine. Do not rely on the median: repeat with more \
                      --issuer-requests, set {option} to the CPU time of the issuer's process per \
                      request, or make two reports, with the lowest and the highest cost that --costs-of \
                      names"
                 ))
             })
             .collect();
+        all.extend(self.beyond_range(own));
         if self.is_keycloak && self.grant.is_some() && self.refresh.is_none() && !own.refresh {
             all.push(
                 "a client-credentials grant stands for a refresh, and at Keycloak a refresh costs about \
@@ -98,6 +100,33 @@ impl Found {
             );
         }
         all
+    }
+
+    /// Measurements at a Keycloak that no option replaces and that took more than twice the most that
+    /// `--costs-of keycloak` names.
+    fn beyond_range(&self, own: OwnCosts) -> Vec<String> {
+        let used =
+            self.measurements(own).into_iter().filter(|of| self.is_keycloak && !of.is_replaced);
+        used.filter_map(|Measurement { what, timing, option, .. }| {
+            let (_, most) = KEYCLOAK_MOST.into_iter().find(|(of, _)| *of == option)?;
+            (timing.median > 2.0 * most).then(|| {
+                format!(
+                    "measured on a busy machine, or over a slow network? The median of {what} is {}, more than \
+                     twice the {} of CPU time that --costs-of keycloak has at most, so the cores for it may be \
+                     too high. Repeat the run on an idle machine near the issuer, or set {option} to the CPU \
+                     time of the issuer's process per request",
+                    duration(timing.median),
+                    duration(most)
+                )
+            })
+        })
+        .collect()
+    }
+
+    /// The measurements that no option replaces and that vary too much.
+    pub(in crate::tune) fn noisy(&self, own: OwnCosts) -> Vec<&'static str> {
+        let used = self.measurements(own).into_iter().filter(|of| !of.is_replaced);
+        used.filter(|of| of.timing.noise().is_some()).map(|of| of.what).collect()
     }
 
     /// Names and values for a report.
@@ -145,9 +174,11 @@ impl Found {
             ),
             (
                 "back-channel logout",
-                match self.offers.backchannel_logout {
-                    Some(true) => "offered: ends sessions of web clients, but no access token",
-                    _ => "not offered",
+                if self.offers.sends_logouts() {
+                    "offered: routes with `Revocation::feed` reject the access tokens of a session that the issuer \
+                     reports as ended"
+                } else {
+                    "not announced in its metadata, so `Revocation::feed` is left out of this report"
                 }
                 .to_owned(),
             ),

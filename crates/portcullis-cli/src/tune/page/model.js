@@ -63,6 +63,7 @@ function modelOf(scenario) {
     idle == null ? 0 : active * tokensOlder(Math.max(idle, used), outage, due, burst, pause, cycle);
   const dearer = loggingIn * (costs.login - costs.refresh);
   const tokenCost = costs.refresh + (waiting > 0 ? dearer / waiting : 0);
+  const servedBeside = (load) => recovery(waiting, tokenCost, scenario.issuer_cores, load);
   return {
     lag_bound: expiry + 2 * verifier.leeway,
     lag_longest: accepted,
@@ -80,16 +81,18 @@ function modelOf(scenario) {
     locked_out: lockedOut(outage),
     waiting,
     logging_in: loggingIn,
-    recovery: recovery(waiting, tokenCost, scenario.issuer_cores, issuerCores),
+    recovery: servedBeside(issuerCores),
     validations: active / (activity.request_every / scenario.fan_out),
     due,
     exceeds,
     lockedOut,
+    servedBeside,
   };
 }
 
 /** The bound and the cost of each guarantee that a route can require. */
-function mechanismsOf(scenario, model, guarantees, offers, pushes, reuse) {
+function mechanismsOf(scenario, model, guarantees, start) {
+  const { offers, pushes, reuse_for: reuse, feed_max_age: feedAge } = start;
   const maxAge = guarantees.age;
   const requests = model.refreshes + model.fetches;
   const expiry = {
@@ -131,11 +134,18 @@ function mechanismsOf(scenario, model, guarantees, offers, pushes, reuse) {
   const reused = (share) =>
     introspected('reused', reuse, introspections(scenario, model, share, reuse) / (share * model.validations));
   const asked = introspected('asked', 0, 1);
+  const feed = {
+    ...expiry,
+    key: 'feed',
+    lag_bound: Math.min(feedAge, expiry.lag_bound),
+    usual_lag: Math.min(0.5, expiry.usual_lag),
+  };
   const all = [expiry];
   if (offers.status_lists !== false) all.push(polled, pushed);
   if (offers.introspection !== false) all.push(asked, ...(reuse == null ? [] : [reused(1)]));
+  if (offers.backchannel_logout === true) all.push(feed);
   const live = reuse == null ? asked : reused(guarantees.live > 0 ? guarantees.live / 100 : 1);
-  const mix = together(expiry, pushes ? pushed : polled, live, guarantees);
+  const mix = together({ expiry, list: pushes ? pushed : polled, feed, live }, guarantees);
   return mix ? [...all, mix] : all;
 }
 
@@ -151,17 +161,15 @@ function introspections(scenario, model, share, reuse) {
 }
 
 /** All routes together, by their shares of the requests; the other requests rely on the expiry. */
-function together(expiry, list, asked, guarantees) {
-  const [live, listed] = [guarantees.live / 100, guarantees.list / 100];
-  if (live + listed === 0) return null;
-  const rest = Math.max(1 - live - listed, 0);
+function together({ expiry, list, feed, live }, guarantees) {
+  const [lived, listed, fed] = [guarantees.live / 100, guarantees.list / 100, guarantees.feed / 100];
+  if (lived + listed + fed === 0) return null;
+  const shares = [[Math.max(1 - lived - listed - fed, 0), expiry], [listed, list], [fed, feed], [lived, live]];
   const fetched = listed > 0 ? 1 : 0;
   const beside = (of) =>
-    expiry[of] + fetched * (list[of] - expiry[of]) + live * (asked[of] - expiry[of]);
-  const worst = (share, value) => (share > 0 ? value : 0);
-  const overAll = (of) =>
-    Math.max(worst(rest, expiry[of]), worst(listed, list[of]), worst(live, asked[of]));
-  const weighted = (of) => rest * expiry[of] + listed * list[of] + live * asked[of];
+    expiry[of] + fetched * (list[of] - expiry[of]) + lived * (live[of] - expiry[of]);
+  const overAll = (of) => Math.max(...shares.map(([share, kind]) => (share > 0 ? kind[of] : 0)));
+  const weighted = (of) => shares.reduce((sum, [share, kind]) => sum + share * kind[of], 0);
   return {
     key: 'routes',
     lag_bound: overAll('lag_bound'),
@@ -171,6 +179,11 @@ function together(expiry, list, asked, guarantees) {
     locked_out: weighted('locked_out'),
     in_partition: weighted('in_partition'),
   };
+}
+
+/** The cores of the issuer for refreshes, fetches and the guarantees of the routes. */
+function usualCores(mechanisms) {
+  return (mechanisms.find((of) => of.key === 'routes') ?? mechanisms[0]).issuer_cores;
 }
 
 /** The tiers of `tiers.rs`: the bound of a `max_token_age`, and its cost if a tenth or all of the sessions

@@ -37,6 +37,7 @@ function settingsOf(fanOut, offers) {
     cores: { values: CORES, least: 0, most: 1e6, show: number },
     live: share(offers.introspection),
     list: share(offers.status_lists),
+    feed: share(offers.backchannel_logout === true),
     age: seconds(3, 86400),
   };
   for (const setting of Object.values(settings)) {
@@ -81,10 +82,12 @@ function plain(value) {
   return value.toFixed(9).replace(/\.?0+$/, '');
 }
 
-/** Limits both shares to 100 %: the one that was not changed is lowered. */
+/** Limits the shares of the routes to 100 %: those that were not changed are lowered. */
 function withinAll(values, touched) {
-  if (values.live + values.list <= 100) return values;
-  return touched === 'live'
-    ? { ...values, list: 100 - values.live }
-    : { ...values, live: 100 - values.list };
+  const within = { ...values };
+  for (const name of ['live', 'feed', 'list'].filter((share) => share !== touched)) {
+    const excess = within.live + within.list + within.feed - 100;
+    if (excess > 0) within[name] = Math.max(within[name] - excess, 0);
+  }
+  return within;
 }

@@ -35,7 +35,7 @@ function showControls() {
   }
 }
 
-function showFigures(model) {
+function showFigures(model, mechanisms) {
   const rate = (of) => `${number(of)} per second`;
   say('lag_bound', duration(model.lag_bound));
   say('without_lag', percent(model.without_lag));
@@ -48,9 +48,10 @@ function showFigures(model) {
   say('issuer_cores', `${number(model.issuer_cores)} cores`);
   const [tokens, keys] = [percent(model.tokens_ended), percent(model.keys_ended)];
   say('locked_out', `${percent(model.locked_out)} (tokens expired: ${tokens}; keys expired: ${keys})`);
-  const time = Number.isFinite(model.recovery)
-    ? `served after ${duration(model.recovery)}`
-    : 'unlimited: refreshes and fetches need all cores';
+  const served = model.servedBeside(usualCores(mechanisms));
+  const time = Number.isFinite(served)
+    ? `served after ${duration(served)}`
+    : 'never: refreshes, fetches and your routes need all cores';
   say('waiting', `${number(model.waiting)} sessions; ${time}`);
 }
 
@@ -58,13 +59,16 @@ function guaranteeNames() {
   const age = duration(values.age);
   const services = start.scenario.fan_out;
   const each = services > 1 ? ` by each of ${services} services` : '';
+  const kinds = [[values.live, 'introspection'], [values.list, 'a status list'], [values.feed, 'the feed']];
+  const routes = kinds.filter(([share]) => share > 0).map(([share, what]) => `${number(share)} % ${what}`);
   return {
     expiry: 'the expiry of the token: Revocation::expiry()',
     polled: `a status list, at most ${age} old, polled: Revocation::status_list(…)`,
     pushed: `a status list, at most ${age} old, pushed: Revocation::status_list(…)`,
     asked: `introspection of each request${each}: Revocation::live()`,
-    reused: `introspection${each}, a response reused for ${duration(start.reuse_for ?? 0)}: live().reuse_for(…)`,
-    routes: `your routes: ${number(values.live)} % introspection, ${number(values.list)} % a status list`,
+    reused: `introspection${each}, a response reused for ${duration(start.reuse_for ?? 0)} on all such routes: live().reuse_for(…)`,
+    feed: `the feed of reported logouts, at most ${duration(start.feed_max_age)} old: Revocation::feed(…)`,
+    routes: `your routes: ${routes.join(', ')}`,
   };
 }
 
@@ -150,11 +154,11 @@ function showPlots(scenario, model) {
 
   const cores = (expiry, key) => {
     const other = withExpiry(expiry);
-    const all = mechanismsOf(other, modelOf(other), values, start.offers, start.pushes, start.reuse_for);
+    const all = mechanismsOf(other, modelOf(other), values, start);
     return all.find((of) => of.key === key).issuer_cores;
   };
   const lines = [{ name: 'refreshes and fetches', at: (expiry) => cores(expiry, 'expiry') }];
-  if (values.live + values.list > 0) {
+  if (values.live + values.list + values.feed > 0) {
     lines.push({ name: 'with the guarantees of your routes', at: (expiry) => cores(expiry, 'routes') });
   }
   if (values.cores > 0) lines.push({ name: 'cores of the issuer', at: () => values.cores });
@@ -180,9 +184,9 @@ function summary(model, mechanisms) {
 function render() {
   const scenario = withSettings(start, values);
   const model = modelOf(scenario);
-  const mechanisms = mechanismsOf(scenario, model, values, start.offers, start.pushes, start.reuse_for);
+  const mechanisms = mechanismsOf(scenario, model, values, start);
   showControls();
-  showFigures(model);
+  showFigures(model, mechanisms);
   showGuarantees(mechanisms);
   showTiers();
   showPlots(scenario, model);

@@ -23,9 +23,10 @@ fn reused_responses_are_a_row_of_the_guarantees_and_lower_the_load_of_the_routes
     let told = reused.to_string();
     for part in [
         "your routes: 50 % introspection reused for 10 s *",
+        "introspection, a response reused for 10 s on all of --live-share *",
         "an introspection response is reused for",
         "50 % of the requests require introspection (each of the 5 services of a request introspects): a \
-         lag of at most 10 s",
+         lag of at most 10 s (--reuse-for)",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
@@ -72,6 +73,6 @@ fn partition_names_the_requests_that_get_503_with_in_outage_in_every_form() {
 #[test]
 fn tiers_name_the_least_bound_of_an_age() {
     let told = report("--sessions 1000").to_string();
-    let part = "No age gives a bound below twice the leeway: a shorter bound needs introspection or a status";
+    let part = "No age gives a bound below twice the leeway: a shorter bound needs introspection, a status";
     assert!(told.contains(part), "{told}");
 }

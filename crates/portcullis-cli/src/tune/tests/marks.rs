@@ -67,10 +67,23 @@ fn outage_age_of_a_route_is_said_to_end_with_the_list_and_the_token() {
 #[test]
 fn remaining_risk_names_the_guarantees_that_the_issuer_offers() {
     for (options, offered) in [
-        ("", "require a status list, at most 10 s old, or an introspection of each request"),
-        ("--lacks introspection", "require a status list, at most 10 s old."),
-        ("--costs-of keycloak", "require an introspection of each request, "),
-        ("--costs-of keycloak --lacks introspection", "require a `max_token_age`"),
+        (
+            "",
+            "require a status list, at most 10 s old, or the feed of reported logouts, at most 10 s old and only for \
+             what the issuer reports, or an introspection of each request",
+        ),
+        (
+            "--lacks introspection --lacks backchannel-logout",
+            "require a status list, at most 10 s old.",
+        ),
+        (
+            "--costs-of keycloak --lacks backchannel-logout",
+            "require an introspection of each request, ",
+        ),
+        (
+            "--costs-of keycloak --lacks introspection --lacks backchannel-logout",
+            "require a `max_token_age`",
+        ),
     ] {
         let told = memo_of(&format!("--sessions 1000 {options}"));
         assert!(told.contains(offered), "{offered}: {told}");

@@ -11,6 +11,7 @@ use super::{arguments, grid};
 use crate::tune::issuer::{Habits, Offers};
 use crate::tune::load::Load;
 use crate::tune::mechanisms::mechanisms;
+use crate::tune::outage::Affected;
 use crate::tune::page;
 use crate::tune::scenario::Scenario;
 use crate::tune::tiers;
@@ -48,6 +49,10 @@ fn evaluate_with(calculations: &str, input: &Value, program: &str) -> Value {
 /// Where the functions of the plots are compared, as shares of the longest lag and of two outages.
 const PLACES: [f64; 5] = [0.05, 0.3, 0.5, 0.8, 0.99];
 
+/// An issuer that also sends logout tokens.
+const OFFERS: Offers =
+    Offers { introspection: None, status_lists: None, backchannel_logout: Some(true) };
+
 /// The command's own figures, by the names that the page gives them.
 fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
     let load = Load::of(scenario, None);
@@ -78,7 +83,9 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
         figures.push((format!("exceeds {place}"), scenario.lag_exceeds(lag)));
         figures.push((format!("locked out {place}"), scenario.locked_out(outage)));
     }
-    let all = mechanisms(scenario, &load, &arguments(options), Offers::default(), true);
+    let all = mechanisms(scenario, &load, &arguments(options), OFFERS, true);
+    let served = Affected::new(scenario, &load, None, all.route_cores).recovery;
+    figures.push(("served".to_owned(), served.unwrap_or(f64::INFINITY)));
     for (at, mechanism) in all.rows.iter().enumerate() {
         figures.extend([
             (format!("{at} lag_bound"), mechanism.lag_bound),
@@ -111,7 +118,9 @@ const FIGURES: &str = "return input.map(({ start, values }) => {
         figures.push([`exceeds ${place}`, model.exceeds(place * model.lag_longest)]);
         figures.push([`locked out ${place}`, model.lockedOut(2 * place * scenario.outage)]);
     }
-    mechanismsOf(scenario, model, values, start.offers, start.pushes, start.reuse_for).forEach(({ key, ...of }, at) => {
+    const mechanisms = mechanismsOf(scenario, model, values, start);
+    figures.push(['served', model.servedBeside(usualCores(mechanisms))]);
+    mechanisms.forEach(({ key, ...of }, at) => {
         for (const [name, value] of Object.entries(of)) figures.push([`${at} ${name}`, value]);
     });
     tiersOf(start, values).forEach(({ age, ...of }, at) => {
@@ -134,13 +143,15 @@ fn settings() -> (Value, Vec<Expected>) {
     for (at, scenario) in scenarios.iter().enumerate() {
         let part = at as f64 / SETTINGS as f64;
         let (age, live, list) = (3.0 + 200.0 * part, (at % 5) as f64 * 7.5, (at % 3) as f64 * 20.0);
+        let feed = (at % 4) as f64 * 10.0;
         let reuse = ["", " --reuse-for 10s", " --reuse-for 5m"][at % 3];
-        let options =
-            format!("--list-max-age {age} --live-share {live} --list-share {list}{reuse}");
+        let options = format!(
+            "--list-max-age {age} --live-share {live} --list-share {list} --feed-share {feed} --feed-max-age {age}{reuse}"
+        );
         expected.push((figures(scenario, &options), format!("{options}: {scenario:?}")));
         let verifier = scenario.verifier;
         let max_age = (verifier.used_ttl < verifier.jwks_ttl).then_some(verifier.used_ttl);
-        let habits = Habits { max_age, pushes: true, ..Habits::default() };
+        let habits = Habits { max_age, pushes: true, offers: OFFERS };
         let mut start = page::start(scenario, &arguments(&options), habits);
         // The sliders set these values, so the start values must have no effect.
         let values = start["values"].take();
@@ -216,6 +227,9 @@ fn wrong_formula_in_the_page_is_noticed() {
             "in_partition: tooOld(oldest)",
         ),
         ("const fetched = listed > 0 ? 1 : 0", "const fetched = listed"),
+        ("[fed, feed]", "[fed, list]"),
+        ("Math.min(feedAge, expiry.lag_bound)", "feedAge + 1"),
+        ("(of) => of.key === 'routes'", "(of) => of.key === 'expiry'"),
         ("model.validations * scenario.costs.lookup", "model.validations * scenario.costs.fetch"),
         ("between + activeTime(burst, pause, 0, reuse)", "between + reuse"),
         ("Math.max(windows, model.refreshes * seen)", "windows"),

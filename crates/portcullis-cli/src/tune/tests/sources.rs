@@ -27,6 +27,8 @@ fn each_cost_names_its_option_or_that_it_is_assumed() {
 
 #[test]
 fn mechanism_that_the_issuer_lacks_is_left_out() {
-    let of = report("--sessions 1000 --lacks status-lists --lacks introspection");
-    assert_eq!((of.mechanisms.len(), of.left_out.len()), (1, 2), "{of}");
+    let of = report(
+        "--sessions 1000 --lacks status-lists --lacks introspection --lacks backchannel-logout",
+    );
+    assert_eq!((of.mechanisms.len(), of.left_out.len()), (1, 3), "{of}");
 }

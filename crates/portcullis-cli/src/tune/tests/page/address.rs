@@ -47,15 +47,34 @@ fn address_keeps_the_settings_and_rejects_anything_else() {
 fn mechanism_that_the_issuer_lacks_has_no_slider_range() {
     let program = "return input.map((offers) => {
         const settings = settingsOf(1, offers);
-        return [settings.live.values.length > 1, settings.list.values.length > 1,
-            readFragment('#live=5&list=5', settings).wrong];
+        const wide = ['live', 'list', 'feed'].map((name) => settings[name].values.length > 1);
+        return [wide, readFragment('#live=5&list=5&feed=5', settings).wrong];
     });";
     let input = json!([
-        {"introspection": null, "status_lists": true},
-        {"introspection": false, "status_lists": true},
-        {"introspection": true, "status_lists": false},
+        {"introspection": null, "status_lists": true, "backchannel_logout": true},
+        {"introspection": false, "status_lists": true, "backchannel_logout": null},
+        {"introspection": true, "status_lists": false, "backchannel_logout": false},
     ]);
     let found = evaluate(&input, program);
-    let expected = json!([[true, true, []], [false, true, ["live"]], [true, false, ["list"]]]);
+    let expected = json!([
+        [[true, true, true], []],
+        [[false, true, false], ["live", "feed"]],
+        [[true, false, false], ["list", "feed"]],
+    ]);
     assert_eq!(found, expected);
+}
+
+#[test]
+#[ignore = "needs Node: run cargo xtask test"]
+fn changed_share_lowers_the_others_to_100_percent() {
+    let program = "return input.map(([values, touched]) => withinAll(values, touched));";
+    let of = |live, list, feed| json!({"live": live, "list": list, "feed": feed});
+    let input = json!([
+        [of(20, 30, 40), "feed"],
+        [of(20, 30, 90), "feed"],
+        [of(90, 60, 30), "list"],
+        [of(100, 60, 30), "live"],
+    ]);
+    let expected = json!([of(20, 30, 40), of(0, 10, 90), of(10, 60, 30), of(100, 0, 0)]);
+    assert_eq!(evaluate(&input, program), expected);
 }

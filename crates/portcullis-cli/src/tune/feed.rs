@@ -1,0 +1,45 @@
+//! `Revocation::feed`: its row in the guarantees, and what it misses. Closed forms without a simulation.
+
+use super::mechanisms::Mechanism;
+use super::report::Report;
+use super::scenario::Scenario;
+use crate::units::{duration, number};
+
+/// The mean time until an instance reads an entry from a store that does not notify: it reads once a second.
+const READ: f64 = 0.5;
+
+/// The issuer gets no request: it sends logout tokens. The instances know what they need from the store, so
+/// an outage locks out as many sessions as with the expiry alone.
+pub(super) fn row(expiry: &Mechanism, max_age: f64) -> Mechanism {
+    Mechanism {
+        name: format!("the feed of reported logouts, at most {} old", duration(max_age)),
+        lag_bound: max_age.min(expiry.lag_bound),
+        usual_lag: READ.min(expiry.usual_lag),
+        only_modelled: true,
+        ..expiry.clone()
+    }
+}
+
+/// The remaining bound of the feed, and its load.
+fn text(scenario: &Scenario, max_age: f64) -> String {
+    format!(
+        "`Revocation::feed({})` (--feed-max-age) counts its lag from the service's 200 to the logout token; \
+         its median lag is that of a store that does not notify, and instances read it once a second. It \
+         needs no request to the issuer, which sends one POST per ended session and client: {} POSTs/s by \
+         --revocations-per-day. It needs a store that all instances share, and not the issuer, so outages \
+         lock out as many sessions as with the expiry. It misses what the issuer does not report, such as \
+         a user who is disabled or deleted at Keycloak, and what cannot be delivered, as in an outage or a \
+         partition: for these, the expiry is the bound ({})",
+        duration(max_age),
+        number(scenario.revocations_per_day / 86_400.0),
+        duration(scenario.lag_bound())
+    )
+}
+
+impl Report {
+    /// The footnote of the row, if the issuer sends logout tokens.
+    pub(super) fn feed_text(&self) -> Option<String> {
+        let scenario = self.settings.first()?.scenario;
+        self.habits.offers.sends_logouts().then(|| text(&scenario, self.guarantees.feed_max_age))
+    }
+}
