@@ -35,7 +35,7 @@ pub(crate) trait KeyStore: Member + fmt::Debug {
     fn withdraw_key<'a>(&'a self, kid: &'a str, change: KeyChange) -> Answer<'a, bool>;
 }
 
-/// When the keys are changed, in seconds since 1970, and by whom.
+/// The time of a change of the keys, in seconds since 1970, and its actor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyChange {
     pub(crate) at: i64,

@@ -14,7 +14,7 @@ const SLICE: u32 = 24;
 /// wall clock may be set back; that reading would be most of what the feed costs. The age is therefore
 /// measured once per slice of wall-clock time, and the other requests of the slice use an upper bound.
 ///
-/// A wall clock that is set back into the very slice of the last measurement can thus hide the time
+/// A wall clock that is set back into the very slice of the last measurement can hide the time
 /// since then, for the rest of that slice. Each attempt to read the store, once a second, removes the
 /// measurement.
 #[derive(Debug, Default)]
