@@ -15,7 +15,7 @@ use portcullis_test_support::key_server::{Answer, Server};
 use serde_json::json;
 
 /// Measures the validation of a token while another thread fetches the key set over HTTP. The
-/// thread fetches some hundred times a second; a service fetches once every few minutes.
+/// thread fetches about a hundred times a second; a service fetches once every few minutes.
 pub(crate) fn under_load(rounds: usize) {
     let (signer, other) = (Signer::new("RS256"), Signer::new("ES256"));
     let server = Server::start();

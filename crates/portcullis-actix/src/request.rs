@@ -8,8 +8,8 @@ use http::header::HeaderName;
 use portcullis::RequestView;
 use portcullis::adapter::{Connection, Site};
 
-/// The head of an actix-web request. Its `http` has another major version than portcullis's, so
-/// names and values are passed as text and bytes.
+/// The head of an actix-web request. actix-web and portcullis use different major
+/// versions of `http`, so names and values are passed as text and bytes.
 pub(crate) struct View<'r>(pub(crate) &'r HttpRequest);
 
 pub(crate) fn site(request: &HttpRequest) -> Site {

@@ -38,7 +38,7 @@ async fn echo(Caller(who): Caller, upgrade: WebSocketUpgrade) -> Response {
     })
 }
 
-/// Only sends, under its own close code.
+/// A handler that only sends, and sets a close code of its own.
 async fn pushed(Caller(who): Caller, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut socket = EndingSocket::new(socket, &who.open_stream()).close_code(4900);

@@ -59,7 +59,8 @@ for i = 1, #page[2], 2 do
 end
 return {state[1], state[2], state[3], page[1], 0, found}";
 
-/// Deletes the entries of a part of the hash that end before `ARGV[3]`; returns the next cursor.
+/// Scans a part of the hash, and deletes the entries in it that end before `ARGV[3]`; returns the
+/// next cursor.
 const PRUNE: &str = "
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
 for i = 1, #page[2], 2 do

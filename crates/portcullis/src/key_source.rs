@@ -37,9 +37,9 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `key` is still the key for `wanted` and may be used now. Called for each
     /// request whose token was verified with `key` before.
     ///
-    /// This is [`resolve`](Self::resolve) with a shorter result. It must not return `true` unless
-    /// `resolve` would return this key immediately: `resolve` also renews keys that are due, and
-    /// keys that are too old are not current. After `false` the token is verified again.
+    /// This is [`resolve`](Self::resolve) with a shorter result: return `true` only if `resolve`
+    /// would return this key immediately. Keys that are too old are not current. Keys that are due
+    /// must be renewed, as by `resolve`. After `false` the token is verified again.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
         matches!(self.resolve(wanted), MaybeReady::Ready(Ok(current)) if current.contains(key))
     }

@@ -158,7 +158,7 @@ pub(crate) fn feed_begins() {
     }
 }
 
-/// Registers the feed's counter of watermarks of an issuer at zero.
+/// Registers an issuer's counter of feed watermarks at zero.
 pub(crate) fn feed_issuer_begins(issuer: &str) {
     counter!("portcullis_feed_watermarks_total", "issuer" => issuer.to_owned()).increment(0);
 }

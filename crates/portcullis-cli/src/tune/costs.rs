@@ -39,7 +39,8 @@ const REFRESH: f64 = 100.0;
 const FETCH: f64 = 1200.0;
 const LOOKUP: f64 = 900.0;
 
-/// A validation with ES256, a cache miss and a cache hit. The same test compares them.
+/// A validation with ES256: first a cache miss, then a cache hit. The test that compares the
+/// figures above also compares these.
 pub(super) const VERIFY: f64 = 73.6;
 pub(super) const HIT: f64 = 0.2;
 
@@ -49,8 +50,8 @@ pub(super) const VERIFY_RS256: f64 = 21.8;
 /// A login with a password grant at Keycloak 26, with its default password hash.
 pub(super) const KEYCLOAK_LOGIN: f64 = 75_000.0;
 
-/// The upper ends of Keycloak's ranges by the option that sets each cost, in seconds of CPU time. That of a
-/// login is its only measurement.
+/// Each cost of Keycloak that has an option: the option, and the upper end of the measured range in
+/// seconds of CPU time. For a login there is only one measurement.
 pub(super) const KEYCLOAK_MOST: [(&str, f64); 4] = [
     ("--refresh-cost", 10e-3),
     ("--fetch-cost", 1.7e-3),

@@ -45,8 +45,8 @@ pub(crate) struct IssuerArguments {
     #[arg(long, value_name = "FILE", requires = "username", help_heading = "Your issuer")]
     password_file: Option<PathBuf>,
 
-    /// Number of fetches, of grants, of refreshes and of introspections to measure, at most 200; 4
-    /// further requests are made.
+    /// Number of requests of each kind to measure (fetches, grants, refreshes, introspections), at
+    /// most 200 of each; 4 further requests are made.
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=200), requires = "issuer", help_heading = "Your issuer")]
     issuer_requests: u64,
 

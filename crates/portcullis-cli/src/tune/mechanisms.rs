@@ -1,6 +1,6 @@
 //! The guarantees of `portcullis::Revocation`: expiry, status lists, introspection and the feed, each with its
-//! lag, load and lockout. All but expiry are closed forms without a simulation, and marked so. Measurements are in
-//! `benches/RESULTS.md`.
+//! lag, load and lockout. Only expiry is also simulated; the others are closed forms, and marked
+//! so in the report. Measurements are in `benches/RESULTS.md`.
 
 use serde::Serialize;
 

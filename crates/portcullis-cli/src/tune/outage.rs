@@ -1,4 +1,5 @@
-//! The number of users that an outage of the issuer affects, in addition to the shares at its end.
+//! The number of users that an outage of the issuer affects. The report has it beside the shares at
+//! the end of the outage.
 //! The figures are closed forms, not simulated. They use the means of recorded requests, if any.
 
 use serde::Serialize;

@@ -12,9 +12,9 @@ fn roots(theta: f64, burst: f64, pause: f64) -> [f64; 2] {
     [theta * mu / fast, fast]
 }
 
-/// The probability that no request comes within `time`, E e^(−θτ) for the time τ in bursts, of a session
-/// that is active at first, and of an inactive one: the solution of u' = −(λ + θ)u + λv, v' = μu − μv with
-/// u = v = 1 at 0.
+/// The probability that no request comes within `time`: u for a session that is active at first, v
+/// for an inactive one. It is E e^(−θτ), where τ is the part of `time` that is in bursts. So u and
+/// v solve u' = −(λ + θ)u + λv, v' = μu − μv with u = v = 1 at 0.
 pub(super) fn unseen(time: f64, theta: f64, burst: f64, pause: f64) -> [f64; 2] {
     if pause == 0.0 {
         return [(-theta * time).exp(); 2];

@@ -54,8 +54,8 @@ use crate::clock::{is_ahead, now_secs};
 use crate::domain::background::Background;
 use crate::error::Error;
 
-/// How long due changes are paused after a signer made no key, or while the clock may be wrong, in
-/// seconds.
+/// How long due changes are paused, in seconds, after a signer failed to make a key or while the
+/// clock may be wrong.
 const PAUSE: i64 = 30;
 
 /// The shortest and the longest wait of the task between two turns of the ring. It wakes for the

@@ -29,8 +29,8 @@ pub(crate) struct Marks {
     pub(crate) has_azp: bool,
     /// Whether `auth_time` is present, readable or not.
     pub(crate) has_auth_time: bool,
-    /// Whether `scope` occurs once, is readable as a whole and has a name. The next field is the
-    /// same for `scp`.
+    /// Whether `scope` occurs once, is readable as a whole and contains at least one scope.
+    /// The next field is the same for `scp`.
     pub(crate) has_scope: bool,
     pub(crate) has_scp: bool,
     /// The claims that are present, among those that the profile's mark names.

@@ -117,7 +117,8 @@ impl TokenError {
     }
 }
 
-/// The texts for signs of an ID token that some issuers also put into access tokens.
+/// The texts for two claims that mark an ID token, but that some issuers also put into access
+/// tokens.
 pub(crate) const NONCE: &str = "`nonce` occurs only in ID tokens";
 pub(crate) const AT_HASH: &str = "`at_hash` occurs only in ID tokens";
 

@@ -117,7 +117,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Returns the time until the next attempt if a request would wait for it. The attempt begins
+    /// Returns how long a request would wait for the next attempt to begin. The attempt begins
     /// at most [`MAX_DEMAND`] after the failure.
     pub(crate) fn retry_on_demand(&self) -> Duration {
         self.retry_in.min(MAX_DEMAND.saturating_sub(self.ago))

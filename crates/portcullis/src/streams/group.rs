@@ -39,7 +39,7 @@ pub(super) struct Watch {
     pub(super) index: u64,
     /// What entries of the feed can name, if the feed is required.
     pub(super) names: StreamNames,
-    /// The second of the next check of this stream alone.
+    /// The second at which this stream is next checked alone.
     pub(super) check: u64,
     /// The second at which the revocation status was last known.
     pub(super) known_at: u64,

@@ -22,7 +22,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The maximum number of streams whose own check waits for the issuer.
 const MAX_ASKING: usize = 64;
 
-/// The background task of a registry. Streams must not outlive it unwatched.
+/// The background task of a registry. If it is dropped, its streams end: no stream may continue
+/// without checks.
 struct Running {
     registry: Weak<SessionsUnderWay>,
     number: u64,

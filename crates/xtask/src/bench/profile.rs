@@ -7,7 +7,8 @@ use super::results_command;
 use crate::install;
 use crate::run::{Failure, output, program, target_dir};
 
-/// The numbers of runs of the two counts. The difference of the counts excludes start and warm-up.
+/// Instructions are counted twice, over these numbers of runs. The difference of the two counts
+/// excludes start and warm-up.
 const RUNS: [usize; 2] = [500, 3_000];
 
 /// The counted cases and their algorithms. HS256 is used because generating a shared secret takes

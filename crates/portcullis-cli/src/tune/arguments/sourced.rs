@@ -193,7 +193,8 @@ fn measured_refresh(found: &Found) -> Option<(f64, String)> {
     Some((micros, source))
 }
 
-/// In whole microseconds, so that the command line that repeats the report has the same figure.
+/// Rounds to whole microseconds, so that the command line that repeats the report has the same
+/// figure.
 fn rounded(secs: f64, what: &str) -> (f64, String) {
     ((secs * 1e6).round().max(1.0), format!("measured: {what}"))
 }

@@ -42,7 +42,7 @@ pin_project! {
 }
 
 impl<S: Stream> EndingStream<S> {
-    /// Yields the items of `inner` until `stream` ends. There is no last item.
+    /// Yields the items of `inner` until `stream` ends, and adds no last item of its own.
     pub fn new(inner: S, stream: &OpenStream) -> Self {
         Self { inner, ended: stream.ended(), last: Some(|_| None) }
     }

@@ -41,7 +41,8 @@ impl Figures {
     }
 }
 
-/// The interval of this quantile of the lag in 95 % of runs with the same number of sessions.
+/// The interval in which this quantile of the lag is, in 95 % of the runs that have the same number
+/// of sessions.
 fn likely(scenario: &Scenario, live: &Measured, quantile: f64) -> (f64, f64) {
     let lags = ((1.0 - live.without_lag) * live.sessions as f64).max(1.0);
     let error = DEVIATE * (quantile * (1.0 - quantile) / lags).sqrt();
