@@ -13,8 +13,8 @@ use crate::exit::{self, Exit};
 use crate::tune::TuneArguments;
 use crate::{inspect, jwks, jws, output, tune, units};
 
-/// Validate tokens and signatures as services that use the crate `portcullis` do, and explain each
-/// result.
+/// Validate tokens and signatures in the same way as services with the crate `portcullis`, and
+/// explain each result.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, after_help = exit::HELP, arg_required_else_help = true)]
 struct Cli {

@@ -400,7 +400,7 @@ fn feed_warns_of_a_token_without_the_session_that_logouts_name() {
     let feed = &ended.json()[0]["feed"];
     assert_eq!((&feed["session"], &feed["subject"]), (&json!(false), &json!(true)));
     assert!(feed["note"].as_str().unwrap().contains("PORTCULLIS_SESSION_AT"));
-    assert!(ended.stderr.contains("the tokens with its `sid` at `sid`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the tokens whose `sid` equals its `sid`"), "{}", ended.stderr);
 
     let at = ("PORTCULLIS_SESSION_AT", r#"["ext","sid"]"#);
     let feed = &issuer.check_in(&[clients, at], &options, "").expect(0).json()[0]["feed"];

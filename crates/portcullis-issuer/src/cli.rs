@@ -37,8 +37,8 @@ type Outcome = Result<(), Box<dyn Error>>;
 ///   portcullis-issuer users add alice --role clerk --scope orders:read
 ///   portcullis-issuer
 ///
-/// Copy the database with SQLite, also while the issuer runs: a plain copy of the file may lack the
-/// last writes. A copy of the database is useless without the key file:
+/// A copy of the database is useless without the key file. Copy the database with SQLite, also
+/// while the issuer runs, since a plain copy of the file may lack the last writes:
 ///
 ///   sqlite3 identsphere.db ".backup copy.db"
 #[derive(Debug, Parser)]

@@ -63,8 +63,8 @@ impl Found {
         let required = self.info.required_replicas(durability.replicas);
         if required > 0 && !self.info.has_waitaof {
             return Err(StoreError::unsuitable(format!(
-                "{name} has replicas, or `replicas` is set, and no WAITAOF: a failover could lose an \
-                 acknowledged entry; use Redis 7.2 or newer, or Valkey"
+                "{name} has no WAITAOF, but has replicas, or `replicas` is set: a failover could \
+                 lose an acknowledged entry; use Redis 7.2 or newer, or Valkey"
             )));
         }
         Ok(())

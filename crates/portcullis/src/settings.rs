@@ -65,7 +65,8 @@ settings! {
     INTROSPECTION_SECRET_FILE: "introspection_secret_file", "PORTCULLIS_INTROSPECTION_SECRET_FILE",
         "none", "file with that client's secret; re-read for each request";
     SESSION_AT: "session_at", "PORTCULLIS_SESSION_AT", "sid",
-        "claim of access tokens with the session, for the revocation feed: its name, or its path as a JSON \
+        "claim of access tokens that names the session, for the revocation feed: its name, or \
+         its path as a JSON \
          array";
     LOGOUT_CLIENTS: "logout_clients", "PORTCULLIS_LOGOUT_CLIENTS", "none: no logout token is accepted",
         "client ids that the issuer sends logout tokens to, separated by commas";

@@ -21,7 +21,7 @@ fn settings(feed: &FeedStatus) -> String {
     let session = feed.session_at.join(".");
     if feed.logout_clients.is_empty() {
         return format!(
-            "feed: a token's session is at `{session}`; no logout token is accepted, because \
+            "feed: the session of a token is in `{session}`; no logout token is accepted, because \
              PORTCULLIS_LOGOUT_CLIENTS is not set"
         );
     }
@@ -29,7 +29,7 @@ fn settings(feed: &FeedStatus) -> String {
         if feed.untyped_logout_tokens { "`logout+jwt`, `JWT` or none" } else { "`logout+jwt`" };
     let matched = match feed.logout_match {
         LogoutMatch::Subject => "all earlier tokens of its `sub`".to_owned(),
-        _ => format!("the tokens with its `sid` at `{session}`"),
+        _ => format!("the tokens whose `{session}` equals its `sid`"),
     };
     format!(
         "feed: a logout token for {}, with the `typ` {kind}, revokes {matched}",

@@ -46,8 +46,8 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) refresh_ahead: Option<f64>,
 
-    /// Tolerated clock skew: extends each lag of a session by the leeway, and the bound of that lag
-    /// by twice the leeway.
+    /// Tolerated clock skew: a revoked session is accepted for one leeway longer, or for up to two
+    /// if the issuer's clock is ahead.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = seconds, allow_hyphen_values = true)]
     pub(super) leeway: f64,
 

@@ -83,8 +83,9 @@ impl MeasuredAt {
                 fetch: FETCH,
                 lookup: LOOKUP,
                 verify: VERIFY,
-                source: "the companion issuer on SQLite: a refresh of 32 in progress from \
-                         docs/reference/measurements.md, the others from benches/RESULTS.md. Every fetch has \
+                source: "the companion issuer on SQLite: a refresh, with 32 in progress, from \
+                         docs/reference/measurements.md, the others from \
+                         benches/RESULTS.md. Every fetch has \
                          the cost of a status list over a new connection; the cost of an \
                          introspection is an upper limit. Other issuers need more: see --costs-of \
                          keycloak",

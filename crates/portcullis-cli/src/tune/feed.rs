@@ -23,11 +23,12 @@ pub(super) fn row(expiry: &Mechanism, max_age: f64) -> Mechanism {
 /// The remaining bound of the feed, and its load.
 fn text(scenario: &Scenario, max_age: f64) -> String {
     format!(
-        "`Revocation::feed({})` (--feed-max-age) counts its lag from the service's 200 to the logout token; \
-         its median lag is that of a store that does not notify, and instances read it once a second. It \
-         needs no request to the issuer, which sends one POST per ended session and client: {} POSTs/s by \
-         --revocations-per-day. It needs a store that all instances share, and not the issuer, so outages \
-         lock out as many sessions as with the expiry. It misses what the issuer does not report, such as \
+        "`Revocation::feed({})` (--feed-max-age): its lag begins when the service answers the \
+         logout token with 200; the median is for a store that does not notify, which each \
+         instance reads once a second. It needs no request to the issuer, which sends one \
+         POST per ended session and client: {} POSTs/s by --revocations-per-day. It needs a store \
+         that all instances share. It does not need the issuer, so outages lock out as many \
+         sessions as with the expiry. It misses what the issuer does not report, such as \
          a user who is disabled or deleted at Keycloak, and what cannot be delivered, as in an outage or a \
          partition: for these, the expiry is the bound ({})",
         duration(max_age),

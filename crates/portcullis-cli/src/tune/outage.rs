@@ -139,7 +139,7 @@ impl InPeak {
         let left = duration(self.peak_left);
         let without = format!("({} cores with your routes)", number(self.cores_without_peak));
         match self.recovery {
-            None => format!("unlimited: the load without a peak {without} needs all cores"),
+            None => format!("never: the load without a peak {without} needs all cores"),
             Some(secs) if self.peak_left == 0.0 => {
                 format!(
                     "{}, with the load without a peak {without}: the peak is over",
@@ -150,7 +150,7 @@ impl InPeak {
                 format!("{}, with the load of the peak, which goes on for {left}", duration(secs))
             }
             Some(secs) => format!(
-                "{}: {left} with the load of the peak, and the rest with that without it {without}",
+                "{}: {left} with the load of the peak, and the rest without the peak {without}",
                 duration(secs)
             ),
         }

@@ -171,9 +171,10 @@ impl LoginPeak {
         format!(
             "{} logins in {} are {} logins/s. As they end, {} sessions are active: {} of the peak, and {} \
              of the others. The issuer needs {} cores then at 100 % utilisation, and {} at 70 %: {} for the refreshes of the other sessions \
-             and the fetches{idle} + {} for logins of the peak ({} each, {}) + {} for the {} \
-             refreshes/s of the sessions of the peak, whose first tokens are due {} after the \
-             login{beside}. --sessions includes the sessions of the peak. {}A closed form without a \
+             and the fetches{idle} + {} for logins of the peak ({} each, {}) + {} for the \
+             refreshes of the sessions of the peak ({} refreshes/s; the first is due {} after \
+             the login){beside}. \
+             --sessions includes the sessions of the peak. {}A closed form without a \
              simulation.",
             number(self.sessions),
             duration(self.within),

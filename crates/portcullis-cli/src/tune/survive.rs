@@ -38,9 +38,9 @@ impl Recommendation {
         self.max_stale = Some(max_stale as u64);
         self.why.push(format!(
             "A max_stale of at least {}, {}: no running instance loses its keys in an outage of {} (TTL {}). {}\
-             {} for the first fetch after the outage, which is a back-off of up to {} and the fetch. With it, a withdrawn \
-             key is accepted for at most {} while the issuer is unavailable, and with the given max_stale for at \
-             most {}{}",
+             {} for the first fetch after the outage (a back-off of up to {}, then the fetch). \
+             With this max_stale, a withdrawn key is accepted for at most {} while the issuer \
+             is unavailable, and with the given max_stale for at most {}{}",
             duration(max_stale),
             if given < max_stale {
                 format!("more than the given {}", duration(given))
@@ -155,8 +155,9 @@ fn oldest_keys(outage: f64, ahead: f64) -> String {
         );
     }
     format!(
-        "The oldest keys have {left} of their TTL left when the outage begins, since an instance renews them at \
-         least that long before its end: {outage_text} − {left} + "
+        "The oldest keys have {left} of their TTL left when the outage begins, since an \
+         instance renews its keys at least that long before their TTL ends: \
+         {outage_text} − {left} + "
     )
 }
 

@@ -117,10 +117,11 @@ pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revoc
     `in a partition`, clients reach the issuer and services do not: routes with introspection \
     answer every request with 503, and routes with a status list do so once the list is older than \
     its maximum age; routes with the feed answer as with the expiry. `Revocation::in_outage` would lock out fewer sessions; these shares are \
-    without it. For the time that it names, it accepts the last known answer, but no status list \
-    after its `exp`, and no token after its expiry, which still bounds the lag of a session. A \
-    token that was renewed in a partition was never introspected, so with introspection \
-    `in_outage` helps each session for one expiry at most. In the row `your routes`, both lags are \
+    without it. With `in_outage`, routes accept the last known answer for the time that is set, \
+    but no status list after its `exp` and no expired token: the lag of a session has the same \
+    bound. With introspection, `in_outage` helps each session for one expiry at most, because a \
+    token that was renewed in a partition was never introspected. \
+    In the row `your routes`, both lags are \
     those of the routes with the longest lag, usually those that rely on the expiry. --reuse-for \
     applies to all routes of --live-share, and is their lag.";
 

@@ -15,9 +15,9 @@ pub(super) enum Keys {
     /// Re-encrypt all data that is encrypted at rest, with a new key-encryption key
     ///
     /// Stop every issuer process first, and keep a backup of the database and the old key: a process
-    /// that runs has the old key, and answers logins and refreshes with 503 from then on. Then
-    /// start the processes with the new key, in IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE or instead of
-    /// the old file. Sessions and refresh tokens stay valid.
+    /// that runs has the old key, and answers logins and refreshes with 503 from then on. After
+    /// this command, start the processes with the new key: set IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE
+    /// to the new file, or replace the old file with it. Sessions and refresh tokens stay valid.
     Rekey {
         /// File with the base64 of the new key's 32 bytes; created if it is absent
         #[arg(long, value_name = "FILE")]

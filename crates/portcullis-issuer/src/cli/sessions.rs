@@ -15,9 +15,10 @@ pub(super) enum Sessions {
     },
     /// End all sessions of a user, or of all users
     ///
-    /// The refresh tokens are rejected at once. Apps that follow the status lists, or introspect,
-    /// reject the access tokens at once; apps that validate by expiry alone accept them until they
-    /// expire (IDENTSPHERE_ACCESS_EXPIRY_SECS).
+    /// The refresh tokens are rejected at once. Apps that introspect, or to which the status lists
+    /// are pushed, reject the access tokens at once. Apps that fetch the lists reject them after
+    /// the next fetch. Apps that validate by expiry alone accept them until they expire
+    /// (IDENTSPHERE_ACCESS_EXPIRY_SECS).
     #[command(override_usage = "portcullis-issuer sessions end <USER>\n       \
                                 portcullis-issuer sessions end --all")]
     End {

@@ -62,7 +62,7 @@ impl IssuerConfig {
             return Err(ConfigError::new(
                 "IDENTSPHERE_REFRESH_GRACE_SECS",
                 self.refresh_grace.as_secs(),
-                "it must be from 0 to 60: a thief with a stolen token has as long",
+                "it must be from 0 to 60: for this long, a thief can use a stolen token",
             ));
         }
         if !(5..=86_400).contains(&self.status_list_ttl.as_secs()) {
@@ -118,8 +118,8 @@ impl IssuerConfig {
             Some(domain) if self.narrow_tokens => Err(ConfigError::new(
                 "IDENTSPHERE_COOKIE_DOMAIN",
                 domain,
-                "a cookie for several hosts has one token for all of them, and \
-                 IDENTSPHERE_NARROW_TOKENS is on; set one of them",
+                "a cookie for several hosts has one token for all of them, but \
+                 IDENTSPHERE_NARROW_TOKENS is on; set only one of these two settings",
             )),
             Some(domain) => check_cookie_domain(domain, &issuer),
             None => Ok(()),
@@ -258,8 +258,8 @@ mod tests {
             ),
             (
                 refused(|config| config.refresh_grace = Duration::from_secs(61)),
-                "IDENTSPHERE_REFRESH_GRACE_SECS is \"61\": it must be from 0 to 60: a thief with a \
-                 stolen token has as long",
+                "IDENTSPHERE_REFRESH_GRACE_SECS is \"61\": it must be from 0 to 60: for this long, \
+                 a thief can use a stolen token",
             ),
             (
                 refused(|config| config.password_cost.iterations = 1),

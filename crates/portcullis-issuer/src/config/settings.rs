@@ -87,8 +87,8 @@ pub const SETTINGS: &[Setting] = &[
         default: "off",
         meaning: "`on`: users' tokens are for the issuer alone, unless a login or a refresh names \
                   other resources (RFC 8707). `off`: they are for the issuer and all of \
-                  IDENTSPHERE_AUDIENCES, so that each of these APIs can use its users' tokens at \
-                  the others and at the issuer",
+                  IDENTSPHERE_AUDIENCES: an API that receives such a token can then use it at the \
+                  other APIs and at the issuer",
     },
     Setting {
         name: "IDENTSPHERE_ACCESS_EXPIRY_SECS",

@@ -103,14 +103,15 @@ impl Problem {
                 "ambiguous-cookie",
                 "Ambiguous cookie",
                 "A cookie of the session was sent more than once, so another host of the domain may \
-                 have set one. All of them were cleared. Log in again.",
+                 have set one. All cookies of the session were cleared. Log in again.",
             ),
             Self::UnmatchedCookie => (
                 S::BAD_REQUEST,
                 "unmatched-cookie",
                 "Unmatched cookie",
                 "A cookie of the session does not match the issuer's __Host- cookie, so another \
-                 host of the domain may have set it. All of them were cleared. Log in again.",
+                 host of the domain may have set it. All cookies of the session were cleared. Log \
+                 in again.",
             ),
             Self::InvalidTarget => (
                 S::BAD_REQUEST,
@@ -122,7 +123,7 @@ impl Problem {
             Self::NotIssuersOwn => (
                 S::FORBIDDEN,
                 "not-issuers-own",
-                "Not the issuer's own",
+                "Token not for the issuer alone",
                 "An API may have seen this token. Use the issuer's cookies, or a token for the \
                  issuer alone: log in or refresh with the issuer as the only resource.",
             ),

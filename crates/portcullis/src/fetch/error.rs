@@ -226,7 +226,7 @@ fn slash(expected: &str, found: &str) -> String {
     } else {
         return String::new();
     };
-    format!("; {remedy} {} if the token's `iss` is the same", settings::ISSUER)
+    format!("; {remedy} {} if the token's `iss` is {found:?}", settings::ISSUER)
 }
 
 fn raise(setting: Option<&'static Setting>) -> String {

@@ -111,9 +111,10 @@ impl Found {
             let (_, most) = KEYCLOAK_MOST.into_iter().find(|(of, _)| *of == option)?;
             (timing.median > 2.0 * most).then(|| {
                 format!(
-                    "measured on a busy machine, or over a slow network? The median of {what} is {}, more than \
-                     twice the {} of CPU time that --costs-of keycloak has at most, so the cores for it may be \
-                     too high. Repeat the run on an idle machine near the issuer, or set {option} to the CPU \
+                    "measured on a busy machine, or over a slow network? The median of \
+                     {what} is {}, more than twice {}, the highest CPU time of \
+                     --costs-of keycloak, so the cores for it may be too high. \
+                     Repeat the run on an idle machine near the issuer, or set {option} to the CPU \
                      time of the issuer's process per request",
                     duration(timing.median),
                     duration(most)

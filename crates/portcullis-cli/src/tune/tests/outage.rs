@@ -111,7 +111,7 @@ fn recovery_has_the_load_of_the_peak_only_while_it_goes_on() {
     assert!((within.recovery.unwrap() - expected).abs() < 1e-6 * expected, "{within:?}");
     let text = of.to_string();
     assert!(
-        text.contains("5 min with the load of the peak, and the rest with that without it ("),
+        text.contains("5 min with the load of the peak, and the rest without the peak ("),
         "{text}"
     );
 }

@@ -42,8 +42,9 @@ fn reuse_is_named_at_its_row_and_at_the_lag_of_the_routes() {
 #[test]
 fn max_stale_of_an_outage_goal_is_a_sum_whose_parts_are_named() {
     let why = report("--sessions 1000 --survive 30m").recommendation.unwrap().why.remove(0);
-    let sum = "The oldest keys have 30 s of their TTL left when the outage begins, since an instance renews \
-               them at least that long before its end: 30 min − 30 s + 38 s for the first fetch after the outage";
+    let sum = "The oldest keys have 30 s of their TTL left when the outage begins, since an \
+               instance renews its keys at least that long before their TTL ends: \
+               30 min − 30 s + 38 s for the first fetch after the outage";
     assert!(why.contains(sum), "{why}");
     let why = report("--sessions 1000 --survive 30m --refresh-ahead 0")
         .recommendation

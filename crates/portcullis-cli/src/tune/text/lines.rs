@@ -184,7 +184,7 @@ impl Figures {
                 number(self.scenario.issuer_cores)
             ),
             self.by_load(&self.recovery.map_or_else(
-                || "unlimited: refreshes and fetches need all of its cores".to_owned(),
+                || "never: refreshes and fetches need all of its cores".to_owned(),
                 duration,
             )),
         ));

@@ -100,7 +100,7 @@ pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Err
         |text: &String| !text.is_empty() && text.trim() == text && !text.contains(char::is_control);
     if !roles.iter().all(visible) {
         return Err(Error::InvalidUser(
-            "a role must not be empty, and must not begin or end with a space",
+            "a role must not be empty, begin or end with a space, or have control characters",
         ));
     }
     if !scopes.iter().all(|scope| is_scope_token(scope)) {

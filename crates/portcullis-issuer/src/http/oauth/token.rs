@@ -77,7 +77,7 @@ pub(in crate::http) async fn token(
                 }
                 ClientGrant::WrongScope => Err(OAuthError::InvalidScope),
                 ClientGrant::WrongTarget => Err(OAuthError::InvalidTarget(
-                    "The client may not request one of these resources, or has none.",
+                    "A resource is not allowed for the client, or the client has no resources.",
                 )),
             }
         }

@@ -238,7 +238,7 @@ impl Shared {
             tracing::warn!(
                 target: "portcullis::feed",
                 error = error as &dyn std::error::Error,
-                "revocation store unavailable: what is known is applied as long as routes allow",
+                "revocation store unavailable: known revocations apply as long as routes allow",
             );
         }
         let failure = Some((self.now(), format!("{error:?}")));
