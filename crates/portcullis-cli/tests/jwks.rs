@@ -238,7 +238,7 @@ fn commands_in_the_alarms_run_with_every_kind_of_location() {
         }
         // Log targets in an action must exist.
         for target in action.split("portcullis::").skip(1) {
-            let names = ["status_list", "introspection", "refused", "keys"];
+            let names = ["status_list", "introspection", "refused", "keys", "feed"];
             assert!(names.iter().any(|name| target.starts_with(name)), "{action}");
         }
     }

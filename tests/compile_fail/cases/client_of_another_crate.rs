@@ -3,8 +3,8 @@
 use portcullis::Authenticator;
 
 #[derive(Debug)]
-struct Client;
+struct OwnClient;
 
 fn case() {
-    let _ = Authenticator::builder("https://auth.example", "https://api.example").fetch(Client);
+    let _ = Authenticator::builder("https://auth.example", "https://api.example").fetch(OwnClient);
 }

@@ -87,8 +87,10 @@ impl MeasuredAt {
                          docs/reference/measurements.md, the others from \
                          benches/RESULTS.md. Every fetch has \
                          the cost of a status list over a new connection; the cost of an \
-                         introspection is an upper limit. Other issuers need more: see --costs-of \
-                         keycloak",
+                         introspection is an upper limit. It computes password \
+                         hashes on at most half of its cores, so a login peak needs at least twice the \
+                         cores of its logins; a login that waits for more than 5 s gets 503. Other \
+                         issuers need more: see --costs-of keycloak",
             },
             // The middle of the range of several runs on shared machines.
             Self::Keycloak => IssuerCosts {

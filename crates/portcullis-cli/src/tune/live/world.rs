@@ -1,6 +1,7 @@
 //! The issuer on a loopback socket, and the instances, which fetch its keys there.
 
 use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
@@ -15,7 +16,10 @@ use crate::exit::Failure;
 use crate::tune::scenario::Scenario;
 
 const AUDIENCE: &str = "https://api.example";
-const USER: (&str, &str) = ("alice", "correct horse battery staple");
+const PASSWORD: &str = "correct horse battery staple";
+
+/// The issuer ends a user's least recently used session beyond 100.
+const SESSIONS_PER_USER: u64 = 50;
 
 /// More instances would only fetch more often.
 const MAX_INSTANCES: u64 = 20;
@@ -26,6 +30,8 @@ pub(super) struct World {
     url: String,
     http: reqwest::Client,
     instances: Vec<Authenticator>,
+    users: u64,
+    logins: AtomicU64,
     _folder: TempDir,
 }
 
@@ -38,14 +44,18 @@ pub(super) struct Tokens {
 }
 
 #[derive(Serialize)]
-struct Login {
-    username: &'static str,
+struct Login<'a> {
+    username: &'a str,
     password: &'static str,
 }
 
 #[derive(Serialize)]
 struct Refresh<'a> {
     refresh_token: &'a str,
+}
+
+fn name_of(number: u64) -> String {
+    format!("user{number}")
 }
 
 impl World {
@@ -65,8 +75,11 @@ impl World {
         config.clock = std::sync::Arc::new(clock.clone());
         let issuer =
             Issuer::open(config).await.map_err(|error| failed("opening the issuer", error))?;
-        let user = NewUser::new(USER.0, USER.1);
-        issuer.add_user(user).await.map_err(|error| failed("adding a user", error))?;
+        let users = scenario.sessions.div_ceil(SESSIONS_PER_USER).max(1);
+        for number in 0..users {
+            let user = NewUser::new(name_of(number), PASSWORD);
+            issuer.add_user(user).await.map_err(|error| failed("adding a user", error))?;
+        }
         let served = issuer.clone();
         tokio::spawn(async move { served.serve(listener, pending()).await });
 
@@ -84,11 +97,13 @@ impl World {
             instances.push(instance);
         }
         let http = reqwest::Client::new();
-        Ok(Self { clock, issuer, url, http, instances, _folder: folder })
+        let logins = AtomicU64::new(0);
+        Ok(Self { clock, issuer, url, http, instances, users, logins, _folder: folder })
     }
 
     pub(super) async fn login(&self) -> Result<Tokens, Failure> {
-        let login = Login { username: USER.0, password: USER.1 };
+        let number = self.logins.fetch_add(1, Ordering::Relaxed) % self.users;
+        let login = Login { username: &name_of(number), password: PASSWORD };
         self.post("login", &login)
             .await?
             .ok_or_else(|| Failure::wrong("--live: the issuer rejected the login"))
