@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Why a URL cannot be used. The URL is not shown, because it can have a password.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
     /// The text is not a URL of PostgreSQL, or has an unknown parameter.
@@ -48,6 +48,13 @@ pub enum UrlError {
         "the platform's CA certificates cannot be loaded ({0}); name a file with sslrootcert in the PostgreSQL URL"
     )]
     PlatformCertificates(String),
+}
+
+/// The message, for a `main` that returns the error.
+impl fmt::Debug for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// How to reach the server.

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a URL cannot be used. The URL is not shown, because it can have a password.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
     /// The text is not a URL of Redis.
@@ -29,6 +29,13 @@ pub enum UrlError {
     /// The CA certificates are unusable, or the URL does not use TLS.
     #[error("the root certificates for Redis cannot be used: {0}")]
     RootCertificates(String),
+}
+
+/// The message, for a `main` that returns the error.
+impl fmt::Debug for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// How to reach the server.

@@ -75,7 +75,9 @@ impl Proxy {
                 nginx(folder.path())
             }
             Kind::Caddy => {
-                let listens = ("api.example {".to_owned(), format!("http://{address} {{"));
+                // Without `bind`, Caddy listens on all addresses, and the port may be taken on one.
+                let site = format!("http://{address} {{\n\tbind {}", address.ip());
+                let listens = ("api.example {".to_owned(), site);
                 changed(CADDY, listens, "/var/log/caddy/");
                 caddy(folder.path())
             }

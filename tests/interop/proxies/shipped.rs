@@ -76,7 +76,11 @@ impl Proxy {
             Kind::Caddy => {
                 let log = folder.path().join("api.log").display().to_string();
                 let pairs = [
-                    ("auth.example.com {", &*format!("http://{address} {{")),
+                    // Without `bind`, Caddy listens on all addresses, and the port may be taken on one.
+                    (
+                        "auth.example.com {",
+                        &*format!("http://{address} {{\n\tbind {}", address.ip()),
+                    ),
                     ("/var/log/caddy/issuer.log", &log),
                     ("127.0.0.1:8080", &issuer),
                 ];

@@ -147,9 +147,13 @@ pub(super) struct UpdateClient {
 impl UpdateClient {
     fn has_changes(&self) -> bool {
         let Self { id: _, scopes, audiences, resource_servers, rights, .. } = self;
-        let removes =
-            self.no_scopes || self.no_audiences || self.no_resource_servers || self.no_rights;
+        let removes = self.no_scopes
+            || self.no_audiences
+            || self.no_resource_servers
+            || self.no_rights
+            || self.no_backchannel_logout_uri;
         removes
+            || self.backchannel_logout_uri.is_some()
             || !(scopes.is_empty()
                 && audiences.is_empty()
                 && resource_servers.is_empty()
