@@ -37,7 +37,7 @@ fn feed_is_in_the_report_only_if_the_issuer_sends_logout_tokens() {
     for offered in ["--sessions 1000", KEYCLOAK] {
         let of = report(offered);
         let text = of.feed_text().unwrap();
-        for part in ["from the service's 200", "one POST", "disabled", "the expiry is the bound"] {
+        for part in ["with 200", "one POST", "disabled", "the expiry is the bound"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         for told in [of.to_string(), memo::memo(&of, SystemTime::UNIX_EPOCH), html::page(&of)] {
