@@ -802,8 +802,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a cached token's key is still current",
         file: "authenticator.rs",
-        old: "            && issuer.keys.is_current(&wanted, key, at)\n",
-        new: "            && (issuer.keys.is_current(&wanted, key, at) || true)\n",
+        old: "            && issuer.keys.is_current(&wanted, key, || readings.at())\n",
+        new: "            && (issuer.keys.is_current(&wanted, key, || readings.at()) || true)\n",
     },
     Break {
         check: "a cached token has not expired",
@@ -1114,8 +1114,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a cached token's issuer is still trusted",
         file: "authenticator.rs",
-        old: "self.issuers.still_has(issuer, &at)\n",
-        new: "(self.issuers.still_has(issuer, &at) || true)\n",
+        old: "self.issuers.still_has(issuer, || readings.at())\n",
+        new: "(self.issuers.still_has(issuer, || readings.at()) || true)\n",
     },
     Break {
         check: "keys have a TTL",
