@@ -56,7 +56,8 @@ impl fmt::Display for Origin {
 /// let from_file = sources.effective().filter(|one| matches!(one.origin, Origin::File { .. }));
 /// assert_eq!(from_file.count(), 1);
 ///
-/// // A key that is not a setting is rejected. std::fs::write(&file, "access_expiry = 60\n")?;
+/// // A key that is not a setting is rejected.
+/// std::fs::write(&file, "access_expiry = 60\n")?;
 /// assert!(SettingSources::from_lookup(Some(&file), |_| None).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
