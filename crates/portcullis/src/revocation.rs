@@ -80,9 +80,11 @@ impl FromStr for LogoutMatch {
 }
 
 /// The error of parsing a [`LogoutMatch`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected `sid` or `sub`")]
 pub struct UnknownMatch;
+
+crate::causes::debug_with_causes!(UnknownMatch);
 
 /// The source of revocation information.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -20,7 +20,7 @@ pub(crate) trait Renews: Send + Sync {
 }
 
 /// Why a stream was not renewed. The stream keeps its token and its expiry.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRenewed {
     /// The stream has ended already: the client must open a new one.
@@ -50,6 +50,8 @@ pub enum NotRenewed {
     #[error("the new token expires before the current one; send the latest token")]
     ExpiresEarlier,
 }
+
+crate::causes::debug_with_causes!(NotRenewed);
 
 impl OpenStream {
     /// Continues the stream under a new token of the same session, and its expiry.

@@ -49,8 +49,7 @@ fn outage_names_active_and_distinct_users_and_the_failed_logins_of_a_peak() {
     let none = report(&format!("{options} --outage 10m --issuer-cores 0.00001"));
     assert_eq!(none.affected.in_peak.as_ref().unwrap().recovery, None);
     let told = memo(&none, SystemTime::UNIX_EPOCH);
-    for part in
-        ["## Outage", "- logins that fail if it begins with the login peak: 6000", "never"]
+    for part in ["## Outage", "- logins that fail if it begins with the login peak: 6000", "never"]
     {
         assert!(told.contains(part), "{part}: {told}");
     }

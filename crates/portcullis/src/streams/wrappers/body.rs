@@ -13,9 +13,11 @@ use pin_project_lite::pin_project;
 use crate::streams::{Ended, OpenStream, UntilEnded};
 
 /// The error of a body that ended with its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the stream ended with its session: {0}")]
 pub struct StreamEnded(pub Ended);
+
+crate::causes::debug_with_causes!(StreamEnded);
 
 /// The form of the end.
 enum Form<D> {
