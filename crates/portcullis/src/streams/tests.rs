@@ -124,20 +124,20 @@ fn cnf_and_sid_must_be_equal_and_readable() {
     let jkt = r#","cnf":{"jkt":"a"}"#;
     for (old, new, expected) in [
         (jkt, jkt, "same"),
-        (jkt, r#","cnf":{"jkt":"b"}"#, "OtherConfirmation"),
-        (jkt, "", "OtherConfirmation"),
-        ("", jkt, "OtherConfirmation"),
-        (jkt, r#","cnf":{"jkt":"a","jkt":"a"}"#, "OtherConfirmation"),
+        (jkt, r#","cnf":{"jkt":"b"}"#, "another key"),
+        (jkt, "", "another key"),
+        ("", jkt, "another key"),
+        (jkt, r#","cnf":{"jkt":"a","jkt":"a"}"#, "another key"),
         (r#","sid":"s""#, r#","sid":"s""#, "same"),
-        (r#","sid":"s""#, r#","sid":"S""#, "OtherSession"),
-        (r#","sid":"s""#, r#","sid":["s"]"#, "OtherSession"),
+        (r#","sid":"s""#, r#","sid":"S""#, "another session"),
+        (r#","sid":"s""#, r#","sid":["s"]"#, "another session"),
     ] {
         let [before, after] = [old, new].map(|more| Authenticated::for_test(&claims(more)));
         let found = match check_same(&before, &after) {
             Ok(()) => "same".to_owned(),
-            Err(error) => format!("{error:?}"),
+            Err(error) => error.to_string(),
         };
-        assert_eq!(found, expected, "{old} {new}");
+        assert!(found.contains(expected), "{old} {new}: {found}");
     }
 }
 
