@@ -21,7 +21,12 @@ fn named(renewed: Result<(), NotRenewed>) -> String {
     match renewed {
         Ok(()) => "renewed".to_owned(),
         Err(NotRenewed::Refused(refusal)) => refusal.rule().to_owned(),
-        Err(error) => format!("{error:?}"),
+        Err(NotRenewed::Ended(reason)) => format!("Ended({reason:?})"),
+        Err(NotRenewed::OtherIssuer) => "OtherIssuer".to_owned(),
+        Err(NotRenewed::OtherSubject) => "OtherSubject".to_owned(),
+        Err(NotRenewed::OtherSession) => "OtherSession".to_owned(),
+        Err(NotRenewed::ExpiresEarlier) => "ExpiresEarlier".to_owned(),
+        Err(error) => error.to_string(),
     }
 }
 
