@@ -7,59 +7,19 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf as _, BufMut as _};
 use http::{Request, Response};
 use portcullis::{Authenticated, Policy};
+use portcullis_test_support::text_codec::Text;
 use portcullis_testing::conformance::{Suite, role_policy, scope_policy, step_up_policy};
 use portcullis_tower::{AuthLayer, RequireLayer};
 use tokio::net::TcpListener;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::service::{LayerExt as _, Routes};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tower::{Service, ServiceBuilder};
-
-/// Messages that contain only text; their content is not tested.
-#[derive(Clone, Default)]
-struct Text;
-
-impl Codec for Text {
-    type Encode = String;
-    type Decode = String;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Text {
-    type Item = String;
-    type Error = Status;
-
-    fn encode(&mut self, text: String, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put(text.as_bytes());
-        Ok(())
-    }
-}
-
-impl Decoder for Text {
-    type Item = String;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<String>, Status> {
-        let bytes = from.copy_to_bytes(from.remaining());
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-    }
-}
 
 /// The method that every service has.
 struct Who;

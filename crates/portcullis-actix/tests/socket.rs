@@ -7,14 +7,12 @@ use std::time::Duration;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use actix_ws::Message;
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use portcullis_actix::portcullis::Policy;
 use portcullis_actix::portcullis::streams::EndingStream;
-use portcullis_actix::portcullis::testing::{Scene, TestToken};
+use portcullis_actix::portcullis::testing::Scene;
 use portcullis_actix::{Auth, Caller, EndingSocket, Require};
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
+use portcullis_test_support::websocket::{closed, connect, say};
 
 /// Answers each message, and renews the token with a message `token …`.
 async fn echo(
@@ -83,28 +81,6 @@ fn serve(scene: &Scene) -> String {
     let address = server.addrs()[0].to_string();
     rt::spawn(server.run());
     address
-}
-
-async fn connect(address: &str, path: &str, token: &TestToken) -> WebSocketStream<TcpStream> {
-    let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
-    request.headers_mut().insert("authorization", token.bearer().parse().unwrap());
-    let socket = TcpStream::connect(address).await.unwrap();
-    tokio_tungstenite::client_async(request, socket).await.unwrap().0
-}
-
-async fn say(socket: &mut WebSocketStream<TcpStream>, text: String) -> String {
-    socket.send(tungstenite::Message::text(text)).await.unwrap();
-    socket.next().await.unwrap().unwrap().into_text().unwrap().to_string()
-}
-
-/// The code and the reason of the close frame, within 3 s.
-async fn closed(socket: &mut WebSocketStream<TcpStream>) -> (u16, String) {
-    let message = tokio::time::timeout(Duration::from_secs(3), socket.next()).await;
-    let tungstenite::Message::Close(frame) = message.unwrap().unwrap().unwrap() else {
-        unreachable!("a message before the close frame")
-    };
-    let frame = frame.unwrap();
-    (frame.code.into(), frame.reason.to_string())
 }
 
 #[actix_web::test]

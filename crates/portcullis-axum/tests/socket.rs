@@ -9,13 +9,12 @@ use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::response::Response;
 use axum::response::sse::{Event, Sse};
 use axum::routing::get;
-use futures_util::{SinkExt as _, Stream, StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use portcullis_axum::portcullis::Policy;
-use portcullis_axum::portcullis::testing::{Scene, TestToken};
+use portcullis_axum::portcullis::testing::Scene;
 use portcullis_axum::{Caller, EndingSocket, RequireLayer, ending_events, protect};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
+use portcullis_test_support::websocket::{closed, connect, say};
+use tokio::net::TcpListener;
 
 /// Answers each message, and renews the token with a message `token …`.
 async fn echo(Caller(who): Caller, upgrade: WebSocketUpgrade) -> Response {
@@ -64,28 +63,6 @@ async fn serve(scene: &Scene) -> String {
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
-}
-
-async fn connect(address: &str, path: &str, token: &TestToken) -> WebSocketStream<TcpStream> {
-    let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
-    request.headers_mut().insert("authorization", token.bearer().parse().unwrap());
-    let socket = TcpStream::connect(address).await.unwrap();
-    tokio_tungstenite::client_async(request, socket).await.unwrap().0
-}
-
-async fn say(socket: &mut WebSocketStream<TcpStream>, text: String) -> String {
-    socket.send(tungstenite::Message::text(text)).await.unwrap();
-    socket.next().await.unwrap().unwrap().into_text().unwrap().to_string()
-}
-
-/// The code and the reason of the close frame, within 3 s.
-async fn closed(socket: &mut WebSocketStream<TcpStream>) -> (u16, String) {
-    let message = tokio::time::timeout(Duration::from_secs(3), socket.next()).await;
-    let tungstenite::Message::Close(frame) = message.unwrap().unwrap().unwrap() else {
-        unreachable!("a message before the close frame")
-    };
-    let frame = frame.unwrap();
-    (frame.code.into(), frame.reason.to_string())
 }
 
 #[tokio::test]

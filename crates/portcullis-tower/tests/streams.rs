@@ -7,62 +7,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf as _, BufMut as _};
 use futures_util::{Stream, StreamExt as _, stream};
 use http::uri::PathAndQuery;
 use http::{Request, Response};
+use portcullis_test_support::text_codec::Text;
 use portcullis_tower::portcullis::streams::{EndingBody, EndingStream};
 use portcullis_tower::portcullis::testing::Scene;
 use portcullis_tower::portcullis::{Authenticated, Gate, Policy};
 use portcullis_tower::{AuthLayer, RequireLayer};
 use tokio::net::TcpListener;
 use tonic::body::Body;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{ClientStreamingService, Grpc, NamedService, ServerStreamingService};
 use tonic::service::LayerExt as _;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Status, Streaming};
 use tower::{Service, ServiceBuilder};
-
-/// Messages that contain only text.
-#[derive(Clone, Default)]
-struct Text;
-
-impl Codec for Text {
-    type Encode = String;
-    type Decode = String;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Text {
-    type Item = String;
-    type Error = Status;
-
-    fn encode(&mut self, text: String, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put(text.as_bytes());
-        Ok(())
-    }
-}
-
-impl Decoder for Text {
-    type Item = String;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<String>, Status> {
-        let bytes = from.copy_to_bytes(from.remaining());
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-    }
-}
 
 type Answer<T> = Pin<Box<dyn Future<Output = Result<tonic::Response<T>, Status>> + Send>>;
 type Texts = Pin<Box<dyn Stream<Item = Result<String, Status>> + Send>>;

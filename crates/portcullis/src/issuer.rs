@@ -32,7 +32,7 @@ pub(crate) struct TrustedIssuer {
     pub(crate) keys: IssuerKeys,
     pub(crate) status_lists: StatusLists,
     pub(crate) introspections: Introspections,
-    /// The revocations that the service was told, if it has a feed.
+    /// The revocations that were reported to the service, if it has a feed.
     pub(crate) feed: Option<TokenFeed>,
     /// What the issuer's logout tokens must be like, if any are accepted.
     pub(crate) logout: LogoutRules,

@@ -96,7 +96,7 @@ pub(crate) enum Means {
     StatusList(Ages),
     /// Token introspection at the issuer.
     Live(Ages),
-    /// The revocations that the service was told.
+    /// The revocations that were reported to the service.
     Feed(Ages),
 }
 
@@ -138,8 +138,9 @@ impl Revocation {
         Self(Means::Live(Ages { usual: Duration::ZERO, in_outage: Duration::ZERO }))
     }
 
-    /// Rejects the tokens that the service was told are revoked: by the issuer's logout tokens, or by
-    /// its own calls of [`Revocations`](crate::feed::Revocations). See [`feed`](crate::feed).
+    /// Rejects tokens that were reported to the service as revoked: by a logout token of the issuer, or
+    /// by the service's own call of [`Revocations`](crate::feed::Revocations). See
+    /// [`feed`](crate::feed).
     ///
     /// `max_age` bounds the delay between the acknowledgement of an event, by any instance of the
     /// service, and its effect on this one. The minimum is 3 seconds; a shorter `max_age` counts as

@@ -1,6 +1,6 @@
-//! The thirteenth class with the feed: a session, token, subject or client that the service was told
-//! is revoked. A token is accepted only if this instance's knowledge is recent enough and has no
-//! entry for the token.
+//! The thirteenth class with the feed: a session, token, subject or client that was reported to the
+//! service as revoked. A token is accepted only if this instance has read the store recently enough,
+//! and found no entry for the token.
 //!
 //! The tests use gates with a scripted store and a manual clock.
 

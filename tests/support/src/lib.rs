@@ -22,3 +22,7 @@ pub mod redis_server;
 pub mod rows;
 pub mod service;
 pub mod shared_revocations;
+#[cfg(feature = "tonic")]
+pub mod text_codec;
+#[cfg(feature = "websocket")]
+pub mod websocket;

@@ -9,7 +9,7 @@ use crate::error::Error;
 /// The lifetime of a logout token, in seconds: the two minutes that the specification recommends.
 const EXPIRY_SECS: i64 = 120;
 
-/// An ended session, as a client is told about it.
+/// An ended session, which a logout token reports to a client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EndedSession<'a> {
     pub(crate) session_id: &'a str,
