@@ -9,19 +9,24 @@ CREATE TABLE logout_messages (
     user_id    TEXT   NOT NULL,
     ended_at   BIGINT NOT NULL,
     attempts   BIGINT NOT NULL DEFAULT 0,
-    next_at    BIGINT NOT NULL DEFAULT 0,     -- when the next attempt is due
+    next_at    BIGINT NOT NULL,               -- when the next attempt is due
     expires_at BIGINT NOT NULL                -- when the session's last access token expires
 );
 
 CREATE INDEX logout_messages_to_send ON logout_messages (client_id, next_at);
 CREATE INDEX logout_messages_by_expiry ON logout_messages (expires_at);
 
--- Triggers, so that no way to end a session can omit the messages. A time by SQL may be in the past,
+-- A command that ends the sessions of all users reads those that are live.
+CREATE INDEX sessions_live ON sessions (id) WHERE ended_at IS NULL;
+
+-- Triggers, so that no way to end a session can omit the messages. A new message is due since the end
+-- of its session, not before: a retry that is due earlier comes first. A time by SQL may be in the past,
 -- so the expiry counts from the clock then. No token is valid for longer than its key allowed.
 CREATE FUNCTION write_logout_messages_of(session sessions, ended BIGINT) RETURNS void
 LANGUAGE sql AS $$
-    INSERT INTO logout_messages (id, client_id, session_id, user_id, ended_at, expires_at)
+    INSERT INTO logout_messages (id, client_id, session_id, user_id, ended_at, next_at, expires_at)
     SELECT replace(gen_random_uuid()::TEXT, '-', ''), clients.id, session.id, session.user_id, ended,
+        LEAST(ended, extract(epoch FROM now())::BIGINT),
         GREATEST(ended, extract(epoch FROM now())::BIGINT)
         + COALESCE((SELECT max(longest_token_secs) FROM signing_keys
                     WHERE state IN ('active', 'retired')), 0)

@@ -138,13 +138,13 @@ fn unknown(name: &str) -> ConfigError {
 /// Returns the text that the setting's variable would have for this value.
 fn text_of(setting: &Setting, value: &Value) -> Result<String, ConfigError> {
     let wrong = |expected: &str| {
-        if setting.is_secret() {
-            return ConfigError::hidden(setting.key(), format!("has a wrong value: {expected}"));
-        }
         let shown = match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
+        if setting.hides(&shown) {
+            return ConfigError::hidden(setting.key(), format!("has a wrong value: {expected}"));
+        }
         ConfigError::new(setting.key(), shown, expected)
     };
     match (setting.kind(), value) {
@@ -196,6 +196,16 @@ mod tests {
             assert_eq!(file.get(name), Some((text, line)), "{name}");
         }
         assert_eq!(file.get("IDENTSPHERE_LISTEN"), None);
+    }
+
+    /// A notifier's URL or arguments may contain a secret.
+    #[test]
+    fn mistyped_notifier_is_not_shown() {
+        for value in ["['exec:/bin/send hunter2']", "{ url = 'https://hooks.example/hunter2' }"] {
+            let error = parse(&format!("notifier = {value}")).unwrap_err().to_string();
+            assert!(error.contains("issuer.toml:1: notifier"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

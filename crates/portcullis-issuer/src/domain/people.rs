@@ -8,10 +8,10 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub use self::store::AccountInfo;
-pub(crate) use self::store::{Change, Changed, PeopleStore, UserRef};
+pub(crate) use self::store::{Change, Changed, Kept, PeopleStore, UserRef};
 use crate::domain::audit::{Actor, Audit, EventKind};
 use crate::domain::peer::Peer;
-use crate::domain::users::{FoldedName, Share, Users, check_address, check_names};
+use crate::domain::users::{FoldedName, Share, User, Users, check_address, check_names};
 use crate::error::Error;
 
 /// The scope of the users who may change other users' accounts, at `/v1/admin`.
@@ -65,20 +65,30 @@ impl People {
         self.change(user_ref, Change::Password { hash, keeps: None }, by).await
     }
 
-    /// Changes a user's own password, and ends the user's other sessions. Returns `false` if the
-    /// session has ended.
+    /// Returns the user's number of changes of the credentials, for
+    /// [`change_own_password`](Self::change_own_password).
+    pub(crate) async fn credentials(&self, user: &User) -> Result<i64, Error> {
+        let credentials = self.users.credentials(&user.name).await?;
+        credentials.ok_or_else(|| Error::NoSuchUser { name: user.name.clone() })
+    }
+
+    /// Changes a user's own password, and ends the user's other sessions. `credentials` was read
+    /// before the former password was checked. Returns `false` if the session has ended, or the
+    /// credentials have changed since.
     pub(crate) async fn change_own_password(
         &self,
         user_id: &str,
         password: Zeroizing<String>,
         session_id: &str,
+        credentials: i64,
         peer: &Peer,
     ) -> Result<bool, Error> {
         let user_ref = UserRef::WithId(user_id.to_owned());
         let account = self.account(&user_ref).await?;
         let address = account.address.as_deref();
         let hash = self.users.hash(Share::Users, password, &account.name, address).await?;
-        let change = Change::Password { hash, keeps: Some(session_id.to_owned()) };
+        let kept = Kept { session_id: session_id.to_owned(), credentials };
+        let change = Change::Password { hash, keeps: Some(kept) };
         let event = self.audit.event(change.event(), peer).session(session_id);
         let changed = self.store.change_account(&user_ref, &change, &event, None).await?;
         Ok(matches!(changed, Changed::Done(_)))
@@ -138,19 +148,20 @@ impl People {
         let event = self.audit.event_by(EventKind::AllSessionsEnded, by);
         let mut ended = 0;
         // The authority is checked with the first batch only: that batch may end the
-        // administrator's own session.
+        // administrator's own session. The event is recorded with it, so that a request that is
+        // cancelled after some batches is in the audit log.
         let mut authority = by.authority();
+        let mut begins = Some(&event);
         // Sessions end in batches, so that a database with a million sessions serves requests in
         // between.
         loop {
             let authority = authority.take();
-            match self.store.end_some_sessions(event.at, BATCH, authority).await? {
+            match self.store.end_some_sessions(event.at, BATCH, begins.take(), authority).await? {
                 Changed::Done(batch) if batch > 0 => ended += batch,
                 Changed::NotAnAdministrator => return Err(Error::NotAnAdministrator),
                 Changed::Done(_) | Changed::NotFound => break,
             }
         }
-        self.audit.record(&event).await?;
         Ok(ended)
     }
 }

@@ -145,6 +145,12 @@ impl Users {
         Ok(self.store.user_named(&name).await?.map(|stored| stored.user))
     }
 
+    /// Returns the number of changes of the credentials of the user with this name.
+    pub(crate) async fn credentials(&self, name: &str) -> Result<Option<i64>, Error> {
+        let Some(name) = FoldedName::of(name) else { return Ok(None) };
+        Ok(self.store.user_named(&name).await?.map(|stored| stored.credentials))
+    }
+
     /// Checks a password against the hash of the user with this name. The check takes equally long
     /// for an unknown user, and for a text that cannot be a name.
     pub(crate) async fn check_password(

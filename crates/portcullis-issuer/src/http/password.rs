@@ -48,6 +48,8 @@ pub(super) async fn change(
 ) -> Result<StatusCode, Problem> {
     let new_password = Zeroizing::new(new_password);
     let domain = &api.domain;
+    // Read before the proof: a change of the credentials after this makes the proof void.
+    let credentials = domain.people.credentials(&live.user).await?;
     let is_proven = match password.map(Zeroizing::new) {
         Some(password) => domain.second_factors.knows_password(&live.user, password, &peer).await?,
         None => just_stepped_up(&claims, now_secs(&*api.config.clock)),
@@ -56,7 +58,7 @@ pub(super) async fn change(
         return Err(Problem::WrongPassword);
     }
     let (user, session) = (&live.user.id, &live.session.id);
-    if !domain.people.change_own_password(user, new_password, session, &peer).await? {
+    if !domain.people.change_own_password(user, new_password, session, credentials, &peer).await? {
         return Err(Problem::WrongPassword);
     }
     Ok(StatusCode::NO_CONTENT)

@@ -25,11 +25,13 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed>;
     /// Ends up to `limit` sessions, and ends none only if all have ended. Expired sessions are
-    /// ended, too: by another host's clock they may still be live.
+    /// ended, too: by another host's clock they may still be live. Records `begins` in the same
+    /// transaction.
     fn end_some_sessions<'a>(
         &'a self,
         now: i64,
         limit: i64,
+        begins: Option<&'a NewEvent>,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed>;
 }
@@ -46,7 +48,7 @@ pub(crate) enum UserRef {
 pub(crate) enum Changed {
     /// The change was applied, and ended this number of sessions.
     Done(u64),
-    /// There is no such user, or the session in `keeps` has ended.
+    /// There is no such user, or a condition of `keeps` does not hold.
     NotFound,
     /// The administrator's session has ended, or its user has lost the scope.
     NotAnAdministrator,
@@ -58,7 +60,7 @@ pub(crate) enum Change {
     /// user's single-use tokens.
     Password {
         hash: String,
-        keeps: Option<String>,
+        keeps: Option<Kept>,
     },
     /// Disables the user and ends all sessions if `true`, or enables the user if `false`.
     Disabled(bool),
@@ -76,6 +78,14 @@ pub(crate) enum Change {
     NoSecondFactor,
     /// Resets the number of wrong codes.
     Unlocked,
+}
+
+/// The session in which users change their own password. The change is made only if the session is
+/// live, and no other change of the credentials was made since the proof of the former password.
+pub(crate) struct Kept {
+    pub(crate) session_id: String,
+    /// The user's number of changes, read before the proof.
+    pub(crate) credentials: i64,
 }
 
 /// A user's account, for operators and administrators.

@@ -53,9 +53,15 @@ impl<D: Database> PeopleStore for D {
             // The session was checked before this transaction. An operator may have set another
             // password or disabled the user since then, which ended the session. This change must
             // not overwrite that password.
-            if let Change::Password { keeps: Some(session), .. } = change {
-                let live = query(rows::SESSION_AND_USER).bind(session).bind(event.at);
-                if live.fetch_optional(&mut *tx).await?.is_none() {
+            if let Change::Password { keeps: Some(kept), .. } = change {
+                let live = query(rows::SESSION_AND_USER).bind(&kept.session_id).bind(event.at);
+                let credentials: Option<i64> = query("SELECT credentials FROM users WHERE id = $1")
+                    .bind(&id)
+                    .scalar_optional(&mut *tx)
+                    .await?;
+                if live.fetch_optional(&mut *tx).await?.is_none()
+                    || credentials != Some(kept.credentials)
+                {
                     return Ok(Changed::NotFound);
                 }
             }
@@ -71,12 +77,16 @@ impl<D: Database> PeopleStore for D {
         &'a self,
         now: i64,
         limit: i64,
+        begins: Option<&'a NewEvent>,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed> {
         retried("end_some_sessions", move || async move {
             let mut tx = self.begin().await?;
             if !lock_authority(&mut *tx, authority, now).await? {
                 return Ok(Changed::NotAnAdministrator);
+            }
+            if let Some(event) = begins {
+                audit::insert(&mut *tx, event).await?;
             }
             let ended = ends::end_some(&mut *tx, now, limit).await?;
             tx.commit().await?;
@@ -168,7 +178,8 @@ async fn apply(
     let changed = match change {
         Change::Password { hash, keeps } => {
             set_password(connection, id, hash).await?;
-            ended = end_of_user(connection, id, keeps.as_deref(), event.at).await?;
+            let kept = keeps.as_ref().map(|kept| kept.session_id.as_str());
+            ended = end_of_user(connection, id, kept, event.at).await?;
             1
         }
         Change::Disabled(true) => {

@@ -78,7 +78,7 @@ async fn sessions_ended_by_another_transaction_do_not_hide_live_ones() {
     let store = with_sessions(&place).await;
     let end = "UPDATE sessions SET ended_at = 1400, end_reason = 'logout' WHERE id IN ('s', 't')";
     let mut other = Other::begin(&place, end).await;
-    let ended = tokio::spawn(async move { store.end_some_sessions(1500, 2, None).await });
+    let ended = tokio::spawn(async move { store.end_some_sessions(1500, 2, None, None).await });
     other.is_awaited().await;
     other.run("COMMIT").await;
     assert_eq!(ended.await.unwrap().unwrap(), Changed::Done(1));

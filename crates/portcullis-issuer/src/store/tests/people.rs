@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Place, UNTIL, folded, kinds, login, revoked, session, token, with_alice};
 use crate::domain::audit::{Authority, EventKind, NewEvent};
 use crate::domain::messages::{Purpose, UserToken};
-use crate::domain::people::{ADMIN_SCOPE, Change, Changed, UserRef};
+use crate::domain::people::{ADMIN_SCOPE, Change, Changed, Kept, UserRef};
 use crate::domain::users::Added;
 use crate::store::Store;
 
@@ -112,10 +112,15 @@ fn event(kind: EventKind) -> NewEvent {
     NewEvent::new(kind, 1500).by("operator")
 }
 
+fn own_password(hash: &str, session: &str, credentials: i64) -> Change {
+    let kept = Kept { session_id: session.to_owned(), credentials };
+    Change::Password { hash: hash.to_owned(), keeps: Some(kept) }
+}
+
 async fn password_change_ends_other_sessions_and_pending_logins(place: Place) {
     let store = with_alice(&place).await;
     store.start_session(&session("t"), 0, &token(11), &login()).await.unwrap();
-    let change = Change::Password { hash: "new".to_owned(), keeps: Some("t".to_owned()) };
+    let change = own_password("new", "t", 0);
     let changed = event(EventKind::PasswordChanged);
     let ended = store.change_account(&alice(), &change, &changed, None).await.unwrap();
     assert_eq!(ended, Changed::Done(1));
@@ -130,15 +135,21 @@ async fn password_change_ends_other_sessions_and_pending_logins(place: Place) {
     assert_eq!(changed.actor.as_deref(), Some("operator"));
     assert_eq!(changed.user_id.as_deref(), Some("id of alice"));
     let unknown = UserRef::WithId("unknown".to_owned());
-    let none =
-        store.change_account(&unknown, &change, &event(EventKind::PasswordChanged), None).await;
+    let changed_again = event(EventKind::PasswordChanged);
+    let none = store.change_account(&unknown, &change, &changed_again, None).await;
     assert_eq!(none.unwrap(), Changed::NotFound);
+
+    // A change in the same session fails if the password was changed after its proof was checked.
+    let raced = store.change_account(&alice(), &change, &changed_again, None).await.unwrap();
+    assert_eq!(raced, Changed::NotFound);
+    let stored = store.user_named(&folded("alice")).await.unwrap().unwrap();
+    assert_eq!((stored.password_hash.as_str(), stored.credentials), ("new", 1));
 
     // A change in a session fails if an operator has set another password in the meantime.
     let set = Change::Password { hash: "set".to_owned(), keeps: None };
     store.change_account(&alice(), &set, &event(EventKind::PasswordChanged), None).await.unwrap();
-    let late =
-        store.change_account(&alice(), &change, &event(EventKind::PasswordChanged), None).await;
+    let late = own_password("late", "t", 2);
+    let late = store.change_account(&alice(), &late, &changed_again, None).await;
     assert_eq!(late.unwrap(), Changed::NotFound);
     let stored = store.user_named(&folded("alice")).await.unwrap().unwrap();
     assert_eq!(stored.password_hash, "set");
@@ -179,8 +190,14 @@ async fn sessions_of_all_users_end_in_batches(place: Place) {
     for (id, byte) in [("t", 11), ("u", 21)] {
         store.start_session(&session(id), 0, &token(byte), &login()).await.unwrap();
     }
-    let end_some = async |limit: i64| store.end_some_sessions(1500, limit, None).await.unwrap();
-    assert_eq!(end_some(2).await, Changed::Done(2));
+    let end_some =
+        async |limit: i64| store.end_some_sessions(1500, limit, None, None).await.unwrap();
+    // The event is in the log although the caller has stopped after a part of the sessions.
+    let begins = event(EventKind::AllSessionsEnded);
+    let first = store.end_some_sessions(1500, 2, Some(&begins), None).await.unwrap();
+    assert_eq!(first, Changed::Done(2));
+    let events = store.events(0, 1000).await.unwrap();
+    assert_eq!(events.iter().filter(|event| event.kind == "all_sessions_ended").count(), 1);
     assert_eq!(end_some(2).await, Changed::Done(1));
     assert_eq!(end_some(2).await, Changed::Done(0));
 
@@ -232,7 +249,7 @@ async fn administrator_without_the_authority_is_rejected(place: Place) {
             let result = store.change_account(&user_ref, &change, &changed, authority).await;
             assert_eq!(result.unwrap(), Changed::NotAnAdministrator);
         }
-        let ended = store.end_some_sessions(1500, 9, authority).await.unwrap();
+        let ended = store.end_some_sessions(1500, 9, None, authority).await.unwrap();
         assert_eq!(ended, Changed::NotAnAdministrator);
         let user = super::user("carol");
         let account = super::account(&user);

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::{Place, folded, login, session, token, with_alice};
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::keys::KeyEncryptionKey;
-use crate::domain::people::{Change, UserRef};
+use crate::domain::people::{Change, Kept, UserRef};
 use crate::domain::rekey::Rekeyer;
 
 const LONG_ENOUGH: Duration = Duration::from_millis(300);
@@ -56,7 +56,8 @@ async fn on_postgres_session_that_is_being_ended_cannot_change_the_password() {
         "UPDATE sessions SET ended_at = 1, end_reason = 'deleted'",
     );
     beside(&place, ends, async move {
-        let change = Change::Password { hash: "new".to_owned(), keeps: Some("s".to_owned()) };
+        let kept = Kept { session_id: "s".to_owned(), credentials: 0 };
+        let change = Change::Password { hash: "new".to_owned(), keeps: Some(kept) };
         let event = NewEvent::new(EventKind::PasswordChanged, 1500).user("id of alice");
         store
             .change_account(&UserRef::Named(folded("alice")), &change, &event, None)
