@@ -169,6 +169,14 @@ impl LogoutReceiver {
         if issuer.logout.clients.is_empty() {
             return Err(Outcome::form("the issuer has no `logout_clients`"));
         }
+        // Entries are stored by the name of the issuer. Two rule sets may claim the same name with
+        // different keys, and neither may end the sessions of the other.
+        if issuer.rule_set.as_deref().is_some_and(|rule_set| rule_set != issuer.name()) {
+            return Err(Outcome::form(
+                "the resolver selects a rule set that does not have the name of the issuer; report \
+                 its revocations with `Revocations`",
+            ));
+        }
         match jws.header().token_type {
             TokenType::Logout => {}
             TokenType::Jwt | TokenType::Absent if issuer.logout.may_be_untyped => {}

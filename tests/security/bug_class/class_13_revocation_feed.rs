@@ -35,6 +35,8 @@ pub(crate) const READS: u32 = 2;
 pub(crate) const CHECKS: u32 = 4;
 /// The cursor is lost.
 pub(crate) const CURSOR: u32 = 8;
+/// A read gets no response.
+const HANGS: u32 = 16;
 
 impl Faulty {
     pub(crate) fn fail(&self, what: u32) {
@@ -62,6 +64,9 @@ impl RevocationStore for Faulty {
         Box::pin(async move {
             self.reads.fetch_add(1, Ordering::SeqCst);
             self.failing(READS)?;
+            if self.failing(HANGS).is_err() {
+                std::future::pending::<()>().await;
+            }
             if after.is_some() && self.failing(CURSOR).is_err() {
                 return Err(StoreError::cursor_lost());
             }
@@ -339,6 +344,25 @@ async fn old_knowledge_is_used_in_an_outage_as_long_as_the_route_allows() {
     scene.advance(2);
     assert_eq!(rule(&strict, &token).await, "accepted");
     assert_eq!(rule(&strict, &gone).await, "revoked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_who_wait_share_a_read_that_gets_no_response() {
+    let store = Faulty::default();
+    let revocations = following(&store).build();
+    store.fail(HANGS);
+    let start = tokio::time::Instant::now();
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let revocations = revocations.clone();
+            tokio::spawn(async move { revocations.refresh().await.is_err() })
+        })
+        .collect();
+    for failed in waiting {
+        assert!(failed.await.unwrap());
+    }
+    assert_eq!(store.reads.load(Ordering::SeqCst), 1);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

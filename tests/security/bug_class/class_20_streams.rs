@@ -5,6 +5,8 @@
 //! background task.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,11 +15,13 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde_json::json;
 
+use portcullis::adapter::MaybeReady;
+use portcullis::keys::{CandidateKeys, KeyRequest, KeySource, ResolveError, VerificationKey};
 use portcullis::streams::{Ended, OpenStream};
-use portcullis::testing::{Answer, Scene, TestKey, TestToken};
+use portcullis::testing::{Answer, ManualClock, Scene, TestKey, TestToken};
 use portcullis::{
-    Algorithm, Authenticated, AuthenticatorBuilder, Gate, IssuerSettings, Revocation,
-    config::IssuerResolver,
+    Algorithm, Authenticated, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings,
+    Revocation, config::IssuerResolver,
 };
 
 use super::support::{AUDIENCE, ISSUER, NOW};
@@ -245,4 +249,43 @@ fn stream_ends_when_its_runtime_shuts_down() {
     // Without a runtime.
     let who = stream.caller();
     assert_eq!(who.open_stream().has_ended(), Some(Ended::Unwatched));
+}
+
+/// A key source that answers, never answers or panics.
+#[derive(Debug)]
+struct Moody(Arc<VerificationKey>, Arc<AtomicU8>);
+
+impl KeySource for Moody {
+    fn resolve(&self, _: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
+        match self.1.load(Ordering::SeqCst) {
+            0 => MaybeReady::Ready(Ok(self.0.clone().into())),
+            1 => MaybeReady::pending(std::future::pending()),
+            _ => MaybeReady::pending(async { unreachable!("scripted") }),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_the_key_source_panics_or_never_answers() {
+    let key = Arc::new(TestKey::generate("k", Algorithm::Es256));
+    let jwk = key.jwk().to_string();
+    let public = VerificationKey::from_jwk(jwk.as_bytes(), Algorithm::Es256).unwrap();
+    let public = Arc::new(public);
+    for (mood, within) in [(1, 130), (2, 20)] {
+        let (moods, clock) = (Arc::new(AtomicU8::new(0)), ManualClock::at(NOW));
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .key_source(Moody(public.clone(), moods.clone()))
+            .clock(clock.clone())
+            .build()
+            .await
+            .unwrap();
+        let token = TestToken::new(key.clone(), ISSUER, "alice", NOW).lifetime(86_400);
+        let stream = open(&Gate::new(auth), &token).await;
+        moods.store(mood, Ordering::SeqCst);
+        for _ in 0..within {
+            clock.advance(SEC);
+            tokio::time::sleep(SEC).await;
+        }
+        assert_eq!(stream.has_ended(), Some(Ended::KeysUnavailable), "mood {mood}");
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use portcullis::feed::Revocations;
 use portcullis::streams::{Ended, NotRenewed};
 use portcullis::testing::{ManualClock, Scene, TestKey, TestToken};
 use portcullis::{
@@ -93,6 +94,20 @@ async fn token_of_another_session_does_not_renew() {
     assert_eq!(named(stream.renew("").await), "credentials_grammar");
     scene.advance(901);
     assert_eq!(end_of(&stream).await, Some(Ended::Expired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn session_of_the_feed_must_be_the_same_in_any_claim() {
+    let scene = Scene::with(|builder| {
+        let builder = builder.max_token_lifetime(1800 * SEC).session_at(["ext", "sid"]);
+        builder.revocations(Revocations::in_memory())
+    })
+    .await;
+    let token = |session| scene.token("alice").claim("ext", json!({ "sid": session }));
+    let stream = caller(&scene.gate(), &token("s")).await.open_stream();
+    let other = stream.renew(&token("t").lifetime(1800).sign()).await;
+    assert_eq!(named(other), "OtherSession");
+    assert_eq!(named(stream.renew(&token("s").lifetime(1800).sign()).await), "renewed");
 }
 
 #[tokio::test(start_paused = true)]

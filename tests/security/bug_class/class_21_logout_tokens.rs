@@ -3,15 +3,23 @@
 //! time; no other token is accepted in its place, and it is accepted nowhere else. The response is
 //! 200 only if the logout is stored.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
+use portcullis::config::IssuerResolver;
 use portcullis::feed::{LogoutMatch, LogoutReceiver, Revocations};
-use portcullis::testing::{Answer, JWKS, Scene, TestKey, TestToken, gate_rule};
-use portcullis::{Algorithm, AuthenticatorBuilder, Gate, Revocation};
+use portcullis::keys::SharedKeySet;
+use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, Scene, TestKey, TestToken, gate_rule,
+};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings, RequestView, Revocation,
+};
 
 use super::class_13_revocation_feed::{APPENDS, Faulty, following};
 
@@ -432,4 +440,45 @@ async fn issuer_without_logout_clients_sends_none() {
         builder.revocations(Revocations::in_memory())
     });
     assert!(LogoutReceiver::new(&feed.await.auth).is_err());
+}
+
+/// Two tenants who claim the same issuer, each with keys of its own.
+#[tokio::test]
+async fn logout_token_of_one_rule_set_ends_no_session_of_another() {
+    struct Hosts([SharedKeySet; 2]);
+    impl IssuerResolver for Hosts {
+        fn select<'a>(&'a self, _: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+            request.host()
+        }
+
+        fn resolve(&self, host: &str) -> Option<IssuerSettings> {
+            let keys = self.0[usize::from(host != "victim.example")].clone();
+            let settings = IssuerSettings::new(ISSUER, AUDIENCE).key_source(keys);
+            Some(settings.max_token_lifetime(Duration::from_secs(900)).logout_clients(["web"]))
+        }
+    }
+
+    let [victim, attacker] = ["v", "a"].map(|id| Arc::new(TestKey::generate(id, Algorithm::Es256)));
+    let hosts = [&victim, &attacker].map(|key| SharedKeySet::new(TestKey::key_set([&**key])));
+    let auth = Authenticator::builder_with_resolver(Hosts(hosts))
+        .clock(ManualClock::at(NOW))
+        .revocations(Revocations::in_memory())
+        .build()
+        .await
+        .unwrap();
+    let receiver = LogoutReceiver::new(&auth).unwrap();
+    let gate = Gate::new(auth).revocation(Revocation::feed(Duration::from_secs(5))).unwrap();
+    let token = TestToken::new(victim, ISSUER, "alice", NOW).claim("sid", "s-1").sign();
+    let accepted = async || {
+        let request = Request::get("/").header("host", "victim.example");
+        let request = request.header("authorization", format!("Bearer {token}")).body(()).unwrap();
+        gate.authenticate(&request).await.is_ok()
+    };
+    assert!(accepted().await);
+    let logout = TestToken::logout(attacker, ISSUER, "web", NOW).claim("sid", "s-1");
+    let request = Request::post("/").header("host", "evil.example").header("content-type", FORM);
+    let body = format!("logout_token={}", logout.sign());
+    let response = receiver.receive(&request.body(()).unwrap(), body.as_bytes()).await;
+    assert_eq!(response.status(), 400);
+    assert!(accepted().await);
 }

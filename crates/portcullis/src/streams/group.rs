@@ -184,11 +184,12 @@ impl Group {
         live.reduce(|one, other| (one.0.min(other.0), one.1.min(other.1)))
     }
 
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.issuer.is_forgotten()
+    }
+
     /// Checks what all streams of the group depend on.
     pub(super) fn check(&self, at: Timestamp) -> Vec<Finding> {
-        if self.issuer.is_forgotten() {
-            return vec![Finding::Bad(Ended::IssuerForgotten)];
-        }
         let known = self.means.iter().filter_map(|means| match means {
             Means::StatusList(ages) => Some(self.check_list(*ages, at)),
             Means::Feed(ages) => Some(self.check_feed(*ages)),

@@ -121,6 +121,9 @@ pub(super) fn check_same(before: &Authenticated, who: &Authenticated) -> Result<
     if !same_claim(before, who, "sid") {
         return Err(NotRenewed::OtherSession);
     }
+    if !same_session_of_feed(before, who) {
+        return Err(NotRenewed::OtherSession);
+    }
     if !same_claim(before, who, "cnf") {
         return Err(NotRenewed::OtherConfirmation);
     }
@@ -129,6 +132,16 @@ pub(super) fn check_same(before: &Authenticated, who: &Authenticated) -> Result<
         return Err(NotRenewed::ExpiresEarlier);
     }
     Ok(())
+}
+
+/// Whether entries of the feed name both tokens by the same session, which may be in another claim
+/// than `sid`.
+fn same_session_of_feed(before: &Authenticated, who: &Authenticated) -> bool {
+    let Some(feed) = &who.origin().issuer.feed else { return true };
+    let session = |who: &Authenticated| {
+        feed.with_names(who.registered(), |names| names.session.map(str::to_owned))
+    };
+    matches!((session(before), session(who)), (Ok(old), Ok(new)) if old == new)
 }
 
 /// Whether both tokens have an equal claim `name`, or both have none. An unreadable claim equals

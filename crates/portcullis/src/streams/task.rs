@@ -19,6 +19,9 @@ use crate::refusal::RefusalKind;
 /// The minimum time between two passes: a burst of changes costs one pass.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How long a check of a group may wait for keys or a status. Fetches have shorter limits.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
 /// The maximum number of streams whose own check waits for the issuer.
 const MAX_ASKING: usize = 64;
 
@@ -115,6 +118,10 @@ impl SessionsUnderWay {
                 table.end_revoked(group, &statuses, ending);
             }
         }
+        if group.is_forgotten() {
+            self.table().end_group(group, Ended::IssuerForgotten, ending);
+            return;
+        }
         if group.is_asking.load(Ordering::Relaxed) {
             return;
         }
@@ -139,7 +146,12 @@ impl SessionsUnderWay {
         group.is_asking.store(true, Ordering::Relaxed);
         let registry = Arc::downgrade(self);
         tokio::spawn(async move {
-            let finding = answer.await;
+            // A service's own source of keys may panic, or never answer. Then the state is unknown.
+            let asking = tokio::spawn(answer);
+            let abandon = asking.abort_handle();
+            let answered = tokio::time::timeout(ANSWER_WITHIN, asking).await;
+            abandon.abort();
+            let finding = answered.ok().and_then(Result::ok).unwrap_or(Finding::Crowded);
             group.is_asking.store(false, Ordering::Relaxed);
             let Some(registry) = registry.upgrade() else { return };
             let now = second(Timestamp::now(&*registry.clock));

@@ -2187,8 +2187,8 @@ pub(super) const CHECKS: &[Break] = &[
     },
     Break {
         check: "a stream ends when its issuer is forgotten",
-        file: "streams/group.rs",
-        old: "if self.issuer.is_forgotten() {",
+        file: "streams/task.rs",
+        old: "if group.is_forgotten() {",
         new: "if false {",
     },
     Break {
@@ -2286,5 +2286,29 @@ pub(super) const CHECKS: &[Break] = &[
         file: "authenticated/demands.rs",
         old: "            Some(outer) => Arc::new(Both(outer, demand)),",
         new: "            Some(_) => demand,",
+    },
+    Break {
+        check: "a logout token of one rule set ends no session of another",
+        file: "logout.rs",
+        old: "is_some_and(|rule_set| rule_set != issuer.name())",
+        new: "is_some_and(|rule_set| rule_set.is_empty())",
+    },
+    Break {
+        check: "callers who wait for a store share a read that failed",
+        file: "revocation/feed/follow.rs",
+        old: "&& failed_at.monotonic() > asked_at.monotonic()",
+        new: "&& failed_at.monotonic() > asked_at.monotonic() + Duration::from_secs(3600)",
+    },
+    Break {
+        check: "a renewed stream keeps the session that the feed knows",
+        file: "streams/renew.rs",
+        old: "if !same_session_of_feed(before, who) {",
+        new: "if false {",
+    },
+    Break {
+        check: "a stream ends if its key source never answers",
+        file: "streams/task.rs",
+        old: "tokio::time::timeout(ANSWER_WITHIN, asking)",
+        new: "tokio::time::timeout(ANSWER_WITHIN * 1000, asking)",
     },
 ];

@@ -175,11 +175,22 @@ impl Shared {
     }
 
     /// Reads what is new. A read that began after `asked_at` and has ended meanwhile will do.
+    ///
+    /// # Errors
+    ///
+    /// The error of this read, or of another one that has failed since `asked_at`.
     async fn read(&self, asked_at: Timestamp) -> Result<(), StoreError> {
         let mut cursor = self.cursor.lock().await;
         let known = self.known.load();
         if known.at.is_some_and(|at| at.monotonic() > asked_at.monotonic()) {
             return Ok(());
+        }
+        // A read that failed meanwhile will do, too: otherwise all who wait for a store that does not
+        // respond would try it one after another.
+        if let Some((failed_at, error)) = &known.failure
+            && failed_at.monotonic() > asked_at.monotonic()
+        {
+            return Err(StoreError::unavailable(error.clone()));
         }
         drop(known);
         self.fresh.forget_measured();

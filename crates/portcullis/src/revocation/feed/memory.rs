@@ -86,7 +86,12 @@ impl Kept {
         }
         self.push(entry.clone());
         while self.entries.len() > max_entries.max(2) {
+            let before = self.entries.len();
             self.condense();
+            // Only the watermarks of many issuers are left.
+            if self.entries.len() >= before {
+                break;
+            }
         }
         Appended::New
     }
@@ -208,6 +213,18 @@ mod tests {
                 assert!(entries.contains(&session("a", number)), "{entries:?}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn full_store_accepts_entries_of_more_issuers_than_it_has_places() {
+        let store = MemoryStore::with_max_entries(4);
+        for number in 1..=9 {
+            store.append(&session(&format!("i{number}"), number)).await.unwrap();
+        }
+        let entries = store.changes(None).await.unwrap().entries;
+        let issuers: std::collections::BTreeSet<_> =
+            entries.iter().map(|entry| entry.issuer.clone()).collect();
+        assert_eq!(issuers.len(), 9, "{entries:?}");
     }
 
     #[tokio::test]

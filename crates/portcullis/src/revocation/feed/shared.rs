@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::bounds::Bounds;
 use super::fresh::Fresh;
 use super::known::Known;
-use super::{Cursor, Entry, IssuerFeed, RevocationStore, StoreError, Storing, rounded_up, seconds};
+use super::{Cursor, Entry, IssuerFeed, RevocationStore, StoreError, Storing, rounded_up};
 use crate::clock::{Clock, Timestamp, default_clock};
 use crate::duration::InSeconds;
 use crate::metrics;
@@ -133,9 +133,15 @@ impl Shared {
         issuers.get(issuer).and_then(|of_issuer| of_issuer.lifetimes())
     }
 
+    /// Returns the time in whole seconds since 1970, rounded down: an entry must not end early.
+    fn second(&self) -> u64 {
+        let since = self.now().wall().duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap_or_default().as_secs()
+    }
+
     /// Applies an entry to the tokens of its issuer.
     pub(super) fn apply(&self, entry: &Entry) {
-        let now = seconds(self.now().wall());
+        let now = self.second();
         // The entry may be from a service that accepts shorter tokens than this one.
         let own = self.known_lifetimes(&entry.issuer).map(|own| rounded_up(own.bound));
         let until = entry.until.max(entry.at.saturating_add(own.unwrap_or(0)));
@@ -189,7 +195,7 @@ impl Shared {
 
     /// Removes entries that matter no more, if no entry arrived for a while.
     pub(super) fn tidy(&self) {
-        self.sweep(seconds(self.now().wall()));
+        self.sweep(self.second());
         metrics::feed_entries(self.entries.load(Ordering::Relaxed));
     }
 
