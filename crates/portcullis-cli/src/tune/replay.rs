@@ -240,7 +240,7 @@ mod tests {
     fn replay_counts_the_refreshes_of_the_clients() {
         let steady: String = (0..=3600).map(|secs| format!("a,{secs}\n")).collect();
         let recorded = Recorded::parse(&steady, 60.0).unwrap();
-        // Each of ten clients every 60 s; a lazy client after the leeway of 10 s as well.
+        // Each of ten clients refreshes every 60 s. A lazy client also waits for the leeway of 10 s.
         let timer = Replayed::new(&recorded, &scenario(60.0, Habit::Timer));
         assert!((timer.refreshes - 10.0 * 60.0 / 3600.0).abs() < 1e-9, "{timer:?}");
         let lazy = Replayed::new(&recorded, &scenario(60.0, Habit::Lazy));
