@@ -62,7 +62,7 @@ async fn prune_deletes_ended_entries_and_old_elements_of_the_stream() {
     }
     store.prune(2000).await.unwrap();
     assert_eq!(read(&store, None).await.0.len(), 1500);
-    // The hash has 1,500 entries, and the field with its name.
+    // The hash contains the 1,500 entries, and one field with the name of the store.
     let entries = send(&server, &["HLEN", "{portcullis:revocations}:entries"]).await;
     assert_eq!(entries, "int(1501)");
     // Adds elements that are older than an hour.
