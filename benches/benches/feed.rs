@@ -27,7 +27,7 @@ fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 
-/// Returns revocations with entries, and whether they follow a store.
+/// Returns revocations with 100,000 entries, which are either local or follow a store.
 async fn revocations(follows: bool) -> Revocations {
     let entry = |number: u64| {
         let target = match number % 3 {

@@ -16,7 +16,7 @@ use portcullis::{
 use super::class_20_streams::{LIST, SEC, caller, end_of, publish_list};
 use super::support::{AUDIENCE, ISSUER, NOW};
 
-/// The name of the result, and for a refusal its rule.
+/// Returns the name of the result, or the rule if the token was refused.
 fn named(renewed: Result<(), NotRenewed>) -> String {
     match renewed {
         Ok(()) => "renewed".to_owned(),

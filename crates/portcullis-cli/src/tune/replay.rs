@@ -15,8 +15,8 @@ pub(super) struct Replayed {
     pub(super) busiest_minute: f64,
     /// `None` if the scenario has many more sessions than the file, whose seconds are then a small sample.
     pub(super) busiest_second: Option<f64>,
-    /// Of the refreshes, the logins of sessions that ended while idle: on average, and in their busiest
-    /// minute.
+    /// The logins of sessions that ended while idle, which `refreshes` includes: on average, and in
+    /// their busiest minute.
     pub(super) idle_logins: f64,
     pub(super) busiest_idle_logins: f64,
     pub(super) validations: f64,

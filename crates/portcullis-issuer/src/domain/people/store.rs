@@ -24,9 +24,9 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed>;
-    /// Ends up to `limit` sessions. Ends no session only if all have ended. Expired sessions are ended
-    /// as well, because they may still be live by another host's clock. Records `begins` in the same
-    /// transaction.
+    /// Ends up to `limit` sessions; if it ends none, all sessions have ended. Expired sessions are
+    /// ended as well, because they may still be live by another host's clock. Records `begins` in the
+    /// same transaction.
     fn end_some_sessions<'a>(
         &'a self,
         now: i64,

@@ -37,7 +37,7 @@ impl Question<Keys> for KeyRequest<'_> {
     }
 }
 
-/// Asks whether a key is still the one for a token.
+/// The question whether a cached token's key is still the key that its header selects.
 pub(super) struct IsCurrent<'k> {
     pub(super) wanted: KeyRequest<'k>,
     pub(super) key: &'k VerificationKey,
