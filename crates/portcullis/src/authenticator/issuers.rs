@@ -138,8 +138,8 @@ impl Issuers {
 }
 
 impl Issuers {
-    /// Whether the log may name `issuer`: it is a configured one, or one of its tokens was
-    /// accepted. An unverified token alone writes no name into the log.
+    /// Whether the log may name `issuer`: it is a configured one, or one of its tokens was accepted. An
+    /// unverified token cannot cause the name to be logged.
     pub(super) fn may_be_named(&self, issuer: &Arc<TrustedIssuer>) -> bool {
         self.in_resolved(issuer, Resolved::has_accepted)
     }
