@@ -44,7 +44,7 @@ const BREAKS: &[(&str, &str)] = &[
     ),
     ("> 5 * avg_over_time", "> 500 * avg_over_time"),
     ("0.9 * portcullis_status_list_bound_seconds", "9 * portcullis_status_list_bound_seconds"),
-    // The feed of revocations.
+    // The alarms of the revocation feed.
     (
         "portcullis_feed_age_seconds > ignoring (store) portcullis_feed_bound_seconds",
         "portcullis_feed_age_seconds > ignoring (store) 0.1 * portcullis_feed_bound_seconds",
@@ -67,7 +67,7 @@ const BREAKS: &[(&str, &str)] = &[
         "unless on (job) sum by (job) (increase(portcullis_logout_tokens_total{outcome=\"stored\"}[1h])) > 0",
         "",
     ),
-    // The issuer's.
+    // The alarms of the issuer.
     (
         "portcullis_issuer_store_seconds_count{outcome=\"failed\"}[5m]))\n          / ",
         "portcullis_issuer_store_seconds_count{outcome=\"ok\"}[5m]))\n          / ",

@@ -1,5 +1,5 @@
-//! Tests `portcullis bench`. The times are meaningless here: the tests check which figures the
-//! report has, and the values of figures that do not depend on the machine.
+//! Tests `portcullis bench`. The times are meaningless here. The tests check which figures the report
+//! contains, and the values of those figures that do not depend on the machine.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 

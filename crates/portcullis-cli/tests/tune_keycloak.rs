@@ -1,4 +1,4 @@
-//! `portcullis tune --issuer` at a Keycloak, and with a user that logs in.
+//! `portcullis tune --issuer` at a Keycloak, and with a user who logs in.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -11,7 +11,7 @@ use issuer::{Issuer, PASSWORD};
 use serde_json::Value;
 use support::run;
 
-/// Keycloak ends a session after 30 min without a new token, whatever --costs-of says.
+/// Keycloak ends a session after 30 min without a new token, regardless of --costs-of.
 #[test]
 fn idle_time_of_a_keycloak_is_applied_with_its_source_and_repeated() {
     let options = ["--issuer-requests", "1", "--json"];
@@ -107,7 +107,7 @@ fn client_without_refresh_tokens_and_incomplete_user_are_rejected_with_the_remed
     assert!(told.stderr.contains("--password-file"), "{}", told.stderr);
 }
 
-/// Every other grant takes 30 ms longer: the median is beyond 20 ms, and NOISY.
+/// Every other grant takes 30 ms longer, so the median is above 20 ms and the measurement is NOISY.
 #[test]
 fn cost_beyond_twice_the_range_of_keycloak_is_warned_of_and_overload_names_the_noise() {
     let slow = |metadata: &mut Value| {

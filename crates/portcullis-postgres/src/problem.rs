@@ -1,11 +1,11 @@
-//! Why an operation failed, without values of entries.
+//! The reasons why an operation failed, without values of entries.
 
 use std::error::Error as _;
 use std::time::Duration;
 
 use portcullis::feed::StoreError;
 
-/// A failed operation. The database's own details are left out, because they can quote a row.
+/// A failed operation. The database's own details are omitted, because they can quote a row.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Problem {
     #[error("PostgreSQL: {message} (SQLSTATE {code})")]

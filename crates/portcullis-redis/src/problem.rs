@@ -1,4 +1,4 @@
-//! Why an operation failed, without values of entries.
+//! The reasons why an operation failed, without values of entries.
 
 use std::time::Duration;
 

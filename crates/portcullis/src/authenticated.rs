@@ -344,8 +344,8 @@ impl Authenticated {
         })
     }
 
-    /// Returns `true` if the token is known not to be revoked. After `false`,
-    /// [`stands`](Self::stands) decides. The result is only valid right after a check that the
+    /// Returns `true` if the token is known not to be revoked. If it returns `false`,
+    /// [`stands`](Self::stands) must decide. The result is valid only right after a check that the
     /// token's key is current.
     pub(crate) fn plainly_stands(&self, means: Means, readings: &Readings<'_>) -> bool {
         match means {
@@ -353,7 +353,7 @@ impl Authenticated {
             Means::StatusList(ages) => self.stands_in_list(ages, readings.at()),
             Means::Live(_) => false,
             Means::Feed(ages) => self.0.origin.issuer.feed.as_ref().is_some_and(|feed| {
-                // In this order: the generation must be at least as recent as the age.
+                // The order matters: the generation must be read after the age.
                 feed.revocations.is_fresh(ages, readings)
                     && feed.entries.generation() == self.0.fed.load(Ordering::Relaxed)
             }),
@@ -376,7 +376,7 @@ impl Authenticated {
         feed.revocations.current(ages).map(checked)
     }
 
-    /// Checks the entries that are known, and remembers a generation that does not revoke the token.
+    /// Checks the known entries, and records the generation under which they do not revoke the token.
     pub(crate) fn check_feed(&self) -> Result<(), ResolveError> {
         let Some(feed) = &self.0.origin.issuer.feed else { return Ok(()) };
         let generation = feed.check(&self.0.registered).map_err(ResolveError::Refused)?;

@@ -1,6 +1,6 @@
-//! The caller of a request, from what a layer stored in the extensions. All adapters share these
-//! functions, so that they handle a caller, an anonymous request and a service without a layer in
-//! the same way.
+//! The caller of a request, as stored by a layer in the request's extensions. All adapters share these
+//! functions, so they all treat a caller, an anonymous request and a service without a layer in the
+//! same way.
 
 use std::sync::Arc;
 

@@ -48,7 +48,7 @@ pub struct Gate {
     pass_foreign: bool,
     grpc: bool,
     revocation: Revocation,
-    /// The same, for the streams of callers; `None` without a revocation check.
+    /// The revocation check as a requirement for the streams of callers; `None` without such a check.
     demand: Option<Arc<Requirement>>,
     /// Where this gate reads tokens from.
     credentials: Arc<Credentials>,
@@ -338,7 +338,7 @@ impl Gate {
         self.bare(self.auth.decide_token(&bearer, request, self.revocation.means()), request)
     }
 
-    /// The verdict on a token from outside a request.
+    /// Returns the verdict on a token that did not come in a request's headers.
     fn bare(
         &self,
         verdict: MaybeReady<Verdict>,
@@ -512,7 +512,7 @@ impl Gate {
     }
 }
 
-/// The caller with what the gate requires of its streams.
+/// Returns the caller, with the gate's requirements for the caller's streams.
 fn under(mut who: Authenticated, demand: Option<Arc<dyn Demand>>) -> Authenticated {
     who.demands_mut().set_gate(demand);
     who

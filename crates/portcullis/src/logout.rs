@@ -33,16 +33,16 @@ const FORM: &[u8] = b"application/x-www-form-urlencoded";
 /// The parameter with the logout token.
 const PARAMETER: &str = "logout_token";
 
-/// Receives logout tokens: the URL that is registered at the issuer as the back-channel logout URI
-/// of a client.
+/// Receives logout tokens, at the URL that is registered at the issuer as a client's back-channel
+/// logout URI.
 ///
 /// Each adapter serves it at a path of your choice, outside the gate: the request has no access
 /// token, and the logout token authenticates it. In frameworks without an adapter, call
 /// [`receive`](Self::receive).
 ///
-/// The response is 200 only if the logout is [stored](crate::feed::RevocationStore::append). It is
-/// 400 if the logout token is invalid, and 503 if it cannot be validated or stored now; an issuer
-/// may then send it again.
+/// The response is 200 only after the logout is [stored](crate::feed::RevocationStore::append). It
+/// is 400 if the logout token is invalid. It is 503 if the token cannot be validated or stored now;
+/// the issuer may then send it again.
 ///
 /// A logout token is accepted if
 /// - it is signed by a key of one of the authenticator's issuers, with one of its `algorithms`;
@@ -51,7 +51,7 @@ const PARAMETER: &str = "logout_token";
 /// - its `aud` names one of the [`logout_clients`](crate::IssuerSettings::logout_clients);
 /// - `events` has the member for back-channel logout, `sid` or `sub` is present, `nonce` is absent;
 /// - `iat` is not in the future and `exp` has not passed. A token without `exp` expires 5 minutes
-///   after its `iat`, and any token an hour after;
+///   after its `iat`, and every token at the latest an hour after its `iat`;
 /// - its `jti` was not received before, by any instance.
 ///
 /// Unknown `kid`s spend the same fetch budget as those of access tokens.
@@ -84,7 +84,7 @@ const PARAMETER: &str = "logout_token";
 /// assert_eq!(response.status(), StatusCode::OK);
 /// assert_eq!(gate_rule(&gate, &token.headers()).await, "revoked");
 ///
-/// // An access token is no logout token.
+/// // An access token is not a logout token.
 /// let body = format!("logout_token={}", token.sign());
 /// let response = receiver.receive(&post()?, body.as_bytes()).await;
 /// assert_eq!(response.status(), StatusCode::BAD_REQUEST);
@@ -97,7 +97,7 @@ pub struct LogoutReceiver {
     revocations: Revocations,
 }
 
-/// A logout token whose issuer and header are acceptable. Nothing in it is verified yet.
+/// A logout token whose issuer and header are acceptable. Its signature is not yet verified.
 struct Received {
     token: Zeroizing<String>,
     issuer: Arc<TrustedIssuer>,
@@ -111,9 +111,9 @@ impl LogoutReceiver {
     ///
     /// # Errors
     ///
-    /// An error if no logout token could be accepted: the authenticator has no
-    /// [`revocations`](crate::AuthenticatorBuilder::revocations), or no issuer has
-    /// [`logout_clients`](crate::IssuerSettings::logout_clients) and none comes from a resolver.
+    /// An error if no logout token can ever be accepted: the authenticator has no
+    /// [`revocations`](crate::AuthenticatorBuilder::revocations), or none of its issuers has
+    /// [`logout_clients`](crate::IssuerSettings::logout_clients) and it has no resolver.
     pub fn new(auth: &Authenticator) -> Result<Self, ConfigError> {
         let revocations = auth.revocations().filter(|_| auth.may_receive_logouts()).cloned();
         let revocations = revocations.ok_or(ConfigError::NoLogoutClients)?;
@@ -123,8 +123,8 @@ impl LogoutReceiver {
 
     /// Returns the response to a request with a logout token. `body` is the whole body.
     ///
-    /// It has `Cache-Control: no-store`. An error has a JSON body with `error` and
-    /// `error_description`, which do not depend on the reason; the log has the reason.
+    /// The response has `Cache-Control: no-store`. An error response has a JSON body with `error` and
+    /// `error_description`, which do not reveal the reason. The log contains the reason.
     pub fn receive<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -149,7 +149,7 @@ impl LogoutReceiver {
         Outcome::TooLarge.response()
     }
 
-    /// Makes all checks that need no key.
+    /// Makes all checks that do not need a key.
     fn read(&self, request: &dyn RequestView, body: &[u8]) -> Result<Received, Outcome> {
         if request.method() != Some("POST") {
             return Err(Outcome::Method);
@@ -185,7 +185,7 @@ impl LogoutReceiver {
         Ok(Received { token: Zeroizing::new(token.into_owned()), issuer })
     }
 
-    /// Verifies a logout token, and stores what it reports.
+    /// Verifies a logout token, and stores the logout that it reports.
     async fn handle(&self, received: &Received) -> Outcome {
         let Received { token, issuer } = received;
         let keys = issuer.keys.source();
@@ -211,7 +211,8 @@ impl LogoutReceiver {
     }
 }
 
-/// Whether the only `Content-Type` line is a form, with or without parameters.
+/// Whether there is exactly one `Content-Type` line and it is that of a form, with or without
+/// parameters.
 fn is_form(request: &dyn RequestView) -> bool {
     let (mut lines, mut is_form) = (0, false);
     request.visit_header(&CONTENT_TYPE, &mut |value| {

@@ -17,7 +17,7 @@ const RULES: [(&str, &str, &[&str]); 16] = [
     ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
     // The application chooses one of these crypto backends of jsonwebtoken.
     ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
-    // Neither store brings the core's HTTP client, the issuer's database or a second TLS.
+    // Neither store may depend on the core's HTTP client, the issuer's database or a second TLS library.
     ("portcullis-postgres", "--no-default-features", STORES),
     ("portcullis-redis", "--no-default-features", STORES),
     ("portcullis", "--no-default-features", CLIENTS),
@@ -31,7 +31,7 @@ const RULES: [(&str, &str, &[&str]); 16] = [
 
 const FRAMEWORKS: &[&str] = &["actix", "axum", "poem", "rocket", "tonic", "warp"];
 
-/// What a store of revocations does not need.
+/// Dependencies that a revocation store must not have.
 const STORES: &[&str] = &[
     "actix",
     "axum",

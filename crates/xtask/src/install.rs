@@ -40,7 +40,7 @@ const SCHEMATHESIS: &str = "tests/interop/third_party/schemathesis";
 /// Envoy's binary, as a Python package.
 const ENVOY: &str = "tests/interop/third_party/envoy";
 
-/// What checks the manifests in `deploy`: Python packages that bring the schemas along.
+/// The programs that check the manifests in `deploy`: Python packages that contain the schemas.
 const MANIFESTS: &str = "tests/interop/third_party/manifests";
 
 /// Valkey's binary, as a Python package.

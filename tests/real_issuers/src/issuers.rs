@@ -63,14 +63,14 @@ pub(crate) struct Facts {
     pub(crate) about_algorithms: &'static str,
     /// The maximum time from [`Issuer::rotate`] until the new key signs.
     pub(crate) rotates_within: Duration,
-    /// `None` if the rows do not make it send logout tokens.
+    /// `None` if the tests do not make the issuer send logout tokens.
     pub(crate) logouts: Option<Logouts>,
 }
 
 /// The issuer's logout tokens (OpenID Connect Back-Channel Logout 1.0), and the settings that apply them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Logouts {
-    /// Where access tokens name their session.
+    /// The path of the claim in which access tokens name their session.
     pub(crate) session_at: &'static [&'static str],
     pub(crate) matches: LogoutMatch,
     /// Whether their `typ` is not `logout+jwt`.

@@ -429,8 +429,8 @@ async fn empty_or_mistyped_scope_does_not_make_an_id_token_an_access_token() {
     }
 }
 
-/// Only Keycloak writes the claim `typ` with the value `Bearer`. With another issuer, a mapper or
-/// customizer may put this claim into ID tokens.
+/// Only Keycloak writes the claim `typ` with the value `Bearer` by itself. With another issuer, a
+/// mapper or customizer may put this claim into ID tokens.
 #[tokio::test]
 async fn claim_typ_bearer_is_a_mark_only_for_issuers_that_write_it() {
     let key = TestKey::generate("k", Algorithm::Es256);

@@ -33,7 +33,7 @@ pub(crate) struct Faulty {
 pub(crate) const APPENDS: u32 = 1;
 pub(crate) const READS: u32 = 2;
 pub(crate) const CHECKS: u32 = 4;
-/// The cursor is lost.
+/// The store has lost the cursor.
 pub(crate) const CURSOR: u32 = 8;
 /// A read gets no response.
 const HANGS: u32 = 16;
@@ -183,7 +183,8 @@ async fn subject_and_client_are_rejected_until_the_event_and_heal_after() {
     }
 }
 
-/// Our own clock may be behind the issuer's: an event without a time is ours plus the leeway.
+/// This service's clock may be behind the issuer's, so an event without a time gets this clock's time
+/// plus the leeway.
 #[tokio::test]
 async fn subject_without_a_time_is_rejected_for_two_leeways() {
     let (scene, gate, revocations) = local().await;
@@ -240,7 +241,7 @@ async fn entry_lasts_as_long_as_any_token_that_it_revokes() {
     let revocations = following(&store).build();
     let scene = scene_with(&revocations, |builder| builder).await;
     let gate = gate(&scene);
-    // Issued by a clock that is ahead by the leeway, with the maximum lifetime.
+    // The token was issued by a clock that is ahead by the leeway, and has the maximum lifetime.
     let longest =
         scene.token("alice").claim("sid", "s-1").claim("iat", NOW + 10).claim("exp", NOW + 910);
     revocations.revoke_session(ISSUER, "s-1").await.unwrap();
@@ -248,7 +249,7 @@ async fn entry_lasts_as_long_as_any_token_that_it_revokes() {
     for _ in 0..92 {
         scene.advance(10);
         revocations.refresh().await.unwrap();
-        // A report of another session removes what has ended.
+        // Reporting another session removes the entries that have ended.
         revocations.revoke_session(ISSUER, &scene.now().to_string()).await.unwrap();
         let of_subject = longest.clone().without("sid");
         for token in [&longest, &of_subject] {
@@ -286,7 +287,7 @@ async fn full_set_becomes_a_watermark_and_forgets_nothing() {
     let status = scene.auth.status()[0].feed.clone().unwrap();
     let watermark = status.watermark.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     assert!(status.entries <= 100, "{status:?}");
-    // The watermark is no total refusal: who got a token later is accepted.
+    // The watermark does not reject everything: tokens that were issued later are accepted.
     assert_eq!(rule(&gate, &of("honest", watermark.as_secs() + 11)).await, "accepted");
     assert_eq!(rule(&gate, &of("honest", watermark.as_secs())).await, "revoked");
 }
@@ -298,7 +299,7 @@ async fn another_instance_applies_an_entry_within_the_age() {
     let scene = scene_with(&one, |builder| builder).await;
     let _other = scene_with(&other, |builder| builder).await;
     let gate = gate(&scene);
-    // The same bytes each time, so that the token is cached.
+    // The token's bytes are the same each time, so that it is cached.
     let headers = scene.token("alice").claim("sid", "s-1").headers();
     assert_eq!(gate_rule(&gate, &headers).await, "accepted");
     other.revoke_session(ISSUER, "s-1").await.unwrap();
@@ -405,7 +406,7 @@ async fn service_is_ready_only_when_the_revocations_were_loaded() {
         assert_eq!(rule(&gate, &scene.token("alice").claim("sid", "s-2")).await, "accepted");
         token
     };
-    // After a restart, too.
+    // The same holds after a restart.
     let revocations = following(&store).build();
     let scene = scene_with(&revocations, |builder| builder).await;
     assert!(scene.auth.ready());
@@ -444,7 +445,7 @@ async fn store_that_could_lose_entries_is_refused_at_start_and_later() {
     let text = format!("{error:?}");
     assert!(text.contains("fsync is off; turn it on"), "{text}");
 
-    // A store that is unreachable at start is checked before its entries count.
+    // If the store is unreachable at the start, it is checked later, before its entries are used.
     store.fail(READS);
     let revocations = following(&store).build();
     let auth = build(revocations.clone()).await.unwrap();
@@ -517,7 +518,7 @@ async fn tenants_from_a_resolver_have_their_own_entries() {
     let key = Arc::new(TestKey::generate("k", Algorithm::Es256));
     let keys = SharedKeySet::new(TestKey::key_set([&*key]));
     let revocations = Revocations::in_memory();
-    // Reported before the tenant's first token.
+    // The session is reported before the tenant's first token.
     let clock = ManualClock::at(NOW);
     let auth = Authenticator::builder_with_resolver(Tenants(keys))
         .clock(clock)

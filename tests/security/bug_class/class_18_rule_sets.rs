@@ -122,7 +122,7 @@ async fn gate_and_bare_token_have_the_same_verdict_for_a_request() {
             let request = to(host, &token);
             assert_eq!(word(&gate.authenticate(&request).await), expected);
             assert_eq!(gate.enter(&request).await.is_ok(), host == A);
-            // The handshake of a connection whose token came in a message.
+            // The handshake of a connection whose token was sent in a message.
             let handshake = Request::get("/").header("host", host).body(()).unwrap();
             let bare = gate.authenticate_token((&token, &handshake)).await;
             assert_eq!(word(&bare), expected);

@@ -51,7 +51,7 @@ async fn open(gate: &Gate, token: &TestToken) -> OpenStream {
     caller(gate, token).await.open_stream()
 }
 
-/// The end of the stream within 3 s, in which the background task checks it several times.
+/// Returns how the stream ended, within 3 s, in which the background task checks it several times.
 pub(super) async fn end_of(stream: &OpenStream) -> Option<Ended> {
     tokio::time::timeout(3 * SEC, stream.ended()).await.ok()
 }
@@ -95,7 +95,7 @@ async fn stream_ends_when_its_key_is_withdrawn_from_memory() {
     let other = TestKey::generate("other", Algorithm::Es256);
     scene.keys.replace(TestKey::key_set([&*scene.key, &other]));
     assert_eq!(end_of(&stream).await, None, "the key is still in the set");
-    // The same `kid`, and another key.
+    // The new key has the same `kid`.
     scene.keys.replace(TestKey::key_set([&TestKey::generate("k", Algorithm::Es256)]));
     assert_eq!(end_of(&stream).await, Some(Ended::KeyWithdrawn));
 }
@@ -107,7 +107,8 @@ async fn stream_ends_when_its_key_is_missing_in_a_fetched_set() {
     tokio::time::sleep(100 * Duration::from_millis(1)).await;
     scene.publish([&TestKey::generate("other", Algorithm::Es256)]);
     scene.auth.refresh().await.unwrap();
-    // Not only at the next second: the key set tells the streams.
+    // The stream does not end only at the next check, which is each second: the key set notifies the
+    // streams.
     let ended = tokio::time::timeout(SEC / 10, stream.ended()).await;
     assert_eq!(ended.ok(), Some(Ended::KeyWithdrawn));
 }
@@ -119,7 +120,7 @@ async fn stream_ends_when_the_keys_are_too_old() {
     scene.fetch.set(super::support::JWKS, Answer::Fails);
     pass(&scene, 60).await;
     assert_eq!(end_of(&stream).await, None);
-    // Past the TTL and `max_stale`.
+    // The keys are past their TTL and `max_stale`.
     scene.advance(800_000);
     assert_eq!(end_of(&stream).await, Some(Ended::KeysUnavailable));
 }
@@ -136,7 +137,7 @@ async fn stream_ends_when_its_token_is_revoked_in_a_status_list() {
     publish_list(&scene, 0b10);
     pass(&scene, 10).await;
     assert_eq!(second.has_ended(), Some(Ended::SessionRevoked));
-    // Another token, and a route that does not require the status.
+    // The other streams have another token, or a route that does not require the status.
     assert_eq!((first.has_ended(), unchecked.has_ended()), (None, None));
     // The list is refreshed for the stream alone, long after the last request.
     pass(&scene, 2000).await;
@@ -156,7 +157,7 @@ async fn token_revoked_before_its_stream_opens_ends_the_stream() {
     let other = open(&gate, &token(0)).await;
     publish_list(&scene, 0b10);
     pass(&scene, 15).await;
-    // The streams of this list were compared with it before this one was opened.
+    // The group of this list's streams applied the list before this stream joined the group.
     let stream = late.open_stream();
     assert_eq!(end_of(&stream).await, Some(Ended::SessionRevoked));
     assert_eq!(other.has_ended(), None);
@@ -236,7 +237,7 @@ fn stream_ends_when_its_runtime_shuts_down() {
     assert_eq!(stream.has_ended(), None);
     drop(first);
     assert_eq!(stream.has_ended(), Some(Ended::Unwatched));
-    // The next stream is watched by the runtime that it is opened on.
+    // The next stream is watched by the runtime on which it is opened.
     let second = runtime();
     let stream = second.block_on(async {
         let stream = open(&scene.gate(), &token).await;
@@ -246,7 +247,7 @@ fn stream_ends_when_its_runtime_shuts_down() {
     assert_eq!(stream.has_ended(), None);
     drop(second);
     assert_eq!(stream.has_ended(), Some(Ended::Unwatched));
-    // Without a runtime.
+    // There is no runtime here.
     let who = stream.caller();
     assert_eq!(who.open_stream().has_ended(), Some(Ended::Unwatched));
 }

@@ -1,7 +1,7 @@
-//! Beyond the twelve classes: a message that ends sessions, from a sender that is not the issuer.
-//! A logout token is accepted only from the issuer, for one of the configured clients, once, and in
-//! time; no other token is accepted in its place, and it is accepted nowhere else. The response is
-//! 200 only if the logout is stored.
+//! Beyond the twelve classes: a message that ends sessions, and whose sender is not the issuer. A
+//! logout token is accepted only from the issuer, only for one of the configured clients, only once,
+//! and only for a limited time. No other token is accepted as a logout token, and a logout token is not
+//! accepted as any other token. The response is 200 only if the logout is stored.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl World {
         let request = Request::builder().method(method).header("content-type", content_type);
         let request = request.body(()).unwrap();
         let answer = self.receiver.receive(&request, body.as_bytes());
-        // The future must be usable on any runtime.
+        // The future must be `Send`, so that any runtime can run it.
         fn is_send<F: Future + Send>(future: F) -> F {
             future
         }
@@ -109,7 +109,7 @@ async fn logout_token_ends_its_session_and_no_other() {
     assert_eq!(world.post(&world.logout().sign()).await, 200);
     assert_eq!(world.rule("alice", "s-1").await, "revoked");
     assert_eq!(world.rule("alice", "s-2").await, "accepted");
-    // For one of several clients, and one of several audiences.
+    // The token is for one of several clients, and has several audiences.
     let other = world.logout().claim("aud", json!(["other", "app"])).claim("sid", "s-2");
     assert_eq!(world.post(&other.sign()).await, 200);
     assert_eq!(world.rule("alice", "s-2").await, "revoked");
@@ -207,7 +207,7 @@ async fn misdirected_or_incomplete_logout_tokens_are_400() {
         assert_eq!(world.post(&token.sign()).await, 400, "{why}");
     }
     world.nothing_is_revoked().await;
-    // Another form of the valid `typ`.
+    // This is another form of the valid `typ`.
     let token = valid().header("typ", "application/LOGOUT+jwt");
     assert_eq!(world.post(&token.sign()).await, 200);
 }
@@ -252,7 +252,8 @@ async fn old_and_future_logout_tokens_are_400() {
     }
 }
 
-/// `jti` once, whatever the time, the instance and the restart in between.
+/// A `jti` is accepted only once, however late it is sent again, also by another instance and after a
+/// restart.
 #[tokio::test]
 async fn replayed_logout_token_is_400() {
     let store = Faulty::default();
@@ -270,7 +271,7 @@ async fn replayed_logout_token_is_400() {
             assert_eq!(world.post(&token).await, 400);
         }
     }
-    // A jti of another content is a replay, too.
+    // A used `jti` with other content is a replay, too.
     let world = World::new().await;
     assert_eq!(world.post(&world.logout().claim("jti", "j").sign()).await, 200);
     assert_eq!(world.post(&world.logout().claim("jti", "j").claim("sid", "s-2").sign()).await, 400);
@@ -308,7 +309,8 @@ async fn logout_token_is_not_accepted_as_an_access_token() {
     }
 }
 
-/// Hydra: `typ` is `JWT`, no `sub`, no `exp`, and the key of the ID tokens.
+/// Hydra's logout tokens have the `typ` `JWT`, no `sub` and no `exp`, and are signed with the key of
+/// the ID tokens.
 #[tokio::test]
 async fn untyped_logout_tokens_are_accepted_where_the_setting_says() {
     let untyped =
@@ -334,7 +336,7 @@ async fn logout_is_acknowledged_only_when_it_is_stored() {
     assert_eq!(world.post(&token).await, 503);
     world.nothing_is_revoked().await;
     store.fail(0);
-    // The token was not used up.
+    // The refused attempt did not use up the token.
     assert_eq!(world.post(&token).await, 200);
     assert_eq!(world.rule("alice", "s-1").await, "revoked");
 }
@@ -368,7 +370,7 @@ async fn malformed_requests_are_rejected() {
     assert_eq!(world.send("POST", &charset, &format!("x=1&{body}")).await.status(), 200);
 }
 
-/// Tokens with unknown `kid`s spend the same budget as access tokens.
+/// Logout tokens with unknown `kid`s spend the same budget as access tokens.
 #[tokio::test]
 async fn flood_of_unknown_kids_costs_few_fetches() {
     let scene = Scene::unpublished_with(|builder| {
@@ -390,7 +392,7 @@ async fn flood_of_unknown_kids_costs_few_fetches() {
     }
     let fetches = world.scene.fetch.requests().len() - before;
     assert!(fetches <= 3, "{fetches} fetches");
-    // Access tokens have the same budget.
+    // Access tokens share this budget.
     let unknown = world.scene.token("alice").header("kid", "unknown");
     assert_eq!(gate_rule(&world.gate, &unknown.headers()).await, "key_budget_spent");
     assert_eq!(world.scene.fetch.requests().len() - before, fetches);

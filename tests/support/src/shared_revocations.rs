@@ -43,9 +43,9 @@ async fn instance(key: &TestKey, store: impl RevocationStore) -> Instance {
     Instance { revocations, gate: gate.revocation(feed).unwrap() }
 }
 
-/// Revokes sessions at four instances, and kills and starts the store in the middle with `restart`,
-/// which blocks. Panics if an acknowledged revocation is lost, if it is not applied by all instances
-/// within the bound, or if another session is refused. `open` opens another handle to the store.
+/// Revokes sessions at four instances, and halfway through kills and starts the store with `restart`,
+/// which blocks. `open` opens another handle to the store. Panics if an acknowledged revocation is lost
+/// or is not applied by all instances within the bound, or if another session is refused.
 pub async fn prove<S: RevocationStore>(
     name: &str,
     open: impl Fn() -> S,
@@ -160,8 +160,8 @@ struct Revoked {
     refused_at: Instant,
 }
 
-/// Revokes a session at one instance, again until it is acknowledged, and waits until all instances
-/// refuse it.
+/// Revokes a session at one instance, repeatedly until the revocation is acknowledged, and waits until
+/// all instances refuse the session.
 async fn revoke(instances: &[Instance], number: usize, token: &str) -> Revoked {
     let revocations = &instances[number % INSTANCES].revocations;
     while revocations.revoke_session(ISSUER, &format!("revoked-{number}")).await.is_err() {

@@ -1,5 +1,5 @@
-//! `check --feed`: what the revocation feed needs of the issuer, and what it can revoke of a token. No
-//! store is read.
+//! `check --feed`: what the revocation feed needs from the issuer, and what can revoke a token through the
+//! feed. Does not read a store.
 
 use std::fmt;
 
@@ -37,14 +37,14 @@ fn settings(feed: &FeedStatus) -> String {
     )
 }
 
-/// What a report must name to revoke a token.
+/// The values that a report can name to revoke a token.
 #[derive(Debug, Serialize)]
 pub(super) struct Revocable {
     session: bool,
     subject: bool,
     token: bool,
     client: bool,
-    /// Where the session was looked for.
+    /// The claim in which the session was looked up.
     session_at: String,
     /// Set if the issuer's logout tokens have no effect on this token.
     #[serde(skip_serializing_if = "Option::is_none")]

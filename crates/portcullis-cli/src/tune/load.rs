@@ -1,4 +1,4 @@
-//! The load of the sessions at the issuer: from recorded requests if there are any, otherwise from the
+//! The load of the sessions at the issuer, from recorded requests if there are any and otherwise from the
 //! closed forms.
 
 use super::activity::Recorded;
@@ -12,7 +12,8 @@ pub(super) struct Load {
     pub(super) refreshes: f64,
     /// Per second in the busiest minute of the recorded requests.
     pub(super) busiest_minute: Option<f64>,
-    /// Of the refreshes, the logins of sessions that ended while idle, and the same in the busiest minute.
+    /// The refreshes that are logins of sessions that ended while idle, and their number in the busiest
+    /// minute.
     pub(super) idle_logins: f64,
     pub(super) busiest_idle_logins: Option<f64>,
     pub(super) validations: f64,
@@ -54,7 +55,7 @@ impl Load {
         }
     }
 
-    /// Cores of the issuer for refreshes, with the logins among them, and fetches.
+    /// Cores of the issuer for fetches and for refreshes, which include logins.
     pub(super) fn issuer_cores(&self, scenario: &Scenario) -> f64 {
         cores(scenario, self.refreshes, self.idle_logins).iter().sum()
     }
@@ -71,8 +72,8 @@ impl Load {
         cores(scenario, refreshes, self.busiest_idle_logins.unwrap_or(self.idle_logins))
     }
 
-    /// The time in seconds that the issuer needs for the waiting sessions; infinite if refreshes and fetches take
-    /// all cores.
+    /// The time in seconds that the issuer needs for the waiting sessions. Infinite if refreshes and
+    /// fetches need all cores.
     pub(super) fn recovery(&self, scenario: &Scenario) -> f64 {
         let (costs, load) = (&scenario.costs, self.issuer_cores(scenario));
         let dearer = self.logging_in * (costs.login - costs.refresh);

@@ -1,6 +1,6 @@
-//! The number of users that an outage of the issuer affects. The report has it beside the shares at
-//! the end of the outage.
-//! The figures are closed forms, not simulated. They use the means of recorded requests, if any.
+//! The number of users that an outage of the issuer affects. The report shows it next to the shares at
+//! the end of the outage. The figures are closed forms that are not simulated. With recorded requests,
+//! they use the means of these.
 
 use serde::Serialize;
 
@@ -15,36 +15,38 @@ use crate::units::{duration, number, percent};
 pub(super) struct Affected {
     /// Sessions that are active at the end of the outage.
     pub(super) active: f64,
-    /// Of these, the locked-out ones.
+    /// Of these, the sessions that are locked out.
     pub(super) locked_out: f64,
     /// Distinct sessions that need a new token at some time during the outage.
     pub(super) due: f64,
-    /// The time in seconds that the issuer needs for the sessions that wait for a token after it, beside
-    /// refreshes, fetches and the guarantees of the routes; `None` if it never catches up.
+    /// The time in seconds after the outage until the issuer has served the sessions that wait for a
+    /// token, in addition to refreshes, fetches and the guarantees of the routes. `None` if it never
+    /// catches up.
     pub(super) recovery: Option<f64>,
-    /// Cores of the issuer for all of these without a peak, and of them for the guarantees of the routes.
+    /// Cores of the issuer without a peak: for all of these loads, and for the guarantees of the routes
+    /// alone.
     pub(super) cores: f64,
     pub(super) cores_of_routes: f64,
-    /// If the outage falls into the login peak.
+    /// The figures of an outage during the login peak, if it falls into the peak.
     pub(super) in_peak: Option<InPeak>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct InPeak {
     pub(super) failed_logins: f64,
-    /// The time in seconds for which the peak goes on after the outage.
+    /// The time in seconds by which the peak outlasts the outage.
     pub(super) peak_left: f64,
-    /// Cores of the issuer without a peak, with the guarantees of the routes.
+    /// Cores of the issuer without a peak, including the guarantees of the routes.
     pub(super) cores_without_peak: f64,
-    /// The time in seconds that the issuer needs for the waiting sessions and the failed logins: while the
-    /// peak goes on with its load, then with the load without it; `None` if unlimited.
+    /// The time in seconds that the issuer needs for the waiting sessions and the failed logins. The
+    /// load of the peak is included until the peak ends. `None` if the issuer never catches up.
     pub(super) recovery: Option<f64>,
 }
 
-/// The time for `work` (seconds of CPU time) beside the load of the peak for `left` seconds, and beside the
-/// load without it after that.
+/// The time in which the spare cores do `work` (seconds of CPU time). The other load is that of the
+/// peak for `left` seconds, and the usual load after that.
 fn recovery(work: f64, cores: f64, [in_peak, after]: [f64; 2], left: f64) -> Option<f64> {
-    // Negative if the peak alone needs more cores than there are: the work grows.
+    // Negative if the peak alone needs more cores than there are: the backlog then grows.
     let served = (cores - in_peak) * left;
     if served >= work && served > 0.0 {
         return Some(work / (cores - in_peak));
@@ -158,7 +160,7 @@ impl InPeak {
 }
 
 impl Scenario {
-    /// The distinct sessions that need a new token within this time.
+    /// The number of distinct sessions that need a new token within this time.
     pub(super) fn due_within(&self, time: f64) -> f64 {
         let activity = &self.activity;
         let (used, cycle) = (self.used_for(), self.cycle());

@@ -1,5 +1,5 @@
-//! `--page`: one offline file with sliders for the effect of each setting on lag, load and lockout. Its
-//! script restates the closed forms; a test compares each figure with the command's.
+//! `--page`: one offline HTML file with sliders for the effect of each setting on lag, load and lockout.
+//! Its script restates the closed forms. A test compares each figure with the command's.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::report::Report;
 use super::scenario::Scenario;
 use crate::document::{self, prose};
 
-/// The calculations of the page. No part needs a browser, so the test runs the same text.
+/// The calculations of the page. They do not need a browser, so the test runs them as they are.
 pub(super) const CALCULATIONS: &str = concat!(
     include_str!("page/forms.js"),
     include_str!("page/units.js"),
@@ -48,7 +48,7 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
     document::page("Access expiry and JWKS TTL", &body, &[CALCULATIONS, DRAWINGS, WIRING])
 }
 
-/// The warnings of the report, and its conflict of goals: the sliders do not change them.
+/// The warnings of the report, and its conflict of goals. Moving a slider does not change them.
 fn warnings(report: &Report) -> String {
     let warnings = report.warnings.iter().map(|text| ("Warning", text.clone()));
     let conflict = report.recommendation.as_ref().and_then(|found| found.conflict);
@@ -65,7 +65,7 @@ fn warnings(report: &Report) -> String {
     warnings.chain(conflict).map(paragraph).collect()
 }
 
-/// The start values of the page: a scenario, and the settings with a slider, by their names in the page.
+/// The start values of the page: the scenario, and the settings with a slider by their names in the page.
 pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habits) -> Value {
     let (verifier, activity) = (scenario.verifier, scenario.activity);
     json!({
@@ -94,7 +94,7 @@ pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habi
     })
 }
 
-/// JSON that cannot end the script element that it stands in.
+/// Encodes JSON so that it cannot end the script element around it.
 fn data(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c")
 }

@@ -1,4 +1,4 @@
-//! A peak of logins, and the peak of refreshes that follows it. Closed forms without a simulation.
+//! A peak of logins, and the peak of refreshes after it. Closed forms without a simulation.
 
 use clap::Args;
 use serde::Serialize;
@@ -12,11 +12,11 @@ use super::scenario::Scenario;
 use crate::exit::Failure;
 use crate::units::{duration, micros, number, positive, seconds};
 
-/// CPU time of a password hash with usual parameters, in microseconds.
+/// CPU time of a password hash with common parameters, in microseconds.
 pub(super) const HASH: f64 = 50_000.0;
 
-/// A utilisation that leaves room for the queues of random arrivals: with two cores, requests then wait about
-/// as long as they take.
+/// A utilisation that leaves room for queues of random arrivals. With two cores, a request then waits for
+/// about as long as it takes to process.
 const USABLE: f64 = 0.7;
 
 /// A peak of logins.
@@ -41,17 +41,18 @@ pub(super) struct LoginPeak {
     pub(super) sessions: f64,
     pub(super) within: f64,
     pub(super) logins: f64,
-    /// Sessions that are active as the logins end, when most are: those of the peak, and the others.
+    /// Active sessions when the logins end, at which time their number is highest: all of them, and
+    /// those that do not belong to the peak.
     pub(super) active: f64,
     pub(super) active_others: f64,
-    /// Refreshes per second of the sessions of the peak as the logins end, or when their first tokens are
-    /// due, if that is later.
+    /// Refreshes per second of the sessions of the peak, when the logins end or when the first tokens
+    /// are due, whichever is later.
     pub(super) refreshes_again: f64,
     /// Cores of the issuer at full utilisation, the sum of the parts.
     pub(super) cores: f64,
     pub(super) cores_at_70_percent: f64,
     pub(super) parts: Parts,
-    /// An option, or an assumption.
+    /// The source of the cost of a login: an option or an assumption.
     pub(super) login_source: String,
 }
 
@@ -65,7 +66,7 @@ pub(super) struct Parts {
     pub(super) logins: f64,
     /// Refreshes of the sessions of the peak.
     pub(super) refreshes_due: f64,
-    /// By all sessions that are active then.
+    /// Introspection by all sessions that are active then.
     pub(super) introspection: f64,
     pub(super) status_lists: f64,
 }
@@ -75,7 +76,7 @@ impl PeakArguments {
         self.login_peak.is_some()
     }
 
-    /// `may_end`: the issuer ends idle sessions, so figures without a peak contain logins as well.
+    /// `may_end`: the issuer ends idle sessions, so there are logins without a peak as well.
     pub(super) fn check(self, may_end: bool) -> Result<(), Failure> {
         if self.login_cost.is_some() && self.login_peak.is_none() && !may_end {
             return Err(Failure::wrong(
@@ -91,8 +92,8 @@ impl PeakArguments {
         Ok(())
     }
 
-    /// The load of the peak at the issuer, as the logins end. `--sessions` includes the sessions of the
-    /// peak.
+    /// The load of the peak at the issuer, when the logins end. `--sessions` includes the sessions of
+    /// the peak.
     pub(super) fn peak(
         self,
         scenario: &Scenario,
@@ -106,12 +107,12 @@ impl PeakArguments {
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
         let others = (1.0 - sessions / scenario.sessions as f64).max(0.0);
         let active_others = others * scenario.active_sessions();
-        // The integral of the probability that a session is active a given time after its login.
+        // The integral, over the time since a login, of the probability that the session is active.
         let active_peak = logins * active_time(burst, pause, 0.0, within);
         let used = scenario.used_for();
         let until = refreshes_until(within, used, burst, pause);
         let refreshes_again = logins * until.max(active_again(burst, pause, used));
-        // A session of the peak can have been idle for too long only in a peak that is longer.
+        // A session of the peak can exceed the idle limit only if the peak lasts longer than the limit.
         let ended = scenario
             .session_idle
             .filter(|idle| *idle < within)

@@ -15,8 +15,8 @@ pub(super) struct Replayed {
     pub(super) busiest_minute: f64,
     /// `None` if the scenario has many more sessions than the file, whose seconds are then a small sample.
     pub(super) busiest_second: Option<f64>,
-    /// Of the refreshes, the logins of sessions that ended while idle: on average, and in their busiest
-    /// minute.
+    /// The logins of sessions that ended while idle, which `refreshes` includes: on average, and in
+    /// their busiest minute.
     pub(super) idle_logins: f64,
     pub(super) busiest_idle_logins: f64,
     pub(super) validations: f64,
@@ -240,7 +240,7 @@ mod tests {
     fn replay_counts_the_refreshes_of_the_clients() {
         let steady: String = (0..=3600).map(|secs| format!("a,{secs}\n")).collect();
         let recorded = Recorded::parse(&steady, 60.0).unwrap();
-        // Each of ten clients every 60 s; a lazy client after the leeway of 10 s as well.
+        // Each of ten clients refreshes every 60 s. A lazy client also waits for the leeway of 10 s.
         let timer = Replayed::new(&recorded, &scenario(60.0, Habit::Timer));
         assert!((timer.refreshes - 10.0 * 60.0 / 3600.0).abs() < 1e-9, "{timer:?}");
         let lazy = Replayed::new(&recorded, &scenario(60.0, Habit::Lazy));

@@ -7,12 +7,12 @@ use super::scenario::{Habit, Scenario, Verifier};
 use crate::units::{duration, number, percent};
 
 /// The longest back-off between two attempts of an instance to fetch its keys, with jitter, in seconds.
-/// The first attempt after the outage may be as late.
+/// So this much time may pass between the end of the outage and the first attempt.
 const RETRY: f64 = 33.0;
 
 impl Recommendation {
-    /// `survivors`: the share of the sessions that are active as the outage ends and must have an accepted
-    /// token.
+    /// `survivors`: of the sessions that are active when the outage ends, the share that must have an
+    /// accepted token.
     pub(super) fn survive(
         &mut self,
         outage: f64,
@@ -21,8 +21,8 @@ impl Recommendation {
         recorded: Option<&Recorded>,
     ) {
         let ttl = scenario.verifier.used_ttl;
-        // The oldest keys are those of an instance that is about to renew them. They must last until its
-        // first fetch after the outage.
+        // The instance with the oldest keys is just about to renew them when the outage begins. Its
+        // keys must last until its first fetch after the outage.
         let margin = RETRY + scenario.verifier.fetch_timeout;
         let max_stale = ((outage - scenario.ahead()).max(0.0) + margin).ceil();
         let given = scenario.verifier.max_stale;
@@ -118,7 +118,7 @@ impl Recommendation {
 }
 
 impl Recommendation {
-    /// The expiry for clients that refresh before the expiry, by the length of the outage.
+    /// The expiry for clients that refresh early, which is computed from the length of the outage.
     fn early(&mut self, survivors: f64, scenario: Scenario, recorded: Option<&Recorded>) {
         let outage = scenario.outage;
         let with = |expiry: u64| Scenario {
@@ -141,7 +141,7 @@ impl Recommendation {
     }
 }
 
-/// The part of the outage for which the oldest keys are stale, as the first terms of a sum.
+/// The terms of a sum: the part of the outage during which the oldest keys are stale.
 fn oldest_keys(outage: f64, ahead: f64) -> String {
     let (outage_text, left) = (duration(outage), duration(ahead));
     if ahead == 0.0 {
@@ -161,7 +161,7 @@ fn oldest_keys(outage: f64, ahead: f64) -> String {
     )
 }
 
-/// The time that the issuer needs after the outage.
+/// The time that the issuer needs after the outage, as text.
 fn recovery(load: &Load, scenario: &Scenario) -> String {
     match load.recovery(scenario) {
         secs if secs.is_finite() => duration(secs),
@@ -169,7 +169,7 @@ fn recovery(load: &Load, scenario: &Scenario) -> String {
     }
 }
 
-/// The limit of what `max_stale` achieves in an outage without new tokens.
+/// A text about the limits of `max_stale` in an outage in which no client gets a new token.
 fn stale_keys(scenario: &Scenario) -> String {
     format!(
         "In a full outage no client gets a new token. After {} (expiry + leeway), the tokens of all honest \

@@ -3,7 +3,7 @@
 use super::report::Report;
 use crate::units::{duration, number, percent};
 
-/// A smaller share of wrong clocks gives no warning.
+/// If the share of instances with a wrong clock is smaller than this, there is no warning.
 pub(super) const RARE: f64 = 1e-4;
 
 impl Report {
@@ -51,8 +51,8 @@ impl Report {
         if let Some(peak) = &self.login_peak {
             overload("the login peak", peak.cores);
         }
-        // The first row, expiry, is that of the settings above. With shares, only the mix is what the
-        // service will do.
+        // Skips the first row, expiry, whose figures are those of the settings above. If the routes
+        // have shares, only the row of the mix describes what the service will do.
         let rows = self.mechanisms.iter().skip(1);
         let last = self.routes.as_ref().map_or(0, |_| self.mechanisms.len().saturating_sub(2));
         for mechanism in rows.skip(last) {

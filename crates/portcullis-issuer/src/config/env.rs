@@ -31,7 +31,8 @@ impl IssuerConfig {
         config.dangerous_http_host = text("IDENTSPHERE_DANGEROUS_HTTP_HOST");
         let file = text("IDENTSPHERE_DATABASE");
         if let Some(url) = text("IDENTSPHERE_DATABASE_URL") {
-            // The default path is accepted beside a URL: many lists of all settings contain it.
+            // The default path is accepted together with a URL, because many complete lists of settings
+            // contain it.
             if file.as_deref().is_some_and(|file| Path::new(file) != config.database) {
                 return Err(ConfigError::hidden(
                     "IDENTSPHERE_DATABASE_URL",
@@ -139,7 +140,7 @@ impl IssuerConfig {
     }
 }
 
-/// Returns those of `names` that look like settings and are none, each with the nearest setting.
+/// Returns those of `names` that look like settings but are not, each with the most similar setting.
 pub(crate) fn unknown_settings(
     names: impl Iterator<Item = String>,
 ) -> Vec<(String, Option<&'static str>)> {

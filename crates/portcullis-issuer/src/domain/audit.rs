@@ -38,8 +38,8 @@ impl Audit {
         Self { store, clock, client_tokens: Cap::default() }
     }
 
-    /// Creates an event with the current time and this peer. The store records it with the change
-    /// that it is about, or [`record`](Self::record) records it alone.
+    /// Creates an event with the current time and this peer. The store records it together with the
+    /// change that it describes; if there is no change, [`record`](Self::record) records it.
     pub(crate) fn event(&self, kind: EventKind, peer: &Peer) -> NewEvent {
         NewEvent::new(kind, now_secs(&*self.clock)).address(peer.shown_address().as_deref())
     }
@@ -49,7 +49,7 @@ impl Audit {
         Ok(self.store.record(event).await?)
     }
 
-    /// Records that a client was given a token, up to the client's cap per hour.
+    /// Records that a client was given a token, at most as often per hour as the client's cap allows.
     pub(crate) async fn record_client_token(&self, event: &NewEvent) -> Result<(), Error> {
         let client_id = event.client_id.as_deref().unwrap_or_default();
         if self.client_tokens.take(client_id, event.at) {

@@ -85,8 +85,8 @@ impl Limits {
         self.give_back_of_network(peer);
     }
 
-    /// Takes an attempt from the network's limit only, for a request for a message or a token from
-    /// a message. A limit per name would let strangers use up another user's attempts.
+    /// Takes an attempt from the network's limit only: for a request for a message, or for a token from
+    /// a message. With a limit per name, strangers could use up another user's attempts.
     pub(crate) async fn take_of_network(&self, peer: &Peer) -> Result<(), Error> {
         self.admit(self.networks.take(&network_of(peer)), "address", peer).await
     }
@@ -131,7 +131,7 @@ impl Limits {
         peer: &Peer,
     ) -> Result<(), Error> {
         let Err(limited) = taken else { return Ok(()) };
-        // Only the first rejection is recorded: the log must not grow with each request of a
+        // Only the first rejection is recorded, because the log must not grow with each request of a
         // rejected client.
         if limited.first {
             let client = peer.shown_address();
@@ -142,8 +142,8 @@ impl Limits {
     }
 }
 
-/// Returns the key of the peer's network. Callers without an address share one key, so that they
-/// are limited too.
+/// Returns the key of the peer's network. Callers without an address share one key, so they are limited
+/// as well.
 fn network_of(peer: &Peer) -> String {
     peer.address.map_or_else(String::new, |address| Network::of_client(address).to_string())
 }

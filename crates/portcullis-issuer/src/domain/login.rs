@@ -25,7 +25,7 @@ pub(crate) enum Login {
     /// The password is right, but the login also needs a code.
     CodeNeeded,
     WrongCode,
-    /// After too many wrong codes.
+    /// There were too many wrong codes.
     Locked,
 }
 
@@ -55,14 +55,15 @@ impl Logins {
         let account = folded.as_ref().map_or("", FoldedName::as_str);
         self.limits.take(account, peer).await?;
         let checked = self.users.check_password(folded.as_ref(), password).await;
-        // Nothing was checked: the user's next attempts must not be rejected for that.
+        // If the password could not be checked, the attempt is returned, so that it does not count
+        // against the user.
         let checked = checked.inspect_err(|_| self.limits.give_back(account, peer))?;
         let (stored, outdated) = match checked {
             PasswordCheck::Right { stored, outdated } if stored.may_log_in => (stored, outdated),
             PasswordCheck::Right { stored, .. } => {
                 return self.refuse(Some(&stored.user.id), peer).await;
             }
-            // An unknown name is not recorded: it may be a password in the wrong field.
+            // An unknown name is not recorded, because it may be a password in the wrong field.
             PasswordCheck::Wrong { user } => {
                 return self.refuse(user.as_ref().map(|user| &*user.id), peer).await;
             }
@@ -88,8 +89,8 @@ impl Logins {
                 }
                 Looked::Wrong => return Ok(Login::WrongCode),
                 Looked::Locked => return Ok(Login::Locked),
-                // The second factor was removed since the password check. The login is rejected;
-                // the user's next login is by password alone.
+                // The second factor was removed after the password check. This login is rejected, and
+                // the user's next login needs only the password.
                 Looked::NotEnrolled => return self.refuse(Some(&user.id), peer).await,
             }
         }
@@ -102,7 +103,7 @@ impl Logins {
                 self.limits.give_back(account, peer);
                 Ok(Login::Begun(grant))
             }
-            // The user was disabled, or given another password, since the password was checked.
+            // The user was disabled, or got another password, after the password was checked.
             None => self.refuse(Some(&user.id), peer).await,
         }
     }

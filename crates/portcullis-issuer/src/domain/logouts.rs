@@ -54,7 +54,7 @@ pub(crate) struct Logouts {
     task: OnceLock<Background>,
 }
 
-/// What an attempt needs.
+/// The services that an attempt uses.
 pub(crate) struct Delivery {
     pub(crate) store: Arc<dyn LogoutStore>,
     pub(crate) keys: Arc<KeyRing>,
@@ -65,14 +65,14 @@ pub(crate) struct Delivery {
 }
 
 impl Logouts {
-    /// Must be called in a runtime, on which the task will run.
+    /// Must be called in the runtime on which the task will run.
     pub(crate) fn new(delivery: Delivery) -> Self {
         let delivery = Arc::new(delivery);
         Self { delivery, runtime: Handle::current(), task: OnceLock::new() }
     }
 
-    /// Starts the task, unless it was started before. Only a process that serves requests calls it:
-    /// a command would end in the middle of an attempt.
+    /// Starts the task, unless it is already running. Only a process that serves requests calls this,
+    /// because a command would end in the middle of an attempt.
     pub(crate) fn start(&self) {
         self.task.get_or_init(|| {
             let _entered = self.runtime.enter();
@@ -94,7 +94,7 @@ async fn run(delivery: Arc<Delivery>) {
     loop {
         if delivery.store.leads() {
             let now = delivery.now();
-            // The absolute value, since the clock may be set back.
+            // Compares the absolute value, because the clock may have been set back.
             if swept_at.is_none_or(|swept| (now - swept).abs() >= SWEEP_SECS) {
                 swept_at = Some(now);
                 warn(delivery.sweep().await);
@@ -124,7 +124,8 @@ fn warn(done: Result<(), Error>) {
     }
 }
 
-/// Logs only the first failure of a client and its end: an unreachable client must not fill the log.
+/// Logs only a client's first failure and the end of its failures, because an unreachable client must
+/// not fill the log.
 fn settle(slots: &mut Slots, attempt: &Attempt) {
     let client_id = &attempt.client_id;
     let has_changed = slots.end(client_id, attempt.failure.is_some());
@@ -138,8 +139,8 @@ fn settle(slots: &mut Slots, attempt: &Attempt) {
 }
 
 impl Delivery {
-    /// Begins as many attempts as there are free slots. Clients are served in a random order, so
-    /// that none is always the last.
+    /// Begins as many attempts as there are free slots. Clients are served in a random order, so that
+    /// no client is always the last.
     async fn begin_attempts(
         self: &Arc<Self>,
         slots: &mut Slots,
@@ -169,7 +170,7 @@ impl Delivery {
     /// Drops messages that have expired, and the oldest ones of a client for which too many wait.
     async fn sweep(&self) -> Result<(), Error> {
         let now = self.now();
-        // With a wrong clock, messages that must be delivered would count as expired.
+        // If the clock is wrong, messages that must still be delivered would count as expired.
         if self.store.heartbeat().await?.is_some_and(|last| is_ahead(last, now)) {
             return Ok(());
         }
@@ -212,8 +213,8 @@ impl Delivery {
         Ok(dropped)
     }
 
-    /// Returns the `exp` of access tokens that no service accepts any more, even if the clocks of
-    /// the issuer's processes and of services differ.
+    /// Returns the `exp` of access tokens that no service accepts any more, even if the clocks of the
+    /// issuer's processes and of the services differ.
     fn expired(&self, now: i64) -> i64 {
         now.saturating_sub(secs(2 * self.tokens.settings().clock_skew))
     }

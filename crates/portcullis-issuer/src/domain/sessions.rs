@@ -25,8 +25,8 @@ use crate::domain::tokens::{Audience, Subject, Tokens};
 use crate::domain::users::User;
 use crate::error::Error;
 
-/// How many live sessions a user has at most. A login beyond that ends the session that was used
-/// least recently: rows and places in status lists must not grow with the number of logins.
+/// The maximum number of live sessions of a user. A login beyond that ends the least recently used
+/// session, so that rows and places in status lists do not grow with the number of logins.
 pub(crate) const SESSIONS_PER_USER: usize = 100;
 
 /// The result of a login or a refresh: the session's tokens.
@@ -56,10 +56,10 @@ pub struct SessionInfo {
     pub user_agent: Option<String>,
 }
 
-/// The state of the credentials with which a user has authenticated at a login.
+/// The state of the credentials with which a user authenticated at a login.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Proof {
-    /// The count of the credentials that the password was checked under.
+    /// The count of credential changes at the time of the password check.
     pub(crate) credentials: i64,
     /// When the second factor was shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
@@ -76,8 +76,8 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Begins a session. Returns `None` if the user was disabled, or the credentials changed, since
-    /// the proof.
+    /// Begins a session. Returns `None` if, since the proof, the user was disabled or the credentials
+    /// changed.
     pub(crate) async fn begin(
         &self,
         id: String,
@@ -98,8 +98,8 @@ impl Sessions {
             stepped_up_at: proof.stepped_up_at,
             place: None,
         };
-        // The place is taken before the session is stored: the access token names the place, and
-        // signing the token may fail.
+        // The place is taken before the session is stored, because the access token names the place,
+        // and signing the token may fail.
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { place: Some(place), ..session };
         let access_token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
@@ -110,8 +110,8 @@ impl Sessions {
         Ok(started.then(|| self.grant(access_token, refresh_token, audience, user, session)))
     }
 
-    /// Ends the session of a refresh token, spent or not. An unknown token ends no session, and
-    /// gets the same response (RFC 7009 section 2.2).
+    /// Ends the session of a refresh token, whether or not the token is spent. An unknown token ends no
+    /// session, and gets the same response (RFC 7009 section 2.2).
     pub(crate) async fn logout(&self, token: &str, peer: &Peer) -> Result<(), Error> {
         self.end_of_refresh_token(token, &self.audit.event(EventKind::Logout, peer)).await
     }
@@ -128,7 +128,7 @@ impl Sessions {
         }
     }
 
-    /// Returns the id of the session that a refresh token, spent or not, was made for.
+    /// Returns the id of the session to which a refresh token, spent or not, belongs.
     async fn session_of(&self, token: &str) -> Result<Option<String>, Error> {
         match self.refresh_tokens.read(token) {
             None => Ok(None),

@@ -135,7 +135,7 @@ async fn client_gets_a_token_in_its_own_name(home: Home) {
     assert!(api(ISSUER).await.unwrap().authenticate(&headers).await.is_err());
     with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
 
-    // The same secret in the body.
+    // The request has the same secret in its body.
     let secret = STANDARD.decode(billing.strip_prefix("Basic ").unwrap()).unwrap();
     let (id, secret) = std::str::from_utf8(&secret).unwrap().split_once(':').unwrap();
     let body = format!("{CLIENT_CREDENTIALS}&client_id={id}&client_secret={secret}");

@@ -310,7 +310,7 @@ async fn every_way_to_end_a_session_is_reported(home: Home) {
                 issuer.enable_user("alice").await.unwrap();
             }
             "disable by SQL" => {
-                // The time is long past, and the message is sent all the same.
+                // This time is long past, but the message is sent nevertheless.
                 sql(&home, "UPDATE users SET disabled_at = 1").await;
                 issuer.enable_user("alice").await.unwrap();
             }
@@ -360,7 +360,7 @@ async fn failed_attempt_is_retried_with_the_same_jti(home: Home) {
         let received = receiver.wait_for(index + 1).await;
         assert_eq!(received[index].claims()["iat"], home.now());
         until_due(&home, wait).await;
-        // Before the clock advances, so that the next attempt has this answer.
+        // The answer is set before the clock advances, so that the next attempt gets it.
         receiver.answers(failures.get(index + 1).copied().unwrap_or(204));
         home.advance(wait);
         wait *= 2;
@@ -375,7 +375,7 @@ async fn failed_attempt_is_retried_with_the_same_jti(home: Home) {
     assert!(!recorded(&issuer).await);
 }
 
-/// Waits until the next attempt is due in `secs`: the result of the attempt is stored.
+/// Waits until the result of the attempt is stored, and the next attempt is due in `secs`.
 async fn until_due(home: &Home, secs: u64) {
     let due = i64::try_from(home.now() + secs).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);

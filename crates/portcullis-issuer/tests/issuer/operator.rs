@@ -24,7 +24,7 @@ async fn changes_by_commands_have_the_operator_as_actor(home: Home) {
 
     let events = issuer.events(0, 1000).await.unwrap();
     let (first, commands) = events.split_first().unwrap();
-    // The first key is created by the start.
+    // The start of the issuer creates the first key.
     assert_eq!((&*first.kind, &first.actor), ("key_active", &None));
     let told: Vec<_> = commands
         .iter()

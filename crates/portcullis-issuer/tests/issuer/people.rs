@@ -143,7 +143,7 @@ async fn administrator_needs_the_scope_and_a_token_for_the_issuer_alone(home: Ho
     with_token(&issuer, LIST, &token).await.expect(200);
     let alices = login(&issuer).await.expect(200).text("access_token");
     with_token(&issuer, LIST, &alices).await.expect(403);
-    // A token that is also for an API.
+    // This token is also for an API.
     let shared = home.open().await;
     let seen = login_as(&shared, "root", PASSWORD).await.expect(200).text("access_token");
     let refused = with_token(&issuer, LIST, &seen).await.expect(403);
@@ -285,7 +285,7 @@ async fn own_password_is_changed_with_the_old_one_or_after_a_step_up(home: Home)
     let refused = change(&token, json!({ "new_password": NEW })).await.expect(403);
     assert_eq!(kind(&refused), "wrong-password");
     change(&raised, json!({ "new_password": NEW })).await.expect(204);
-    // A fresh token that is also for an API.
+    // This token is fresh, but is also for an API.
     home.advance(30);
     let alice = json!({ "username": "alice", "password": NEW, "code": code(&home, &secret) });
     let seen = post(&issuer, "/v1/auth/login", &alice).await.expect(200);

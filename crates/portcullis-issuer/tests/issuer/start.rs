@@ -154,7 +154,7 @@ async fn file_that_is_not_the_issuers_database_is_not_changed() {
 async fn damaged_database_is_rejected() {
     let home = Home::new();
     let _issuer = home.open_with_alice().await;
-    // A copy in one file, in which all pages but the first are overwritten.
+    // Copies the database into one file, and overwrites all pages but the first.
     let copy = home.path().join("copy.db");
     let url = format!("sqlite://{}", home.database().display());
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();

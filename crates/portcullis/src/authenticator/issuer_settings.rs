@@ -228,8 +228,8 @@ impl IssuerSettings {
     /// [`Revocation::feed`](crate::Revocation::feed): `sid` by default. `path` lists member names,
     /// from the outermost to the innermost.
     ///
-    /// A token without the claim has no session, so that the end of a session does not revoke it. A
-    /// token with another type than a string or a number there is rejected.
+    /// A token without this claim has no session, so the end of a session does not revoke it. A token whose
+    /// claim has another type than a string or a number is rejected.
     ///
     /// ```
     /// # use portcullis::IssuerSettings;
@@ -247,8 +247,8 @@ impl IssuerSettings {
     /// Accepts logout tokens of this issuer that are for one of these client IDs, at the
     /// [`LogoutReceiver`](crate::feed::LogoutReceiver): none by default.
     ///
-    /// They are the IDs of the clients that log users in and have this service's URL as their
-    /// back-channel logout URI, and not the audience of the access tokens.
+    /// List the IDs of the clients that log users in and have this service's URL as their back-channel
+    /// logout URI. They are not the audience of the access tokens.
     ///
     /// `PORTCULLIS_LOGOUT_CLIENTS`
     #[doc(alias("backchannel logout", "back-channel"))]

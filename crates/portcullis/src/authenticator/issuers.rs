@@ -95,8 +95,8 @@ impl Issuers {
         if is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }
     }
 
-    /// Whether an unverified payload names one of our issuers, or is a JSON object that cannot be
-    /// read.
+    /// Whether an unverified payload names one of the trusted issuers, or is a JSON object that cannot
+    /// be read.
     pub(super) fn may_name_ours(&self, payload: &[u8]) -> bool {
         match json::from_slice::<Claimed<'_>>(payload) {
             Ok(claimed) => claimed.iss.is_some_and(|Text(name)| self.is_ours(&name)),
@@ -104,10 +104,10 @@ impl Issuers {
         }
     }
 
-    /// The reason why the issuer in an unverified payload is none of ours. `None` if it is ours, or
-    /// the payload is unreadable.
+    /// Returns the reason why the issuer in an unverified payload is not trusted. `None` if it is
+    /// trusted, or if the payload is unreadable.
     ///
-    /// Tokens of our issuers always have `iss`, so a token without it is foreign.
+    /// Tokens of trusted issuers always have `iss`, so a token without it is foreign.
     pub(super) fn why_foreign(&self, payload: &[u8]) -> Option<TokenError> {
         let claimed: Claimed<'_> = json::from_slice(payload).ok()?;
         match claimed.iss {
@@ -138,8 +138,8 @@ impl Issuers {
 }
 
 impl Issuers {
-    /// Whether the log may name `issuer`: it is a configured one, or one of its tokens was
-    /// accepted. An unverified token alone writes no name into the log.
+    /// Whether the log may name `issuer`: it is a configured one, or one of its tokens was accepted. An
+    /// unverified token cannot cause the name to be logged.
     pub(super) fn may_be_named(&self, issuer: &Arc<TrustedIssuer>) -> bool {
         self.in_resolved(issuer, Resolved::has_accepted)
     }

@@ -25,8 +25,9 @@ pub(crate) struct OriginCredential {
 pub(crate) enum Credential {
     /// The file of a bearer token, without which nothing must be fetched.
     Token(PathBuf),
-    /// The client that also introspects tokens. The document is public: an issuer may prefer clients
-    /// that it knows. So it is fetched without a secret that cannot be read.
+    /// The credentials of the client that also introspects tokens. The document is public, but an
+    /// issuer may prefer clients that authenticate. If the secret cannot be read, the document is
+    /// fetched without it.
     Client(ClientCredential),
 }
 

@@ -1,4 +1,4 @@
-//! What the logout tokens of an issuer must be like.
+//! The requirements for the logout tokens of an issuer.
 
 use crate::revocation::LogoutMatch;
 

@@ -33,7 +33,7 @@ pub struct IssuerStatus {
     pub feed: Option<FeedStatus>,
 }
 
-/// What this instance knows of the revocations of an issuer.
+/// The state of an issuer's revocations at this instance.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FeedStatus {
@@ -42,8 +42,8 @@ pub struct FeedStatus {
     /// Every token that was issued before this time is rejected, because there were too many
     /// entries. `None` if all entries are kept.
     pub watermark: Option<SystemTime>,
-    /// The age of this instance's knowledge; `None` before the store was read. Always zero for
-    /// [`Revocations::in_memory`](crate::feed::Revocations::in_memory).
+    /// The time since this instance last read the store completely; `None` before the first read.
+    /// Always zero for [`Revocations::in_memory`](crate::feed::Revocations::in_memory).
     pub age: Option<Duration>,
     /// The error of the last read of the store, if it failed.
     pub last_error: Option<String>,

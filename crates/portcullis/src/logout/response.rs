@@ -20,16 +20,16 @@ const INVALID: &[u8] =
 const UNAVAILABLE: &[u8] =
     br#"{"error":"temporarily_unavailable","error_description":"send the logout token again"}"#;
 
-/// What became of a request.
+/// The outcome of a request.
 pub(super) enum Outcome {
     /// The logout is stored.
     Stored,
     /// The request is not a POST.
     Method,
     TooLarge,
-    /// The request is not acceptable, for a reason that needs no signature.
+    /// The request is not acceptable, for a reason that is found without verifying a signature.
     Form(&'static str),
-    /// The text is no token of an issuer.
+    /// The text is not a token of a trusted issuer.
     Unverified(TokenError),
     /// The issuer's token is not acceptable.
     Invalid {
@@ -76,8 +76,8 @@ impl Outcome {
         }
     }
 
-    /// Logs and counts the request. Only an issuer can cause a warning: anybody else could fill the
-    /// log.
+    /// Logs and counts the request. Only an issuer can cause a warning, because anyone else could fill
+    /// the log with warnings.
     pub(super) fn report(&self) {
         let name = match self {
             Self::Stored => "stored",

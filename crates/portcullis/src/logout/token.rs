@@ -11,10 +11,10 @@ use crate::revocation::feed::{Entry, Revocations, Target, rounded_up};
 /// The member of `events` that makes a token a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// How long after its `iat` a token without `exp` is accepted. Hydra omits it.
+/// The time after its `iat` for which a token without `exp` is accepted. Hydra omits `exp`.
 const WITHOUT_EXP: Duration = Duration::from_secs(300);
 
-/// How long after its `iat` any token is accepted: until then, its `jti` must be remembered.
+/// The time after its `iat` for which any token is accepted. Its `jti` must be stored for as long.
 const AT_MOST: Duration = Duration::from_secs(3600);
 
 /// What a verified logout token reports.
@@ -29,7 +29,7 @@ pub(super) struct LogoutToken {
 }
 
 impl LogoutToken {
-    /// Checks the claims of a token whose signature is verified. Returns the reason if one is not
+    /// Checks the claims of a token whose signature is verified. Returns the reason if a claim is not
     /// acceptable.
     pub(super) fn check(
         payload: &[u8],
@@ -49,7 +49,7 @@ impl LogoutToken {
         }
         check_audience(&claims, &issuer.logout.clients)?;
         check_event(&claims)?;
-        // An ID token has it, and must not be taken for a logout token.
+        // ID tokens have a `nonce`. They must not be accepted as logout tokens.
         if claims.get("nonce").is_some() {
             return Err("`nonce` is present");
         }
@@ -69,7 +69,7 @@ impl LogoutToken {
         Ok(Self { target, id, at, ends })
     }
 
-    /// The entry for the event. Its identity is that of the token, so that a token is accepted once.
+    /// Returns the entry for the event. It has the token's identity, so that each token is accepted once.
     pub(super) fn entry(self, issuer: &TrustedIssuer, revocations: &Revocations) -> Entry {
         let issuer = issuer.name();
         let until = match self.target {

@@ -1,4 +1,4 @@
-//! The background task: ends streams that expired, and checks what the others depend on.
+//! The background task: ends expired streams, and checks everything that the others depend on.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -16,31 +16,31 @@ use crate::clock::Timestamp;
 use crate::maybe_ready::{MaybeReady, Pending};
 use crate::refusal::RefusalKind;
 
-/// The minimum time between two passes: a burst of changes costs one pass.
+/// The minimum time between two passes, so that a burst of changes causes one pass.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a check of a group may wait for keys or a status. Fetches have shorter limits.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// The maximum number of streams whose own check waits for the issuer.
+/// The maximum number of streams whose own check may wait for the issuer at the same time.
 const MAX_ASKING: usize = 64;
 
-/// The background task of a registry. If it is dropped, its streams end: no stream may continue
-/// without checks.
+/// The background task of a registry. If the task is dropped, the streams end, because no stream may
+/// continue without checks.
 struct Running {
     registry: Weak<SessionsUnderWay>,
     number: u64,
 }
 
 impl Drop for Running {
-    /// Ends all streams if the runtime drops the task before it is done.
+    /// Ends all streams if the runtime drops the task before the task has ended.
     fn drop(&mut self) {
         let Some(registry) = self.registry.upgrade() else { return };
         let mut ending = Ending::new();
         let mut table = registry.table();
         if table.running == Some(self.number) {
             table.running = None;
-            // While the task is being started, another runtime may take it.
+            // If the task is just being started, another runtime may run it.
             if !table.starting {
                 table.end_all(Ended::Unwatched, &mut ending);
             }
@@ -51,8 +51,8 @@ impl Drop for Running {
 }
 
 impl SessionsUnderWay {
-    /// Starts the background task on the authenticator's runtime or, if that has been shut down, on
-    /// the current one.
+    /// Starts the background task on the authenticator's runtime. If that has been shut down, starts it
+    /// on the current runtime.
     pub(super) fn start(self: &Arc<Self>) {
         let current = Handle::try_current().ok();
         for runtime in self.runtime.iter().chain(&current) {
@@ -77,8 +77,8 @@ impl SessionsUnderWay {
         Self::end(ending);
     }
 
-    /// Checks everything once, except the streams that the feed may have revoked, which it returns
-    /// with the time until the next pass. Returns `None` if no stream is left.
+    /// Checks everything once, except the streams that the feed may have revoked. Returns those, and
+    /// the time until the next pass. Returns `None` if no stream is left.
     fn pass(self: &Arc<Self>) -> Option<(Vec<Suspects>, Duration)> {
         let at = Timestamp::now(&*self.clock);
         let now = second(at);
@@ -112,7 +112,7 @@ impl SessionsUnderWay {
     fn check_group(self: &Arc<Self>, group: &Arc<Group>, at: Timestamp, ending: &mut Ending) {
         if let Some(statuses) = group.list().and_then(|list| list.statuses()) {
             let version = statuses.version() + 1;
-            // A stream that is added after this comparison is compared when it is added.
+            // A stream that is added from here on is compared when it is added.
             let mut table = self.table();
             if group.compared.swap(version, Ordering::Relaxed) != version {
                 table.end_revoked(group, &statuses, ending);
@@ -141,7 +141,7 @@ impl SessionsUnderWay {
         }
     }
 
-    /// Waits for a fetch in a task of its own, because other streams must not wait for it.
+    /// Waits for a fetch in a separate task, so that other streams do not wait for it.
     fn ask(self: &Arc<Self>, group: Arc<Group>, answer: Pending<Finding>) {
         group.is_asking.store(true, Ordering::Relaxed);
         let registry = Arc::downgrade(self);
@@ -172,7 +172,7 @@ impl SessionsUnderWay {
             MaybeReady::Ready(standing) => self.settle(&entry, standing, now),
             MaybeReady::Pending(standing) => {
                 self.asking.fetch_add(1, Ordering::Relaxed);
-                // A stream that is dropped meanwhile removes itself.
+                // A stream that is dropped in the meantime removes itself from the table.
                 let (registry, entry) = (self.clone(), Arc::downgrade(&entry));
                 tokio::spawn(async move {
                     let standing = standing.await;
@@ -203,7 +203,7 @@ impl SessionsUnderWay {
             Err(_) if live.is_some_and(|(_, max)| now.saturating_sub(known_at) > max) => {
                 table.end(entry.clone(), Ended::StatusUnknown, &mut ending);
             }
-            // The check of the group bounds the age of a status list and of the feed.
+            // The check of the group already bounds the age of a status list and of the feed.
             Err(_) => table.check_at(entry, now.saturating_add(1)),
         }
         drop(table);
@@ -212,7 +212,7 @@ impl SessionsUnderWay {
 }
 
 async fn run(running: Running) {
-    // Never hold a strong reference across an await: it would keep the registry alive forever.
+    // Never hold a strong reference across an await, because it would keep the registry alive forever.
     while let Some(registry) = running.registry.upgrade() {
         let Some((suspects, wait)) = registry.pass() else { return };
         let changed = registry.changed.clone();

@@ -1,4 +1,4 @@
-//! The guarantees of a [`RevocationStore`], as a test for implementations.
+//! Tests that an implementation of [`RevocationStore`] keeps its guarantees.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,18 +9,18 @@ use aws_lc_rs::rand;
 
 use crate::feed::{Appended, Cursor, Entry, RevocationStore, Target};
 
-/// The longest time that an operation may take here.
+/// The maximum time that an operation may take in this suite.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The `until` of entries that the suite does not prune.
 const LATER: u64 = 4_000_000_000;
 
-/// Tests what [`RevocationStore`] demands of a store. Panics at the first guarantee that is not
-/// kept, and names it.
+/// Tests the guarantees of [`RevocationStore`]. Panics at the first guarantee that the store does not keep,
+/// and names it.
 ///
-/// Each call of `open` must return another handle to the same storage, as another instance of a
-/// service would have. The storage may have entries from other tests: the suite uses issuers of its
-/// own. Call it on a multi-thread runtime to interleave the appends.
+/// Each call of `open` must return another handle to the same storage, like another instance of a service.
+/// The storage may contain entries of other tests, because the suite uses issuers of its own. Call it on a
+/// multi-thread runtime, so that the appends interleave.
 ///
 /// ```
 /// use portcullis::feed::MemoryStore;
@@ -32,8 +32,8 @@ const LATER: u64 = 4_000_000_000;
 /// # }
 /// ```
 ///
-/// A durability test is the store's own: kill the server after `append` returned, start it, and
-/// demand the entry.
+/// The suite cannot test durability. Test it separately: kill the server after `append` has returned, start
+/// the server again, and check that the entry is there.
 pub async fn store_suite<S: RevocationStore>(open: impl AsyncFn() -> S) {
     let (one, other) = (open().await, open().await);
     one.check().await.expect("`check` accepts the settings of the storage");
@@ -68,7 +68,7 @@ async fn append(store: &impl RevocationStore, entry: &Entry) -> Appended {
     appended.expect("`append` returns in time").expect("`append` succeeds")
 }
 
-/// Reads to the end. Returns the entries of an issuer, and the last cursor.
+/// Reads all pages. Returns the entries of an issuer, and the last cursor.
 async fn read(
     store: &impl RevocationStore,
     after: Option<Cursor>,
@@ -188,7 +188,7 @@ async fn a_foreign_cursor_is_lost_or_harmless(store: &impl RevocationStore) {
     }
 }
 
-/// A late commit must not be lost behind a later number.
+/// An entry that commits late must not be skipped because a later number was already read.
 async fn concurrent_appends_are_never_skipped<S: RevocationStore>(
     writers: [S; 4],
     reader: &impl RevocationStore,

@@ -1,4 +1,4 @@
-//! Inputs beside the options: recorded requests, a measured issuer, a benchmark.
+//! Inputs that are not options: recorded requests, a measured issuer and a benchmark.
 
 use super::TuneArguments;
 use crate::exit::Failure;
@@ -15,7 +15,7 @@ pub(in crate::tune) struct Known {
 }
 
 impl TuneArguments {
-    /// Returns the options that repeat the report without the issuer: the values measured there.
+    /// Returns options with the measured values, which repeat the report without the issuer.
     pub(in crate::tune) fn in_place_of_issuer(&self, known: &Known) -> Option<Vec<String>> {
         let found = known.issuer.as_ref()?;
         let mut options = Vec::new();
@@ -42,7 +42,7 @@ impl TuneArguments {
         Some(options)
     }
 
-    /// Reads the files and measures the issuer, where they are given.
+    /// Reads the files and measures the issuer that the options name.
     pub(in crate::tune) fn known(&self) -> Result<Known, Failure> {
         let file = self.activity.as_deref();
         Ok(Known {
@@ -54,7 +54,7 @@ impl TuneArguments {
 }
 
 impl Known {
-    /// The `max-age` of the issuer's JWKS: of the option, as measured, or of `--costs-of`.
+    /// The `max-age` of the issuer's JWKS: from the option, else measured, else of `--costs-of`.
     pub(in crate::tune) fn max_age(&self, arguments: &TuneArguments) -> Option<f64> {
         arguments.jwks_max_age.or_else(|| match &self.issuer {
             Some(found) => found.max_age,
@@ -62,7 +62,7 @@ impl Known {
         })
     }
 
-    /// The lifetime of access tokens: of the option, as measured, or of `--costs-of`.
+    /// The lifetime of access tokens: from the option, else measured, else of `--costs-of`.
     pub(in crate::tune) fn access_expiry(&self, arguments: &TuneArguments) -> f64 {
         let theirs = self.issuer.as_ref().and_then(|found| found.token_lifetime);
         arguments.access_expiry.or(theirs).unwrap_or_else(|| arguments.costs_of.access_expiry())
@@ -82,7 +82,7 @@ impl Known {
         Some((of.session_idle()?, source))
     }
 
-    /// Where to set another lifetime of access tokens, if the issuer is measured or a Keycloak.
+    /// The issuer setting that changes the lifetime of access tokens, if the issuer is measured or is Keycloak.
     pub(in crate::tune) fn change_of_expiry(
         &self,
         arguments: &TuneArguments,
@@ -113,7 +113,7 @@ impl Known {
         }
     }
 
-    /// The properties of the issuer: of the options, as measured, or of `--costs-of`.
+    /// The properties of the issuer: from the options, else measured, else of `--costs-of`.
     pub(in crate::tune) fn habits(&self, arguments: &TuneArguments) -> Habits {
         let measured = self.issuer.as_ref().map(|found| found.offers);
         let mut offers = measured.unwrap_or_else(|| arguments.costs_of.offers());
@@ -124,7 +124,7 @@ impl Known {
                 Lacked::BackchannelLogout => offers.backchannel_logout = Some(false),
             }
         }
-        // The metadata do not show it, so the default is the same with and without --issuer.
+        // The metadata do not show whether an issuer pushes its list, so the default ignores --issuer.
         let pushes = arguments.costs_of == MeasuredAt::Companion;
         Habits { max_age: self.max_age(arguments), offers, pushes }
     }

@@ -1,4 +1,4 @@
-//! From options to the scenario, and the checks that span options.
+//! Builds the scenario from the options, and checks combinations of options.
 
 use super::{Known, TuneArguments};
 use crate::exit::Failure;
@@ -8,7 +8,7 @@ use crate::tune::scenario::{self, Activity, Habit, Scenario, Verifier};
 use crate::units::{duration, number};
 
 impl TuneArguments {
-    /// The scenario with one of the two expiries.
+    /// The scenario with this expiry, which is one of the two that the options name.
     pub(in crate::tune) fn scenario(&self, access_expiry: f64, known: &Known) -> Scenario {
         let recorded = known.recorded.as_ref();
         Scenario {
@@ -53,7 +53,7 @@ impl TuneArguments {
         }
     }
 
-    /// The source of the costs.
+    /// Names the source of the costs.
     pub(in crate::tune) fn source_of_costs(&self, known: &Known) -> String {
         let issuer = match &known.issuer {
             Some(found) => found.source(self.own_costs()),
@@ -65,7 +65,7 @@ impl TuneArguments {
         }
     }
 
-    /// Measurements at the issuer that vary too much, or that stand for something else.
+    /// Measurements at the issuer that vary too much, or that stand in for another one.
     pub(in crate::tune) fn doubtful(&self, known: &Known) -> Vec<String> {
         known.issuer.as_ref().map(|found| found.doubtful(self.own_costs())).unwrap_or_default()
     }
@@ -122,7 +122,7 @@ impl TuneArguments {
                 self.fan_out, self.instances
             )));
         }
-        // One every 10 s: each is a fetch of each instance in the simulation.
+        // One rotation every 10 s. In the simulation, each instance fetches at each rotation.
         const MOST_ROTATIONS: f64 = 8640.0;
         if self.rotations_per_day > MOST_ROTATIONS {
             return Err(Failure::wrong(format!(
@@ -132,7 +132,7 @@ impl TuneArguments {
         }
         self.mix.check()?;
         self.issuer.check()?;
-        // Whether an issuer is a Keycloak, which ends idle sessions, is not known yet.
+        // It is not yet known whether the issuer is a Keycloak, which ends idle sessions.
         let may_end = self.session_idle.or(self.costs_of.session_idle()).is_some();
         self.peak.check(may_end || self.issuer.is_given())?;
         if self.survivors >= 100.0 {
@@ -148,7 +148,7 @@ impl TuneArguments {
                 "--restarted is {restarted} %; it must be from 0 to 100 %"
             )));
         }
-        // A number without a unit is in microseconds, which is easily overlooked.
+        // Numbers without a unit are microseconds, so `5` for 5 ms is a likely mistake.
         const LEAST: f64 = 10.0;
         for (name, cost) in [
             ("--refresh-cost", self.refresh_cost),

@@ -1,4 +1,4 @@
-//! Goals that no setting reaches together, in every form.
+//! Goals that no setting reaches together, in every form of the report.
 
 use std::time::SystemTime;
 
@@ -30,7 +30,7 @@ fn conflict_has_the_expiry_of_each_goal_as_a_number_and_in_one_sentence() {
     assert!(report("--max-lag 5m").recommendation.unwrap().conflict.is_none());
 }
 
-/// The figures of a recommendation in conflict are those of the shorter expiry.
+/// If two goals conflict, the recommendation's figures are those of the shorter expiry.
 #[test]
 fn options_to_add_in_a_conflict_have_the_expiry_of_max_lag_and_no_needless_max_stale() {
     let why = report(GOALS).recommendation.unwrap().why;

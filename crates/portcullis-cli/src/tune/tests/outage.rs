@@ -1,4 +1,4 @@
-//! The users that an outage affects, tiers by their share of sessions, and the cores at a peak.
+//! The users that an outage affects, the costs of tiers by share of sessions, and the cores at a peak.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ fn users_whose_token_is_due_are_the_refreshes_until_tokens_are_due_twice() {
         let due = of.due_within(time);
         assert!((due / (refreshes * time) - 1.0).abs() < 1e-9, "{time}: {due}");
     }
-    // After that, only sessions that were inactive since are left, and in the end none.
+    // After that, only sessions that have been inactive all the time are left, and finally none.
     assert!(of.due_within(2.0 * used) < 2.0 * refreshes * used);
     assert!((of.due_within(1e6) - 10_000.0).abs() < 1e-6, "{}", of.due_within(1e6));
     let always = Scenario { activity: Activity { pause: 0.0, ..of.activity }, ..of };
@@ -40,7 +40,7 @@ fn outage_names_active_and_distinct_users_and_the_failed_logins_of_a_peak() {
     let options = "--sessions 6000 --access-expiry 5m --login-peak 9000 --login-cost 50ms";
     let within = report(&format!("{options} --outage 10m")).affected.in_peak.unwrap();
     assert_eq!(within.failed_logins, 6000.0);
-    // An outage that is longer than the peak fails each login once.
+    // In an outage that outlasts the peak, each login fails once.
     let longer = report(&format!("{options} --outage 2h")).affected.in_peak.unwrap();
     assert_eq!(longer.failed_logins, 9000.0);
     let secs = within.recovery.unwrap();
@@ -58,18 +58,18 @@ fn outage_names_active_and_distinct_users_and_the_failed_logins_of_a_peak() {
 const MORNING: &str = "--sessions 30000 --instances 160 --fan-out 5 --login-peak 20000 --login-within 15m \
                        --live-share 25 --costs-of keycloak --login-cost 97.5ms";
 
-/// Most sessions of the peak are still active as the logins end.
+/// When the logins end, most sessions of the peak are still active.
 #[test]
 fn introspection_of_the_peak_counts_the_sessions_that_logged_in() {
     let of = report(MORNING);
     let peak = of.login_peak.as_ref().unwrap();
-    // 10,000 others, of which one in six is active. After a login: 1/6 + 5/6·e^(−t/250 s).
+    // One in six of the 10,000 other sessions is active. After a login: 1/6 + 5/6·e^(−t/250 s).
     let others = 10_000.0 / 6.0;
     let after_login = 900.0 / 6.0 + 250.0 * 5.0 / 6.0 * (1.0 - (-900.0_f64 / 250.0).exp());
     let active = others + 20_000.0 / 900.0 * after_login;
     assert!((9_400.0..9_600.0).contains(&active), "{active}");
     assert!((peak.active - active).abs() < 1e-6, "{peak:?}");
-    // Each introspects 25 % of 5 validations in 10 s.
+    // Each active session introspects 25 % of 5 validations in 10 s.
     let introspection = active * 0.25 * 0.5 * of.settings[0].scenario.costs.lookup;
     assert!((peak.parts.introspection - introspection).abs() < 1e-9, "{peak:?}");
     let text = of.to_string();
@@ -94,7 +94,7 @@ fn recovery_has_the_load_of_the_peak_only_while_it_goes_on() {
     assert_eq!((within.failed_logins, within.peak_left), (20_000.0, 0.0));
     assert!((within.recovery.unwrap() - expected).abs() < 1e-6 * expected, "{within:?}");
     assert!(of.to_string().contains(" cores with your routes): the peak is over"), "{of}");
-    // The peak goes on for 5 min after an outage of 10 min.
+    // After an outage of 10 min, the peak continues for 5 min.
     let of = report(&format!("{MORNING} --outage 10m --issuer-cores 10"));
     let within = of.affected.in_peak.as_ref().unwrap();
     let costs = of.settings[0].scenario.costs;
@@ -129,7 +129,8 @@ fn cores_at_the_peak_are_the_sum_of_the_listed_parts() {
         + parts.status_lists;
     assert!((peak.cores - sum).abs() < 1e-12, "{peak:?}");
     assert_eq!(parts.logins, 10.0 * 0.075);
-    // Every instance polls its list and its keys as without a peak; 1000 of 10,000 sessions are others.
+    // Every instance polls its list and keys as it does without a peak. 1000 of 10,000 sessions are not
+    // part of it.
     let costs = of.settings[0].scenario.costs;
     let refreshes = of.settings[0].refreshes.model * costs.refresh;
     let fetches = of.settings[0].fetches.model * costs.fetch;
@@ -180,7 +181,7 @@ fn tier_costs_are_proportional_to_its_share_of_sessions() {
     assert!(of.to_string().contains("max_token_age(60 s)"), "{of}");
 }
 
-/// With shares, only the mix is what the service does.
+/// With shares of routes, only the mix describes the service.
 #[test]
 fn introspection_of_each_request_gives_no_warning_beside_shares() {
     let options = "--sessions 100000 --costs-of keycloak --issuer-cores 2";
@@ -206,7 +207,7 @@ fn lockout_plot_reaches_the_outage_and_series_have_the_colours_of_the_page() {
     let plot = html.split("Active sessions that an outage of the issuer locks out").nth(1).unwrap();
     let plot = plot.split("<h2>").next().unwrap();
     assert!(plot.contains(">14 h<") || plot.contains(">12 h<"), "{plot}");
-    // Colours follow the order of the lines.
+    // The colours follow the order of the lines.
     let order = |text: &str, quote: &str| {
         let at = |name: &str| text.find(&format!("{name}{quote}")).unwrap();
         at("these bursts") < at("always active")

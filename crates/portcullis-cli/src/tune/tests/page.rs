@@ -1,4 +1,4 @@
-//! The page's script, run by Node: each of its figures is compared with the command's.
+//! Node runs the page's script. Each of its figures is compared with the command's.
 
 mod address;
 
@@ -17,13 +17,14 @@ use crate::tune::scenario::Scenario;
 use crate::tune::tiers;
 use crate::units::{duration, number, percent};
 
-/// How many settings are compared.
+/// The number of settings that are compared.
 const SETTINGS: usize = 400;
 
-/// The relative difference between the languages: the last digits of `exp` and `powf`.
+/// The relative difference between the languages, which compute the last digits of `exp` and `powf`
+/// differently.
 const TOLERANCE: f64 = 1e-9;
 
-/// Runs the page's script, and `program` after it, which returns a value.
+/// Runs the page's script, and then `program`, which returns a value.
 fn evaluate(input: &Value, program: &str) -> Value {
     evaluate_with(page::CALCULATIONS, input, program)
 }
@@ -46,14 +47,14 @@ fn evaluate_with(calculations: &str, input: &Value, program: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Where the functions of the plots are compared, as shares of the longest lag and of two outages.
+/// The points at which the plots are compared, as shares of the longest lag and of two outages.
 const PLACES: [f64; 5] = [0.05, 0.3, 0.5, 0.8, 0.99];
 
 /// An issuer that also sends logout tokens.
 const OFFERS: Offers =
     Offers { introspection: None, status_lists: None, backchannel_logout: Some(true) };
 
-/// The command's own figures, by the names that the page gives them.
+/// The command's own figures, with the names that the page uses for them.
 fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
     let load = Load::of(scenario, None);
     let mut figures: Vec<(String, f64)> = [
@@ -109,7 +110,7 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
     figures
 }
 
-/// The page's figures, from a start scenario and the values of its sliders.
+/// A program that returns the page's figures for a start scenario and the values of its sliders.
 const FIGURES: &str = "return input.map(({ start, values }) => {
     const scenario = withSettings(start, values);
     const model = modelOf(scenario);
@@ -132,7 +133,7 @@ const FIGURES: &str = "return input.map(({ start, values }) => {
     return Object.fromEntries(figures.map(([name, value]) => [name, String(value)]));
 });";
 
-/// The command's figures of a setting, and the setting.
+/// The command's figures of a setting, and a description of the setting.
 type Expected = (Vec<(String, f64)>, String);
 
 /// All settings: the page's input, and the expected figures.
@@ -153,7 +154,7 @@ fn settings() -> (Value, Vec<Expected>) {
         let max_age = (verifier.used_ttl < verifier.jwks_ttl).then_some(verifier.used_ttl);
         let habits = Habits { max_age, pushes: true, offers: OFFERS };
         let mut start = page::start(scenario, &arguments(&options), habits);
-        // The sliders set these values, so the start values must have no effect.
+        // The sliders set these values, so the start values must not matter.
         let values = start["values"].take();
         for slider in ["access_expiry", "sessions", "instances", "outage", "issuer_cores"] {
             start["scenario"][slider] = json!(1);
@@ -163,7 +164,7 @@ fn settings() -> (Value, Vec<Expected>) {
     (Value::Array(input), expected)
 }
 
-/// The number of figures, and those that differ.
+/// Returns the number of figures, and the figures that differ.
 fn compare(calculations: &str, input: &Value, expected: &[Expected]) -> (usize, Vec<String>) {
     let found = evaluate_with(calculations, input, FIGURES);
     let (mut compared, mut off) = (0, Vec::new());
@@ -193,7 +194,7 @@ fn page_figures_equal_those_of_the_command_over_a_grid() {
     assert!(off.is_empty(), "{} figures differ:\n{}", off.len(), off.join("\n"));
 }
 
-/// The comparison notices small errors in the page.
+/// The comparison detects small errors in the page.
 #[test]
 #[ignore = "needs Node: run cargo xtask test"]
 fn wrong_formula_in_the_page_is_noticed() {
@@ -241,7 +242,7 @@ fn wrong_formula_in_the_page_is_noticed() {
     }
 }
 
-/// Another TTL has its own default `refresh_ahead`, and `max-age` shortens it.
+/// Another TTL changes the default of `refresh_ahead`, and `max-age` shortens the TTL.
 #[test]
 #[ignore = "needs Node: run cargo xtask test"]
 fn another_ttl_has_its_own_defaults() {

@@ -129,7 +129,7 @@ mod tests {
             config.dangerous_http_host = Some(host.to_owned());
             assert!(config.check().unwrap_err().to_string().contains("loopback host only"));
         }
-        // The setting is for the issuer's URL only: it does not make pages of that host trusted.
+        // The setting applies only to the issuer's URL. It does not make pages of that host trusted.
         config.issuer = "http://issuer:8080".to_owned();
         config.dangerous_http_host = Some("issuer".to_owned());
         config.trusted_origins = vec!["http://issuer:3000".to_owned()];

@@ -1,4 +1,4 @@
-//! A cap on events that a machine client causes by working as it should.
+//! A cap on the events that a machine client causes in normal operation.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -96,7 +96,7 @@ impl NewEvent {
     }
 }
 
-/// The kinds of events. Not recorded are a refresh, its repetition within 2 s, and an
+/// The kinds of events. A refresh and its repetition within 2 s are not recorded. Neither is an
 /// introspection, which changes nothing and which some APIs do for every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -127,9 +127,10 @@ pub enum EventKind {
     LogoutEverywhere,
     /// `session_deleted`
     SessionDeleted,
-    /// `logout_not_delivered`: a client was not told that the session has ended. It rejected the
-    /// logout token, as it does if it had received an earlier attempt, or was unreachable until the
-    /// session's tokens had expired, or too many logout tokens waited for it.
+    /// `logout_not_delivered`: a client was not told that the session has ended, because the client
+    /// rejected the logout token, was unreachable until the session's tokens had expired, or had too
+    /// many logout tokens waiting. A client also rejects a retried logout token if it received an
+    /// earlier attempt.
     LogoutNotDelivered,
     /// `second_factor_asked`: a login with the right password and without a code.
     SecondFactorAsked,

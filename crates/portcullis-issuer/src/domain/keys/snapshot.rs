@@ -1,4 +1,4 @@
-//! The ring at one version of the key table: ready to sign, and to be published.
+//! The ring at one version of the key table, ready to sign and to be published.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,8 +29,9 @@ pub(super) fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
         .ok_or(Error::Crypto("the key table has no active key"))
 }
 
-/// Reads the table, and records with the active key how long this process's tokens live, and how
-/// long its key sets may be cached. The process that made the key may have recorded shorter times.
+/// Reads the table. Records, with the active key, the lifetime of this process's tokens and the time
+/// for which its key sets may be cached, because the process that created the key may have recorded
+/// shorter times.
 pub(super) async fn load(
     store: &dyn KeyStore,
     custody: &Custody,
@@ -43,7 +44,7 @@ pub(super) async fn load(
         if store.note_promises(snapshot.active.kid(), schedule.promises()).await? {
             return Ok(snapshot);
         }
-        // The key was retired meanwhile, and another key is active.
+        // The key has been retired in the meantime, and another key is active.
     }
 }
 
@@ -77,7 +78,7 @@ impl Snapshot {
         let signature = self.active.sign(token.as_bytes()).await?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        // A wrong format, such as DER, must be noticed here and not by every verifier.
+        // A wrong format, such as DER, must be detected here, before every verifier rejects the token.
         if self.active.is_elsewhere() {
             let allowed = [verified_as(self.active.algorithm())];
             portcullis::signature::verify(&token, &self.verification, &allowed)

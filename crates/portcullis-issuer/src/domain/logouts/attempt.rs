@@ -12,7 +12,7 @@ use crate::domain::tokens::EndedSession;
 use crate::error::Error;
 use crate::metrics;
 
-/// How long signing and sending may take: less than a claim is valid.
+/// The time limit for signing and sending. It is shorter than a claim.
 const AT_MOST: Duration = TIMEOUT.saturating_add(Duration::from_secs(5));
 
 /// The longest wait before the next attempt, in seconds.
@@ -26,7 +26,7 @@ pub(super) struct Attempt {
     pub(super) failure: Option<String>,
 }
 
-/// The client's answer.
+/// The client's response.
 enum Answer {
     Delivered,
     Rejected,

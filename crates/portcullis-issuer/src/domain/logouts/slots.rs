@@ -1,4 +1,4 @@
-//! The attempts in progress, and how many more a client may have.
+//! The attempts in progress, and the number of further attempts that a client may have.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ const IN_PROGRESS: usize = 8;
 const PER_CLIENT: usize = 4;
 
 /// The maximum number of concurrent attempts at all clients whose last attempt has failed. Such an
-/// attempt may take until the timeout, and must not delay the messages to other clients.
+/// attempt may last until the timeout, and must not delay the messages to other clients.
 const AT_FAILING: usize = 4;
 
 /// The attempts in progress.
@@ -40,7 +40,7 @@ impl Slots {
         *self.in_progress.entry(client_id.to_owned()).or_default() += 1;
     }
 
-    /// Ends an attempt. Returns whether the client has begun or stopped failing with it.
+    /// Ends an attempt. Returns whether the client started or stopped failing with this attempt.
     pub(super) fn end(&mut self, client_id: &str, has_failed: bool) -> bool {
         if let Some(count) = self.in_progress.get_mut(client_id) {
             *count -= 1;

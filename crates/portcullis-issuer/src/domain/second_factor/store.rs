@@ -1,4 +1,4 @@
-//! Second factors as they are kept.
+//! Second factors as they are stored.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub(crate) trait SecondFactorStore: fmt::Debug + Send + Sync {
     fn remove_second_factor<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
 }
 
-/// A second factor as it is kept.
+/// A second factor as it is stored.
 pub(crate) struct StoredFactor {
     pub(crate) sealed: Vec<u8>,
     /// Whether the user has confirmed it with a right code from the app.

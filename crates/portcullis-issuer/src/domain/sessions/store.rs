@@ -1,4 +1,4 @@
-//! Sessions as they are kept, and their refresh tokens.
+//! Sessions and their refresh tokens as they are stored.
 
 use std::fmt;
 

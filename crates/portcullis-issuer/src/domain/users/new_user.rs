@@ -48,7 +48,7 @@ impl NewUser {
         }
     }
 
-    /// Creates a user with a password of 256 random bits, and returns the password, too.
+    /// Creates a user with a password of 256 random bits. Returns the password as well.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Err
             "a scope must be of printable ASCII characters without space, quote and backslash",
         ));
     }
-    // At most three more bytes per name: two quotes and a separator.
+    // Each name adds at most three bytes: two quotes and a separator.
     let names = roles.iter().chain(scopes);
     if names.map(|name| name.len() + 3).sum::<usize>() > MAX_NAMES_BYTES {
         return Err(Error::InvalidUser(
@@ -119,7 +119,7 @@ pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Err
     Ok(())
 }
 
-/// Rejects an address that a program behind the notifier could mistake for something else.
+/// Rejects an address that a program of the notifier could mistake for something else, such as an option.
 pub(crate) fn check_address(address: &str) -> Result<(), Error> {
     let plain = address.bytes().all(|byte| byte.is_ascii_graphic());
     if !plain || !(1..=254).contains(&address.len()) || address.starts_with('-') {

@@ -16,7 +16,7 @@ const PAGE: usize = 1000;
 /// The maximum number of entries.
 const MAX_ENTRIES: usize = 200_000;
 
-/// A store in the memory of this process, shared by its clones. It is lost with the process.
+/// A store in the memory of this process, shared by its clones. Its entries are lost with the process.
 ///
 /// [`Revocations::in_memory`](super::Revocations::in_memory) uses one. Tests of several instances
 /// can share one.
@@ -43,7 +43,7 @@ pub struct MemoryStore(Arc<Shared>);
 
 struct Shared {
     kept: Mutex<Kept>,
-    /// The number of the last entry, for readers that wait.
+    /// The number of the last entry. Waiting readers watch it.
     last: watch::Sender<u64>,
     max_entries: usize,
 }
@@ -104,8 +104,8 @@ impl Kept {
         self.entries.insert(self.last, entry);
     }
 
-    /// Replaces the older half of the entries by one watermark for each of their issuers, so that
-    /// a later reader refuses too much rather than too little.
+    /// Replaces the older half of the entries by one watermark for each of their issuers. A later
+    /// reader then rejects too many tokens rather than too few.
     fn condense(&mut self) {
         let mut watermarks = BTreeMap::<String, (u64, u64)>::new();
         for _ in 0..self.entries.len().div_ceil(2) {
@@ -201,7 +201,7 @@ mod tests {
             let issuer = if number == 3 { "b" } else { "a" };
             store.append(&session(issuer, number)).await.unwrap();
         }
-        // A reader that was away must learn of the dropped entries, too.
+        // A reader that missed the dropped entries must learn of them through the watermark.
         for after in [None, Some(&cursor)] {
             let entries = store.changes(after).await.unwrap().entries;
             assert!(entries.len() <= 10, "{entries:?}");

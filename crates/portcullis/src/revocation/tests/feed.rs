@@ -1,4 +1,4 @@
-//! The feed's background task, and what it records.
+//! The feed's background task, and the state that it records.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -106,7 +106,7 @@ async fn wrapped_stream_ends_with_its_session() {
     scene.advance(2000);
     assert_eq!(waiting.await.unwrap(), ["a", "b", "expired"]);
     assert_eq!(silent.await.unwrap(), ["a", "b"]);
-    // Items that are ready come too late.
+    // After the end of the stream, ready items are not returned.
     let late = EndingStream::new(Items::new(["a", "b"], true), &stream).last(last);
     assert_eq!(items(late).await, ["expired"]);
 }

@@ -84,8 +84,8 @@ async fn insert<C: Dialect>(
     place: Place,
     until: Until,
 ) -> Result<bool, StoreError> {
-    // The client was authenticated before this transaction. If it was disabled or removed since
-    // then, it had no place that could be revoked.
+    // The client was authenticated before this transaction. If it was disabled or removed in the
+    // meantime, it had no place yet that could be revoked, so the new place is revoked now.
     let revoked = is_client(owner) && {
         let enabled: Option<String> =
             query(C::HOLD_CLIENT).bind(owner).scalar_optional(connection).await?;
