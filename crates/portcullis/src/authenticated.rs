@@ -49,7 +49,8 @@ struct Inner {
     shared: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// The token's entry in a status list, once a route has looked it up.
     place: OnceLock<(RemoteStatusList, u64)>,
-    /// The generation of the feed's entries that did not revoke the token; 0 if none was checked.
+    /// The generation of the feed's entries at the last check that did not revoke the token; 0
+    /// before the first check.
     fed: AtomicU64,
 }
 
@@ -62,10 +63,11 @@ pub(crate) struct Origin {
     pub(crate) token: Option<Zeroizing<Box<str>>>,
 }
 
-/// The reason for a 500, for the operator: a live route for an issuer without introspection.
+/// The log's reason for a 500: the route requires introspection, which is not configured for the
+/// issuer.
 const NO_INTROSPECTION: &str = "the route requires introspection (`Revocation::live`), which is not configured for this issuer";
 
-/// The reason for a 500, for the operator: a feed route without revocations.
+/// The log's reason for a 500: the route requires the feed, but the service has no revocations.
 const NO_FEED: &str =
     "the route requires the revocation feed (`Revocation::feed`), which is not configured";
 
@@ -102,8 +104,8 @@ impl Authenticated {
         self.0.registered.subject()
     }
 
-    /// Returns `sub`, for services whose tokens must all have it. Either the
-    /// [profile](crate::Profile) requires it, or `sub` is among the
+    /// Returns `sub`. Use it only if tokens without `sub` are rejected: because the
+    /// [profile](crate::Profile) requires `sub`, or because it is among the
     /// [`required_claims`](crate::AuthenticatorBuilder::required_claims).
     ///
     /// ```
@@ -353,7 +355,8 @@ impl Authenticated {
             Means::StatusList(ages) => self.stands_in_list(ages, readings.at()),
             Means::Live(_) => false,
             Means::Feed(ages) => self.0.origin.issuer.feed.as_ref().is_some_and(|feed| {
-                // The order matters: the generation must be read after the age.
+                // The generation must be read after the age, so that it includes the entries of the
+                // read that the age refers to.
                 feed.revocations.is_fresh(ages, readings)
                     && feed.entries.generation() == self.0.fed.load(Ordering::Relaxed)
             }),
@@ -393,7 +396,7 @@ impl Authenticated {
         list.plainly_stands(index, ages, key, at)
     }
 
-    /// The status list that has the token's status, and the index in it.
+    /// The status list that contains the token's status, and the token's index in that list.
     pub(crate) fn list_entry(&self) -> Option<(&RemoteStatusList, u64)> {
         let (list, index) = match self.0.place.get() {
             Some(place) => place,

@@ -237,8 +237,7 @@ impl Authenticator {
         self.0.decide_recalled(known, token, request, means)
     }
 
-    /// Returns the [`Anonymous`] for a request without a token. Use it in adapters that found no
-    /// token.
+    /// Returns the [`Anonymous`] for a request without a token. This method is for adapters.
     #[must_use]
     pub fn anonymous(&self) -> Anonymous {
         Anonymous { space: self.0.space.clone() }
@@ -352,8 +351,8 @@ impl Authenticator {
 }
 
 /// Issuers sign refresh tokens with a secret that only they have, so a symmetric algorithm together
-/// with a foreign type suggests a refresh token. The type is not verified: it only selects the text
-/// for the operator.
+/// with a `typ` claim of another kind of token suggests a refresh token. The claim is not verified:
+/// it only selects the text for the operator.
 fn refuse_algorithm(jws: &CompactJws<'_>) -> TokenError {
     let algorithm = jws.header().algorithm;
     let mark = algorithm.is_symmetric().then(|| jws.peek(Marks::foreign_type).ok().flatten());

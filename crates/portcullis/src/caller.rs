@@ -79,7 +79,8 @@ pub fn optional_caller<'e>(
     }
 }
 
-/// Returns the caller's claims, like [`Authenticated::claims`], with the request's site in the log.
+/// Returns the caller's claims, like [`Authenticated::claims`], with the request's method and route
+/// (`site`) in the log.
 ///
 /// # Errors
 ///
@@ -91,8 +92,8 @@ pub fn claims<C: DeserializeOwned>(
     who.read_claims().map_err(|refusal| refusal.at(&site()))
 }
 
-/// Returns the caller's claims, like [`Authenticated::shared_claims`], with the request's site in
-/// the log.
+/// Returns the caller's claims, like [`Authenticated::shared_claims`], with the request's method
+/// and route (`site`) in the log.
 ///
 /// # Errors
 ///

@@ -74,7 +74,7 @@ impl Foreign {
     }
 }
 
-/// Shows why the credential is foreign, and no text of it.
+/// Shows why the credential is foreign, but no text of it.
 impl fmt::Debug for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Foreign").field("error", &self.0.error).finish_non_exhaustive()

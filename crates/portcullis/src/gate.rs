@@ -27,8 +27,7 @@ pub use exit::{Bodies, Exit, FromBytes, NoBodies};
 /// a gate, or an authenticator alone.
 ///
 /// A gate knows neither routes nor methods: every request that reaches it needs a valid token,
-/// `OPTIONS` included. To open single routes, use the adapter's own means. Put CORS outside the
-/// gate.
+/// `OPTIONS` included. Each adapter documents how to open single routes. Put CORS outside the gate.
 ///
 /// ```
 /// # use portcullis::{Authenticator, Gate, Revocation};
@@ -193,8 +192,8 @@ impl Gate {
         Ok(self)
     }
 
-    /// Sets how the log finds the route of a refused request: from what the framework's router
-    /// stores in the request's extensions. For adapters of frameworks that do so.
+    /// Sets the function that finds the route of a refused request for the log, in the data that
+    /// the framework's router stores in the request's extensions. This method is for adapters.
     #[must_use]
     pub fn route_from(mut self, find: RouteFrom) -> Self {
         self.route_from = Some(find);

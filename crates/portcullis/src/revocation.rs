@@ -114,7 +114,6 @@ impl Revocation {
     /// published it. The minimum is 3 seconds; a shorter `max_age` counts as 3 seconds. The list is
     /// refreshed in the background, so requests usually do not wait. A request that finds an older
     /// list waits for a fetch, and is rejected with 503 if the fetch fails. The bound assumes that
-    /// list waits for a fetch, and is rejected with 503 if the fetch fails. The bound assumes that
     /// the issuer's own server responds. If a cache replays an older list, that list is used until it
     /// expires.
     ///
@@ -129,9 +128,10 @@ impl Revocation {
     /// [`introspection_url`](crate::AuthenticatorBuilder::introspection_url)). The issuer must
     /// respond that the token is active, so a session that ended is rejected at the next request.
     ///
-    /// Concurrent requests with the same token share an introspection request, but each uses only one
-    /// that was sent after the request arrived. Without a response, they are rejected with 503. This
-    /// gives up the benefits of local validation, so use it only on the few routes that need it.
+    /// Concurrent requests with the same token share an introspection request, but each request
+    /// uses only a response to an introspection request that was sent after it arrived. Without
+    /// such a response, it is rejected with 503. This gives up the benefits of local validation, so
+    /// use it only on the few routes that need it.
     ///
     /// [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
     #[must_use]

@@ -29,8 +29,8 @@ const MAX_ENTRY_BYTES: usize = 16 * 1024;
 /// The number of slots that a token may be in.
 const WAYS: usize = 8;
 
-/// The bytes of the limit per slot. The cache then has about twice as many slots as entries of a
-/// typical size, so that tokens rarely compete for a slot.
+/// The cache has one slot for this number of bytes of its limit. It then has about twice as many
+/// slots as entries of a typical size, so that tokens rarely compete for a slot.
 const BYTES_PER_SLOT: usize = 1024;
 
 /// A cached value, found by its token.

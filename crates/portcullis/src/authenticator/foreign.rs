@@ -16,7 +16,7 @@ impl Authenticator {
     /// nothing is fetched and no key is looked up.
     ///
     /// Malformed requests are still refused: those with tokens in two places, or with characters
-    /// after `Bearer` that no token has.
+    /// after `Bearer` that a token cannot contain.
     pub(crate) fn decide_unless_foreign<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -75,15 +75,15 @@ impl Inner {
         match CompactJws::parse_knowing(text, self.max_token_bytes, &self.headers) {
             Ok(jws) => jws.peek(claimed).ok().flatten(),
             Err(error) if error.is_of_form() => (!self.holds_token(text)).then_some(error),
-            // A text over the size limit is not read, so it may be any issuer's token.
+            // A text over the size limit is not read, so it may be a token of a trusted issuer.
             Err(TokenError::TooLong { .. }) => None,
             // The form is that of a JWS; only the content of the header is rejected.
             Err(_) => peek_payload(text).ok().as_deref().and_then(claimed),
         }
     }
 
-    /// Whether an Authorization header with another scheme may be passed on, because it contains none
-    /// of this service's tokens.
+    /// Whether an Authorization header with a scheme other than `Bearer` may be passed on, because
+    /// it contains none of this service's tokens.
     fn is_foreign_scheme(&self, line: Option<&[u8]>) -> bool {
         let line = line.and_then(|line| std::str::from_utf8(line).ok());
         line.is_some_and(|line| !self.holds_token(line))

@@ -302,7 +302,7 @@ impl IssuerSettings {
 
     /// Sets the shortest TTL that the server's caching headers can cause: 10 seconds by default.
     ///
-    /// It keeps a server that sends `max-age=1` from causing a fetch at every request.
+    /// It keeps a server that sends `max-age=1` from causing a fetch for every request.
     ///
     /// `PORTCULLIS_JWKS_MIN_TTL_SECS`
     pub fn min_ttl(mut self, min_ttl: Duration) -> Self {
@@ -404,8 +404,10 @@ impl IssuerSettings {
     }
 
     /// Sets the clock skew that `exp`, `nbf` and `iat` tolerate: 10 seconds by default, at most 5
-    /// minutes. It adds once to the lag of a revoked session and twice to its bound, but not to the
-    /// lag of a withdrawn key or of a status list.
+    /// minutes. A token of a revoked session is accepted for up to the leeway after its `exp`. The
+    /// [bound](crate::status::IssuerStatus::revocation_bound) contains the leeway twice, because
+    /// `iat` may be in the future, too. The leeway does not extend how long a withdrawn key or a
+    /// status list is used.
     ///
     /// `PORTCULLIS_LEEWAY_SECS`
     #[doc(alias("clock skew", "clock_skew"))]

@@ -67,9 +67,9 @@ impl Issuers {
     }
 
     /// The issuer that the token claims to be from. A single configured issuer is returned without
-    /// reading `iss`: the signature and the claims check cover the claim. Otherwise, the unverified
-    /// `iss` selects the issuer, and the claims check compares the verified `iss` with that issuer
-    /// later. For resolved issuers, `request` takes part in the selection.
+    /// reading `iss`. Otherwise, the unverified `iss` selects the issuer. In both cases, the claims
+    /// check later compares the verified `iss` with the issuer. For resolved issuers, `request`
+    /// takes part in the selection.
     pub(super) fn of(
         &self,
         jws: &CompactJws<'_>,

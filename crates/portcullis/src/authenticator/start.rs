@@ -62,7 +62,7 @@ pub(super) async fn first_keys(
 }
 
 /// Decides whether to start without the keys of some issuers. The start fails only if no issuer has
-/// keys: one unreachable issuer does not stop the others.
+/// keys: one unreachable issuer must not affect the tokens of the others.
 pub(super) fn start_without(
     away: Vec<(String, FetchError)>,
     trusted: &[Arc<TrustedIssuer>],

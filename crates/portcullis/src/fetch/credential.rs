@@ -23,7 +23,7 @@ pub(crate) struct OriginCredential {
 /// The credential of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Credential {
-    /// The file of a bearer token, without which nothing must be fetched.
+    /// A file with a bearer token. Nothing must be fetched without the token.
     Token(PathBuf),
     /// The credentials of the client that also introspects tokens. The document is public, but an
     /// issuer may prefer clients that authenticate. If the secret cannot be read, the document is

@@ -136,7 +136,8 @@ impl Profile {
 }
 
 impl AccessTokenMark {
-    /// Returns which of the named claims are present: all of them for `AllOf`, otherwise the first.
+    /// Returns which of the named claims are present: each of them for `AllOf`, otherwise only the
+    /// first.
     fn claims_in(self, members: &LenientMembers<'_>) -> Result<MarkClaims, TokenError> {
         let mut found = MarkClaims::new();
         let (Self::OneOf(names) | Self::AllOf(names) | Self::NoneOf(names)) = self else {

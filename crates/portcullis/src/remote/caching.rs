@@ -181,7 +181,7 @@ mod tests {
             (&[("cache-control", "max-age=1")], 10),
             (&[("cache-control", "max-age=99999999999999999999")], 300),
             (&[("cache-control", "max-age=20, max-age=60")], 20),
-            // Directives without a lifetime leave the operator's TTL.
+            // Directives without a lifetime do not change the operator's TTL.
             (&[("cache-control", "public")], 300),
             (&[("cache-control", "immutable")], 300),
             (&[("last-modified", "Fri, 15 Jan 2027 07:59:00 GMT")], 300),

@@ -201,8 +201,8 @@ pub(crate) fn decide(
 /// The maximum time from a failed fetch to the next attempt if a request would wait for it.
 const MAX_DEMAND: Duration = Duration::from_secs(5);
 
-/// The maximum random fraction that is added to a back-off, so that services that lost the same issuer
-/// do not retry at the same time.
+/// The maximum random fraction that is added to a back-off, so that services that could not reach
+/// the same issuer do not retry at the same time.
 pub(crate) const JITTER: f64 = 0.1;
 
 /// The minimum and the maximum wait after a failed fetch.

@@ -103,8 +103,8 @@ impl<T: Clone> Flights<T> {
         }
     }
 
-    /// Starts a computation, which receives its number. It began at `began` and limits itself to
-    /// `deadline`.
+    /// Starts a computation, and passes its number to it. `began` is the time of the start. The
+    /// computation limits itself to `deadline`.
     pub(crate) fn start<F>(
         &mut self,
         began: Duration,
@@ -149,8 +149,8 @@ pub(crate) struct Flight<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Returns whether the flight may still succeed. It cannot if its runtime has stopped or is
-    /// idle for too long.
+    /// Returns whether the flight may still succeed. It cannot if its runtime has stopped or has
+    /// been idle for too long.
     fn is_under_way(&self, now: Duration) -> bool {
         self.landed.borrow().is_none()
             && self.landed.has_changed().is_ok()

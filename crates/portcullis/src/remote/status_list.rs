@@ -233,8 +233,8 @@ pub struct StatusListStatus {
 }
 
 impl StatusList {
-    /// Returns whether `list` is outdated. If the issuer has several servers, one may lag behind
-    /// another by a `ttl` in its signatures, and by the leeway in its clock.
+    /// Returns whether `list` is outdated. If the issuer has several servers, one may have signed
+    /// its list up to a `ttl` earlier than another, and its clock may be behind by the leeway.
     fn is_older(&self, list: &List) -> bool {
         let tolerance = list.ttl.unwrap_or_default().saturating_add(self.leeway);
         let issued_at = list.issued_at.as_duration();

@@ -96,7 +96,7 @@ impl StatusLists {
         Some(self.known.get_with_by_ref(uri, new))
     }
 
-    /// Keeps a list among the refreshed ones, because it is in use.
+    /// Records that the list is in use, so that it continues to be refreshed.
     pub(crate) fn remember(&self, list: &RemoteStatusList, at: Duration) {
         self.known.get_with_by_ref(list.uri(), || list.clone());
         list.is_remembered(at);

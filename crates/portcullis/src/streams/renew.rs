@@ -61,10 +61,10 @@ impl OpenStream {
     /// A token without `sub` cannot renew a stream.
     ///
     /// `token` is the token without `Bearer`, as for
-    /// [`Gate::authenticate_token`](crate::Gate::authenticate_token). It may come in any message of the
-    /// client, because a stream has one caller, and the token proves that it is the same caller. If an
-    /// [`IssuerResolver`](crate::config::IssuerResolver) selects rule sets by the request, pass the
-    /// request as well: `(token, &request)`.
+    /// [`Gate::authenticate_token`](crate::Gate::authenticate_token). It may come in any message of
+    /// the client, because a stream has one caller, and the token proves that it is from the same
+    /// caller. If an [`IssuerResolver`](crate::config::IssuerResolver) selects rule sets by the
+    /// request, pass the request as well: `(token, &request)`.
     ///
     /// ```
     /// use portcullis::streams::{NotRenewed, OpenStream};
@@ -134,8 +134,8 @@ pub(super) fn check_same(before: &Authenticated, who: &Authenticated) -> Result<
     Ok(())
 }
 
-/// Whether entries of the feed name both tokens by the same session, which may be in another claim
-/// than `sid`.
+/// Whether the feed reads the same session from both tokens. It may read the session from a claim
+/// other than `sid`.
 fn same_session_of_feed(before: &Authenticated, who: &Authenticated) -> bool {
     let Some(feed) = &who.origin().issuer.feed else { return true };
     let session = |who: &Authenticated| {

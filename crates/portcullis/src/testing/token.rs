@@ -40,8 +40,9 @@ impl TestToken {
         Self { key, header: Map::new(), claims, now }
     }
 
-    /// Creates a logout token of `issuer` for `client`, issued at `now` (seconds since 1970), signed
-    /// with `key`, that expires in 120 s. Each has another `jti`. It has no `sub` and no `sid`.
+    /// Creates a logout token of `issuer` for `client`, issued at `now` (seconds since 1970),
+    /// signed with `key`, that expires in 120 s. Each logout token has a different `jti`. It has no
+    /// `sub` and no `sid`.
     #[must_use]
     pub fn logout(key: Arc<TestKey>, issuer: &str, client: &str, now: u64) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -69,7 +69,7 @@ impl Target {
     }
 }
 
-/// Shows the kind, and no value from a token.
+/// Shows the kind, but no value from a token.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())

@@ -86,8 +86,8 @@ impl Revocations {
         self.0.known.load().failure.as_ref().map(|(_, error)| error.clone())
     }
 
-    /// Whether this instance's knowledge is recent enough for the route, in the usual request. The
-    /// request's other checks share `readings`.
+    /// Whether this instance's knowledge is at most as old as the route's usual maximum age
+    /// (`Ages::usual`). The request's other checks share `readings`.
     pub(crate) fn is_fresh(&self, ages: Ages, readings: &Readings<'_>) -> bool {
         if self.0.is_local {
             return true;
@@ -187,8 +187,8 @@ impl Shared {
         if known.at.is_some_and(|at| at.monotonic() > asked_at.monotonic()) {
             return Ok(());
         }
-        // A read that failed meanwhile will do, too: otherwise all who wait for a store that does not
-        // respond would try it one after another.
+        // A read that has failed in the meantime counts, too. Otherwise, the requests that wait for
+        // a store that does not respond would try to read it one after another.
         if let Some((failed_at, error)) = &known.failure
             && failed_at.monotonic() > asked_at.monotonic()
         {

@@ -1,4 +1,5 @@
-//! Decides, for the usual request, whether this instance's knowledge of the store is recent enough.
+//! Decides quickly whether this instance's knowledge of the store is recent enough for a route's
+//! usual maximum age (`Ages::usual`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
