@@ -107,7 +107,8 @@ fn figures_without_a_simulation_are_marked() {
         assert_eq!(row["locked_out"], 1.0);
     }
     assert_eq!((&rows[3]["lag_bound"], &rows[3]["locked_out"]), (&0.0.into(), &1.0.into()));
-    // A pushed list has nearly as short a lag. It costs less, the longer the server may hold a request.
+    // A pushed list has nearly as short a lag. Its cost falls with the time for which the server
+    // may hold a request.
     assert!(rows[2]["usual_lag"].as_f64().unwrap() < 0.1);
     let rare = tune(&["--json", "--list-max-age", "60s"]).expect(0).json()[0]["mechanisms"].clone();
     let requests = |row: &serde_json::Value| row["issuer_requests"].as_f64().unwrap();

@@ -37,7 +37,7 @@ fn settings(feed: &FeedStatus) -> String {
     )
 }
 
-/// The values that a report can name to revoke a token.
+/// The values of a token by which a reported event can revoke it.
 #[derive(Debug, Serialize)]
 pub(super) struct Revocable {
     session: bool,

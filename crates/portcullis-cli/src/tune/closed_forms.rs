@@ -6,7 +6,8 @@
 //! - *b* is the mean burst and *p* the mean pause, both exponential (*p* = 0: always active).
 //! - *X* is the access expiry, *L* the leeway, and *U* the age of a token at which a client needs the next one.
 //! - *T* is the TTL of the keys. An instance renews them between 2·*a* and *a* before the end of the TTL.
-//! - *ρ* is the rate of rotations, *S* the time beyond the TTL for which stale keys are used, *D* an outage.
+//! - *ρ* is the rate of rotations, *S* the time beyond the TTL for which stale keys are used, *D*
+//!   the length of an outage.
 //!
 //! Only active sessions refresh, so each refresh starts the process anew and renewal theory applies.
 

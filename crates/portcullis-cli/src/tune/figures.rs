@@ -30,7 +30,8 @@ pub(super) struct Figures {
     /// The time until the last instance has fetched the new key set: the median of many withdrawals.
     pub(super) key_lag_last_instance: f64,
     pub(super) refreshes: Figure,
-    /// Of these, the logins of sessions that ended while idle, if the issuer ends idle sessions.
+    /// The refreshes that are logins of sessions that ended while idle, if the issuer ends idle
+    /// sessions.
     pub(super) idle_logins: Option<Figure>,
     pub(super) busiest_second: u64,
     /// The figures of the recorded requests. All other figures use the means of these requests.
@@ -49,9 +50,10 @@ pub(super) struct Figures {
     pub(super) locked_out: Figure,
     /// The number of sessions that request a token right after the outage.
     pub(super) waiting_after_outage: Figure,
-    /// Of these, the logins, if the issuer ends idle sessions.
+    /// The number of the waiting sessions that must log in, if the issuer ends idle sessions.
     pub(super) logging_in_after_outage: Option<Figure>,
-    /// The time that the issuer needs for these, in seconds; `None` if it never finishes.
+    /// The time that the issuer needs for the waiting sessions, in seconds; `None` if it never
+    /// finishes.
     pub(super) recovery: Option<f64>,
     pub(super) refused_by_skew: Figure,
     /// Closed forms and simulation side by side.

@@ -114,10 +114,10 @@ pub(crate) enum Lacked {
 /// Properties of the issuer that apply to all settings.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Habits {
-    /// The `max-age` of its JWKS.
+    /// The `max-age` of the issuer's JWKS.
     pub(super) max_age: Option<f64>,
     pub(super) offers: Offers,
-    /// Whether it pushes its status list.
+    /// Whether the issuer pushes its status list.
     pub(super) pushes: bool,
 }
 

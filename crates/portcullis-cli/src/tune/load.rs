@@ -22,7 +22,7 @@ pub(super) struct Load {
     pub(super) tokens_ended: f64,
     /// Sessions that request a token right after the outage.
     pub(super) waiting: f64,
-    /// Of these, the logins.
+    /// The number of the waiting sessions that must log in.
     pub(super) logging_in: f64,
     pub(super) lag_median: f64,
 }
@@ -60,7 +60,7 @@ impl Load {
         cores(scenario, self.refreshes, self.idle_logins).iter().sum()
     }
 
-    /// The same in the busiest minute.
+    /// Cores of the issuer for fetches and for refreshes in the busiest minute.
     pub(super) fn busiest_cores(&self, scenario: &Scenario) -> f64 {
         self.busiest_parts(scenario).iter().sum()
     }

@@ -108,7 +108,8 @@ impl Scenario {
         self.active_sessions() * self.tokens_older(self.used_for(), outage)
     }
 
-    /// Of these, the sessions that must log in because they had no new token for `session_idle`.
+    /// The number of these waiting sessions that must log in, because they had no new token for
+    /// `session_idle`.
     pub(super) fn logging_in(&self, outage: f64) -> f64 {
         let Some(idle) = self.session_idle else { return 0.0 };
         self.active_sessions() * self.tokens_older(idle.max(self.used_for()), outage)

@@ -15,7 +15,7 @@ use crate::units::{duration, number, percent};
 pub(super) struct Affected {
     /// Sessions that are active at the end of the outage.
     pub(super) active: f64,
-    /// Of these, the sessions that are locked out.
+    /// The sessions in `active` that are locked out.
     pub(super) locked_out: f64,
     /// Distinct sessions that need a new token at some time during the outage.
     pub(super) due: f64,

@@ -66,7 +66,7 @@ pub(super) struct Parts {
     pub(super) logins: f64,
     /// Refreshes of the sessions of the peak.
     pub(super) refreshes_due: f64,
-    /// Introspection by all sessions that are active then.
+    /// Introspection by all sessions that are active when the logins end.
     pub(super) introspection: f64,
     pub(super) status_lists: f64,
 }

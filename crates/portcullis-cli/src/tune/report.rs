@@ -35,7 +35,7 @@ pub(super) struct Report {
     /// Where the costs were measured. `cost_sources` has the source of each cost.
     pub(super) costs: String,
     pub(super) cost_sources: Sources,
-    /// Measurements at the issuer that vary too much, or that stand in for another one.
+    /// Measurements at the issuer that vary too much, or that stand in for another measurement.
     #[serde(skip)]
     pub(super) doubtful: Vec<String>,
     #[serde(skip)]

@@ -54,7 +54,8 @@ impl TuneArguments {
 }
 
 impl Known {
-    /// The `max-age` of the issuer's JWKS: from the option, else measured, else of `--costs-of`.
+    /// The `max-age` of the issuer's JWKS: the option, otherwise the measured value, otherwise that
+    /// of `--costs-of`.
     pub(in crate::tune) fn max_age(&self, arguments: &TuneArguments) -> Option<f64> {
         arguments.jwks_max_age.or_else(|| match &self.issuer {
             Some(found) => found.max_age,
@@ -62,7 +63,8 @@ impl Known {
         })
     }
 
-    /// The lifetime of access tokens: from the option, else measured, else of `--costs-of`.
+    /// The lifetime of access tokens: the option, otherwise the measured value, otherwise that of
+    /// `--costs-of`.
     pub(in crate::tune) fn access_expiry(&self, arguments: &TuneArguments) -> f64 {
         let theirs = self.issuer.as_ref().and_then(|found| found.token_lifetime);
         arguments.access_expiry.or(theirs).unwrap_or_else(|| arguments.costs_of.access_expiry())
@@ -113,7 +115,8 @@ impl Known {
         }
     }
 
-    /// The properties of the issuer: from the options, else measured, else of `--costs-of`.
+    /// The properties of the issuer: the options, otherwise what was measured, otherwise those of
+    /// `--costs-of`.
     pub(in crate::tune) fn habits(&self, arguments: &TuneArguments) -> Habits {
         let measured = self.issuer.as_ref().map(|found| found.offers);
         let mut offers = measured.unwrap_or_else(|| arguments.costs_of.offers());

@@ -65,7 +65,7 @@ impl TuneArguments {
         }
     }
 
-    /// Measurements at the issuer that vary too much, or that stand in for another one.
+    /// Measurements at the issuer that vary too much, or that stand in for another measurement.
     pub(in crate::tune) fn doubtful(&self, known: &Known) -> Vec<String> {
         known.issuer.as_ref().map(|found| found.doubtful(self.own_costs())).unwrap_or_default()
     }

@@ -85,7 +85,8 @@ impl Sourced {
 }
 
 impl TuneArguments {
-    /// Chooses each cost: the option, else a measurement (`--bench`, `--issuer`), else `--costs-of`.
+    /// Chooses each cost: the option, otherwise a measurement (`--bench`, `--issuer`), otherwise
+    /// that of `--costs-of`.
     pub(in crate::tune) fn sourced(&self, known: &Known) -> Sourced {
         let assumed = self.costs_of.costs();
         let of = format!("assumed: --costs-of {}", self.costs_of.name());

@@ -73,8 +73,8 @@ impl Found {
         what == "a client-credentials grant" && self.refresh.is_none()
     }
 
-    /// Measurements that are in use (no option replaces them) and that vary too much or stand in for
-    /// another.
+    /// Measurements that are in use (no option replaces them) and that vary too much or stand in
+    /// for another measurement.
     pub(in crate::tune) fn doubtful(&self, own: OwnCosts) -> Vec<String> {
         let used = self.measurements(own).into_iter().filter(|of| !of.is_replaced);
         let mut all: Vec<_> = used

@@ -19,12 +19,12 @@ pub(crate) struct Tally {
     pub(crate) keys_ended: Share,
     pub(crate) locked_out: Share,
     pub(crate) waiting: Share,
-    /// Of these, the logins.
+    /// The sessions in `waiting` that must log in.
     pub(crate) logging_in: Share,
     pub(crate) skewed: Share,
     /// The refreshes of each session, within the window.
     pub(crate) refreshes: Counts,
-    /// Of these, the logins of sessions that ended while idle.
+    /// The refreshes that are logins of sessions that ended while idle.
     pub(crate) idle_logins: Counts,
     /// Refreshes in each second of the window.
     by_second: Vec<u64>,

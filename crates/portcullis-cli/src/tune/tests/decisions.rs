@@ -291,7 +291,7 @@ fn recommendation_names_the_settings_of_the_figures() {
     ] {
         assert!(last.contains(part), "{part}: {last}");
     }
-    // The given max_stale is long enough above and too short here.
+    // The given max_stale was long enough in the runs above, and is too short here.
     let short = report("--sessions 1000 --survive 30m --max-stale 60").recommendation.unwrap();
     assert!(short.why.last().unwrap().contains(" --max-stale 1808 "), "{short:?}");
     let same = report("--sessions 1000 --access-expiry 40 --max-lag 60").recommendation.unwrap();

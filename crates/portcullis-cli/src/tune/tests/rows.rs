@@ -89,7 +89,7 @@ fn costs_are_those_of_the_named_issuer() {
     let keycloak = cores("--costs-of keycloak");
     assert!((2.1..4.0).contains(&keycloak), "{keycloak}");
     let own = cores("--costs-of keycloak --lookup-cost 4200 --refresh-cost 7000");
-    // And the logins of sessions that ended while idle.
+    // The cores include the logins of sessions that ended while idle.
     assert!((2.5..2.8).contains(&own), "{own}");
 }
 
