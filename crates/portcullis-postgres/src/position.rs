@@ -15,7 +15,8 @@ const NOTHING: &str = "1:1:";
 /// Which rows a reader has seen, and how far it is within a read of several pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The server's start, database and table. Elsewhere, transaction numbers have another meaning.
+    /// The server's start, database and table. After another start, or in another database or
+    /// table, the same transaction numbers have another meaning.
     pub(crate) origin: String,
     /// The number of notifications before the read.
     pub(crate) wakes: u64,

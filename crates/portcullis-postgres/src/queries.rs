@@ -13,8 +13,8 @@ const PAGE: usize = 1000;
 /// The number of entries that one statement deletes, so that each statement is short.
 const PRUNED_AT_ONCE: u64 = 5000;
 
-/// If the entry is already stored, sets it to its own values. This commit then also waits for the disk
-/// and the standbys, because the first one may have ended without waiting.
+/// If the entry is already stored, sets it to its own values. This commit then also waits for the
+/// disk and the standbys, because the commit that stored the entry may have ended without waiting.
 const APPEND: &str = "WITH stored AS ( \
         INSERT INTO portcullis_revocations AS entry (id, issuer, kind, value, at, until) \
         VALUES ($1, $2, $3, $4, $5, $6) \

@@ -1,4 +1,4 @@
-//! Checks the server's settings with which it could lose an acknowledged entry.
+//! Checks the settings of the server that could make it lose an acknowledged entry.
 
 use std::collections::HashMap;
 

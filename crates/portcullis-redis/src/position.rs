@@ -8,8 +8,8 @@ use crate::scripts::Found;
 /// Which entries a reader has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The id of the server's start. After a restart, the data may be older, and cursors of scans are
-    /// invalid.
+    /// The id of this run of the server. After a restart, the data may be older, and cursors of
+    /// scans are invalid.
     pub(crate) run_id: String,
     /// The random name of the hash. If the hash was flushed, the next one has another name.
     pub(crate) name: String,

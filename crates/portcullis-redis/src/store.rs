@@ -16,7 +16,8 @@ use crate::problem::Problem;
 use crate::scripts;
 use crate::server::{Server, UrlError};
 
-/// The deadline of each operation. The crate's own is 5 seconds.
+/// The deadline of each operation. It is shorter than the 5 seconds after which `portcullis` gives
+/// up.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// The pause after a failed append.
