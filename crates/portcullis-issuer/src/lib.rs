@@ -38,9 +38,9 @@
 //! |---|---|
 //! | `POST /v1/auth/login` | `{"username", "password"}`, optionally `"resource"`, in exchange for tokens and cookies; with a `"code"` of a user who has a second factor |
 //! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie), optionally `"resource"`, in exchange for new tokens |
-//! | `POST /v1/auth/logout` | ends the session of a refresh token or of an access token; takes the cookies back |
+//! | `POST /v1/auth/logout` | ends the session of a refresh token or of an access token; clears the cookies |
 //! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
-//! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
+//! | `POST /v1/auth/register` | adds a user; only with `IDENTSPHERE_REGISTRATION=on` |
 //! | `POST /v1/auth/verify-address` | `{"token", "password"}`: completes a registration; this and the next two only with a [`Notifier`] |
 //! | `POST /v1/auth/password-reset` | `{"username"}`: has a token sent to the user |
 //! | `POST /v1/auth/set-password` | `{"token", "new_password"}`: with the token of a reset or an invitation |
@@ -57,13 +57,13 @@
 //! | `POST /v1/admin/users` | `{"name", "address", "roles", "scopes"}`: invites a user; only with a [`Notifier`] |
 //! | `POST /v1/admin/users/{id}/address` | `{"address"}`: the user's address for messages |
 //! | `POST /v1/admin/users/{id}/password` | `{"password"}`: sets it, and ends the sessions |
-//! | `POST /v1/admin/users/{id}/disable` | no login and no refresh; ends the sessions |
+//! | `POST /v1/admin/users/{id}/disable` | rejects the user's logins and refreshes; ends the sessions |
 //! | `POST /v1/admin/users/{id}/enable` | lets the user log in again |
 //! | `DELETE /v1/admin/users/{id}/sessions` | ends the user's sessions |
 //! | `POST /v1/admin/users/{id}/roles` | `{"roles"}`: the next access token has these |
 //! | `POST /v1/admin/users/{id}/scopes` | `{"scopes"}`: the next access token has these |
-//! | `DELETE /v1/admin/users/{id}/second-factor` | forgets the second factor and its recovery codes |
-//! | `POST /v1/admin/users/{id}/unlock` | admits codes again after 100 wrong ones |
+//! | `DELETE /v1/admin/users/{id}/second-factor` | deletes the second factor and its recovery codes |
+//! | `POST /v1/admin/users/{id}/unlock` | accepts codes again after 100 wrong ones |
 //! | `DELETE /v1/admin/sessions` | ends the sessions of all users |
 //! | `POST /oauth/token` | a machine client's credentials, a session's refresh token or a user's token in exchange for tokens (RFC 6749, RFC 8693) |
 //! | `POST /oauth/introspect` | whether a token is active (RFC 7662) |
@@ -165,9 +165,10 @@
 //! # }
 //! ```
 //!
-//! A client introspects the access tokens for its [resource servers](NewClient::resource_servers),
-//! the APIs that it is. [`ClientRight`]s add more: all access tokens, users' sessions, and the
-//! exchange of a user's token for one for the issuer (RFC 8693).
+//! A client may introspect the access tokens for its [resource
+//! servers](NewClient::resource_servers), which are its own identifiers as an API. [`ClientRight`]s
+//! add more: all access tokens, users' sessions, and the exchange of a user's token for one for the
+//! issuer (RFC 8693).
 //!
 //! The refresh token of a login belongs to the public client `identsphere-first-party`. `POST
 //! /oauth/token` accepts it from that client, and from clients with the right to continue sessions.

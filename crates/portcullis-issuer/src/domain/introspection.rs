@@ -245,8 +245,8 @@ impl Introspection {
             }
             None => {
                 let name = name_of(&issued.iss, &issued.jti);
-                // A process whose clock is behind this one's accepts the token for that much
-                // longer.
+                // A process whose clock is behind that of this process accepts the token for
+                // longer, by at most the clock skew.
                 let until = issued.exp.saturating_add(secs(self.tokens.settings().clock_skew));
                 self.tokens.spend(&name, until, Some(&event)).await?;
             }

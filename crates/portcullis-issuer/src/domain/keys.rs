@@ -10,8 +10,8 @@
 //!
 //! Due changes are made by the next request that needs the ring, and by a periodic task; a late
 //! change is always safe. Only an operator breaks the contract. With `keys rotate --now`, verifiers
-//! that do not fetch the keys again for an unknown `kid`, as Portcullis does, reject new tokens for
-//! a while. `keys withdraw --now` is meant to have tokens rejected.
+//! reject new tokens for a while, unless they fetch the keys again for an unknown `kid`, as
+//! Portcullis does. `keys withdraw --now` is meant to have tokens rejected.
 //!
 //! # Several processes on one database
 //!

@@ -113,7 +113,8 @@ impl Messages {
         let added = self.users.add(user, origin).await?;
         let account = self.people.account(&UserRef::WithId(added.id)).await?;
         match (self.send(&account, MessageKind::Invitation, None).await, by) {
-            // The response to an administrator does not depend on the delivery, like all responses.
+            // The response to an administrator does not depend on the delivery, as with all other
+            // HTTP responses.
             (Err(Error::NotDelivered { .. }), Actor::Admin { .. }) => Ok(account),
             (sent, _) => sent.map(|()| account),
         }
@@ -177,8 +178,8 @@ impl Messages {
         let found = self.or_give_back(self.store.account_of_token(&token, purposes, now), peer);
         let Some((account, _)) = found.await? else { return Ok(Redeemed::WrongToken) };
         let address = account.address.as_deref();
-        // The token proves who the user is, so the share of users is used: registrations must not
-        // delay it.
+        // The token proves who the user is, so the password is hashed in `Share::Users`:
+        // registrations must not delay it.
         let hash = self.users.hash(Share::Users, password, &account.name, address);
         let hash = self.or_give_back(hash, peer).await?;
         let event = self.audit.event(EventKind::PasswordReset, peer).user(&account.id);

@@ -142,8 +142,8 @@ impl People {
         }
     }
 
-    /// Ends the sessions of all users, and returns their number. It does not compare times, because a
-    /// restored database may come from a host whose clock was ahead.
+    /// Ends the sessions of all users, and returns their number. This method does not compare
+    /// times, because a restored database may come from a host whose clock was ahead.
     pub(crate) async fn end_all_sessions(&self, by: Actor<'_>) -> Result<u64, Error> {
         let event = self.audit.event_by(EventKind::AllSessionsEnded, by);
         let mut ended = 0;

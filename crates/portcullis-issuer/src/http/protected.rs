@@ -48,7 +48,7 @@ impl LiveSession {
         &self.session.id
     }
 
-    /// Returns the user's current data. The token has the user's data of the time when it was
+    /// Returns the user's current data. The token has the user's data as they were when it was
     /// issued.
     #[must_use]
     pub fn user(&self) -> &User {

@@ -143,7 +143,7 @@ impl Dialect for PgConnection {
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
     const FORGET_AWAITING: &'static str =
         "DELETE FROM users WHERE lower(name COLLATE \"C\") = $1 AND awaits = $2";
-    /// A session that another process has locked is being used, and is left.
+    /// A session that another process has locked is being used, and is not ended.
     const END_OLDEST_SESSIONS: &'static str = "UPDATE sessions \
         SET ended_at = $1, end_reason = 'deleted' WHERE id IN (SELECT id FROM sessions WHERE id IN \
         (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1 \

@@ -824,7 +824,7 @@ async fn place_of_a_disabled_or_removed_client_is_revoked(place: Place) {
     assert_eq!(revoked(&*store, &places).await, [0, 1]);
 }
 
-/// A request for the client's first token that was authenticated before.
+/// The request for the client's first token was authenticated before the client was disabled.
 async fn first_place_of_a_client_that_was_disabled_meanwhile_is_revoked(place: Place) {
     let store = place.open().await;
     let client = machine("reports", Credential::Secret([7; 32]));

@@ -277,7 +277,7 @@ async fn assertion_is_accepted_once_and_for_this_issuer_only(home: Home) {
     home.advance(1);
     refused(&ask(first).await, 401, "invalid_client");
 
-    // One of many concurrent requests is accepted.
+    // Only one of many concurrent requests is accepted.
     let body = asserting.signed(&asserting.claims("3"));
     let attempts: Vec<_> = (0..8)
         .map(|n| {

@@ -105,7 +105,7 @@ impl Receiver {
         self.received.lock().unwrap().clone()
     }
 
-    /// Waits until `count` requests have arrived in all, and returns them.
+    /// Waits until `count` requests have arrived in total, and returns them.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Received> {
         let deadline = Instant::now() + Duration::from_secs(40);
         loop {

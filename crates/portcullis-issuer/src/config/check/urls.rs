@@ -6,7 +6,7 @@ use crate::error::ConfigError;
 
 /// Checks the issuer's URL. Verifiers compare it byte for byte, and the well-known paths and
 /// cookies belong to a whole host. So it must have no path, trailing slash, default port or
-/// capitals. `http_host` is the one host, besides loopback hosts, that may have http.
+/// capitals. `http_host` is the one host, besides loopback hosts, for which http is allowed.
 pub(super) fn check_issuer(value: &str, http_host: Option<&str>) -> Result<Url, ConfigError> {
     let is_host = |host: &str| {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);

@@ -142,12 +142,12 @@ pub enum EventKind {
     StepUp,
     /// `step_up_failed`
     StepUpFailed,
-    /// `client_added`: a machine client.
+    /// `client_added`: a machine client was added.
     ClientAdded,
-    /// `client_updated`: its scopes, audiences, resource servers, rights or back-channel logout URI
-    /// were replaced.
+    /// `client_updated`: the scopes, audiences, resource servers, rights or back-channel logout URI
+    /// of a machine client were replaced.
     ClientUpdated,
-    /// `client_credential_changed`: its secret or its keys were replaced.
+    /// `client_credential_changed`: the secret or the keys of a machine client were replaced.
     ClientCredentialChanged,
     /// `client_disabled`
     ClientDisabled,
@@ -164,7 +164,8 @@ pub enum EventKind {
     ClientLimited,
     /// `token_exchanged`: a machine client was given a token to act for a user.
     TokenExchanged,
-    /// `token_revoked`: a client revoked a token; with the session, if that ended with the token.
+    /// `token_revoked`: a client revoked a token. The event names the session, if the session ended
+    /// with the token.
     TokenRevoked,
     /// `password_changed`: by the user, or by the `actor`.
     PasswordChanged,
@@ -178,7 +179,7 @@ pub enum EventKind {
     AddressVerified,
     /// `address_changed`: by an operator or administrator.
     AddressChanged,
-    /// `user_disabled`: no login and no refresh; the user's sessions have ended.
+    /// `user_disabled`: the user can no longer log in, and the user's sessions have ended.
     UserDisabled,
     /// `user_enabled`
     UserEnabled,
@@ -190,9 +191,9 @@ pub enum EventKind {
     ScopesChanged,
     /// `recovery_codes_made`: new recovery codes replaced the former ones.
     RecoveryCodesMade,
-    /// `recovery_code_used`: instead of a code from the app.
+    /// `recovery_code_used`: the user showed a recovery code instead of a code from the app.
     RecoveryCodeUsed,
-    /// `second_factor_locked`: after 100 wrong codes in a row.
+    /// `second_factor_locked`: the user's codes are rejected after 100 wrong codes in a row.
     SecondFactorLocked,
     /// `second_factor_unlocked`
     SecondFactorUnlocked,
@@ -200,9 +201,9 @@ pub enum EventKind {
     AllSessionsEnded,
     /// `restored`: the database comes from a backup; its keys were withdrawn.
     Restored,
-    /// `key_published`: it does not sign yet.
+    /// `key_published`: a key was published, which does not sign yet.
     KeyPublished,
-    /// `key_active`: it signs from now on.
+    /// `key_active`: a key signs from now on.
     KeyActive,
     /// `key_withdrawn`: the key was withdrawn, on schedule or earlier by an operator.
     KeyWithdrawn,

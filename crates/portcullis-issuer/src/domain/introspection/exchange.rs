@@ -69,9 +69,9 @@ impl Introspection {
         Ok(Exchanged::Token { access_token, scope: user.scopes.join(" "), expires_in })
     }
 
-    /// Returns whether an exchanged token still counts: it was not revoked, and the client is there as
-    /// it was at `issued_at`, enabled and with the right. For the issuer's own routes, which have read
-    /// the session.
+    /// Returns whether an exchanged token is still accepted: the token was not revoked, and its
+    /// client was not removed since `issued_at`, is enabled, and has the right `exchange-tokens`.
+    /// Call this on the issuer's own routes, which have already read the session.
     pub(crate) async fn may_still_act(
         &self,
         jti: &str,

@@ -80,7 +80,7 @@ pub(crate) enum Change {
     Unlocked,
 }
 
-/// The session in which a user changes the own password. The change is made only if the session is
+/// The session in which users change their own password. The change is made only if the session is
 /// live, and if the credentials have not changed since the former password was proven.
 pub(crate) struct Kept {
     pub(crate) session_id: String,

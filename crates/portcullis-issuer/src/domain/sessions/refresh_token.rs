@@ -67,8 +67,8 @@ pub(crate) enum Presented {
 }
 
 impl RefreshTokens {
-    /// Creates the maker and reader of tokens. It makes tokens with the key `current`, and also accepts
-    /// tokens that were made with `earlier` keys. Tokens of the former format were derived from the
+    /// Creates a `RefreshTokens` that makes tokens with the key `current`, and also accepts tokens
+    /// that were made with `earlier` keys. Tokens of the former format were derived from the
     /// key-encryption key `former`.
     pub(crate) fn new(
         current: &MacKey,

@@ -13,8 +13,9 @@ use crate::metrics;
 /// The `client_id` of tokens from the issuer's own logins: a public client, which has no secret.
 pub(crate) const FIRST_PARTY: &str = "identsphere-first-party";
 
-/// The `acr` of a login by password alone, and after a second factor: authenticator assurance
-/// levels 1 and 2 of NIST SP 800-63B; and the `amr` (RFC 8176).
+/// The `acr` and the `amr` (RFC 8176) of a login by password alone, and of a login with a second
+/// factor. The values of `acr` stand for the authenticator assurance levels 1 and 2 of NIST SP
+/// 800-63B.
 const PASSWORD_ONLY: (&str, &[&str]) = ("aal1", &["pwd"]);
 pub(crate) const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
 

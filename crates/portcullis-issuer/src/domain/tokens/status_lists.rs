@@ -35,7 +35,8 @@ const LOOK: Duration = Duration::from_millis(40);
 /// A signed list, ready to be served.
 #[derive(Debug)]
 pub(crate) struct Published {
-    /// The signed list. The next field is the same list compressed by gzip, a quarter shorter.
+    /// The signed list. The next field is the same list compressed with gzip, which makes it a
+    /// quarter shorter.
     pub(crate) token: Bytes,
     pub(crate) gzipped: Bytes,
     pub(crate) etag: String,

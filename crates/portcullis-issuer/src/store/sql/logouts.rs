@@ -121,7 +121,7 @@ impl Change for Claim {
         let mut claimed = Vec::new();
         for row in &rows {
             let message = message_from(row)?;
-            // Another process may have claimed it since it was read.
+            // Another process may have claimed the message since this process read it.
             let changed = query(
                 "UPDATE logout_messages SET attempts = attempts + 1, next_at = $1 \
                  WHERE id = $2 AND attempts = $3",
