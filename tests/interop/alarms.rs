@@ -11,7 +11,7 @@ const TIMELINES: &str = include_str!("../../monitoring/prometheus-rules-test.yml
 /// A required part of each alarm, and a replacement that breaks the alarm. A comment states what is
 /// wrong with the replacement.
 const BREAKS: &[(&str, &str)] = &[
-    // One failed fetch, or one lost response, fires the alarm.
+    // With the replacement, one failed fetch, or one lost response, fires the alarm.
     (
         "outcome=\"failed\"}[15m]))\n          / sum by (job, location) (increase(portcullis_jwks_fetches_total[15m])) > 0.5",
         "outcome=\"failed\"}[15m])) > 0",
@@ -20,11 +20,11 @@ const BREAKS: &[(&str, &str)] = &[
         "> 0.05\n          and sum by (job, issuer) (increase(portcullis_introspections_total{outcome=\"failed\"}[5m])) > 3",
         "> 0",
     ),
-    // Keycloak's encryption key fires the alarm.
+    // With the replacement, Keycloak's encryption key fires the alarm.
     ("portcullis_jwks_skipped_keys{fault=\"true\"}", "portcullis_jwks_skipped_keys"),
     // The replacement is a constant instead of the service's bound.
     ("> ignoring (issuer) portcullis_key_withdrawal_bound_seconds{issuer=\"reachable\"}", "> 600"),
-    // Keys that no request needed fire the alarm.
+    // With the replacement, the alarm fires for keys that no request needed.
     (
         "increase(portcullis_jwks_fetches_total{outcome=\"failed\"}[15m]) > 0",
         "increase(portcullis_jwks_fetches_total{outcome=\"failed\"}[15m]) >= 0",

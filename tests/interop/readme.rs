@@ -76,7 +76,8 @@ fn each_settings_file_that_is_shown_can_be_used() {
     std::fs::write(&file, shown).unwrap();
     let sources = portcullis_issuer::SettingSources::from_lookup(Some(&file), |_| None).unwrap();
     assert_eq!(sources.config().unwrap().audiences.len(), 2);
-    // The page names each key whose value must not be readable by every user, or what it ends with.
+    // Some keys have values that not every user may read. The page names the suffix of each such
+    // key.
     let secrets = portcullis_issuer::SETTINGS.iter().filter(|setting| setting.is_secret());
     for key in secrets.map(portcullis_issuer::Setting::key) {
         let (_, end) = key.rsplit_once('_').unwrap();

@@ -25,7 +25,7 @@ const FRAMEWORKS: [(&str, &[&str]); 7] = [
     ("portcullis-actix", &["actix_web", "actix_ws"]),
     ("portcullis-axum", &["axum", "axum_core", "futures_core", "tower_layer", "tower_service"]),
     ("portcullis-hyper", &["hyper"]),
-    // Applications merge its router into theirs.
+    // Applications merge the issuer's router into theirs.
     ("portcullis-issuer", &["axum"]),
     // Apps pass the crate's keys to jsonwebtoken.
     ("portcullis-jsonwebtoken", &["jsonwebtoken"]),
@@ -34,7 +34,7 @@ const FRAMEWORKS: [(&str, &[&str]); 7] = [
 
 /// Allowed exceptions: the package, the signature, and the crate of its type.
 const EXCEPTIONS: [(&str, &str, &str); 3] = [
-    // They take the same listener as `axum::serve`.
+    // These functions take the same listener as `axum::serve`.
     ("portcullis-issuer", "serve", "tokio"),
     ("portcullis-issuer", "serve_probes", "tokio"),
     // The `impl` lets the store's code use `?` on an error of sqlx.

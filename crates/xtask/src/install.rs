@@ -375,7 +375,7 @@ fn redis() -> Result<PathBuf, Failure> {
     step("Redis", "missing; installing Debian's, for the tests of portcullis-redis");
     apt_install("redis-tools")?;
     write(&own.with_file_name("README"), "A link to the server of Debian's redis-tools.\n")?;
-    // A broken link of a failed attempt.
+    // Removes a broken link that a failed attempt left.
     let _ = fs::remove_file(&own);
     std::os::unix::fs::symlink("/usr/bin/redis-check-rdb", &own)
         .map_err(|error| Failure::new(format!("{}: {error}", own.display())))?;

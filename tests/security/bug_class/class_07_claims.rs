@@ -420,7 +420,7 @@ async fn empty_or_mistyped_scope_does_not_make_an_id_token_an_access_token() {
         (r#""azp":"another","auth_time":1"#.to_owned(), "accepted"),
         (r#""azp":null,"auth_time":1"#.to_owned(), "accepted"),
         (format!(r#"{azp},"auth_time":null"#), "accepted"),
-        // In other tokens these claims have no fixed meaning.
+        // In a token without `azp`, these claims do not mark an ID token, whatever their type.
         (r#""auth_time":"yesterday","scope":0"#.to_owned(), "accepted"),
     ] {
         let payload = format!("{{{members},{}", &claims().to_string()[1..]);

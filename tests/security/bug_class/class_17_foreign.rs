@@ -283,7 +283,8 @@ async fn gate_without_pass_foreign_rejects_foreign_credentials() {
     }
 }
 
-/// Tests what such a request leaves for code that does not handle foreign credentials.
+/// Code that does not handle foreign credentials gets no caller from such a request, and rejects
+/// it.
 #[tokio::test]
 async fn foreign_credential_is_rejected_by_caller_extractors() {
     let key = TestKey::generate("k", Algorithm::Es256);

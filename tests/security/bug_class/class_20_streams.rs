@@ -107,8 +107,8 @@ async fn stream_ends_when_its_key_is_missing_in_a_fetched_set() {
     tokio::time::sleep(100 * Duration::from_millis(1)).await;
     scene.publish([&TestKey::generate("other", Algorithm::Es256)]);
     scene.auth.refresh().await.unwrap();
-    // The stream does not end only at the next check, which is each second: the key set notifies the
-    // streams.
+    // The stream ends before the next check, which happens once per second, because the key set
+    // notifies the streams.
     let ended = tokio::time::timeout(SEC / 10, stream.ended()).await;
     assert_eq!(ended.ok(), Some(Ended::KeyWithdrawn));
 }

@@ -90,8 +90,8 @@ async fn stream_ends_soon_after_its_session_token_subject_or_client_is_revoked()
         report(&revocations, kind, other).await;
         assert_eq!(end_of(&stream).await, None, "{kind} {other}");
         report(&revocations, kind, own).await;
-        // The stream does not end only at the next check, which is each second: the feed notifies the
-        // streams.
+        // The stream ends before the next check, which happens once per second, because the feed
+        // notifies the streams.
         let ended = tokio::time::timeout(SEC / 20, stream.ended()).await;
         assert_eq!(ended.ok(), Some(Ended::SessionRevoked), "{kind}");
         assert_eq!(end_of(&bob).await, None, "{kind}");

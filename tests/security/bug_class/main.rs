@@ -4,7 +4,6 @@
 //! met by an unreadable claim; a token's text in debug output; a request that is treated as something
 //! else; a tenant's token at another tenant's host; a tenant's URL that leads into the service's own
 //! network; a stream that outlives its session; and a logout token that is not the issuer's.
-//! issuer's.
 //!
 //! A module is a class. Its first comment states what makes the class impossible by construction;
 //! the tests detect a change of that construction.

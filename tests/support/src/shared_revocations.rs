@@ -23,7 +23,7 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 /// The longest time from an acknowledgement to the refusal: the maximum age in an outage.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// The number of revocations, unless `PORTCULLIS_REVOCATIONS` has another.
+/// The number of revocations, unless `PORTCULLIS_REVOCATIONS` sets another number.
 const REVOCATIONS: usize = 100;
 
 struct Instance {
