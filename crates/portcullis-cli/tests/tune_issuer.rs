@@ -78,8 +78,8 @@ fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
     );
 }
 
-/// Discovery requests the second location while the first is slow. It must use the document of the
-/// first.
+/// Discovery requests the second location while the first is slow. The command must use the
+/// document of the first location.
 #[test]
 fn slow_metadata_is_read_at_the_location_that_discovery_used() {
     let issuer = Issuer::slow(Duration::from_millis(2500), |metadata| {

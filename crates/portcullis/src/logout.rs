@@ -41,8 +41,8 @@ const PARAMETER: &str = "logout_token";
 /// [`receive`](Self::receive).
 ///
 /// The response is 200 only after the logout is [stored](crate::feed::RevocationStore::append). It
-/// is 400 if the logout token is invalid. It is 503 if the token cannot be validated or stored now;
-/// the issuer may then send it again.
+/// is 400 if the logout token is invalid, and 503 if the token cannot be validated or stored now;
+/// the issuer may then send the token again.
 ///
 /// A logout token is accepted if
 /// - it is signed by a key of one of the authenticator's issuers, with one of its `algorithms`;

@@ -1,4 +1,4 @@
-//! The issuers, with what the rows need of each.
+//! The issuers, and the facts about each that the rows of the table use.
 
 mod dex;
 mod glewlwyd;
@@ -55,7 +55,7 @@ pub(crate) struct Facts {
     pub(crate) start: Start,
     /// Scopes and roles that the access token has, and some that it lacks.
     pub(crate) policies: [Policy; 2],
-    /// These policies as text, for the table.
+    /// The text for `policies` in the table.
     pub(crate) policy_words: &'static str,
     /// The algorithms of access tokens that the issuer offers.
     pub(crate) algorithms: &'static [&'static str],
@@ -75,7 +75,7 @@ pub(crate) struct Logouts {
     pub(crate) matches: LogoutMatch,
     /// Whether their `typ` is not `logout+jwt`.
     pub(crate) untyped: bool,
-    /// What their payload omits, as the issuer's page states.
+    /// The claims that their payload omits, as the issuer's page states.
     pub(crate) omitted: &'static [&'static str],
     /// The ways to end a session.
     pub(crate) ways: &'static [&'static str],

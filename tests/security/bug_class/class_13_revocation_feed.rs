@@ -29,7 +29,7 @@ pub(crate) struct Faulty {
     pub(crate) reads: Arc<AtomicU64>,
 }
 
-/// What fails.
+/// The operations that can fail, as bits of `Faulty::fails`.
 pub(crate) const APPENDS: u32 = 1;
 pub(crate) const READS: u32 = 2;
 pub(crate) const CHECKS: u32 = 4;

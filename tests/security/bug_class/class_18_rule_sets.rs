@@ -73,7 +73,8 @@ fn word(verdict: &Result<Authenticated, Refusal>) -> &'static str {
     verdict.as_ref().map_or_else(Refusal::rule, |_| "accepted")
 }
 
-/// Tenants whose tokens the other tenant's rules reject, each by another rule.
+/// Pairs of tenants. The second tenant's rules reject the first tenant's token, in each pair by a
+/// different rule.
 fn tenants() -> Vec<(Hosts, String, &'static str)> {
     let key = TestKey::generate("k", Algorithm::Es256);
     let other = TestKey::generate("k", Algorithm::Es256);

@@ -247,7 +247,7 @@ fn stream_ends_when_its_runtime_shuts_down() {
     assert_eq!(stream.has_ended(), None);
     drop(second);
     assert_eq!(stream.has_ended(), Some(Ended::Unwatched));
-    // There is no runtime here.
+    // A stream that is opened outside a runtime has ended from the start.
     let who = stream.caller();
     assert_eq!(who.open_stream().has_ended(), Some(Ended::Unwatched));
 }

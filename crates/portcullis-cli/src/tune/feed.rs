@@ -6,7 +6,8 @@ use super::report::Report;
 use super::scenario::Scenario;
 use crate::units::{duration, number};
 
-/// The mean time until an instance reads an entry from a store that does not notify. It reads once a second.
+/// The mean time until an instance reads an entry from a store that does not notify. The instance
+/// reads once a second.
 const READ: f64 = 0.5;
 
 /// The row has the issuer's load of the expiry: instances read the store and send the issuer no requests.

@@ -43,7 +43,7 @@ pub(super) struct Mechanism {
     pub(super) only_modelled: bool,
 }
 
-/// The row of each guarantee, and that of the mix of a service's routes.
+/// The rows of the guarantees, and the figures of the mix of a service's routes.
 #[derive(Debug)]
 pub(super) struct Ways {
     pub(super) rows: Vec<Mechanism>,

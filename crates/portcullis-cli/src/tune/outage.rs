@@ -23,8 +23,7 @@ pub(super) struct Affected {
     /// token, in addition to refreshes, fetches and the guarantees of the routes. `None` if it never
     /// catches up.
     pub(super) recovery: Option<f64>,
-    /// Cores of the issuer without a peak: for all of these loads, and for the guarantees of the routes
-    /// alone.
+    /// The issuer's cores without a peak, and the part of them for the guarantees of the routes.
     pub(super) cores: f64,
     pub(super) cores_of_routes: f64,
     /// The figures of an outage during the login peak, if it falls into the peak.

@@ -64,7 +64,7 @@ pub(super) struct Parts {
     /// Logins of sessions that ended while idle.
     pub(super) idle_logins: f64,
     pub(super) logins: f64,
-    /// Refreshes of the sessions of the peak.
+    /// Refreshes of the sessions that log in at the peak.
     pub(super) refreshes_due: f64,
     /// Introspection by all sessions that are active when the logins end.
     pub(super) introspection: f64,

@@ -113,9 +113,9 @@ impl Recommendation {
         }
     }
 
-    /// Combines two expiries: `within`, that of the lag and load goals, and that of the outage goal. The
-    /// first is the longest one if the lag is bounded (`is_longest`) and otherwise the shortest; the
-    /// second is the shortest.
+    /// Combines two expiries. `within` meets the lag and load goals: it is the longest such expiry
+    /// if the lag is bounded (`is_longest`), and otherwise the shortest. `self.access_expiry` is
+    /// the shortest expiry that meets the outage goal.
     fn reconcile(
         &mut self,
         within: Option<u64>,

@@ -2,9 +2,9 @@
 //!
 //! Any host of a domain can set a `__Secure-` cookie for the domain's other hosts, but not a
 //! `__Host-` cookie (RFC 6265bis §4.1.3). So the issuer sets a `__Host-` cookie beside the
-//! `__Secure-` cookies. It names the session and the refresh token of the refresh cookie. No API
-//! receives the `__Host-` cookie, so a request with it does not come from an API that has seen the
-//! session's access token.
+//! `__Secure-` cookies. The `__Host-` cookie names the session and the refresh token of the refresh
+//! cookie. No API receives the `__Host-` cookie, so a request with it does not come from an API
+//! that has seen the session's access token.
 
 use std::fmt;
 

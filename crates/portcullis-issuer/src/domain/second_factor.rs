@@ -50,7 +50,7 @@ impl Sealing {
     }
 }
 
-/// The secret for an authenticator app and the recovery codes, which are shown once.
+/// The recovery codes, and the secret for an authenticator app. All of them are shown once.
 pub(crate) struct Enrolment {
     pub(crate) secret: Zeroizing<String>,
     /// <https://github.com/google/google-authenticator/wiki/Key-Uri-Format>, for a QR code.
@@ -100,8 +100,8 @@ pub(crate) struct SecondFactors {
 }
 
 impl SecondFactors {
-    /// Creates a secret for the user's app, and recovery codes. They are in effect from the first
-    /// right code on. Returns `None` if the password is wrong: a stolen access token is not enough.
+    /// Creates a secret for the user's app, and recovery codes. They take effect with the first
+    /// correct code. Returns `None` if the password is wrong: a stolen access token is not enough.
     pub(crate) async fn enrol(
         &self,
         user: &User,

@@ -183,8 +183,8 @@ pub(super) fn without_cookies(api: &Api, answer: impl IntoResponse) -> Result<Re
     Ok(response)
 }
 
-/// Returns the problem for a cookie that is not a valid header value. It never occurs: tokens and
-/// checked settings are visible ASCII.
+/// Returns the problem for a cookie that is not a valid header value. This problem never occurs:
+/// tokens and checked settings are visible ASCII.
 pub(super) fn no_header(_: axum::http::header::InvalidHeaderValue) -> Problem {
     Problem::from(Error::Crypto("writing a cookie"))
 }

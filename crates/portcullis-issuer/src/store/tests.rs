@@ -850,7 +850,7 @@ async fn status_lists_from_before_a_restored_backup_are_revoked(place: Place) {
     assert!(store.status_version().await.unwrap() > version + 1_000_000);
     let after = store.take_place("one", UNTIL).await.unwrap();
     assert!(after.list > before.list);
-    // The restored database does not have the lists that were begun after the backup. They are
+    // Lists that were begun after the backup are not in the restored database. Their places are
     // revoked, too.
     for list in 0..after.list {
         assert_eq!(store.revoked_places(list, 1000).await.unwrap(), Some(Revoked::All), "{list}");

@@ -474,7 +474,7 @@ async fn only_enabled_clients_with_a_uri_are_told(home: Home) {
     let moved = ClientUpdate::new().backchannel_logout_uri(format!("{}/new", receiver.url));
     issuer.update_client("moved", moved).await.unwrap();
     receiver.answers(200);
-    // Another change keeps the URI.
+    // A change of other settings keeps the URI.
     issuer.update_client("moved", ClientUpdate::new().scopes(["a"])).await.unwrap();
     issuer.enable_client("disabled").await.unwrap();
     home.advance(20);

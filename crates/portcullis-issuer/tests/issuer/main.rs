@@ -1,6 +1,6 @@
 //! Tests of the issuer's public interfaces: HTTP, the command line and the Rust API.
 
-// `cfg(test)` is always true here. It makes clippy treat the helpers as test code.
+// `cfg(test)` is always true here. The attribute makes clippy treat the helpers as test code.
 #[cfg(test)]
 mod administration;
 #[cfg(test)]

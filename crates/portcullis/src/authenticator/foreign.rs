@@ -89,10 +89,10 @@ impl Inner {
         line.is_some_and(|line| !self.holds_token(line))
     }
 
-    /// Whether a text that does not have the form of a token contains one of this service's tokens. A
-    /// more lenient parser in the code behind the gate may find a token in such a text: after a scheme,
-    /// with white space or quotes, or with an additional part. It may also find a token in base64
-    /// instead of base64url, or as JSON (RFC 7515 §7.2).
+    /// Whether a text that does not have the form of a token contains one of this service's tokens.
+    /// A more lenient parser in the code behind the gate may find a token in such a text: after a
+    /// scheme, with white space or quotes, or with an additional part. Such a parser may also
+    /// accept a token in base64 instead of base64url, or as JSON (RFC 7515 §7.2).
     fn holds_token(&self, text: &str) -> bool {
         let readable = text.chars().filter(|character| !character.is_whitespace());
         let as_base64url = |character| match character {

@@ -1,4 +1,4 @@
-//! The rules for claims. They are pure, and each fails closed.
+//! The rules for claims. They are pure functions. Each rejects a token that it cannot check.
 
 use std::time::Duration;
 
@@ -108,8 +108,8 @@ impl ClaimsRules {
                 _ => false,
             };
             if !present {
-                // The claim was parsed leniently, so it may be present and unreadable. This code
-                // finds the reason.
+                // The claim was parsed leniently, so it may be present and unreadable. The second
+                // search finds the reason.
                 return Err(match claims.raw().find(name) {
                     Ok(None) => TokenError::MissingClaim { name },
                     Ok(Some(_)) => TokenError::WrongType { name },

@@ -69,7 +69,8 @@ impl LogoutToken {
         Ok(Self { target, id, at, ends })
     }
 
-    /// Returns the entry for the event. It has the token's identity, so that each token is accepted once.
+    /// Returns the entry for the event. The entry's ID is made from the token's `jti`, so that each
+    /// token is accepted once.
     pub(super) fn entry(self, issuer: &TrustedIssuer, revocations: &Revocations) -> Entry {
         let issuer = issuer.name();
         let until = match self.target {

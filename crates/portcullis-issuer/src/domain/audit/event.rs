@@ -96,8 +96,9 @@ impl NewEvent {
     }
 }
 
-/// The kinds of events. A refresh and its repetition within 2 s are not recorded. Neither is an
-/// introspection, which changes nothing and which some APIs do for every request.
+/// The kinds of events. A refresh and its repetition within 2 s are not recorded. Introspections
+/// are not recorded either: they change nothing, and some APIs introspect a token for every
+/// request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {

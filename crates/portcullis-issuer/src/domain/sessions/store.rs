@@ -62,7 +62,7 @@ pub(crate) struct Session {
     pub(crate) user_agent: Option<String>,
     /// When the second factor was last shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
-    /// The session's place in a status list. It is set when a token is about to be issued.
+    /// The session's place in a status list. `None` until a token is about to be issued.
     pub(crate) place: Option<Place>,
 }
 

@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// A verifier may still have a list with the bit of the former owner. That list must have
+    /// A verifier may still have a list with the former owner's bit. Every such list must have
     /// expired before the place has a new owner.
     #[test]
     fn place_is_reused_only_after_every_old_list_has_expired() {

@@ -74,8 +74,8 @@ pub(crate) enum Revoked {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
     pub(crate) expiry: i64,
-    /// The new end of a place that is not taken long enough. It is later than `expiry`, so that not
-    /// every refresh writes the place's row.
+    /// The new end of a place that is not taken long enough. This time is later than `expiry`, so
+    /// that not every refresh writes the place's row.
     pub(crate) extend_to: i64,
     /// A place whose last token expired by this time may get another owner: every list with that
     /// token's bit has expired.

@@ -56,7 +56,7 @@ pub(crate) struct Wait<'w> {
 }
 
 impl Waits {
-    /// Counts a request; `None` if there is no place for it.
+    /// Counts a request. Returns `None` if too many requests already wait.
     pub(super) fn begin(&self, verifier: Verifier) -> Option<Wait<'_>> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_anonymous = matches!(verifier, Verifier::Anonymous(_));

@@ -1,5 +1,5 @@
-//! The listening connection: each process has one. It receives changes of the keys, and holds the
-//! leader's lock unless another process does.
+//! The listening connection, of which each process has one. The connection receives changes of the
+//! keys, and holds the leader's lock unless another process does.
 //!
 //! `NOTIFY` reports a change of the keys at once. A notification is lost if the connection is lost,
 //! so the version of the keys is also read periodically. A version is used for [`BELIEVED`] after

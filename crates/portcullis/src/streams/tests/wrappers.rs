@@ -71,7 +71,7 @@ async fn items(stream: impl Stream<Item = &'static str>) -> Vec<&'static str> {
     all
 }
 
-/// What the body ends with after its items: `end`, trailers, last data, or an error.
+/// Returns how the body ends after its items: `end`, the trailers, the last data, or an error.
 async fn end_of_body(body: EndingBody<Items>) -> String {
     let mut body = pin!(body);
     assert!(body.size_hint().exact().is_none(), "a length would promise the whole body");
