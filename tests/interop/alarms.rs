@@ -1,4 +1,5 @@
-//! Runs the alarms of `monitoring` in promtool against timelines that they once got wrong.
+//! Runs the alarms of `monitoring` in promtool, against timelines for which earlier versions of the
+//! alarms were wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ffi::OsString;

@@ -177,7 +177,7 @@ fn page_starts_with_the_command_line_and_is_self_contained() {
         assert!(page.contains(&format!("<output id=\"{id}-value\" for=\"{id}\"")), "{id}");
     }
     assert_eq!(page.matches("<input type=\"range\"").count(), 14);
-    // Elements of SVG have this name, which is not fetched.
+    // This URL is the name of SVG's namespace, and is not fetched.
     assert_self_contained(&page.replace("http://www.w3.org/2000/svg", ""));
 }
 

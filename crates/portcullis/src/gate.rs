@@ -450,7 +450,8 @@ impl Gate {
         self.resource().map(Resource::path)
     }
 
-    /// Returns what completes the response to `request`, if the request is let through.
+    /// Returns the [`Exit`], which completes the response to `request` if the request is let
+    /// through.
     #[must_use]
     pub fn exit(&self, request: &(impl RequestView + ?Sized)) -> Exit {
         Exit { vary: self.vary.clone(), protocol: self.protocol(request) }

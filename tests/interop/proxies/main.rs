@@ -1,4 +1,4 @@
-//! Tests a Portcullis service as the authority behind nginx (`auth_request`), Caddy
+//! Tests a Portcullis service as the authorization service of nginx (`auth_request`), Caddy
 //! (`forward_auth`) and Envoy (`ext_authz`). The tests run the real proxies, with the
 //! configurations of the guide's chapter *Behind a proxy*.
 //!

@@ -47,8 +47,8 @@ pub(super) fn simulate(scenario: &Scenario, window: f64, seed: u64) -> Simulated
                         break;
                     }
                     let sessions = BLOCK.min(scenario.sessions - block * BLOCK);
-                    // Keys have a generator of their own, so sessions are the same whether or not keys
-                    // expire.
+                    // Keys have their own random generator, so the sessions are the same whether or
+                    // not keys expire.
                     let (mut own, mut keys) = (chance(seed, block), chance(!seed, block));
                     session::run(scenario, sessions, window, &mut own, &mut keys, &mut tally);
                 }

@@ -1,4 +1,5 @@
-//! The background task: ends expired streams, and checks everything that the others depend on.
+//! The background task: ends expired streams, and checks everything that the other streams depend
+//! on.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};

@@ -108,7 +108,8 @@ pub(super) async fn set_scopes(issuer: &Issuer, Names { name, values }: Names) -
 
 pub(super) async fn reset_second_factor(issuer: &Issuer, Name { name }: Name) -> Outcome {
     let had_one = account(issuer, &name).await?.is_some_and(|account| account.has_second_factor);
-    // Also without a factor in use: a factor whose first code was not sent is deleted.
+    // This call is made even if no factor is in use, because it also deletes a factor whose first
+    // code was never sent.
     issuer.reset_second_factor(&name).await?;
     match had_one {
         true => println!("deleted the second factor of {name}"),

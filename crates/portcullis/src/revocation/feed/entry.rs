@@ -115,8 +115,8 @@ pub struct Entry {
 impl Entry {
     /// Creates an entry whose `id` is derived from its content.
     ///
-    /// For the watermark with which a store replaces entries that it can no longer keep, and for tests of
-    /// a store.
+    /// Use it for the watermark with which a store replaces entries that it can no longer keep, and
+    /// in tests of a store.
     #[must_use]
     pub fn new(issuer: impl Into<String>, target: Target, at: u64, until: u64) -> Self {
         let issuer = issuer.into();
