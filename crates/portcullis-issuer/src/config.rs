@@ -54,7 +54,7 @@ pub(crate) const MAX_CONNECTIONS: u32 = 896;
 pub struct IssuerConfig {
     /// The issuer's URL, which is the `iss` of every token (`IDENTSPHERE_ISSUER`).
     pub issuer: String,
-    /// The one host, besides loopback hosts, that `issuer` may have with http
+    /// The one host, besides loopback hosts, for which `issuer` may use http
     /// (`IDENTSPHERE_DANGEROUS_HTTP_HOST`). Everyone on the network in between can read passwords
     /// and tokens.
     pub dangerous_http_host: Option<String>,
