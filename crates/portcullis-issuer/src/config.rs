@@ -55,8 +55,8 @@ pub struct IssuerConfig {
     /// The issuer's URL, which is the `iss` of every token (`IDENTSPHERE_ISSUER`).
     pub issuer: String,
     /// The one host, besides loopback hosts, for which `issuer` may use http
-    /// (`IDENTSPHERE_DANGEROUS_HTTP_HOST`). Everyone on the network between the clients and the
-    /// issuer can read passwords and tokens.
+    /// (`IDENTSPHERE_DANGEROUS_HTTP_HOST`). Everyone on the network in between can read passwords
+    /// and tokens.
     pub dangerous_http_host: Option<String>,
     /// The address on which the binary listens (`IDENTSPHERE_LISTEN`).
     pub listen: SocketAddr,
@@ -115,7 +115,7 @@ pub struct IssuerConfig {
     /// The number of failed logins that an account may have in 5 minutes; 0 is no limit
     /// (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT`).
     pub attempts_per_account: u32,
-    /// The number of failed logins that may come from one address in 5 minutes; 0 is no limit
+    /// The number of failed logins that an address may have in 5 minutes; 0 is no limit
     /// (`IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS`).
     pub attempts_per_address: u32,
     /// The header in which a proxy in front writes the client's address

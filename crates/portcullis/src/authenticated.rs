@@ -71,7 +71,7 @@ const NO_INTROSPECTION: &str = "the route requires introspection (`Revocation::l
 const NO_FEED: &str =
     "the route requires the revocation feed (`Revocation::feed`), which is not configured";
 
-const CONFIGURE_FEED: &str = "give the `AuthenticatorBuilder` its `revocations`";
+const CONFIGURE_FEED: &str = "set `revocations` on the `AuthenticatorBuilder`";
 
 const NO_SUBJECT: &str = "the handler requires `sub`, but the settings accept tokens without it";
 

@@ -103,9 +103,9 @@ async fn entries_are_returned_unchanged(one: &impl RevocationStore, other: &impl
     }
     let (found, _) = read(other, None, &issuer).await;
     for entry in &expected {
-        assert!(found.contains(entry), "an appended entry is returned unchanged: {entry:?}");
+        assert!(found.contains(entry), "an appended entry must be returned unchanged: {entry:?}");
     }
-    assert_eq!(found.len(), expected.len(), "no other entry is returned");
+    assert_eq!(found.len(), expected.len(), "no other entry may be returned");
 }
 
 async fn an_id_is_stored_once(one: &impl RevocationStore, other: &impl RevocationStore) {
@@ -116,10 +116,10 @@ async fn an_id_is_stored_once(one: &impl RevocationStore, other: &impl Revocatio
     assert_eq!(append(one, &first).await, Appended::New);
     for store in [one as &dyn RevocationStore, other] {
         let appended = store.append(&second).await.expect("`append` succeeds");
-        assert_eq!(appended, Appended::Known, "an `id` is stored once, whatever the content");
+        assert_eq!(appended, Appended::Known, "an `id` must be stored once, whatever the content");
     }
     let (found, _) = read(other, None, &issuer).await;
-    assert_eq!(found, [first], "an `id` is stored once");
+    assert_eq!(found, [first], "an `id` must be stored once");
 }
 
 async fn a_cursor_returns_what_came_later(
@@ -132,7 +132,10 @@ async fn a_cursor_returns_what_came_later(
         let entry = session(&issuer, number);
         append(one, &entry).await;
         let (found, next) = read(other, Some(cursor), &issuer).await;
-        assert!(found.contains(&entry), "an entry is returned by the next call after its append");
+        assert!(
+            found.contains(&entry),
+            "an entry must be returned by the next call after its append"
+        );
         cursor = next;
     }
 }
@@ -150,7 +153,7 @@ async fn many_entries_are_returned_in_pages(
     for after in [None, Some(start)] {
         let (found, _) = read(other, after, &issuer).await;
         let ids: BTreeSet<_> = found.into_iter().map(|entry| entry.id).collect();
-        assert_eq!(ids.len(), MANY, "every page is returned");
+        assert_eq!(ids.len(), MANY, "every page must be returned");
     }
 }
 
@@ -164,12 +167,15 @@ async fn prune_keeps_what_still_matters(one: &impl RevocationStore, other: &impl
     }
     one.prune(2_000).await.expect("`prune` succeeds");
     let (found, cursor) = read(other, None, &issuer).await;
-    assert!(found.contains(&last) && found.contains(&later), "`prune` keeps entries until `until`");
+    assert!(
+        found.contains(&last) && found.contains(&later),
+        "`prune` must keep entries until `until`"
+    );
     let added = session(&issuer, "added");
     append(one, &added).await;
     one.prune(2_000).await.expect("`prune` succeeds again");
     let (found, _) = read(other, Some(cursor), &issuer).await;
-    assert!(found.contains(&added), "`prune` does not invalidate a cursor");
+    assert!(found.contains(&added), "`prune` must not invalidate a cursor");
 }
 
 async fn a_foreign_cursor_is_lost_or_harmless(store: &impl RevocationStore) {
@@ -177,13 +183,13 @@ async fn a_foreign_cursor_is_lost_or_harmless(store: &impl RevocationStore) {
     let entry = session(&issuer, "s");
     append(store, &entry).await;
     match store.changes(Some(&Cursor::new("of another store"))).await {
-        Err(error) => assert!(error.is_cursor_lost(), "a foreign cursor is lost: {error:?}"),
+        Err(error) => assert!(error.is_cursor_lost(), "a foreign cursor must be lost: {error:?}"),
         Ok(changes) => {
             let mut found = changes.entries;
             if changes.has_more {
                 found.extend(read(store, Some(changes.cursor), &issuer).await.0);
             }
-            assert!(found.contains(&entry), "a foreign cursor does not skip entries");
+            assert!(found.contains(&entry), "a foreign cursor must not skip entries");
         }
     }
 }
@@ -276,7 +282,7 @@ mod tests {
     fn faulty_stores_fail_the_suite() {
         for (fault, guarantee) in [
             (Fault::SkipsByTime, "by the next call after its append"),
-            (Fault::LosesPages, "every page is returned"),
+            (Fault::LosesPages, "every page must be returned"),
             (Fault::PrunesAll, "keeps entries until `until`"),
             (Fault::ChangesIds, "returned unchanged"),
         ] {

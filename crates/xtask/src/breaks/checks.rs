@@ -1586,7 +1586,7 @@ pub(super) const CHECKS: &[Break] = &[
         new: "if false {",
     },
     Break {
-        check: "stored keys are used no longer than without the restart",
+        check: "a restart does not extend how long stored keys are used",
         file: "remote/kept.rs",
         old: "max_age.min(Duration::from_secs(record.usable_for))",
         new: "max_age",
