@@ -235,12 +235,6 @@ pub(super) fn refused_by_skew(
     ((repeated + too_young + too_old) / (wait + active_time(burst, pause, 0.0, oldest))).min(1.0)
 }
 
-/// The time that the issuer needs for the sessions that wait for it after an outage, beside refreshes and fetches:
-/// waiting·cost / (cores − load). Infinite if these take all cores.
-pub(super) fn recovery(waiting: f64, cost: f64, cores: f64, load: f64) -> f64 {
-    if cores > load { waiting * cost / (cores - load) } else { f64::INFINITY }
-}
-
 /// The share of sessions that need a new token at some time within `time`: the residual of a renewal
 /// process of refreshes. A token is due after `used` if the session is active then, or else when it
 /// becomes active.

@@ -51,8 +51,10 @@ pub(super) struct Figures {
     pub(super) waiting_after_outage: Figure,
     /// Of these, the logins, if the issuer ends idle sessions.
     pub(super) logging_in_after_outage: Option<Figure>,
-    /// The time that the issuer needs for these; `None` if unlimited.
+    /// The time in seconds that the issuer needs for these; `None` if unlimited.
     pub(super) recovery: Option<f64>,
+    /// Whether the logins take the longest, because they have only a part of the cores.
+    pub(super) recovery_by_logins: bool,
     pub(super) refused_by_skew: Figure,
     /// Closed forms and simulation side by side.
     pub(super) agreement: Vec<Comparison>,
@@ -98,6 +100,7 @@ impl Figures {
         let (sessions, keys, outage) = (&simulated.sessions, &simulated.keys, scenario.outage);
         let recorded = recorded.map(|recorded| Replayed::new(recorded, scenario));
         let load = Load::with(scenario, recorded.as_ref());
+        let recovery = load.recovery(scenario);
         let lag = |quantile| Figure {
             model: scenario.lag_quantile(quantile),
             simulated: sessions.lags.quantile(quantile),
@@ -166,7 +169,8 @@ impl Figures {
                 let share = scenario.logging_in(outage) / active;
                 Figure::share(share, sessions.logging_in).times(active)
             }),
-            recovery: Some(load.recovery(scenario)).filter(|secs| secs.is_finite()),
+            recovery: recovery.map(|served| served.secs),
+            recovery_by_logins: recovery.is_some_and(|served| served.by_logins),
             refused_by_skew: Figure::share(scenario.refused_by_skew(), sessions.skewed),
             agreement: agreement::compare(scenario, simulated, window, agreement::FALSE_ALARM),
             recorded,

@@ -93,7 +93,7 @@ pub(super) struct Found {
     pub(super) token_lifetime: Option<f64>,
     /// Whether the issuer reports the client's own token as inactive.
     pub(super) may_not_ask: bool,
-    /// By the path of its metadata.
+    /// By the path of its metadata, unless it has status lists.
     pub(super) is_keycloak: bool,
     /// The `alg` of its tokens.
     pub(super) algorithm: Option<String>,
