@@ -46,7 +46,6 @@ pub(super) fn page(report: &Report) -> String {
     if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
         body += &format!("<p>Login peak: {}</p>\n", prose(&peak.text(&first.scenario)));
     }
-    body += &format!("<p>Sizing: {}.</p>\n", prose(&report.sizing_text()));
     if let Some(issuer) = &report.issuer {
         let (name, requests) = (escape(&issuer.issuer), issuer.requests);
         body += &format!("<h2>Issuer {name}</h2>\n<p>{requests} requests.</p>\n<ul>\n");
@@ -59,6 +58,7 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<h2>{title}</h2>\n{svg}");
     }
     body += &figures(report);
+    body += &format!("<p>Sizing: {}.</p>\n", prose(&report.sizing_text()));
     body += &affected(report);
     body += &guarantees(report);
     let tiers = report.tiers_table().html();

@@ -63,7 +63,7 @@ impl Sizing {
         format!(
             "a load of {} cores{logins} needs {}{}",
             number(self.load.all),
-            number(self.cores),
+            counted(self.cores),
             if self.by_logins { ", by the logins" } else { "" }
         )
     }

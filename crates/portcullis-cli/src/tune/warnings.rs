@@ -27,15 +27,13 @@ impl Report {
             ));
         }
         all.extend(self.doubtful.iter().cloned());
+        let noisy = match self.noisy.is_empty() {
+            true => String::new(),
+            false => format!("; it may depend on the NOISY costs of {}", self.noisy.join(", ")),
+        };
         let mut overload = |what: &str, cores: f64| {
             if cores > has {
                 let (cores, has) = (number(cores), number(has));
-                let noisy = match self.noisy.is_empty() {
-                    true => String::new(),
-                    false => {
-                        format!("; it may depend on the NOISY costs of {}", self.noisy.join(", "))
-                    }
-                };
                 all.push(format!(
                     "overload: {what}: needs {cores} cores of the issuer, which has {has}{noisy}"
                 ));
@@ -59,7 +57,7 @@ impl Report {
                 format!(
                     "logins are the limit: {what}, they need {} cores, and the companion issuer hashes passwords on at most {} \
                      of its {} cores. Logins queue, and one that waits for more than 5 s gets 503. \
-                     Size for {}",
+                     Size for {}{noisy}",
                     number(logins),
                     number(of),
                     number(has),

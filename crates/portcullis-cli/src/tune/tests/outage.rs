@@ -252,7 +252,7 @@ fn logins_above_half_of_the_cores_are_warned_of_and_decide_the_size() {
     let text = of.to_string();
     for part in [
         "Size for 4 cores, by twice the 1.11 cores of the logins.",
-        "of them for logins, needs 4, by the logins. --issuer-cores is 2.",
+        "of them for logins, needs 4 cores, by the logins. --issuer-cores is 2.",
         "cores of the issuer for password hashes ",
     ] {
         assert!(text.contains(part), "{part}: {text}");
