@@ -31,6 +31,7 @@ mod report;
 mod reuse;
 mod scenario;
 mod simulate;
+mod sizing;
 mod survive;
 mod sweep;
 mod tables;

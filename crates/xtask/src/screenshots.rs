@@ -12,7 +12,7 @@ const MAX_BYTES: u64 = 150_000;
 /// The pictures of reports: name, window size, and the command that writes the report.
 const PICTURES: [(&str, &str, &[&str]); 2] = [
     ("bench", "800,1150", &["bench", "--html"]),
-    ("tune", "800,1215", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
+    ("tune", "800,1240", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
 ];
 
 /// The pictures that the test of `examples/browser-session` takes.

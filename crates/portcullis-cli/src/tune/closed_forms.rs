@@ -241,13 +241,6 @@ pub(super) fn refused_by_skew(
     ((repeated + too_young + too_old) / (wait + active_time(burst, pause, 0.0, oldest))).min(1.0)
 }
 
-/// The time that the issuer needs to serve the sessions that wait for it after an outage:
-/// waiting·cost / (cores − load), where `load` is that of refreshes and fetches. Infinite if the load needs
-/// all cores.
-pub(super) fn recovery(waiting: f64, cost: f64, cores: f64, load: f64) -> f64 {
-    if cores > load { waiting * cost / (cores - load) } else { f64::INFINITY }
-}
-
 /// The share of sessions that need a new token at some moment within `time`. This is the residual of the
 /// renewal process of refreshes. A token is due at the age `used` if the session is then active, and
 /// otherwise when the session becomes active.

@@ -87,9 +87,8 @@ impl MeasuredAt {
                          docs/reference/measurements.md, the others from \
                          benches/RESULTS.md. Every fetch has \
                          the cost of a status list over a new connection; the cost of an \
-                         introspection is an upper limit. It computes password \
-                         hashes on at most half of its cores, so a login peak needs at least twice the \
-                         cores of its logins; a login that waits for more than 5 s gets 503. Other \
+                         introspection is an upper limit. A login that waits for more than 5 s \
+                         gets 503. Other \
                          issuers need more: see --costs-of keycloak",
             },
             // The middle of the range of several runs on shared machines.
@@ -119,6 +118,11 @@ impl MeasuredAt {
             Self::Companion => None,
             Self::Keycloak => Some(1800.0),
         }
+    }
+
+    /// Whether a process computes password hashes on at most half of its cores.
+    pub(super) fn hashes_on_half(self) -> bool {
+        self == Self::Companion
     }
 
     /// The `max-age` of the issuer's JWKS. Keycloak sends `no-cache`, so the TTL applies.

@@ -55,6 +55,8 @@ pub(super) struct Figures {
     /// The time that the issuer needs for the waiting sessions, in seconds; `None` if it never
     /// finishes.
     pub(super) recovery: Option<f64>,
+    /// Whether the logins decide the recovery, because only a part of the cores hashes passwords.
+    pub(super) recovery_by_logins: bool,
     pub(super) refused_by_skew: Figure,
     /// Closed forms and simulation side by side.
     pub(super) agreement: Vec<Comparison>,
@@ -100,6 +102,7 @@ impl Figures {
         let (sessions, keys, outage) = (&simulated.sessions, &simulated.keys, scenario.outage);
         let recorded = recorded.map(|recorded| Replayed::new(recorded, scenario));
         let load = Load::with(scenario, recorded.as_ref());
+        let recovery = load.recovery(scenario);
         let lag = |quantile| Figure {
             model: scenario.lag_quantile(quantile),
             simulated: sessions.lags.quantile(quantile),
@@ -168,7 +171,8 @@ impl Figures {
                 let share = scenario.logging_in(outage) / active;
                 Figure::share(share, sessions.logging_in).times(active)
             }),
-            recovery: Some(load.recovery(scenario)).filter(|secs| secs.is_finite()),
+            recovery: recovery.map(|served| served.secs),
+            recovery_by_logins: recovery.is_some_and(|served| served.by_logins),
             refused_by_skew: Figure::share(scenario.refused_by_skew(), sessions.skewed),
             agreement: agreement::compare(scenario, simulated, window, agreement::FALSE_ALARM),
             recorded,

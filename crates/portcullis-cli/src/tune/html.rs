@@ -58,6 +58,7 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<h2>{title}</h2>\n{svg}");
     }
     body += &figures(report);
+    body += &format!("<p>Sizing: {}.</p>\n", prose(&report.sizing_text()));
     body += &affected(report);
     body += &guarantees(report);
     let tiers = report.tiers_table().html();

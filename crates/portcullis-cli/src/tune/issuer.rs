@@ -93,7 +93,7 @@ pub(super) struct Found {
     pub(super) token_lifetime: Option<f64>,
     /// Whether introspection reports the client's own token as inactive, so the client may not introspect.
     pub(super) may_not_ask: bool,
-    /// Whether the path of the metadata is that of a Keycloak.
+    /// Whether the issuer is a Keycloak: its metadata has the path of one, and it has no status lists.
     pub(super) is_keycloak: bool,
     /// The `alg` of its tokens.
     pub(super) algorithm: Option<String>,

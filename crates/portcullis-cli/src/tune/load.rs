@@ -2,9 +2,10 @@
 //! closed forms.
 
 use super::activity::Recorded;
-use super::closed_forms::{either, recovery};
+use super::closed_forms::either;
 use super::replay::Replayed;
 use super::scenario::Scenario;
+use super::sizing::{Served, Work};
 
 #[derive(Debug, Clone)]
 pub(super) struct Load {
@@ -72,13 +73,19 @@ impl Load {
         cores(scenario, refreshes, self.busiest_idle_logins.unwrap_or(self.idle_logins))
     }
 
-    /// The time in seconds that the issuer needs for the waiting sessions. Infinite if refreshes and
-    /// fetches need all cores.
-    pub(super) fn recovery(&self, scenario: &Scenario) -> f64 {
-        let (costs, load) = (&scenario.costs, self.issuer_cores(scenario));
-        let dearer = self.logging_in * (costs.login - costs.refresh);
-        let cost = costs.refresh + if self.waiting > 0.0 { dearer / self.waiting } else { 0.0 };
-        recovery(self.waiting, cost, scenario.issuer_cores, load)
+    /// The issuer's work for the sessions that wait for a token after the outage.
+    pub(super) fn waiting_work(&self, scenario: &Scenario) -> Work {
+        let costs = &scenario.costs;
+        let logins = self.logging_in * costs.login;
+        Work { all: (self.waiting - self.logging_in) * costs.refresh + logins, logins }
+    }
+
+    /// The time that the issuer needs for the waiting sessions, in addition to refreshes and fetches.
+    /// `None` if it never catches up.
+    pub(super) fn recovery(&self, scenario: &Scenario) -> Option<Served> {
+        let [without, logins] = cores(scenario, self.refreshes, self.idle_logins);
+        let usual = Work { all: without + logins, logins };
+        self.waiting_work(scenario).time(scenario, [usual; 2], 0.0)
     }
 
     /// The share of active sessions that are rejected at the end of the outage.

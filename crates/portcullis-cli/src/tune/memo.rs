@@ -26,6 +26,7 @@ pub(super) fn memo(report: &Report, at: SystemTime) -> String {
     if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
         text += &format!("\nLogin peak: {}\n", peak.text(&first.scenario));
     }
+    text += &format!("\nSizing: {}.\n", report.sizing_text());
     if let Some(issuer) = &report.issuer {
         text += &format!("\n## Issuer\n\n{}, {} requests\n\n", issuer.issuer, issuer.requests);
         for (name, value) in issuer.lines() {

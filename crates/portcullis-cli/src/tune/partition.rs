@@ -12,6 +12,10 @@ use crate::units::{duration, percent};
 /// The times since the partition began, in seconds.
 const TIMES: [f64; 3] = [300.0, 600.0, 1800.0];
 
+/// The text about `in_outage` with a status list. No figure depends on it.
+const LISTS: &str = "Routes with `Revocation::status_list(…).in_outage(…)` use the last list until its `exp` at \
+                     most, and answer a token with an `idx` beyond its end with 401";
+
 /// With more services than this, the terms of the alternating sum lose all digits by cancellation.
 const SERVICES: u64 = 20;
 
@@ -64,8 +68,24 @@ impl Scenario {
 }
 
 impl Report {
-    /// The text with the share at each time, if the issuer offers introspection.
+    /// The text about `in_outage` in a partition, for each guarantee that the issuer offers.
     pub(super) fn partition_text(&self) -> Option<String> {
+        let lists = self.habits.offers.status_lists != Some(false);
+        let parts: Vec<_> = [self.introspection_text(), lists.then(|| LISTS.to_owned())]
+            .into_iter()
+            .flatten()
+            .collect();
+        (!parts.is_empty()).then(|| {
+            format!(
+                "In a partition, routes with `Revocation::in_outage` accept the last known answer for the \
+                 time that is set, but no expired token: the lag of a session has the same bound. {}",
+                parts.join(". ")
+            )
+        })
+    }
+
+    /// The text with the share at each time, if the issuer offers introspection.
+    fn introspection_text(&self) -> Option<String> {
         let scenario = self.settings.first().filter(|_| !self.in_partition.is_empty())?.scenario;
         let shares = self.in_partition.iter();
         let shares =
@@ -73,11 +93,11 @@ impl Report {
         let expiry = duration(scenario.access_expiry);
         let most = TIMES.iter().copied().fold(scenario.access_expiry, f64::max);
         Some(format!(
-            "In a partition, routes with `Revocation::live().in_outage({})` answer this share of their requests \
+            "Routes with `Revocation::live().in_outage({})` answer this share of their requests \
              with 503: {}. Without `in_outage`, all. An instance accepts a token only if it introspected \
              the same token before the partition. Each active session has another token within {expiry}, \
-             the expiry, and its requests go to random instances of each service. Closed forms without a \
-             simulation",
+             the expiry, so `in_outage` helps it for one expiry at most, and its requests go to random \
+             instances of each service. Closed forms without a simulation",
             duration(most),
             shares.collect::<Vec<_>>().join(", ")
         ))

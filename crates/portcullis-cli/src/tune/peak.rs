@@ -9,15 +9,12 @@ use super::load::Load;
 use super::mechanisms::RouteCores;
 use super::renewals::refreshes_until;
 use super::scenario::Scenario;
+use super::sizing::{Sizing, USABLE, Work, counted};
 use crate::exit::Failure;
 use crate::units::{duration, micros, number, positive, seconds};
 
 /// CPU time of a password hash with common parameters, in microseconds.
 pub(super) const HASH: f64 = 50_000.0;
-
-/// A utilisation that leaves room for queues of random arrivals. With two cores, a request then waits for
-/// about as long as it takes to process.
-const USABLE: f64 = 0.7;
 
 /// A peak of logins.
 #[derive(Debug, Clone, Copy, Args)]
@@ -51,6 +48,8 @@ pub(super) struct LoginPeak {
     /// Cores of the issuer at full utilisation, the sum of the parts.
     pub(super) cores: f64,
     pub(super) cores_at_70_percent: f64,
+    /// The cores that the issuer needs by the rule.
+    pub(super) sizing: Sizing,
     pub(super) parts: Parts,
     /// The source of the cost of a login: an option or an assumption.
     pub(super) login_source: String,
@@ -105,7 +104,7 @@ impl PeakArguments {
         let (within, costs) = (self.login_within, scenario.costs);
         let logins = sessions / within;
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
-        let others = (1.0 - sessions / scenario.sessions as f64).max(0.0);
+        let others = others(sessions, scenario);
         let active_others = others * scenario.active_sessions();
         // The integral, over the time since a login, of the probability that the session is active.
         let active_peak = logins * active_time(burst, pause, 0.0, within);
@@ -136,10 +135,15 @@ impl PeakArguments {
             refreshes_again,
             cores: parts.sum(),
             cores_at_70_percent: parts.sum() / USABLE,
+            sizing: Sizing::new(parts.work(), scenario.hashes_on_half),
             parts,
             login_source,
         })
     }
+}
+
+fn others(sessions: f64, scenario: &Scenario) -> f64 {
+    (1.0 - sessions / scenario.sessions as f64).max(0.0)
 }
 
 impl Parts {
@@ -151,9 +155,18 @@ impl Parts {
             + self.introspection
             + self.status_lists
     }
+
+    fn work(self) -> Work {
+        Work { all: self.sum(), logins: self.logins + self.idle_logins }
+    }
 }
 
 impl LoginPeak {
+    /// Of the sessions without a peak, the share that does not belong to the peak.
+    pub(super) fn others(&self, scenario: &Scenario) -> f64 {
+        others(self.sessions, scenario)
+    }
+
     pub(super) fn text(&self, scenario: &Scenario) -> String {
         let parts = &self.parts;
         let idle = match parts.idle_logins {
@@ -174,7 +187,7 @@ impl LoginPeak {
              of the others. The issuer needs {} cores then at 100 % utilisation, and {} at 70 %: {} for the refreshes of the other sessions \
              and the fetches{idle} + {} for logins of the peak ({} each, {}) + {} for the \
              refreshes of the sessions of the peak ({} refreshes/s; the first is due {} after \
-             the login){beside}. \
+             the login){beside}. Size for {}{}. \
              --sessions includes the sessions of the peak. {}A closed form without a \
              simulation.",
             number(self.sessions),
@@ -192,6 +205,12 @@ impl LoginPeak {
             number(parts.refreshes_due),
             number(self.refreshes_again),
             duration(scenario.used_for()),
+            counted(self.sizing.cores),
+            if self.sizing.by_logins {
+                format!(", by twice the {} cores of the logins", number(self.sizing.load.logins))
+            } else {
+                String::new()
+            },
             if self.within < scenario.used_for() {
                 "An upper limit: these refreshes are due after the logins end. "
             } else {

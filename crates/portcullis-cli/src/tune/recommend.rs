@@ -18,6 +18,9 @@ pub(super) struct Recommendation {
     /// Two goals that no expiry reaches together, and the expiry that each requires.
     pub(super) conflict: Option<Conflict>,
     pub(super) why: Vec<String>,
+    /// Whether the outage goal has no survivors, so that each expiry reaches it.
+    #[serde(skip)]
+    pub(super) is_any_expiry: bool,
     /// Whether no setting reaches one of the goals.
     pub(super) unmet: bool,
 }
@@ -75,6 +78,20 @@ pub(super) fn recommend(
 }
 
 impl Recommendation {
+    /// The recommended settings, without their reasons; `None` if there are none.
+    pub(super) fn settings(&self) -> Option<String> {
+        let secs = |secs: u64| duration(secs as f64);
+        let settings: Vec<_> = [
+            self.access_expiry.map(|expiry| format!("an access expiry of {}", secs(expiry))),
+            self.jwks_ttl.map(|ttl| format!("a JWKS TTL of {}", secs(ttl))),
+            self.max_stale.map(|stale| format!("a max_stale of at least {}", secs(stale))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!settings.is_empty()).then(|| settings.join(", "))
+    }
+
     /// Names the options that show the figures of the recommendation, because the report shows those of
     /// the given settings. In a conflict, the expiry is that of --max-lag.
     fn set_beside(&mut self, arguments: &TuneArguments, scenario: &Scenario, known: &Known) {
@@ -125,6 +142,8 @@ impl Recommendation {
     ) {
         let needed = self.access_expiry.take();
         self.refreshes = None;
+        // Without survivors, the outage sets no expiry.
+        let needed = needed.or(self.is_any_expiry.then_some(0));
         let (Some(within), Some(needed)) = (within, needed) else { return };
         if is_longest && needed > within {
             let conflict =

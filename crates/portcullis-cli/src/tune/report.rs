@@ -10,11 +10,12 @@ use super::issuer::{Found, Habits, ISSUER_OPTIONS};
 use super::live;
 use super::load::Load;
 use super::mechanisms::{self, Mechanism};
-use super::outage::Affected;
+use super::outage::{self, Affected};
 use super::partition::{self, Rejected};
 use super::peak::LoginPeak;
 use super::recommend::{self, Recommendation};
 use super::simulate;
+use super::sizing::Sizing;
 use super::sweep::{self, Point};
 use super::tiers::{self, Tier};
 use crate::exit::Failure;
@@ -51,6 +52,8 @@ pub(super) struct Report {
     pub(super) comparison: Option<Comparison>,
     /// The login peak, computed with the first expiry.
     pub(super) login_peak: Option<LoginPeak>,
+    /// The cores that the issuer needs without a login peak, by the rule.
+    pub(super) sizing: Sizing,
     /// The guarantees that the routes of the service require.
     pub(super) guarantees: Guarantees,
     pub(super) mechanisms: Vec<Mechanism>,
@@ -158,6 +161,7 @@ impl Report {
             doubtful: arguments.doubtful(&known),
             noisy: arguments.noisy(&known),
             affected: Affected::new(&first, &load, login_peak.as_ref(), routes),
+            sizing: Sizing::new(outage::usual_load(&first, &load, routes), first.hashes_on_half),
             in_partition,
             tiers: tiers::tiers(&first, recorded),
             comparison: comparison(&settings),

@@ -30,6 +30,8 @@ pub(super) struct Scenario {
     pub(super) costs: Costs,
     /// Cores of the issuer.
     pub(super) issuer_cores: f64,
+    /// Whether the issuer computes password hashes on at most half of its cores.
+    pub(super) hashes_on_half: bool,
 }
 
 /// The settings of the instances.
@@ -180,6 +182,7 @@ impl Scenario {
                 login: 0.05,
             },
             issuer_cores: 2.0,
+            hashes_on_half: true,
         }
     }
 }

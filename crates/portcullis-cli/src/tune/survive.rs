@@ -63,6 +63,14 @@ impl Recommendation {
             }
         ));
         match shortest(1.0 - survivors, lost) {
+            _ if survivors == 0.0 => {
+                self.is_any_expiry = true;
+                self.why.push(format!(
+                    "With --survivors 0, no session needs an accepted token at the end of a full outage of {}, \
+                     so any access expiry reaches the goal, and this max_stale matters only in a partition",
+                    duration(outage)
+                ));
+            }
             Some(expiry) => {
                 let scenario = with(expiry);
                 let load = Load::of(&scenario, recorded);
@@ -101,7 +109,7 @@ impl Recommendation {
                 percent(1.0 - lost(DAY))
             )),
         }
-        if scenario.habit == Habit::Timer {
+        if scenario.habit == Habit::Timer && survivors > 0.0 {
             self.early(survivors, with(1), recorded);
         }
         self.why.push(format!(
@@ -164,8 +172,17 @@ fn oldest_keys(outage: f64, ahead: f64) -> String {
 /// The time that the issuer needs after the outage, as text.
 fn recovery(load: &Load, scenario: &Scenario) -> String {
     match load.recovery(scenario) {
-        secs if secs.is_finite() => duration(secs),
-        _ => "unlimited time, since refreshes and fetches need all of them".to_owned(),
+        Some(served) if served.by_logins => {
+            format!("{}, {}", duration(served.secs), scenario.logins_decide())
+        }
+        Some(served) => duration(served.secs),
+        None => {
+            let all = "unlimited time, since refreshes and fetches need all of them";
+            let logins =
+                "unlimited time, since the usual logins need all cores that hash passwords";
+            let is_all = load.issuer_cores(scenario) >= scenario.issuer_cores;
+            if is_all { all } else { logins }.to_owned()
+        }
     }
 }
 

@@ -69,6 +69,7 @@ impl fmt::Display for Report {
         if let (Some(peak), Some(first)) = (&self.login_peak, self.settings.first()) {
             writeln!(f, "Login peak: {}\n", peak.text(&first.scenario))?;
         }
+        writeln!(f, "Sizing: {}.\n", self.sizing_text())?;
         if let Some(first) = self.settings.first() {
             writeln!(f, "{}", self.affected_title())?;
             write_lines(f, &self.affected.lines(&first.scenario))?;
@@ -116,12 +117,8 @@ pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revoc
     at the end of a full outage; \
     `in a partition`, clients reach the issuer and services do not: routes with introspection \
     answer every request with 503, and routes with a status list do so once the list is older than \
-    its maximum age; routes with the feed answer as with the expiry. `Revocation::in_outage` would lock out fewer sessions; these shares are \
-    without it. With `in_outage`, routes accept the last known answer for the time that is set, \
-    but no status list after its `exp` and no expired token: the lag of a session has the same \
-    bound. With introspection, `in_outage` helps each session for one expiry at most, because a \
-    token that was renewed in a partition was never introspected. \
-    In the row `your routes`, both lags are \
+    its maximum age; routes with the feed answer as with the expiry. These shares are without \
+    `Revocation::in_outage`, which locks out fewer sessions. In the row `your routes`, both lags are \
     those of the routes with the longest lag, usually those that rely on the expiry. --reuse-for \
     applies to all routes of --live-share, and is their lag.";
 

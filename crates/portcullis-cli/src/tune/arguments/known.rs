@@ -19,6 +19,9 @@ impl TuneArguments {
     pub(in crate::tune) fn in_place_of_issuer(&self, known: &Known) -> Option<Vec<String>> {
         let found = known.issuer.as_ref()?;
         let mut options = Vec::new();
+        if found.is_keycloak && self.costs_of.is_none() {
+            options.push(format!("--costs-of {}", MeasuredAt::Keycloak.name()));
+        }
         let lifetime = found.token_lifetime.filter(|_| self.access_expiry.is_none());
         options.extend(lifetime.map(|secs| format!("--access-expiry {secs}")));
         if self.jwks_max_age.is_none() {
@@ -54,12 +57,19 @@ impl TuneArguments {
 }
 
 impl Known {
+    /// The issuer whose costs and defaults are assumed where none were measured.
+    pub(in crate::tune) fn costs_of(&self, arguments: &TuneArguments) -> MeasuredAt {
+        let is_keycloak = self.issuer.as_ref().is_some_and(|found| found.is_keycloak);
+        let default = if is_keycloak { MeasuredAt::Keycloak } else { MeasuredAt::Companion };
+        arguments.costs_of.unwrap_or(default)
+    }
+
     /// The `max-age` of the issuer's JWKS: the option, otherwise the measured value, otherwise that
     /// of `--costs-of`.
     pub(in crate::tune) fn max_age(&self, arguments: &TuneArguments) -> Option<f64> {
         arguments.jwks_max_age.or_else(|| match &self.issuer {
             Some(found) => found.max_age,
-            None => arguments.costs_of.max_age(),
+            None => self.costs_of(arguments).max_age(),
         })
     }
 
@@ -67,7 +77,10 @@ impl Known {
     /// `--costs-of`.
     pub(in crate::tune) fn access_expiry(&self, arguments: &TuneArguments) -> f64 {
         let theirs = self.issuer.as_ref().and_then(|found| found.token_lifetime);
-        arguments.access_expiry.or(theirs).unwrap_or_else(|| arguments.costs_of.access_expiry())
+        arguments
+            .access_expiry
+            .or(theirs)
+            .unwrap_or_else(|| self.costs_of(arguments).access_expiry())
     }
 
     /// The time after which the issuer ends an idle session, and its source.
@@ -79,7 +92,8 @@ impl Known {
         let (of, source) = if is_keycloak {
             (MeasuredAt::Keycloak, "assumed: Keycloak's default".to_owned())
         } else {
-            (arguments.costs_of, format!("assumed: --costs-of {}", arguments.costs_of.name()))
+            let of = self.costs_of(arguments);
+            (of, format!("assumed: --costs-of {}", of.name()))
         };
         Some((of.session_idle()?, source))
     }
@@ -93,7 +107,7 @@ impl Known {
         let measured = self.issuer.as_ref().and_then(|found| found.token_lifetime);
         let is_keycloak = match &self.issuer {
             Some(found) => found.is_keycloak,
-            None => arguments.costs_of == MeasuredAt::Keycloak,
+            None => self.costs_of(arguments) == MeasuredAt::Keycloak,
         };
         let setting = if is_keycloak {
             ", with \"Access Token Lifespan\" in the realm's settings"
@@ -119,7 +133,7 @@ impl Known {
     /// `--costs-of`.
     pub(in crate::tune) fn habits(&self, arguments: &TuneArguments) -> Habits {
         let measured = self.issuer.as_ref().map(|found| found.offers);
-        let mut offers = measured.unwrap_or_else(|| arguments.costs_of.offers());
+        let mut offers = measured.unwrap_or_else(|| self.costs_of(arguments).offers());
         for lacked in &arguments.lacks {
             match lacked {
                 Lacked::Introspection => offers.introspection = Some(false),
@@ -127,8 +141,8 @@ impl Known {
                 Lacked::BackchannelLogout => offers.backchannel_logout = Some(false),
             }
         }
-        // The metadata do not show whether an issuer pushes its list, so the default ignores --issuer.
-        let pushes = arguments.costs_of == MeasuredAt::Companion;
+        // The metadata do not show whether an issuer pushes its list.
+        let pushes = self.costs_of(arguments) == MeasuredAt::Companion;
         Habits { max_age: self.max_age(arguments), offers, pushes }
     }
 }

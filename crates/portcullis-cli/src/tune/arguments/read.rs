@@ -3,6 +3,7 @@
 use super::{Known, TuneArguments};
 use crate::exit::Failure;
 use crate::tune::activity::Recorded;
+use crate::tune::costs::MeasuredAt;
 use crate::tune::issuer::OwnCosts;
 use crate::tune::scenario::{self, Activity, Habit, Scenario, Verifier};
 use crate::units::{duration, number};
@@ -39,6 +40,7 @@ impl TuneArguments {
             clock_skew: self.clock_skew,
             costs: self.sourced(known).costs(),
             issuer_cores: self.issuer_cores,
+            hashes_on_half: known.costs_of(self).hashes_on_half(),
         }
     }
 
@@ -56,8 +58,10 @@ impl TuneArguments {
     /// Names the source of the costs.
     pub(in crate::tune) fn source_of_costs(&self, known: &Known) -> String {
         let issuer = match &known.issuer {
-            Some(found) => found.source(self.own_costs()),
-            None => self.costs_of.costs().source.to_owned(),
+            Some(found) => {
+                format!("{} {}", found.source(self.own_costs()), known.costs_of(self).name())
+            }
+            None => known.costs_of(self).costs().source.to_owned(),
         };
         match &known.validation {
             Some(validation) => format!("{issuer}. A validation: {}", validation.source),
@@ -133,7 +137,8 @@ impl TuneArguments {
         self.mix.check()?;
         self.issuer.check()?;
         // It is not yet known whether the issuer is a Keycloak, which ends idle sessions.
-        let may_end = self.session_idle.or(self.costs_of.session_idle()).is_some();
+        let of = self.costs_of.and_then(MeasuredAt::session_idle);
+        let may_end = self.session_idle.or(of).is_some();
         self.peak.check(may_end || self.issuer.is_given())?;
         if self.survivors >= 100.0 {
             return Err(Failure::wrong(format!(

@@ -88,8 +88,8 @@ impl TuneArguments {
     /// Chooses each cost: the option, otherwise a measurement (`--bench`, `--issuer`), otherwise
     /// that of `--costs-of`.
     pub(in crate::tune) fn sourced(&self, known: &Known) -> Sourced {
-        let assumed = self.costs_of.costs();
-        let of = format!("assumed: --costs-of {}", self.costs_of.name());
+        let assumed = known.costs_of(self).costs();
+        let of = format!("assumed: --costs-of {}", known.costs_of(self).name());
         let there = known.issuer.as_ref();
         let lookup = there.and_then(|found| found.introspection);
         let refresh = pick(
@@ -123,7 +123,7 @@ impl TuneArguments {
 
     fn login(&self, known: &Known, refresh: f64) -> Cost {
         let keycloak = known.issuer.as_ref().is_some_and(|found| found.is_keycloak);
-        let (micros, source) = if keycloak || self.costs_of == MeasuredAt::Keycloak {
+        let (micros, source) = if keycloak || known.costs_of(self) == MeasuredAt::Keycloak {
             (costs::KEYCLOAK_LOGIN, "assumed: measured at Keycloak 26 with a password grant")
         } else {
             (refresh + peak::HASH, "assumed: a refresh and 50 ms for the password hash")
@@ -143,7 +143,8 @@ impl TuneArguments {
         if let (None, Some(of)) = (self.verify_cost, &known.validation) {
             return by_bench(of.verify);
         }
-        let assumed = self.costs_of.costs().verify;
+        let of = known.costs_of(self);
+        let assumed = of.costs().verify;
         let (micros, source) = match &known.issuer {
             Some(found) => match (found.algorithm.as_deref(), found.is_keycloak) {
                 (Some(name), _) if name.starts_with("RS") || name.starts_with("PS") => {
@@ -162,20 +163,13 @@ impl TuneArguments {
                     format!(
                         "assumed: {}, of --costs-of {}; RS256 takes {}; set --client-id \
                          to read the issuer's algorithm",
-                        self.costs_of.algorithm(),
-                        self.costs_of.name(),
+                        of.algorithm(),
+                        of.name(),
                         duration(costs::VERIFY_RS256 / 1e6)
                     ),
                 ),
             },
-            None => (
-                assumed,
-                format!(
-                    "assumed: {}, of --costs-of {}",
-                    self.costs_of.algorithm(),
-                    self.costs_of.name()
-                ),
-            ),
+            None => (assumed, format!("assumed: {}, of --costs-of {}", of.algorithm(), of.name())),
         };
         let cost = pick(("--verify-cost", self.verify_cost), None, (micros, &source));
         Cost { needs_option: self.verify_cost.is_none() && micros != assumed, ..cost }

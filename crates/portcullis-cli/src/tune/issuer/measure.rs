@@ -103,6 +103,8 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
     let said: Value = serde_json::from_slice(&said).unwrap_or_default();
     let endpoint = |name: &str| said.get(name).and_then(Value::as_str);
 
+    let lists = endpoint("status_list_aggregation_endpoint").is_some();
+    let is_keycloak = metadata.url.contains("/realms/") && !lists;
     let mut times = Vec::new();
     for _ in 0..arguments.issuer_requests {
         let begun = Instant::now();
@@ -123,11 +125,12 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         introspection: None,
         token_lifetime: None,
         may_not_ask: false,
-        is_keycloak: metadata.url.contains("/realms/"),
+        is_keycloak,
         algorithm: None,
         offers: Offers {
             introspection: Some(endpoint("introspection_endpoint").is_some()),
-            status_lists: endpoint("status_list_aggregation_endpoint").map(|_| true),
+            // Keycloak has no status lists.
+            status_lists: if lists { Some(true) } else { is_keycloak.then_some(false) },
             backchannel_logout: said.get("backchannel_logout_supported").and_then(Value::as_bool),
         },
     };
@@ -140,6 +143,7 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         let questions = endpoint("introspection_endpoint");
         as_client(&mut http, client, url, questions, arguments.issuer_requests, &mut found).await?;
     }
+    found.is_keycloak &= found.offers.status_lists != Some(true);
     found.requests = http.requests;
     Ok(found)
 }

@@ -163,8 +163,7 @@ impl Found {
                 "algorithm of its tokens",
                 match (&self.algorithm, self.is_keycloak) {
                     (Some(name), _) => name.clone(),
-                    (None, true) => "RS256 is assumed: the path of its metadata is Keycloak's. \
-                                     --costs-of keycloak has its other costs"
+                    (None, true) => "RS256 is assumed: the path of its metadata is Keycloak's"
                         .to_owned(),
                     (None, false) => "unknown: give a client (--client-id)".to_owned(),
                 },

@@ -62,6 +62,28 @@ fn expiry_that_differs_from_that_of_the_issuer_says_where_to_change_it() {
 }
 
 #[test]
+fn page_has_the_recommended_settings_at_its_top() {
+    for (options, expected) in [
+        (
+            GOALS,
+            "Recommendation, for the values of the command line: a max_stale of at least 30 min 8 s.",
+        ),
+        (
+            "--sessions 1000 --max-lag 5m --max-key-lag 72s",
+            "command line: an access expiry of 4 min 40 s, a JWKS TTL of 60 s.",
+        ),
+        ("--sessions 1000 --max-lag 20s", "command line: no setting reaches a goal; "),
+    ] {
+        let text = page::page(&report(options), &arguments(options));
+        let at = text.find(expected).unwrap_or_else(|| panic!("{expected}: {text}"));
+        assert!(at < text.find("<form").unwrap(), "{text}");
+    }
+    let survived = "--sessions 1000 --survive 30m";
+    let text = page::page(&report(survived), &arguments(survived));
+    assert!(text.contains(", a max_stale of at least 30 min 8 s."), "{text}");
+}
+
+#[test]
 fn page_has_the_warnings_of_the_report_at_its_top() {
     let options = "--sessions 100000 --costs-of keycloak --login-peak 90000 --live-share 5";
     let of = report(options);

@@ -272,8 +272,12 @@ fn session_idle_for_too_long_logs_in_after_an_outage() {
     // A login costs more than a refresh.
     let all = of("--session-idle 30m --login-cost 50ms");
     assert_eq!(all.logging_in_after_outage.unwrap().model, all.waiting_after_outage.model);
-    let work = |of: &crate::tune::figures::Figures| of.recovery.unwrap() * (2.0 - of.issuer_cores);
-    assert!((work(&all) / work(&never) - 50.0 / 0.1).abs() < 1e-6);
+    let refreshes = never.recovery.unwrap() * (2.0 - never.issuer_cores);
+    assert!((refreshes - never.waiting_after_outage.model * 0.1e-3).abs() < 1e-9, "{never:?}");
+    // Logins have one of the two cores.
+    let logins = all.recovery.unwrap() * (1.0 - all.idle_logins.unwrap().model * 0.05);
+    assert!((logins - all.waiting_after_outage.model * 0.05).abs() < 1e-6, "{all:?}");
+    assert!(all.recovery_by_logins && !never.recovery_by_logins);
     let keycloak = report("--sessions 1000 --costs-of keycloak --outage 30m").to_string();
     assert!(keycloak.contains("of these, logins after a long idle time"), "{keycloak}");
     assert!(keycloak.contains("the issuer ends a session after an idle time of"), "{keycloak}");

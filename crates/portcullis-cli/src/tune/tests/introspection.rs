@@ -67,7 +67,12 @@ fn partition_names_the_requests_that_get_503_with_in_outage_in_every_form() {
     // Every token of 5 min is replaced within the first 5 min.
     let short = report("--sessions 1000 --access-expiry 5m").in_partition;
     assert!(short.iter().all(|of| of.rejected == 1.0), "{short:?}");
-    assert!(report("--sessions 1000 --lacks introspection").partition_text().is_none());
+    let lists = report("--sessions 1000 --lacks introspection").partition_text().unwrap();
+    assert!(lists.contains("until its `exp`") && !lists.contains("live()"), "{lists}");
+    let keycloak = report("--sessions 1000 --costs-of keycloak").partition_text().unwrap();
+    assert!(keycloak.contains("live()") && !keycloak.contains("`exp`"), "{keycloak}");
+    let none = "--sessions 1000 --lacks introspection --lacks status-lists";
+    assert!(report(none).partition_text().is_none());
 }
 
 #[test]

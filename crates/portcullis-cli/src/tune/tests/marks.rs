@@ -59,7 +59,7 @@ fn share_without_a_lag_does_not_hold_for_an_attacker_in_every_form() {
 fn outage_age_of_a_route_is_said_to_end_with_the_list_and_the_token() {
     let told = memo_of("--sessions 1000");
     assert!(!told.contains("grows to that time"), "{told}");
-    for part in ["no status list after its `exp`", "no expired token"] {
+    for part in ["use the last list until its `exp` at most", "no expired token"] {
         assert!(told.contains(part), "{part}: {told}");
     }
 }

@@ -183,10 +183,15 @@ impl Figures {
                 "  time that {} issuer cores need for these, beside refreshes and fetches",
                 number(self.scenario.issuer_cores)
             ),
-            self.by_load(&self.recovery.map_or_else(
-                || "never: refreshes and fetches need all of its cores".to_owned(),
-                duration,
-            )),
+            self.by_load(&match self.recovery {
+                Some(secs) if self.recovery_by_logins => {
+                    format!("{}, {}", duration(secs), self.scenario.logins_decide())
+                }
+                Some(secs) => duration(secs),
+                None => self.scenario.logins_never_end(self.issuer_cores).unwrap_or_else(|| {
+                    "never: refreshes and fetches need all of its cores".to_owned()
+                }),
+            }),
         ));
         lines
     }
