@@ -1,26 +1,14 @@
 // Tests cookies, CORS and cross-site protection in a browser, with separate host names.
 
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { ACCESS, endWithin, launch, REFRESH, step, until } from './driver.mjs';
 
-const { PORT, AUTHORITY, CHROMIUM, PICTURES } = process.env;
-const ACCESS = '__Secure-portcullis-access';
-const REFRESH = '__Secure-portcullis-refresh';
+const { PICTURES } = process.env;
 const [APP, API, AUTH] = ['app', 'api', 'auth'].map((host) => `https://${host}.shop.test`);
 
-// Ends a run that hangs.
-setTimeout(() => {
-  console.error('not finished within 1 minute');
-  process.exit(1);
-}, 60_000).unref();
+endWithin(2);
 
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: [
-    `--host-resolver-rules=MAP *.test:443 127.0.0.1:${PORT}`,
-    `--ignore-certificate-errors-spki-list=${AUTHORITY}`,
-  ],
-});
+const browser = await launch();
 
 /** A browser context, and a log of its requests. */
 async function device(options) {
@@ -46,20 +34,6 @@ async function logIn({ context }, app = APP) {
 
 const count = (answers, line) => answers.filter((answer) => answer === line).length;
 const cookie = async (context, name) => (await context.cookies()).find((one) => one.name === name);
-
-/** Waits up to 30 s for a condition. */
-async function until(what, isTrue) {
-  for (let tries = 0; tries < 600; tries += 1) {
-    if (await isTrue()) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  assert.fail(`timed out: ${what}`);
-}
-
-async function step(name, action) {
-  await action();
-  console.log(`ok: ${name}`);
-}
 
 const laptop = await device({ viewport: { width: 1100, height: 760 } });
 const phone = await device({
