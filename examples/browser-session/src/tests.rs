@@ -91,9 +91,10 @@ async fn session_works_across_hosts_and_is_safe_from_hostile_pages() {
     let pictures = pictures.unwrap_or_else(|| folder.path().to_owned());
     let mut script = Script::new("page.mjs", authority, hosts).await;
     script.command.env("PICTURES", &pictures);
-    script.run(9).await;
-    for picture in ["browser-session.png", "browser-session-phone.png"] {
-        assert!(pictures.join(picture).metadata().unwrap().len() > 5_000, "{picture}");
+    script.run(14).await;
+    for picture in ["orders", "orders-dark", "orders-phone"] {
+        let picture = pictures.join(format!("browser-session-{picture}.png"));
+        assert!(picture.metadata().unwrap().len() > 5_000, "{}", picture.display());
     }
 
     // The issuer's audit log has no concurrent refreshes.

@@ -281,7 +281,11 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
       const user = readUser(body);
       if (!user) throw new UnexpectedError(response.url);
       // The session may have ended meanwhile.
-      if (!known.out || known.generation === generation) setState({ status: 'signed-in', user });
+      if (known.out && known.generation !== generation) {
+        setState({ status: 'signed-out', reason: known.out });
+        throw new SignedOutError(known.out);
+      }
+      setState({ status: 'signed-in', user });
       return user;
     } catch (error) {
       if (state.status !== 'signed-in' && isSessionError(error) && error.code !== 'signed-out') {

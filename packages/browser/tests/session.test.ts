@@ -215,6 +215,7 @@ describe('fetch', () => {
     [400, 'text'],
     [401, '<html>log in to the proxy'],
     [401, '{"type":"about:blank"}'],
+    [401, '{"type":"urn:other:problem:wrong-refresh-token"}'],
     [403, '{"type":"urn:portcullis:problem:cross-site"}'],
     [404, ''],
     [429, '{"type":"urn:portcullis:problem:wrong-refresh-token"}'],
@@ -350,12 +351,14 @@ describe('refresh with a bad network', () => {
   it('offline browser sends no repetitions', async () => {
     const { session } = await world.signedIn();
     expire();
+    let requests = 0;
     world.network = (_, request) => {
       if (!request.url.endsWith('/refresh')) return;
+      requests += 1;
       world.isOffline = true;
-      throw new TypeError('network changed');
     };
     await expect(session.fetch(world.api.origin)).rejects.toMatchObject({ code: 'unreachable', offline: true });
+    expect(requests).toBe(1);
   });
 
   it('a proxy that lost the response is asked again', async () => {
@@ -427,6 +430,25 @@ describe('restore', () => {
     world.isOffline = false;
     window.dispatchEvent(new Event('online'));
     await until('the session', () => session.state.status === 'signed-in');
+  });
+
+  it('logout in another tab meanwhile is not overwritten', async () => {
+    const other = await world.signedIn();
+    const { session } = world.tab();
+    let answer = (): void => {};
+    world.issuer.faults.set('/v1/users/me', [
+      (_, response) => (answer = () => json(response, 200, { id: '1', name: 'alice', roles: [], scopes: [] })),
+    ]);
+    const restored = session.restore();
+    await until('the request', () => world.issuer.requests.at(-1)?.line === 'GET /v1/users/me');
+    const seen = vi.fn();
+    const channel = new BroadcastChannel(`portcullis:${world.issuer.origin}`);
+    channel.onmessage = seen;
+    await other.session.logout();
+    await until('the message', () => seen.mock.calls.length > 0);
+    channel.close();
+    answer();
+    expect(await restored).toEqual({ status: 'signed-out', reason: 'logged-out' });
   });
 
   it('a user of another shape is unexpected', async () => {
@@ -707,7 +729,7 @@ describe('tabs', () => {
   it('messages of an earlier state are ignored', async () => {
     const { session } = await world.signedIn();
     const channel = new BroadcastChannel(`portcullis:${world.issuer.origin}`);
-    channel.postMessage({ generation: 0, out: 'logged-out', sessionId: '', expiresAt: 0, lifetime: 0, notBefore: 0 });
+    channel.postMessage({ generation: 0, out: 'ended', sessionId: '', expiresAt: 0, lifetime: 0, notBefore: 0 });
     const seen = vi.fn();
     session.subscribe(seen);
     await session.refresh();

@@ -306,8 +306,8 @@ export class World {
   }
 
   async #fetch(request: Request): Promise<Response> {
-    if (this.isOffline) throw new TypeError('offline');
     this.network('before', request);
+    if (this.isOffline) throw new TypeError('offline');
     // Browsers add `Cookie`; scripts may not.
     const headers = new Headers(request.headers);
     if (request.credentials === 'include' && this.#jar.size > 0) headers.set('Cookie', this.cookies);
@@ -338,9 +338,4 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
     if (Date.now() > end) throw new Error(`timed out: ${what}`);
     await new Promise((done) => setTimeout(done, 2));
   }
-}
-
-/** Waits until requests and messages between tabs that are under way have arrived. */
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((done) => setTimeout(done, 1));
 }
