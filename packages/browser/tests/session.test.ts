@@ -643,6 +643,8 @@ describe('refresh ahead of expiry', () => {
     world.pass(880_000);
     document.show('visible');
     expect(world.issuer.count(REFRESH)).toBe(0);
+    // Requests still work, without messages to other tabs.
+    expect(await session.logout()).toEqual({ ended: true, hadSession: true });
   });
 });
 
