@@ -5,15 +5,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import { ACCESS, endWithin, launch, REFRESH, step } from './driver.mjs';
+import { ACCESS, endWithin, launch, REFRESH, step, until } from './driver.mjs';
 
 const { ISSUER, CERTIFICATE, KEY } = process.env;
 const LAB = 'https://app.shop.test/lab/index.html';
 
 endWithin(4);
 
-/** The cuts that follow: `request` before the issuer gets it, `answer` after the issuer has answered. */
+/** The cuts that follow: `request` before the issuer gets it, `answer` after it has answered; `hold` delays the answer. */
 let cuts = [];
+let held = [];
 /** The refreshes of a round: what became of each request, and the refresh tokens that the issuer issued. */
 let refreshes = [];
 let issued = new Set();
@@ -33,8 +34,12 @@ const network = https.createServer({ cert: readFileSync(CERTIFICATE), key: readF
       answer.resume();
       return request.socket.destroy();
     }
-    response.writeHead(answer.statusCode, answer.headers);
-    answer.pipe(response);
+    const pass = () => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    };
+    if (cut === 'hold') held.push(pass);
+    else pass();
   });
   forwarded.on('error', () => request.socket.destroy());
   request.pipe(forwarded);
@@ -54,19 +59,35 @@ function someCuts() {
   return Array.from({ length: Math.floor(Math.random() * 3) }, one);
 }
 
-async function rounds(count, query) {
+/** A browser context with two tabs of a user, and a function that opens more. */
+async function twoTabs(query) {
   const context = await browser.newContext();
   context.on('weberror', (error) => assert.fail(error.error()));
   const open = async () => {
     const page = await context.newPage();
     await page.goto(LAB + query);
     await page.waitForFunction('window.burst');
+    assert.notEqual((await page.evaluate(() => session.restore())).status, 'unknown');
     return page;
   };
   const first = await open();
   await first.evaluate(() => session.login({ username: 'alice', password: 'correct horse battery staple' }));
   const tabs = [first, await open()];
-  for (const tab of tabs) assert.equal((await tab.evaluate(() => session.restore())).status, 'signed-in');
+  for (const tab of tabs) assert.equal(await tab.evaluate(() => session.state.status), 'signed-in');
+  return { context, open, tabs };
+}
+
+/** No tab was ever signed out after its login. */
+async function assertSignedIn(tabs) {
+  for (const tab of tabs) {
+    const { status, states } = await tab.evaluate(() => ({ status: session.state.status, states }));
+    assert.equal(status, 'signed-in');
+    assert(!states.slice(states.indexOf('signed-in')).includes('signed-out'), String(states));
+  }
+}
+
+async function rounds(count, query) {
+  const { context, tabs } = await twoTabs(query);
   const totals = { requests: 0, request: 0, answer: 0, rotations: 0 };
   for (let round = 1; round <= count; round += 1) {
     // Imitates an expired access token.
@@ -76,7 +97,7 @@ async function rounds(count, query) {
     const what = `round ${round}, cuts [${planned}]`;
     const outcomes = await Promise.all([
       ...tabs.map((tab) => tab.evaluate(() => burst())),
-      first.evaluate(() => inWorker()),
+      tabs[0].evaluate(() => inWorker()),
     ]);
     assert.deepEqual(outcomes, Array(3).fill([200, 200, 200]), what);
     assert.deepEqual(refreshes, [...planned, 'passed'], what);
@@ -85,11 +106,7 @@ async function rounds(count, query) {
     totals.requests += refreshes.length;
     for (const cut of planned) totals[cut] += 1;
   }
-  for (const tab of tabs) {
-    const { status, states } = await tab.evaluate(() => ({ status: session.state.status, states }));
-    assert.equal(status, 'signed-in');
-    assert(!states.includes('signed-out'), String(states));
-  }
+  await assertSignedIn(tabs);
   const { requests, request, answer, rotations } = totals;
   console.log(
     `${count} rounds${query}: ${rotations} refreshes with ${requests} requests; ${request} requests and ${answer} answers lost`,
@@ -97,8 +114,30 @@ async function rounds(count, query) {
   await context.close();
 }
 
+/** A tab is closed while it refreshes: the next tab repeats the refresh at once, and gets the same token. */
+async function closedTabs(count) {
+  const { context, open, tabs } = await twoTabs('');
+  for (let round = 1; round <= count; round += 1) {
+    const closed = await open();
+    await context.clearCookies({ name: ACCESS });
+    [cuts, held, refreshes, issued] = [['hold'], [], [], new Set()];
+    await closed.evaluate(() => void burst());
+    await until('its refresh', () => held.length === 1);
+    await closed.close();
+    const outcomes = await Promise.all(tabs.map((tab) => tab.evaluate(() => burst())));
+    assert.deepEqual(outcomes, Array(2).fill([200, 200, 200]), `round ${round}`);
+    assert.deepEqual(refreshes, ['hold', 'passed'], `round ${round}`);
+    assert.equal(issued.size, 1, `round ${round}`);
+    for (const pass of held) pass();
+  }
+  await assertSignedIn(tabs);
+  await context.close();
+}
+
 await step('with Web Locks, each of 100 rounds has one refresh', () => rounds(100, ''));
 await step('with leases in IndexedDB, each of 50 rounds has one refresh', () => rounds(50, '?leases'));
+
+await step('tab that is closed in the middle of a refresh blocks no other tab', () => closedTabs(10));
 
 await browser.close();
 network.close();

@@ -126,7 +126,7 @@ async fn tabs_and_a_service_worker_refresh_once_on_a_bad_network() {
         .env("ISSUER", shop.inside.to_string())
         .env("CERTIFICATE", certificate)
         .env("KEY", key);
-    script.run(2).await;
+    script.run(3).await;
     // Lost requests were repeated at once, and no token was used by two contexts.
     assert_no_event(
         &shop.issuer,

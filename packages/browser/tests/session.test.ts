@@ -679,6 +679,31 @@ describe('tabs', () => {
     expect(world.issuer.count(REFRESH)).toBeLessThanOrEqual(2);
   });
 
+  it('context that may use no locks uses leases', async () => {
+    const names: string[] = [];
+    const request = async (name: string): Promise<never> => {
+      names.push(name);
+      throw new DOMException('sandboxed', 'SecurityError');
+    };
+    const support = { locks: { request } as unknown as LockManager };
+    const tabs = [await world.signedIn(support), world.tab(support)];
+    for (const { session } of tabs) await session.restore();
+    expire();
+    await Promise.all(tabs.map(({ session }) => session.fetch(world.api.origin)));
+    expect(world.issuer.count(REFRESH)).toBe(1);
+    expect(new Set(names)).toEqual(new Set([`portcullis:${world.issuer.origin}`]));
+  });
+
+  it('lock that another tab never releases is a time-out', async () => {
+    const request = (_: string, { signal }: { signal: AbortSignal }): Promise<never> =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const { session } = world.tab({ locks: { request } as unknown as LockManager });
+    const login = session.login(ALICE).catch((error: unknown) => error);
+    await Promise.resolve();
+    world.pass(30_000);
+    expect(await login).toMatchObject({ code: 'timeout', message: expect.stringContaining('lock portcullis:') });
+  });
+
   it('lease of a crashed tab expires', async () => {
     const crashed = await world.signedIn();
     const { session } = world.tab();

@@ -202,6 +202,8 @@ export interface Tab {
 
 /** How the tabs of a browser find each other. */
 export interface Support {
+  /** By default, there are none: Node has no Web Locks. */
+  readonly locks?: LockManager;
   readonly indexedDB?: boolean;
   readonly BroadcastChannel?: boolean;
 }
@@ -249,12 +251,12 @@ export class World {
   }
 
   tab(support: Support = {}, options: Partial<SessionOptions> = {}): Tab {
-    const { indexedDB = true, BroadcastChannel: hasChannel = true } = support;
+    const { locks, indexedDB = true, BroadcastChannel: hasChannel = true } = support;
     const document = new Page();
     const window = new EventTarget();
     const env: Environment = {
       fetch: (request) => this.#fetch(request),
-      locks: undefined,
+      locks,
       indexedDB: indexedDB ? (this.#database as unknown as IDBFactory) : undefined,
       BroadcastChannel: hasChannel ? (BroadcastChannel as unknown as Environment['BroadcastChannel']) : undefined,
       document,

@@ -1,6 +1,8 @@
 import type { LogoutResult } from 'portcullis';
 import { type ReactNode, useState } from 'react';
 
+import { textOf } from './problem';
+
 interface Props {
   readonly id: string;
   readonly logout: () => Promise<LogoutResult>;
@@ -21,7 +23,7 @@ export function LogoutButton({ id, logout, children }: Props) {
       </button>
       {failed && (
         <p className="problem banner" role="alert">
-          You are still logged in: {failed.error.message}.{' '}
+          You are still logged in. {textOf(failed.error)}{' '}
           <button className="plain" type="button" onClick={() => void run(() => failed.retry())}>
             Try again
           </button>

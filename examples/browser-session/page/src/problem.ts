@@ -2,7 +2,7 @@ import { isSessionError } from 'portcullis';
 import { useCallback, useState } from 'react';
 
 /** Returns what to tell the user, or nothing if the page shows the login instead, or the user has declined. */
-function textOf(error: unknown): string {
+export function textOf(error: unknown): string {
   if (!isSessionError(error)) return 'Something went wrong.';
   switch (error.code) {
     case 'signed-out':

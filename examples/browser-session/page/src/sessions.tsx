@@ -1,6 +1,7 @@
 import { useSession, useSessions } from 'portcullis-react';
 
 import { LogoutButton } from './logout';
+import { textOf } from './problem';
 
 /** Shortens a browser's user agent. */
 function device(agent: string | null): string {
@@ -44,7 +45,7 @@ export function Sessions() {
         </LogoutButton>
       </p>
       <p className="problem" role="alert">
-        {error?.code === 'signed-out' ? '' : error?.message}
+        {error && textOf(error)}
       </p>
     </section>
   );
