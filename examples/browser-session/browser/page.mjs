@@ -183,7 +183,7 @@ await step('ended session is rejected by the issuer at once, and by the API when
   assert.equal(await status(mobile, `${AUTH}/v1/users/me`), 401);
   assert.equal(await status(mobile, `${API}/orders`), 200);
   await phone.context.clearCookies({ name: ACCESS });
-  await show(mobile, 'Orders');
+  await mobile.getByRole('link', { name: 'Orders' }).click();
   await mobile.waitForSelector('#login [role=status]:not(:empty)');
   assert(count(phone.answers, `POST ${AUTH}/v1/auth/refresh 401`) === 1, String(phone.answers));
   await picture(mobile, 'login-phone');

@@ -25,7 +25,9 @@ pub(crate) fn router(issuer: &str, api: &str) -> Result<Router, Box<dyn Error>> 
     let policy = HeaderValue::from_str(&policy)?;
     let built = Path::new(BUILT);
     let index = fs::read(built.join("index.html")).map_err(|error| {
-        format!("{BUILT}/index.html: {error}; build the page: see examples/browser-session/README.md")
+        format!(
+            "{BUILT}/index.html: {error}; build the page: see examples/browser-session/README.md"
+        )
     })?;
     // The names of assets change with their content.
     let mut router = Router::new().route("/", file(index, "text/html", "no-cache", &policy));

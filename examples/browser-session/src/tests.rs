@@ -145,6 +145,8 @@ async fn lab(extract::Path(path): extract::Path<String>) -> Response {
     let kind = if path.ends_with(".js") { "text/javascript" } else { "text/html" };
     match std::fs::read(&file) {
         Ok(text) => ([(CONTENT_TYPE, kind)], text).into_response(),
-        Err(error) => (StatusCode::NOT_FOUND, format!("{}: {error}", file.display())).into_response(),
+        Err(error) => {
+            (StatusCode::NOT_FOUND, format!("{}: {error}", file.display())).into_response()
+        }
     }
 }

@@ -103,8 +103,9 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
       if (state.status === 'signed-in') setState({ status: 'signed-out', reason: record.out });
       return;
     }
-    const isOther = before.sessionId !== record.sessionId;
-    if (state.status === 'signed-in' && !isOther) return;
+    // Nobody has asked for the user yet, or the user is being loaded.
+    if (state.status === 'unknown' && !state.error) return;
+    if (state.status === 'signed-in' && before.sessionId === record.sessionId) return;
     // The other session may be another user's.
     if (state.status === 'signed-in' && before.sessionId) setState({ status: 'unknown', error: null });
     void loadUser().catch(() => {});
@@ -275,7 +276,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
   // ---- Operations ----
 
   async function loadUser(): Promise<User> {
-    const { generation } = known;
+    const { generation, sessionId } = known;
     try {
       const { response, body } = await own('GET', 'users/me');
       const user = readUser(body);
@@ -285,6 +286,8 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
         setState({ status: 'signed-out', reason: known.out });
         throw new SignedOutError(known.out);
       }
+      // The user may be another one meanwhile.
+      if (known.sessionId !== sessionId) return await loadUser();
       setState({ status: 'signed-in', user });
       return user;
     } catch (error) {

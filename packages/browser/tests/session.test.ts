@@ -451,6 +451,27 @@ describe('restore', () => {
     expect(await restored).toEqual({ status: 'signed-out', reason: 'logged-out' });
   });
 
+  it('login as another user in another tab meanwhile is noticed', async () => {
+    const other = await world.signedIn();
+    const { session } = world.tab();
+    let answer = (): void => {};
+    world.issuer.faults.set('/v1/users/me', [
+      (_, response) => (answer = () => json(response, 200, { id: '1', name: 'alice', roles: [], scopes: [] })),
+    ]);
+    const restored = session.restore();
+    await until('the request', () => world.issuer.requests.at(-1)?.line === 'GET /v1/users/me');
+    await other.session.login({ ...ALICE, username: 'bob' });
+    const channel = new BroadcastChannel(`portcullis:${world.issuer.origin}`);
+    const seen = vi.fn();
+    channel.onmessage = seen;
+    // This message is later than that of the login.
+    await other.session.refresh();
+    await until('the message', () => seen.mock.calls.length > 0);
+    channel.close();
+    answer();
+    expect(await restored).toMatchObject({ status: 'signed-in', user: { name: 'bob' } });
+  });
+
   it('a user of another shape is unexpected', async () => {
     await world.signedIn();
     world.issuer.faults.set('/v1/users/me', [(_, response) => json(response, 200, { id: 1, name: 'alice' })]);
@@ -728,6 +749,16 @@ describe('tabs', () => {
     await first.session.login({ ...ALICE, username: 'bob' });
     await until('the login', () => seen.length === 2);
     expect(seen).toEqual(['signed-out', 'bob']);
+  });
+
+  it('tab that has not asked for the user sends nothing', async () => {
+    const { session } = world.tab();
+    const other = await world.signedIn();
+    await other.session.refresh();
+    await other.session.logout();
+    await other.session.login(ALICE);
+    expect(world.issuer.count('GET /v1/users/me')).toBe(2);
+    expect(session.state).toEqual({ status: 'unknown', error: null });
   });
 
   it('login as another user replaces the user in the other tab', async () => {
