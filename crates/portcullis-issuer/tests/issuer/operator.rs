@@ -125,7 +125,7 @@ fn mistyped_audience_is_a_warning_that_names_the_known_ones() {
     for (line, expected) in [
         ("clients add right --audience https://api.example.com", ""),
         (
-            "clients add typo --audience https://api.exmaple.com",
+            "clients add typo --audience https://apis.example.com",
             "did you mean `https://api.example.com`?",
         ),
         ("clients update typo --audience https://api.example.com", ""),

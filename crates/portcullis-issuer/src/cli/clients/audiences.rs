@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(told("orders"), None);
         assert_eq!(told(issuer), None);
         assert!(
-            told("https://api.exmaple").unwrap().contains("did you mean `https://api.example`?")
+            told("https://apis.example").unwrap().contains("did you mean `https://api.example`?")
         );
         let far = told("https://billing.example").unwrap();
         assert!(far.ends_with("the known ones are https://api.example, orders"), "{far}");
