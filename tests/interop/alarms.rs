@@ -90,6 +90,15 @@ const BREAKS: &[(&str, &str)] = &[
     ("invalid_client|unauthorized_client", "invalid_scope"),
     ("connections_rejected_total[5m])) > 100", "connections_rejected_total[5m])) > 1"),
     ("portcullis_issuer_passwords_waiting > 10", "portcullis_issuer_passwords_waiting > 100"),
+    // Tokens that are on their way fire the alarm.
+    (
+        "logouts_total{outcome=\"retried\"}[10m])) > 0",
+        "logouts_total{outcome=\"retried\"}[10m])) >= 0",
+    ),
+    // A slow client without a failed attempt does not.
+    ("logouts_waiting[10m])) > 1000", "logouts_waiting[10m])) > 100000"),
+    ("outcome=~\"expired|dropped|rejected\"", "outcome=~\"expired|dropped\""),
+    ("expired|dropped|rejected\"}[15m])) > 3", "expired|dropped|rejected\"}[15m])) > 0"),
 ];
 
 /// Whether every timeline passes with `rules`, and promtool's output.

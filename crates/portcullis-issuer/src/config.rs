@@ -128,6 +128,9 @@ pub struct IssuerConfig {
     pub password_cost: PasswordCost,
     /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
     pub second_factor: SecondFactorMode,
+    /// How long ago an administrator may have logged in or shown the second factor for a change of
+    /// an account over HTTP; zero is no limit (`IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS`).
+    pub admin_max_auth_age: Duration,
     /// How long events are kept in the audit log (`IDENTSPHERE_AUDIT_DAYS`).
     pub audit_retention: Duration,
     /// The domain whose hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
@@ -182,6 +185,7 @@ impl IssuerConfig {
             trusted_proxies: Vec::new(),
             password_cost: PasswordCost::default(),
             second_factor: SecondFactorMode::default(),
+            admin_max_auth_age: Duration::from_secs(900),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
             trusted_origins: Vec::new(),

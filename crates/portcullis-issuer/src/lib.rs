@@ -109,7 +109,8 @@
 //!
 //! An operator changes accounts with methods of [`Issuer`] or with commands, and a user with the
 //! scope [`ADMIN_SCOPE`] over HTTP: passwords, roles and scopes, second factors, and whether the
-//! user may log in. A change ends sessions in its own transaction. From that moment on, refresh,
+//! user may log in. Over HTTP, a change needs a login or step-up within
+//! `IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS`. A change ends sessions in its own transaction. From that moment on, refresh,
 //! introspection and status lists reject their tokens. The audit log has the actor
 //! ([`Event::actor`]).
 //!
@@ -184,8 +185,8 @@
 //! A client with a [URI](NewClient::backchannel_logout_uri) receives a logout token whenever a session
 //! ends before it expires (OpenID Connect Back-Channel Logout 1.0). The message is written in the
 //! transaction that ends the session, and is sent again with the same `jti` until the client has
-//! answered or the session's access tokens have expired. The process that leads sends the tokens,
-//! once [`Issuer::router`] was called.
+//! answered or the session's access tokens have expired. The process that leads sends the tokens: from
+//! the first call of [`Issuer::router`] on, and 10 s after [`Issuer::open`] without one.
 //!
 //! ```
 //! # use portcullis_issuer::{Issuer, IssuerConfig, NewClient};
@@ -244,13 +245,14 @@
 //! | `portcullis_issuer_events_total` | `kind` | entries of the audit log, by [`EventKind`]: logins, failed ones, reuse of refresh tokens, … |
 //! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `diverged`, `limited`, `keys_changed`, `refused` |
 //! | `portcullis_issuer_group_commits_total` | | group commits: transactions with the changes of several requests |
+//! | `portcullis_issuer_introspections_total` | `outcome` | introspections by authenticated clients: `active`, `inactive`, `foreign` (the client must not introspect the token; a log line names the client) |
 //! | `portcullis_issuer_tokens_issued_total` | `algorithm` | access tokens |
 //! | `portcullis_issuer_refusals_total` | `problem` | error responses, by the last part of the problem's type, below `/oauth` by the error of RFC 6749 |
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
 //! | `portcullis_issuer_next_key_change_timestamp_seconds` | | the time of the next due change of the keys |
 //! | `portcullis_issuer_leader` | | 1 if this process is the leader, which rotates the keys and runs housekeeping |
 //! | `portcullis_issuer_logouts_total` | `outcome` | logout tokens: `delivered`, `rejected`, `retried`, `expired`, `dropped` |
-//! | `portcullis_issuer_logouts_waiting` | | logout tokens that were not delivered yet; in the process that leads, every 10 s |
+//! | `portcullis_issuer_logouts_waiting` | | logout tokens that were not delivered yet; in the process that leads, every 10 s, or every 60 s while more than 10,000 wait |
 //! | `portcullis_issuer_messages_total` | `outcome` | messages to users: `delivered` to the notifier, `failed`, `dropped` (too many deliveries in progress) |
 //! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
 //! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | the duration of store operations, in seconds |

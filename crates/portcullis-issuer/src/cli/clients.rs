@@ -1,5 +1,7 @@
 //! `clients`: manages machine clients, services that get tokens in their own name.
 
+mod audiences;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -203,8 +205,10 @@ async fn work(command: Clients, issuer: &Issuer) -> Outcome {
             if !client.has_changes() {
                 return Err("nothing to update: name at least one option, such as --scope".into());
             }
+            let named = [&*client.audiences, &*client.resource_servers].concat();
             issuer.update_client(&id, client.changes()).await?;
             println!("updated {id}; its tokens keep their scopes and audiences until they expire");
+            audiences::warn_of_unknown(issuer, &id, &named).await?;
         }
         Clients::RotateSecret { id, overlap_secs } => {
             let overlap = Duration::from_secs(overlap_secs);
@@ -238,6 +242,7 @@ async fn work(command: Clients, issuer: &Issuer) -> Outcome {
 }
 
 async fn add(issuer: &Issuer, client: AddClient) -> Outcome {
+    let named = [&*client.audiences, &*client.resource_servers].concat();
     let mut new = NewClient::new(&client.id)
         .scopes(client.scopes)
         .audiences(client.audiences)
@@ -254,7 +259,7 @@ async fn add(issuer: &Issuer, client: AddClient) -> Outcome {
     if let Some(secret) = secret {
         println!("secret: {secret}");
     }
-    Ok(())
+    audiences::warn_of_unknown(issuer, &client.id, &named).await
 }
 
 fn line(client: &RegisteredClient) -> String {

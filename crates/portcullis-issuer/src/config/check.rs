@@ -86,6 +86,14 @@ impl IssuerConfig {
                 "it must be from 1 to 3600",
             ));
         }
+        let age = self.admin_max_auth_age.as_secs();
+        if age != 0 && !(60..=86_400).contains(&age) {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS",
+                age,
+                "it must be from 60 to 86400, or 0 for no limit",
+            ));
+        }
         if self.address_verification && self.notifier.is_none() {
             return Err(ConfigError::new(
                 "IDENTSPHERE_ADDRESS_VERIFICATION",
@@ -250,6 +258,11 @@ mod tests {
                  864 s: 300 (a cached key set) + 60 (clock skew) + 900 (the last token) + 120 \
                  (twice the skew) = 1380 s. Rotate less often, or lower \
                  IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
+            ),
+            (
+                refused(|config| config.admin_max_auth_age = Duration::from_secs(59)),
+                "IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS is \"59\": it must be from 60 to 86400, or 0 \
+                 for no limit",
             ),
             (
                 refused(|config| config.address_verification = true),

@@ -64,6 +64,7 @@ impl IssuerConfig {
             ("IDENTSPHERE_STATUS_LIST_TTL_SECS", &mut config.status_list_ttl),
             ("IDENTSPHERE_JWKS_MAX_AGE_SECS", &mut config.jwks_max_age),
             ("IDENTSPHERE_CLOCK_SKEW_SECS", &mut config.clock_skew),
+            ("IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS", &mut config.admin_max_auth_age),
         ] {
             if let Some(secs) = read(text, name, "it must be a whole number of seconds")? {
                 *duration = std::time::Duration::from_secs(secs);

@@ -211,6 +211,13 @@ pub const SETTINGS: &[Setting] = &[
                   issuer alone, without roles and scopes, until the user has set one up)",
     },
     Setting {
+        name: "IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS",
+        default: "900",
+        meaning: "How long ago an administrator may have logged in, or shown the second factor, for \
+                  a change at /v1/admin, 60 to 86400; otherwise 401 with `max_age` (RFC 9470). 0: no \
+                  limit",
+    },
+    Setting {
         name: "IDENTSPHERE_AUDIT_DAYS",
         default: "90",
         meaning: "How long the audit log is kept, 1 to 3650",

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use portcullis::clock::Clock;
 
 pub(crate) use self::actor::{Actor, Authority};
-use self::cap::Cap;
+pub(crate) use self::cap::Cap;
 pub(crate) use self::event::NewEvent;
 pub use self::event::{Event, EventKind};
 pub(crate) use self::store::AuditStore;
@@ -25,6 +25,10 @@ pub(crate) const AUDIT_SCOPE: &str = "identsphere:audit";
 /// The maximum number of events that one call returns.
 pub(crate) const PAGE: u16 = 1000;
 
+/// The number of tokens of a client that each process records per hour. The metrics count all
+/// tokens.
+const CLIENT_TOKENS_PER_HOUR: u32 = 60;
+
 /// The audit log of one issuer.
 #[derive(Debug)]
 pub(crate) struct Audit {
@@ -35,7 +39,7 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn new(store: Arc<dyn AuditStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, client_tokens: Cap::default() }
+        Self { store, clock, client_tokens: Cap::new(CLIENT_TOKENS_PER_HOUR) }
     }
 
     /// Creates an event with the current time and this peer. The store records it together with the
@@ -55,8 +59,13 @@ impl Audit {
         if self.client_tokens.take(client_id, event.at) {
             return self.record(event).await;
         }
-        metrics::event(event.kind.as_str());
+        self.count(event);
         Ok(())
+    }
+
+    /// Counts an event that is one too many to be recorded.
+    pub(crate) fn count(&self, event: &NewEvent) {
+        metrics::event(event.kind.as_str());
     }
 
     /// Returns up to `limit` events, 1000 at most, after this serial number.

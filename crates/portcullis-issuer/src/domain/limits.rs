@@ -40,6 +40,13 @@ const MESSAGES: u32 = 3;
 /// The period of the budget for messages, in milliseconds.
 const MESSAGES_WINDOW: u64 = 15 * 60 * 1000;
 
+/// The number of rejections that are recorded at once, of an account and of a network. The budget
+/// returns over [`RECORDED_WINDOW`].
+const RECORDED: u32 = 12;
+
+/// The period of the budget for recorded rejections, in milliseconds.
+const RECORDED_WINDOW: u64 = 60 * 60 * 1000;
+
 /// Rate limits for passwords, codes and the credentials of machine clients.
 #[derive(Debug)]
 pub(crate) struct Limits {
@@ -51,6 +58,8 @@ pub(crate) struct Limits {
     client_networks: Attempts,
     /// Messages, keyed by the recipient.
     messages: Attempts,
+    /// Rejections that are recorded, keyed by account or network.
+    recorded: Attempts,
     audit: Arc<Audit>,
 }
 
@@ -68,6 +77,7 @@ impl Limits {
             networks: attempts(per_network),
             client_networks: attempts(per_network),
             messages: Attempts::new(MESSAGES, MESSAGES_WINDOW, Arc::clone(clock)),
+            recorded: Attempts::new(RECORDED, RECORDED_WINDOW, Arc::clone(clock)),
             audit,
         }
     }
@@ -76,7 +86,7 @@ impl Limits {
     /// rejected attempt.
     pub(crate) async fn take(&self, account: &str, peer: &Peer) -> Result<(), Error> {
         self.take_of_network(peer).await?;
-        self.admit(self.accounts.take(account), "account", peer).await
+        self.admit(self.accounts.take(account), Some(account), peer).await
     }
 
     /// Returns the attempt to both limits, after a success or if the check could not be made.
@@ -88,7 +98,7 @@ impl Limits {
     /// Takes an attempt from the network's limit only: for a request for a message, or for a token from
     /// a message. With a limit per name, strangers could use up another user's attempts.
     pub(crate) async fn take_of_network(&self, peer: &Peer) -> Result<(), Error> {
-        self.admit(self.networks.take(&network_of(peer)), "address", peer).await
+        self.admit(self.networks.take(&network_of(peer)), None, peer).await
     }
 
     /// Takes a message from the recipient's budget. Returns `false` if the budget is used up.
@@ -105,7 +115,7 @@ impl Limits {
     /// from every key of [`take`](Self::take): failed logins with the user's name must not use up
     /// this limit.
     pub(crate) async fn take_of_session(&self, account: &str, peer: &Peer) -> Result<(), Error> {
-        self.admit(self.accounts.take(account), "account", peer).await
+        self.admit(self.accounts.take(account), Some(account), peer).await
     }
 
     /// Returns the attempt after a success.
@@ -124,21 +134,33 @@ impl Limits {
         client_id.map_or(Ok(()), |id| self.accounts.take(&format!("client {id}")))
     }
 
+    /// Records a rejection. `account` is `None` if the network's budget is used up.
     async fn admit(
         &self,
         taken: Result<(), Limited>,
-        budget: &'static str,
+        account: Option<&str>,
         peer: &Peer,
     ) -> Result<(), Error> {
         let Err(limited) = taken else { return Ok(()) };
-        // Only the first rejection is recorded, because the log must not grow with each request of a
-        // rejected client.
         if limited.first {
-            let client = peer.shown_address();
-            tracing::warn!(budget, client, "too many failed attempts; rejecting further ones");
-            self.audit.record(&self.audit.event(EventKind::LoginLimited, peer)).await?;
+            let event = self.audit.event(EventKind::LoginLimited, peer);
+            if self.records(account, peer) {
+                let budget = if account.is_some() { "account" } else { "address" };
+                let client = peer.shown_address();
+                tracing::warn!(budget, client, "too many failed attempts; rejecting further ones");
+                self.audit.record(&event).await?;
+            } else {
+                self.audit.count(&event);
+            }
         }
         Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
+    }
+
+    /// Returns whether to record the first rejection after an accepted attempt. The logs must grow
+    /// neither with each request of a rejected client nor with each name that it makes up.
+    pub(crate) fn records(&self, account: Option<&str>, peer: &Peer) -> bool {
+        self.recorded.take(&format!("network {}", network_of(peer))).is_ok()
+            && account.is_none_or(|name| self.recorded.take(&format!("account {name}")).is_ok())
     }
 }
 

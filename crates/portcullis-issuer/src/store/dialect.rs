@@ -92,6 +92,12 @@ pub(super) trait Dialect: Send {
     /// Selects the client with this `place_owner`, if it is enabled. Prevents changes of the row
     /// until the transaction ends.
     const HOLD_CLIENT: &'static str;
+    /// Deletes at most `$2` logout messages that expire at `$1` or before. Returns the id of each
+    /// one's client.
+    const DROP_EXPIRED_LOGOUTS: &'static str;
+    /// Deletes at most `$2` logout messages of the client `$1`, those that expire first. Returns the
+    /// id of each one's client.
+    const DROP_LOGOUTS_OF_CLIENT: &'static str;
 
     /// Runs a statement, and returns the number of changed rows.
     fn execute(

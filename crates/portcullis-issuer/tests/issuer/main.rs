@@ -40,6 +40,8 @@ mod leaked_password;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod logout_delivery;
+#[cfg(test)]
 mod logout_processes;
 #[cfg(test)]
 mod logouts;

@@ -29,6 +29,11 @@ pub struct Event {
     /// The actor, if it was not the user: `operator` for the command line, or an administrator's
     /// user id.
     pub actor: Option<String>,
+    /// The name of the user, if the event is about a user who was deleted.
+    pub user_name: Option<String>,
+    /// The number of things that the event is about, if it is about several: for
+    /// `logout_not_delivered` logout tokens that were dropped together.
+    pub count: Option<i64>,
 }
 
 /// An event that is about to be recorded.
@@ -43,6 +48,8 @@ pub(crate) struct NewEvent {
     pub(crate) address: Option<String>,
     pub(crate) user_agent: Option<String>,
     pub(crate) actor: Option<String>,
+    pub(crate) user_name: Option<String>,
+    pub(crate) count: Option<i64>,
 }
 
 impl NewEvent {
@@ -57,6 +64,8 @@ impl NewEvent {
             address: None,
             user_agent: None,
             actor: None,
+            user_name: None,
+            count: None,
         }
     }
 
@@ -85,6 +94,17 @@ impl NewEvent {
         self
     }
 
+    pub(crate) fn user_name(mut self, name: &str) -> Self {
+        self.user_name = Some(name.to_owned());
+        self
+    }
+
+    /// Sets the number of things that the event is about.
+    pub(crate) fn count(mut self, count: i64) -> Self {
+        self.count = Some(count);
+        self
+    }
+
     pub(crate) fn address(mut self, address: Option<&str>) -> Self {
         self.address = address.map(str::to_owned);
         self
@@ -110,7 +130,9 @@ pub enum EventKind {
     Login,
     /// `login_failed`: a wrong password, or an unknown user.
     LoginFailed,
-    /// `login_limited`: too many attempts; the password of this attempt was not checked.
+    /// `login_limited`: too many attempts; the password of this attempt was not checked. Each process
+    /// records at most 12 of them at once for an account and for a network, and one more every 5
+    /// minutes.
     LoginLimited,
     /// `password_rehashed`: the stored hash now has the configured parameters.
     PasswordRehashed,
@@ -128,10 +150,10 @@ pub enum EventKind {
     LogoutEverywhere,
     /// `session_deleted`
     SessionDeleted,
-    /// `logout_not_delivered`: a client was not told that the session has ended, because the client
-    /// rejected the logout token, was unreachable until the session's tokens had expired, or had too
-    /// many logout tokens waiting. A client also rejects a retried logout token if it received an
-    /// earlier attempt.
+    /// `logout_not_delivered`: a client was not told that sessions have ended. It rejected the logout
+    /// token of the named session, as it does if it had received an earlier attempt. Or it was
+    /// unreachable until the sessions' tokens had expired, or too many logout tokens waited for it:
+    /// then the event has their number as `count`, and names no session.
     LogoutNotDelivered,
     /// `second_factor_asked`: a login with the right password and without a code.
     SecondFactorAsked,
@@ -184,7 +206,7 @@ pub enum EventKind {
     UserDisabled,
     /// `user_enabled`
     UserEnabled,
-    /// `user_removed`: the user's sessions have ended.
+    /// `user_removed`: the user's sessions have ended. The event has the name as `user_name`.
     UserRemoved,
     /// `roles_changed`: the next access token has the new ones.
     RolesChanged,

@@ -95,11 +95,14 @@ impl Clients {
         client_id: Option<&str>,
         peer: &Peer,
     ) -> Result<Error, Error> {
-        // Only the first rejection is recorded, because the log must not grow with each request of a
-        // rejected client.
         if limited.first {
             let event = self.event(EventKind::ClientLimited, client_id, peer);
-            self.audit.record(&event).await?;
+            let account = client_id.map(|id| format!("client {id}"));
+            if self.limits.records(account.as_deref(), peer) {
+                self.audit.record(&event).await?;
+            } else {
+                self.audit.count(&event);
+            }
         }
         Ok(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }

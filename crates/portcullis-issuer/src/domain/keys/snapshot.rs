@@ -17,6 +17,9 @@ pub(crate) struct Snapshot {
     pub(super) version: i64,
     /// The time of the next due change; from then on this snapshot is out of date.
     pub(super) next_change: Option<i64>,
+    /// The time from which on every cached key set has the active key. It is in the past, unless an
+    /// operator has changed the keys at once.
+    pub(crate) known_from: i64,
     pub(crate) active: ActiveKey,
     pub(crate) jwks: Jwks,
     /// The published keys, to verify with.
@@ -59,12 +62,17 @@ fn measure(keys: &[StoredKey], schedule: &Schedule) {
 
 impl Snapshot {
     fn of(table: KeyTable, custody: &Custody, schedule: &Schedule) -> Result<Self, Error> {
-        let active = custody.open(active_of(&table.keys)?)?;
+        let stored = active_of(&table.keys)?;
+        let active = custody.open(stored)?;
+        // A set may have been cached while an earlier key signed.
+        let longest = table.keys.iter().map(|key| key.longest_max_age_secs).max().unwrap_or(0);
+        let cached = schedule.lead(stored).max(longest.saturating_add(schedule.skew));
         let published = table.keys.iter().filter(|stored| stored.state != KeyState::Withdrawn);
         let jwks = Jwks::new(published.map(|stored| stored.public_jwk.as_str()));
         Ok(Self {
             version: table.version,
             next_change: schedule.next_change(&table.keys),
+            known_from: stored.created_at.saturating_add(cached),
             active,
             verification: key_set(&jwks)?,
             jwks,

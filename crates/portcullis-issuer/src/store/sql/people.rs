@@ -42,7 +42,8 @@ impl<D: Database> PeopleStore for D {
     ) -> Answer<'a, Changed> {
         retried("change_account", move || async move {
             let mut tx = self.begin().await?;
-            let Some(id) = id_of(&mut *tx, user_ref).await? else { return Ok(Changed::NotFound) };
+            let Some(user) = find(&mut *tx, user_ref).await? else { return Ok(Changed::NotFound) };
+            let User { id, name, .. } = rows::user_from(&user)?;
             let is_there = lock(&mut *tx, &id, authority).await?;
             if !is_authorized(&mut *tx, authority, event.at).await? {
                 return Ok(Changed::NotAnAdministrator);
@@ -65,7 +66,10 @@ impl<D: Database> PeopleStore for D {
                     return Ok(Changed::NotFound);
                 }
             }
-            let event = event.clone().user(&id);
+            let event = match change {
+                Change::Removed => event.clone().user(&id).user_name(&name),
+                _ => event.clone().user(&id),
+            };
             let ended = apply(&mut *tx, &id, change, &event).await?;
             tx.commit().await?;
             self.ended_sessions().notify_one();
@@ -109,14 +113,6 @@ async fn find<C: Dialect>(
             query("SELECT * FROM users WHERE id = $1").bind(id).fetch_optional(connection).await
         }
     }
-}
-
-async fn id_of(
-    connection: &mut impl Dialect,
-    user_ref: &UserRef,
-) -> Result<Option<String>, StoreError> {
-    let row = find(connection, user_ref).await?;
-    row.map(|row| row.column("id")).transpose()
 }
 
 /// Locks the rows of the user and of the administrator until the transaction ends. Returns whether
