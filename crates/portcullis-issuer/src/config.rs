@@ -128,6 +128,12 @@ pub struct IssuerConfig {
     pub password_cost: PasswordCost,
     /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
     pub second_factor: SecondFactorMode,
+    /// The domain that passkeys are bound to (`IDENTSPHERE_PASSKEY_RP_ID`). Without it there are no
+    /// passkeys.
+    pub passkey_rp_id: Option<String>,
+    /// The origins whose pages may use passkeys (`IDENTSPHERE_PASSKEY_ORIGINS`). If the list is
+    /// empty, these are the issuer's own and the trusted origins.
+    pub passkey_origins: Vec<String>,
     /// How long events are kept in the audit log (`IDENTSPHERE_AUDIT_DAYS`).
     pub audit_retention: Duration,
     /// The domain whose hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
@@ -182,6 +188,8 @@ impl IssuerConfig {
             trusted_proxies: Vec::new(),
             password_cost: PasswordCost::default(),
             second_factor: SecondFactorMode::default(),
+            passkey_rp_id: None,
+            passkey_origins: Vec::new(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
             trusted_origins: Vec::new(),

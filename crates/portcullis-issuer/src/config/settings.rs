@@ -211,6 +211,20 @@ pub const SETTINGS: &[Setting] = &[
                   issuer alone, without roles and scopes, until the user has set one up)",
     },
     Setting {
+        name: "IDENTSPHERE_PASSKEY_RP_ID",
+        default: "",
+        meaning: "The domain that passkeys are bound to, such as example.com: the host of the login \
+                  page or a parent domain. It switches passkeys on. With another domain, users must \
+                  register new passkeys",
+    },
+    Setting {
+        name: "IDENTSPHERE_PASSKEY_ORIGINS",
+        default: "",
+        meaning: "The origins whose pages may use passkeys, such as https://app.example.com, \
+                  separated by commas or spaces: within IDENTSPHERE_PASSKEY_RP_ID. If this is not \
+                  set: IDENTSPHERE_ISSUER and IDENTSPHERE_TRUSTED_ORIGINS",
+    },
+    Setting {
         name: "IDENTSPHERE_AUDIT_DAYS",
         default: "90",
         meaning: "How long the audit log is kept, 1 to 3650",

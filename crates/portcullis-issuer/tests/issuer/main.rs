@@ -8,6 +8,8 @@ mod attempts;
 #[cfg(test)]
 mod audiences;
 #[cfg(test)]
+mod authenticator;
+#[cfg(test)]
 mod browsers;
 #[cfg(test)]
 mod budgets;
@@ -53,6 +55,12 @@ mod migration;
 mod openapi;
 #[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod passkey_accounts;
+#[cfg(test)]
+mod passkey_attacks;
+#[cfg(test)]
+mod passkeys;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{Outcome, read_password};
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Name {
     /// The name with which the user logs in
-    name: String,
+    pub(super) name: String,
 }
 
 #[derive(Debug, Args)]
