@@ -2,6 +2,7 @@
 
 mod admin;
 mod api;
+mod asserted;
 mod audit;
 mod auth;
 mod body;

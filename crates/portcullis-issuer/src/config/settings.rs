@@ -172,7 +172,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS",
         default: "200",
-        meaning: "The same rate limit for an IPv4 address or an IPv6 network (/64)",
+        meaning: "The same rate limit for an IPv4 address or an IPv6 network (/64), and the rate limit \
+                  of its challenges of passkeys",
     },
     Setting {
         name: "IDENTSPHERE_CLIENT_ADDRESS_HEADER",

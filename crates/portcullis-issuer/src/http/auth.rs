@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::api::Api;
+use super::asserted::Asserted;
 use super::body::JsonBody;
-use super::passkeys::Asserted;
 use super::problem::Problem;
 use super::{cookies, cross_site};
 use crate::domain::login::{Login, Shown};

@@ -29,22 +29,6 @@ use crate::domain::peer::Peer;
 /// The maximum length of a passkey's name, in characters.
 const NAME: usize = 100;
 
-/// A passkey's answer to a challenge.
-#[derive(Deserialize, ToSchema)]
-pub(super) struct Asserted {
-    /// The `ceremony` of the challenge.
-    ceremony: String,
-    /// The `AuthenticationResponseJSON` of WebAuthn level 3: `credential.toJSON()`.
-    #[schema(value_type = Object)]
-    credential: PublicKeyCredential,
-}
-
-impl From<Asserted> for Assertion {
-    fn from(Asserted { ceremony, credential }: Asserted) -> Self {
-        Self { ceremony: Zeroizing::new(ceremony), credential }
-    }
-}
-
 /// A ceremony that has begun.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Challenge<'c> {

@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::api::Api;
+use super::asserted::Asserted;
 use super::auth::{self, Tokens};
 use super::body::JsonBody;
 use super::cookies;
-use super::passkeys::Asserted;
 use super::problem::Problem;
 use super::protected::LiveSession;
 use crate::clock::{now_secs, secs};

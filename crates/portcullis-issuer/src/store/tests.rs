@@ -3,6 +3,7 @@
 mod conditions;
 mod housekeeping;
 mod locks;
+mod passkeys;
 mod past;
 mod people;
 mod races;

@@ -60,6 +60,8 @@ mod passkey_accounts;
 #[cfg(test)]
 mod passkey_attacks;
 #[cfg(test)]
+mod passkey_browser;
+#[cfg(test)]
 mod passkeys;
 #[cfg(test)]
 mod people;

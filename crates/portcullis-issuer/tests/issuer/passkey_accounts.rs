@@ -8,6 +8,7 @@ use crate::passkeys::{
     answered, begin, config, device, login_with, open, passkey_login, register, registered,
     token_of,
 };
+use crate::process::run;
 use crate::second_factor::{ask, code, enrolled, step_up};
 
 on_every_store!(
@@ -135,11 +136,29 @@ async fn operator_removes_a_passkey(home: Home) {
     let passkeys = issuer.passkeys("ALICE").await.unwrap();
     assert_eq!((passkeys.len(), passkeys[0].name.as_str()), (1, "laptop"));
     let id = &passkeys[0].id;
+    let home = &home;
+    let command = |line: &[&str]| {
+        let settings = home.settings("https://auth.example.com", "127.0.0.1:0");
+        let mut settings: Vec<_> =
+            settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        settings.push(("IDENTSPHERE_PASSKEY_RP_ID", "example.com"));
+        let output = tokio::task::block_in_place(|| run(home.path(), &settings, line, ""));
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(told).unwrap())
+    };
+    let (succeeded, listed) = command(&["users", "passkeys", "alice"]);
+    assert!(succeeded && listed.starts_with(&format!("{id}\tlaptop\tregistered 2")), "{listed}");
+    assert!(listed.ends_with("\tdevice-bound\n"), "{listed}");
+    let (succeeded, told) = command(&["users", "remove-passkey", "bob", id]);
+    let unknown = format!("the user has no passkey \"{id}\"");
+    assert!(!succeeded && told.contains(&unknown), "{told}");
     let others = issuer.remove_passkey("bob", id).await;
     assert!(matches!(others, Err(Error::NoSuchPasskey { .. })), "{others:?}");
     let nobody = issuer.remove_passkey("carol", id).await;
     assert!(matches!(nobody, Err(Error::NoSuchUser { .. })), "{nobody:?}");
-    issuer.remove_passkey("alice", id).await.unwrap();
+    let (succeeded, told) = command(&["users", "remove-passkey", "alice", id]);
+    assert!(succeeded, "{told}");
+    assert_eq!(told, format!("removed the passkey {id} of alice\n"));
     with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
     passkey_login(&issuer, &mut laptop).await.expect(403);
 }
