@@ -24,8 +24,8 @@ use portcullis_issuer::{
 
 /// The log of `serve`. The core logs the settings of the verifier of the issuer's own routes, which
 /// look like the issuer's settings.
-const SERVE_LOG: &str =
-    "info,sqlx=warn,portcullis=warn,portcullis::refused=info,portcullis_issuer=info";
+const SERVE_LOG: &str = "info,sqlx=warn,webauthn_rs=off,webauthn_rs_core=off,portcullis=warn,portcullis::refused=info,\
+     portcullis_issuer=info";
 
 type Outcome = Result<(), Box<dyn Error>>;
 

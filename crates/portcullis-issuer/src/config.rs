@@ -131,6 +131,12 @@ pub struct IssuerConfig {
     /// How long ago an administrator may have logged in or shown the second factor for a change of
     /// an account over HTTP; zero is no limit (`IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS`).
     pub admin_max_auth_age: Duration,
+    /// The domain that passkeys are bound to (`IDENTSPHERE_PASSKEY_RP_ID`). Without it there are no
+    /// passkeys.
+    pub passkey_rp_id: Option<String>,
+    /// The origins whose pages may use passkeys (`IDENTSPHERE_PASSKEY_ORIGINS`). If the list is
+    /// empty, these are the issuer's own and the trusted origins.
+    pub passkey_origins: Vec<String>,
     /// How long events are kept in the audit log (`IDENTSPHERE_AUDIT_DAYS`).
     pub audit_retention: Duration,
     /// The domain whose hosts receive the access cookie (`IDENTSPHERE_COOKIE_DOMAIN`).
@@ -186,6 +192,8 @@ impl IssuerConfig {
             password_cost: PasswordCost::default(),
             second_factor: SecondFactorMode::default(),
             admin_max_auth_age: Duration::from_secs(900),
+            passkey_rp_id: None,
+            passkey_origins: Vec::new(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
             cookie_domain: None,
             trusted_origins: Vec::new(),

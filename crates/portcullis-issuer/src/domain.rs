@@ -13,6 +13,7 @@ pub(crate) mod login;
 pub(crate) mod logouts;
 pub(crate) mod messages;
 pub(crate) mod network;
+pub(crate) mod passkeys;
 pub(crate) mod peer;
 pub(crate) mod people;
 pub(crate) mod registration;
@@ -36,6 +37,7 @@ use self::keys::KeyRing;
 use self::login::Logins;
 use self::logouts::Logouts;
 use self::messages::Messages;
+use self::passkeys::Passkeys;
 use self::people::People;
 use self::registration::Registrations;
 use self::rekey::Rekeyer;
@@ -60,6 +62,7 @@ pub(crate) struct Domain {
     pub(crate) logouts: Logouts,
     /// The messages to users; `None` without a notifier.
     pub(crate) messages: Option<Arc<Messages>>,
+    pub(crate) passkeys: Arc<Passkeys>,
     pub(crate) people: Arc<People>,
     pub(crate) registrations: Registrations,
     pub(crate) rekeyer: Rekeyer,

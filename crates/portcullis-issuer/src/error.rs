@@ -180,6 +180,18 @@ pub enum Error {
     #[error("the user already has a second factor; remove it first")]
     SecondFactorExists,
 
+    /// The user has no passkey of that id.
+    #[error("the user has no passkey {id:?}; `portcullis-issuer users passkeys` shows them")]
+    NoSuchPasskey {
+        /// The id.
+        id: String,
+    },
+
+    /// The user has a second factor, which must have been shown within the last 5 minutes. Only
+    /// requests at `/v1/auth` are answered with it.
+    #[error("the user must show the second factor first")]
+    StepUpNeeded,
+
     /// The cryptographic library failed; in practice, for lack of randomness or memory.
     #[error("a cryptographic operation failed: {0}")]
     Crypto(&'static str),

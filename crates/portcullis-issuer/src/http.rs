@@ -2,6 +2,7 @@
 
 mod admin;
 mod api;
+mod asserted;
 mod audit;
 mod auth;
 mod body;
@@ -14,6 +15,7 @@ mod metadata;
 mod oauth;
 mod openapi;
 mod operation;
+mod passkeys;
 mod password;
 mod peer;
 mod problem;
@@ -54,7 +56,7 @@ use crate::domain::people::ADMIN_SCOPE;
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let for_users = for_users().merge(for_administrators(api));
+    let for_users = for_users(api).merge(for_administrators(api));
     let routes = for_anybody(api).merge(protected::protect_own(api, for_users));
     let router = openapi::publish(routes)
         .method_not_allowed_fallback(problem::no_such_method)
@@ -81,6 +83,7 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
         of(P::WrongCredentials),
         of(P::SecondFactorNeeded),
         of(P::WrongCode),
+        of(P::WrongPasskey),
         of(P::SecondFactorLocked),
         of(P::CrossSite),
         of(P::InvalidTarget),
@@ -100,6 +103,14 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(well_known::metadata_of_rfc_8414))
         .routes(routes!(operation::alive))
         .routes(open(routes!(operation::ready), &[&[of(P::NotReady(""))]]));
+    let routes = if api.config.passkey_rp_id.is_some() {
+        let wrong_passkey = &[of(P::WrongPasskey), of(P::CrossSite), of(P::InvalidTarget)];
+        routes
+            .routes(open(routes!(passkeys::challenge), &[AN_ATTEMPT, &[of(P::CrossSite)]]))
+            .routes(open(routes!(passkeys::login), &[A_BODY, AN_ATTEMPT, wrong_passkey]))
+    } else {
+        routes
+    };
     let routes = match (api.config.registration, api.config.address_verification) {
         (false, _) => routes,
         (true, false) => {
@@ -123,14 +134,21 @@ fn for_anybody(api: &Api) -> OpenApiRouter<Arc<Api>> {
     }
 }
 
-fn for_users() -> OpenApiRouter<Arc<Api>> {
+fn for_users(api: &Api) -> OpenApiRouter<Arc<Api>> {
     let for_auditors = RequireLayer::new(Policy::scopes([AUDIT_SCOPE]));
     let just_stepped_up = || RequireLayer::new(second_factor::just_stepped_up());
-    let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists)];
-    let shown = &[of(P::WrongCode), of(P::SecondFactorLocked), of(P::NoSecondFactor)];
+    let enrolled = &[of(P::WrongPassword), of(P::SecondFactorExists), of(P::StepUpTooOld)];
+    let shown =
+        &[of(P::WrongCode), of(P::WrongPasskey), of(P::SecondFactorLocked), of(P::NoSecondFactor)];
     let new_password = &[of(P::WrongPassword), of(P::InvalidPassword(""))];
     let no_second_factor = &[of(P::NoSecondFactor)];
-    OpenApiRouter::default()
+    let routes = OpenApiRouter::default();
+    let routes = if api.config.passkey_rp_id.is_some() {
+        routes.merge(for_users_with_passkeys())
+    } else {
+        routes
+    };
+    routes
         .routes(own(routes!(users::me), &[]))
         .routes(own(routes!(sessions::list), &[]))
         .routes(by_user(own(routes!(sessions::end), &[&[of(P::NoSuchSession)]])))
@@ -149,6 +167,23 @@ fn for_users() -> OpenApiRouter<Arc<Api>> {
         .routes(unseen(
             own(routes!(audit::events), &[&[of(P::WrongQuery)]])
                 .map(|route| route.route_layer(for_auditors)),
+        ))
+}
+
+fn for_users_with_passkeys() -> OpenApiRouter<Arc<Api>> {
+    let begun =
+        &[of(P::WrongPassword), of(P::LoginTooOld), of(P::StepUpTooOld), of(P::TooManyPasskeys)];
+    let registered = &[of(P::WrongPasskey), of(P::TooManyPasskeys)];
+    let unknown = &[of(P::NoSuchPasskey)];
+    OpenApiRouter::default()
+        .routes(unseen(own(routes!(passkeys::begin_registration), &[A_BODY, AN_ATTEMPT, begun])))
+        .routes(unseen(own(routes!(passkeys::register), &[A_BODY, registered])))
+        .routes(unseen(own(routes!(passkeys::list), &[])))
+        .routes(unseen(own(routes!(passkeys::rename), &[A_BODY, unknown])))
+        .routes(unseen(
+            own(routes!(passkeys::remove), &[unknown]).map(|route| {
+                route.route_layer(RequireLayer::new(second_factor::just_stepped_up()))
+            }),
         ))
 }
 

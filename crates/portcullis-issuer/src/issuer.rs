@@ -6,6 +6,7 @@ mod clients;
 mod full;
 mod keys;
 mod open;
+mod passkeys;
 mod restored;
 #[cfg(feature = "testing")]
 mod testing;
@@ -19,6 +20,7 @@ use portcullis::keys::SharedKeySet;
 use tokio::net::TcpListener;
 
 pub use self::keys::KeyInfo;
+pub use self::passkeys::PasskeyInfo;
 pub use self::restored::Restored;
 use crate::config::IssuerConfig;
 use crate::domain::Domain;

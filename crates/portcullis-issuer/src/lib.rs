@@ -36,7 +36,7 @@
 //!
 //! | method and path | what it does |
 //! |---|---|
-//! | `POST /v1/auth/login` | `{"username", "password"}`, optionally `"resource"`, in exchange for tokens and cookies; with a `"code"` of a user who has a second factor |
+//! | `POST /v1/auth/login` | `{"username", "password"}`, optionally `"resource"`, in exchange for tokens and cookies; with a `"code"` or a `"passkey"` of a user who has a second factor |
 //! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie), optionally `"resource"`, in exchange for new tokens |
 //! | `POST /v1/auth/logout` | ends the session of a refresh token or of an access token; clears the cookies |
 //! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
@@ -49,8 +49,15 @@
 //! | `POST /v1/auth/password` | `{"password", "new_password"}`: changes the password, and ends the other sessions |
 //! | `POST /v1/auth/totp` | `{"password"}` in exchange for a secret for an authenticator app, and 10 recovery codes |
 //! | `POST /v1/auth/recovery-codes` | replaces the recovery codes; only within 5 minutes of a step-up |
-//! | `POST /v1/auth/step-up` | `{"code"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
-//! | `DELETE /v1/auth/totp` | deletes the second factor; only within 5 minutes of a step-up |
+//! | `POST /v1/auth/step-up` | `{"code"}` or `{"passkey"}` in exchange for an access token with a fresh `auth_time` and `acr` `aal2` |
+//! | `DELETE /v1/auth/totp` | deletes the app's secret; only within 5 minutes of a step-up |
+//! | `POST /v1/auth/passkeys/challenge` | begins a login, a second factor or a step-up with a passkey; this and the next only with `IDENTSPHERE_PASSKEY_RP_ID` |
+//! | `POST /v1/auth/passkeys/login` | `{"ceremony", "credential"}`, optionally `"resource"`, in exchange for tokens and cookies |
+//! | `POST /v1/auth/passkeys/registration` | begins the registration of a passkey; only within 5 minutes of a login, or of a step-up of a user who has a second factor |
+//! | `POST /v1/auth/passkeys` | `{"ceremony", "credential", "name"}`: adds the passkey; with recovery codes, if it is the first second factor |
+//! | `GET /v1/auth/passkeys` | the user's passkeys |
+//! | `POST /v1/auth/passkeys/{id}/name` | `{"name"}`: renames one of the user's passkeys |
+//! | `DELETE /v1/auth/passkeys/{id}` | removes one of the user's passkeys, and ends the other sessions that began with it; only within 5 minutes of a step-up |
 //! | `GET /v1/users/me` | the user |
 //! | `GET /v1/admin/users?after={id}` | users' accounts; all below `/v1/admin` is for users with the scope [`ADMIN_SCOPE`], by a credential that no API has seen |
 //! | `DELETE /v1/admin/users/{id}` | deletes a user, and ends the sessions |
@@ -62,7 +69,7 @@
 //! | `DELETE /v1/admin/users/{id}/sessions` | ends the user's sessions |
 //! | `POST /v1/admin/users/{id}/roles` | `{"roles"}`: the next access token has these |
 //! | `POST /v1/admin/users/{id}/scopes` | `{"scopes"}`: the next access token has these |
-//! | `DELETE /v1/admin/users/{id}/second-factor` | deletes the second factor and its recovery codes |
+//! | `DELETE /v1/admin/users/{id}/second-factor` | deletes the app's secret, the recovery codes and the passkeys |
 //! | `POST /v1/admin/users/{id}/unlock` | accepts codes again after 100 wrong ones |
 //! | `DELETE /v1/admin/sessions` | ends the sessions of all users |
 //! | `POST /oauth/token` | a machine client's credentials, a session's refresh token or a user's token in exchange for tokens (RFC 6749, RFC 8693) |
@@ -115,8 +122,8 @@
 //! ([`Event::actor`]).
 //!
 //! A new password is rejected if it is short, a common one, or the user's name or address. A user
-//! who has a second factor also needs a code of an authenticator app, or one of ten recovery codes,
-//! to log in ([`SecondFactorMode`]). A [`Notifier`] delivers the single-use tokens of password
+//! who has a second factor also needs a passkey, a code of an authenticator app, or one of ten
+//! recovery codes, to log in by password ([`SecondFactorMode`]). A passkey alone logs in, too. A [`Notifier`] delivers the single-use tokens of password
 //! resets, invitations and address verifications; the issuer sends no mail.
 //!
 //! ```
@@ -301,5 +308,5 @@ pub use self::domain::sessions::SessionInfo;
 pub use self::domain::users::{NewUser, User};
 pub use self::error::{ConfigError, Error, StoreError};
 pub use self::http::LiveSession;
-pub use self::issuer::{Issuer, KeyInfo, Restored};
+pub use self::issuer::{Issuer, KeyInfo, PasskeyInfo, Restored};
 pub use self::notify::{Delivery, Message, MessageKind, Notifier};

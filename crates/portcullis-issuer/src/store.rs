@@ -20,6 +20,7 @@ use crate::domain::housekeeping::HousekeepingStore;
 use crate::domain::keys::KeyStore;
 use crate::domain::logouts::LogoutStore;
 use crate::domain::messages::UserTokenStore;
+use crate::domain::passkeys::PasskeyStore;
 use crate::domain::people::PeopleStore;
 use crate::domain::rekey::RekeyStore;
 use crate::domain::second_factor::SecondFactorStore;
@@ -35,6 +36,7 @@ pub(crate) trait Store:
     + HousekeepingStore
     + KeyStore
     + LogoutStore
+    + PasskeyStore
     + PeopleStore
     + RekeyStore
     + SecondFactorStore

@@ -32,7 +32,7 @@ export async function launch(executable, profile) {
       input.write(`${JSON.stringify({ id: count, method, params, sessionId })}\0`);
     });
   return {
-    /** A page of this size, and what went wrong in it. */
+    /** A page of this size, what went wrong in it, and its commands of the DevTools protocol. */
     async page(width, height, scheme) {
       const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
       const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
@@ -54,6 +54,7 @@ export async function launch(executable, profile) {
       await call('Emulation.setEmulatedMedia', { features });
       return {
         wrong,
+        call,
         async open(url) {
           // A change of the fragment alone would not reload the page.
           for (const next of ['about:blank', url]) {

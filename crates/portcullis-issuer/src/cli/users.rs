@@ -1,6 +1,7 @@
 //! `users`: manages users.
 
 mod accounts;
+mod passkeys;
 
 use std::io::BufRead as _;
 
@@ -34,9 +35,14 @@ pub(super) enum Users {
     SetScopes(accounts::Names),
     /// Set the address to which the notifier delivers a user's messages
     SetAddress(accounts::SetAddress),
-    /// Delete a user's second factor and recovery codes, for example after the user lost the
-    /// authenticator app
+    /// Delete a user's second factor: the authenticator app, the recovery codes and all passkeys
+    ///
+    /// Use it if the user lost all of them. The sessions that began with a passkey end.
     ResetSecondFactor(accounts::Name),
+    /// List a user's passkeys
+    Passkeys(accounts::Name),
+    /// Remove one of a user's passkeys, and end the sessions that began with it
+    RemovePasskey(passkeys::RemovePasskey),
     /// Accept codes of a user's second factor again, after 100 wrong codes blocked it
     Unlock(accounts::Name),
 }
@@ -76,6 +82,8 @@ pub(super) async fn run(command: Users, config: IssuerConfig) -> Outcome {
         Users::SetScopes(user) => accounts::set_scopes(issuer, user).await,
         Users::SetAddress(user) => accounts::set_address(issuer, user).await,
         Users::ResetSecondFactor(user) => accounts::reset_second_factor(issuer, user).await,
+        Users::Passkeys(user) => passkeys::list(issuer, user).await,
+        Users::RemovePasskey(passkey) => passkeys::remove(issuer, passkey).await,
         Users::Unlock(user) => accounts::unlock(issuer, user).await,
     })
     .await

@@ -1,6 +1,7 @@
 //! Rejects wrong settings, as far as they can be checked without the file system.
 
 mod edge;
+mod passkeys;
 mod urls;
 
 use std::time::Duration;
@@ -101,6 +102,7 @@ impl IssuerConfig {
                 "it needs IDENTSPHERE_NOTIFIER, which delivers the tokens",
             ));
         }
+        self.relying_party()?;
         self.check_key_rotation()?;
         check_password_cost(self.password_cost)?;
         let days = self.audit_retention.as_secs() / 86_400;

@@ -47,6 +47,7 @@ impl IssuerConfig {
         for (name, list) in [
             ("IDENTSPHERE_AUDIENCES", &mut config.audiences),
             ("IDENTSPHERE_TRUSTED_ORIGINS", &mut config.trusted_origins),
+            ("IDENTSPHERE_PASSKEY_ORIGINS", &mut config.passkey_origins),
         ] {
             *list = names(text(name));
         }
@@ -118,6 +119,7 @@ impl IssuerConfig {
         if let Some(mode) = read(text, "IDENTSPHERE_SECOND_FACTOR", a_mode)? {
             config.second_factor = mode;
         }
+        config.passkey_rp_id = text("IDENTSPHERE_PASSKEY_RP_ID");
         if let Some(days) = read::<u32>(text, "IDENTSPHERE_AUDIT_DAYS", a_number)? {
             config.audit_retention = std::time::Duration::from_secs(u64::from(days) * 86_400);
         }

@@ -172,7 +172,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS",
         default: "200",
-        meaning: "The same rate limit for an IPv4 address or an IPv6 network (/64)",
+        meaning: "The same rate limit for an IPv4 address or an IPv6 network (/64), and the rate limit \
+                  of its challenges of passkeys",
     },
     Setting {
         name: "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
@@ -216,6 +217,20 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "How long ago an administrator may have logged in, or shown the second factor, for \
                   a change at /v1/admin, 60 to 86400; otherwise 401 with `max_age` (RFC 9470). 0: no \
                   limit",
+    },
+    Setting {
+        name: "IDENTSPHERE_PASSKEY_RP_ID",
+        default: "",
+        meaning: "The domain that passkeys are bound to, such as example.com: the host of the login \
+                  page or a parent domain. It switches passkeys on. With another domain, users must \
+                  register new passkeys",
+    },
+    Setting {
+        name: "IDENTSPHERE_PASSKEY_ORIGINS",
+        default: "",
+        meaning: "The origins whose pages may use passkeys, such as https://app.example.com, \
+                  separated by commas or spaces: within IDENTSPHERE_PASSKEY_RP_ID. If this is not \
+                  set: IDENTSPHERE_ISSUER and IDENTSPHERE_TRUSTED_ORIGINS",
     },
     Setting {
         name: "IDENTSPHERE_AUDIT_DAYS",

@@ -43,8 +43,7 @@ struct Issued {
 
 impl Issued {
     fn is_of_two_factors(&self) -> bool {
-        let (acr, _) = TWO_FACTORS;
-        self.acr.as_deref() == Some(acr)
+        self.acr.as_deref() == Some(TWO_FACTORS)
     }
 }
 

@@ -10,7 +10,9 @@
 //! | a password without a session | the name | logins of the network |
 //! | a request for a message | none: strangers could use it up | logins of the network |
 //! | a token that a message delivered | none: it cannot be guessed | logins of the network |
-//! | a password or a code within a session | the user | none: the session is proof |
+//! | the challenge of a passkey | none: it names no user | challenges of the network |
+//! | a passkey without a session | none: it cannot be guessed | logins of the network |
+//! | a password, a code or a passkey within a session | the user | none: the session is proof |
 //! | a client's credential that is right | none | none |
 //! | a client's credential that is wrong | the client, after the check | clients of the network |
 //!
@@ -56,6 +58,9 @@ pub(crate) struct Limits {
     networks: Attempts,
     /// Failed authentications of machine clients, keyed by the peer's network.
     client_networks: Attempts,
+    /// Challenges of passkeys, keyed by the peer's network. They are apart from logins: a login page
+    /// asks for one each time that it is opened.
+    challenges: Attempts,
     /// Messages, keyed by the recipient.
     messages: Attempts,
     /// Rejections that are recorded, keyed by account or network.
@@ -76,6 +81,7 @@ impl Limits {
             accounts: attempts(per_account),
             networks: attempts(per_network),
             client_networks: attempts(per_network),
+            challenges: attempts(per_network),
             messages: Attempts::new(MESSAGES, MESSAGES_WINDOW, Arc::clone(clock)),
             recorded: Attempts::new(RECORDED, RECORDED_WINDOW, Arc::clone(clock)),
             audit,
@@ -99,6 +105,16 @@ impl Limits {
     /// a message. With a limit per name, strangers could use up another user's attempts.
     pub(crate) async fn take_of_network(&self, peer: &Peer) -> Result<(), Error> {
         self.admit(self.networks.take(&network_of(peer)), None, peer).await
+    }
+
+    /// Takes a challenge of a passkey, for which a row is stored.
+    pub(crate) async fn take_challenge(&self, peer: &Peer) -> Result<(), Error> {
+        self.admit(self.challenges.take(&network_of(peer)), "challenges of an address", peer).await
+    }
+
+    /// Returns the challenge after a success.
+    pub(crate) fn give_back_challenge(&self, peer: &Peer) {
+        self.challenges.give_back(&network_of(peer));
     }
 
     /// Takes a message from the recipient's budget. Returns `false` if the budget is used up.

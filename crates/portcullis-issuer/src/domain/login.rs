@@ -9,9 +9,10 @@ use zeroize::Zeroizing;
 use crate::clock::now_secs;
 use crate::domain::audit::{Audit, EventKind};
 use crate::domain::limits::Limits;
+use crate::domain::passkeys::{Assertion, Passkeys};
 use crate::domain::peer::Peer;
 use crate::domain::second_factor::{Looked, SecondFactorMode, SecondFactors};
-use crate::domain::sessions::{Grant, Proof, Sessions};
+use crate::domain::sessions::{Factor, Grant, Methods, Proof, Sessions};
 use crate::domain::tokens::Audience;
 use crate::domain::users::{FoldedName, PasswordCheck, Users};
 use crate::error::Error;
@@ -25,8 +26,18 @@ pub(crate) enum Login {
     /// The password is right, but the login also needs a code.
     CodeNeeded,
     WrongCode,
+    /// The passkey is unknown, another user's or removed, or its ceremony failed. The response does
+    /// not distinguish them.
+    WrongPasskey,
     /// There were too many wrong codes.
     Locked,
+}
+
+/// The second factor of a login by password.
+pub(crate) enum Shown {
+    Nothing,
+    Code(Zeroizing<String>),
+    Passkey(Assertion),
 }
 
 /// Logins.
@@ -34,6 +45,7 @@ pub(crate) struct Logins {
     pub(crate) users: Arc<Users>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) second_factors: Arc<SecondFactors>,
+    pub(crate) passkeys: Arc<Passkeys>,
     pub(crate) second_factor: SecondFactorMode,
     pub(crate) limits: Arc<Limits>,
     pub(crate) audit: Arc<Audit>,
@@ -46,7 +58,7 @@ impl Logins {
         &self,
         name: &str,
         password: Zeroizing<String>,
-        code: Option<&str>,
+        shown: Shown,
         audience: &Audience,
         peer: &Peer,
     ) -> Result<Login, Error> {
@@ -72,32 +84,43 @@ impl Logins {
         let now = now_secs(&*self.clock);
         let session_id = crate::random::hex_id()?;
         let asked = stored.has_second_factor && self.second_factor != SecondFactorMode::Off;
-        if asked {
-            let Some(code) = code else {
+        let methods = match shown {
+            _ if !asked => Methods::password(None),
+            Shown::Nothing => {
                 let event = self.audit.event(EventKind::SecondFactorAsked, peer).user(&user.id);
                 self.audit.record(&event).await?;
                 self.limits.give_back(account, peer);
                 return Ok(Login::CodeNeeded);
-            };
-            let event = self.audit.event(EventKind::StepUp, peer);
-            let event = event.user(&user.id).session(&session_id);
-            match self.second_factors.look(user, code, &event).await? {
-                Looked::Right(candidate) => {
-                    if !self.second_factors.accept(&candidate, &event).await? {
-                        return Ok(Login::WrongCode);
-                    }
-                }
-                Looked::Wrong => return Ok(Login::WrongCode),
-                Looked::Locked => return Ok(Login::Locked),
-                // The second factor was removed after the password check. This login is rejected, and
-                // the user's next login needs only the password.
-                Looked::NotEnrolled => return self.refuse(Some(&user.id), peer).await,
             }
-        }
+            Shown::Code(code) => {
+                let event = self.audit.event(EventKind::StepUp, peer);
+                let event = event.user(&user.id).session(&session_id);
+                match self.second_factors.look(user, &code, &event).await? {
+                    Looked::Right(candidate) => {
+                        if !self.second_factors.accept(&candidate, &event).await? {
+                            return Ok(Login::WrongCode);
+                        }
+                    }
+                    Looked::Wrong => return Ok(Login::WrongCode),
+                    Looked::Locked => return Ok(Login::Locked),
+                    // The second factor was removed since the password check. The login is
+                    // rejected; the user's next login is by password alone.
+                    Looked::NotEnrolled => return self.refuse(Some(&user.id), peer).await,
+                }
+                Methods::password(Some(Factor::Code))
+            }
+            Shown::Passkey(assertion) => {
+                match self.passkeys.second_factor(user, &session_id, assertion, peer).await? {
+                    Some(methods) => methods,
+                    None => return Ok(Login::WrongPasskey),
+                }
+            }
+        };
         if let Some(outdated) = &outdated {
             self.users.replace_hash(user, outdated, now).await?;
         }
-        let proof = Proof { credentials: stored.credentials, stepped_up_at: asked.then_some(now) };
+        let stepped_up_at = asked.then_some(now);
+        let proof = Proof { credentials: stored.credentials, stepped_up_at, methods };
         match self.sessions.begin(session_id, user, proof, audience, peer).await? {
             Some(grant) => {
                 self.limits.give_back(account, peer);

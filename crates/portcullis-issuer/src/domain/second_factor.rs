@@ -22,7 +22,7 @@ use crate::domain::hash::TokenHash;
 use crate::domain::keys::{KeyEncryptionKey, KeyRing};
 use crate::domain::limits::Limits;
 use crate::domain::peer::Peer;
-use crate::domain::sessions::Session;
+use crate::domain::sessions::{Factor, Methods, Session};
 use crate::domain::tokens::{Audience, Tokens};
 use crate::domain::users::{FoldedName, PasswordCheck, User, Users};
 use crate::error::Error;
@@ -102,26 +102,41 @@ pub(crate) struct SecondFactors {
 impl SecondFactors {
     /// Creates a secret for the user's app, and recovery codes. They take effect with the first
     /// correct code. Returns `None` if the password is wrong: a stolen access token is not enough.
+    ///
+    /// A user who has passkeys must have stepped up recently: the recovery codes of such a user are
+    /// accepted at once, so a password alone must not replace them.
     pub(crate) async fn enrol(
         &self,
         user: &User,
         password: Zeroizing<String>,
+        stepped_up: bool,
         peer: &Peer,
     ) -> Result<Option<Enrolment>, Error> {
         if !self.knows_password(user, password, peer).await? {
             return Ok(None);
+        }
+        let factor = self.store.second_factor(&user.id).await?;
+        if !stepped_up && factor.is_some_and(|factor| factor.has_passkeys) {
+            return Err(Error::StepUpNeeded);
         }
         let mut bytes = Zeroizing::new([0; 20]);
         crate::random::fill(bytes.as_mut_slice())?;
         let sealed = self.sealing.0.seal(&user.id, bytes.as_slice())?;
         let totp = totp(bytes.as_slice(), user, self.issuer())?;
         let recovery_codes = RecoveryCodes::new(&user.id)?;
-        if !self.store.enrol_second_factor(&user.id, &sealed, &recovery_codes.hashes).await? {
+        let codes = &recovery_codes.hashes;
+        if !self.store.enrol_second_factor(&user.id, &sealed, codes, stepped_up).await? {
             return Err(Error::SecondFactorExists);
         }
         let url = totp.to_url().map_err(|_| Error::Crypto("writing an otpauth URL"))?;
         let secret = Zeroizing::new(totp.secret().to_base32());
         Ok(Some(Enrolment { secret, url: Zeroizing::new(url), recovery_codes }))
+    }
+
+    /// Returns whether the user has a confirmed app or a passkey.
+    pub(crate) async fn has_one(&self, user: &User) -> Result<bool, Error> {
+        let factor = self.store.second_factor(&user.id).await?;
+        Ok(factor.is_some_and(|factor| factor.has_recovery()))
     }
 
     /// Checks the password of a user who has a session, within the account's rate limit.
@@ -174,7 +189,9 @@ impl SecondFactors {
         let keys = self.keys.current().await?;
         let now = now_secs(&*self.clock);
         let place = self.tokens.take_place(&session.id, now).await?;
-        let session = Session { stepped_up_at: Some(now), place: Some(place), ..session.clone() };
+        let methods = Methods { second: Some(Factor::Code), ..session.methods.clone() };
+        let session =
+            Session { stepped_up_at: Some(now), place: Some(place), methods, ..session.clone() };
         let token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
         if self.accept(&candidate, &event).await? {
             self.limits.give_back_of_session(&account);
@@ -198,10 +215,12 @@ impl SecondFactors {
             return Ok(Looked::Locked);
         };
         let candidate = if is_recovery_code(code) {
-            factor.confirmed.then(|| Candidate::Recovery(hash_of_code(&user.id, code)))
+            factor.has_recovery().then(|| Candidate::Recovery(hash_of_code(&user.id, code)))
+        } else if let Some(sealed) = factor.sealed {
+            let step = self.step_of(user, &sealed, code)?;
+            step.map(|step| Candidate::Totp { sealed, step })
         } else {
-            self.step_of(user, &factor, code)?
-                .map(|step| Candidate::Totp { sealed: factor.sealed, step })
+            None
         };
         if let Some(candidate) = candidate {
             return Ok(Looked::Right(candidate));
@@ -240,23 +259,18 @@ impl SecondFactors {
     }
 
     /// Returns the time step of an app's code, or `None` if the code is wrong.
-    fn step_of(
-        &self,
-        user: &User,
-        factor: &StoredFactor,
-        code: &str,
-    ) -> Result<Option<i64>, Error> {
+    fn step_of(&self, user: &User, sealed: &[u8], code: &str) -> Result<Option<i64>, Error> {
         let secret = self
             .sealing
             .0
-            .open(&user.id, &factor.sealed)
+            .open(&user.id, sealed)
             .ok_or(Error::Crypto("opening a second factor"))?;
         let time = u64::try_from(now_secs(&*self.clock)).unwrap_or_default();
         let step = totp(&secret, user, self.issuer())?.check(code, time);
         Ok(step.and_then(|step| i64::try_from(step).ok()))
     }
 
-    /// Replaces the recovery codes; `None` if there is no confirmed second factor.
+    /// Replaces the recovery codes; `None` if there is neither a confirmed app nor a passkey.
     pub(crate) async fn new_recovery_codes(
         &self,
         user: &User,
@@ -268,7 +282,7 @@ impl SecondFactors {
         Ok(replaced.then_some(codes))
     }
 
-    /// Deletes the second factor; `false` if there is none.
+    /// Deletes the app's secret; `false` if there is none.
     pub(crate) async fn remove(&self, user: &User, peer: &Peer) -> Result<bool, Error> {
         let event = self.event_of(EventKind::TotpRemoved, user, peer);
         Ok(self.store.remove_second_factor(&event).await?)

@@ -1,6 +1,7 @@
 //! Sessions: a login starts a session, single-use refresh tokens continue it, and a logout or an
 //! operator ends it at once.
 
+mod methods;
 mod refresh;
 mod refresh_token;
 mod rotation;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use portcullis::clock::Clock;
 use zeroize::Zeroizing;
 
+pub(crate) use self::methods::{Factor, KeyKind, Methods};
 use self::refresh_token::Presented;
 pub(crate) use self::refresh_token::{MacKey, RefreshTokens};
 pub(crate) use self::rotation::{Budget, Former, Judgement, Kept, Rotation, Rules};
@@ -57,13 +59,15 @@ pub struct SessionInfo {
 }
 
 /// The state of the credentials with which a user authenticated at a login.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Proof {
-    /// The count of credential changes at the time of the password check.
+    /// The count of credential changes when the password or passkey was checked.
     pub(crate) credentials: i64,
     /// When the second factor was shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
+    pub(crate) methods: Methods,
 }
+
 /// The sessions of all users.
 pub(crate) struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
@@ -96,6 +100,7 @@ impl Sessions {
             expires_at: now.saturating_add(self.rules.idle_secs),
             user_agent: peer.user_agent.clone(),
             stepped_up_at: proof.stepped_up_at,
+            methods: proof.methods,
             place: None,
         };
         // The place is taken before the session is stored, because the access token names the place,
@@ -228,6 +233,7 @@ impl Session {
             session_id: &self.id,
             logged_in_at: self.created_at,
             stepped_up_at: self.stepped_up_at,
+            amr: self.methods.amr(self.stepped_up_at.is_some()),
             place: self.place,
         }
     }

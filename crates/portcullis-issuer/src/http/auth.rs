@@ -12,10 +12,11 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::api::Api;
+use super::asserted::Asserted;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::{cookies, cross_site};
-use crate::domain::login::Login;
+use crate::domain::login::{Login, Shown};
 use crate::domain::peer::Peer;
 use crate::domain::sessions::Grant;
 use crate::error::Error;
@@ -28,6 +29,8 @@ pub(super) struct Credentials {
     password: String,
     /// The code that the authenticator app shows, or a recovery code.
     code: Option<String>,
+    /// A passkey, instead of the code.
+    passkey: Option<Asserted>,
     /// The APIs that the access token is for (RFC 8707); the issuer's URL selects the issuer
     /// itself. Without resources, the issuer's settings decide.
     #[serde(default)]
@@ -71,8 +74,8 @@ impl<'t> Tokens<'t> {
 
 /// Begins a session, with a name and a password. The tokens are in the body and in cookies.
 ///
-/// A user who has a second factor also sends a code. Without a code the response is 401 with the
-/// problem `second-factor-needed`, and the client sends name, password and code.
+/// A user who has a second factor also sends a code or a passkey. Without them the response is 401
+/// with the problem `second-factor-needed`, and the client sends name, password and one of them.
 #[utoipa::path(
     post,
     path = "/v1/auth/login",
@@ -84,21 +87,35 @@ pub(super) async fn login(
     State(api): State<Arc<Api>>,
     peer: Peer,
     headers: HeaderMap,
-    JsonBody(Credentials { username, password, code, resource }): JsonBody<Credentials>,
+    JsonBody(Credentials { username, password, code, passkey, resource }): JsonBody<Credentials>,
 ) -> Result<Response, Problem> {
     // Another site's page must not log its visitor in as another user.
     cross_site::check(&headers, &api.config)?;
     let password = Zeroizing::new(password);
-    let code = code.map(Zeroizing::new);
-    let code = code.as_ref().map(|code| code.as_str());
+    let shown = match (code.map(Zeroizing::new), passkey) {
+        (None, None) => Shown::Nothing,
+        (Some(code), None) => Shown::Code(code),
+        (None, Some(passkey)) => Shown::Passkey(passkey.into()),
+        (Some(_), Some(_)) => return Err(Problem::WrongFields),
+    };
     let audience = api.audience(&resource)?;
-    match api.domain.logins.login(&username, password, code, &audience, &peer).await? {
-        Login::Begun(grant) => hand_out(&api, &grant, Keeper::of(&headers)),
+    match api.domain.logins.login(&username, password, shown, &audience, &peer).await? {
+        Login::Begun(grant) => hand_out_login(&api, &grant, &headers),
         Login::Wrong => Err(Problem::WrongCredentials),
         Login::CodeNeeded => Err(Problem::SecondFactorNeeded),
         Login::WrongCode => Err(Problem::WrongCode),
+        Login::WrongPasskey => Err(Problem::WrongPasskey),
         Login::Locked => Err(Problem::SecondFactorLocked),
     }
+}
+
+/// The response to a login that began a session.
+pub(super) fn hand_out_login(
+    api: &Api,
+    grant: &Grant,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    hand_out(api, grant, Keeper::of(headers))
 }
 
 /// Exchanges a refresh token for new tokens. The refresh token is taken from the body, or else from

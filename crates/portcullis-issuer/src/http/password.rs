@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use portcullis_axum::Claims;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -15,10 +14,8 @@ use super::api::Api;
 use super::body::JsonBody;
 use super::problem::Problem;
 use super::protected::LiveSession;
-use super::second_factor::JUST_STEPPED_UP;
-use crate::clock::{now_secs, secs};
+use super::second_factor::AuthTime;
 use crate::domain::peer::Peer;
-use crate::domain::tokens::TWO_FACTORS;
 
 /// The current and the new password.
 #[derive(Deserialize, ToSchema)]
@@ -42,7 +39,7 @@ pub(super) struct Passwords {
 pub(super) async fn change(
     State(api): State<Arc<Api>>,
     Extension(live): Extension<LiveSession>,
-    Claims(claims): Claims<Map<String, Value>>,
+    Claims(claims): Claims<AuthTime>,
     peer: Peer,
     JsonBody(Passwords { password, new_password }): JsonBody<Passwords>,
 ) -> Result<StatusCode, Problem> {
@@ -52,7 +49,7 @@ pub(super) async fn change(
     let credentials = domain.people.credentials(&live.user).await?;
     let is_proven = match password.map(Zeroizing::new) {
         Some(password) => domain.second_factors.knows_password(&live.user, password, &peer).await?,
-        None => just_stepped_up(&claims, now_secs(&*api.config.clock)),
+        None => claims.just_stepped_up(&api),
     };
     if !is_proven {
         return Err(Problem::WrongPassword);
@@ -62,14 +59,4 @@ pub(super) async fn change(
         return Err(Problem::WrongPassword);
     }
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Returns whether the token was issued for a second factor that was shown within the last 5
-/// minutes.
-fn just_stepped_up(claims: &Map<String, Value>, now: i64) -> bool {
-    let (two_factors, _) = TWO_FACTORS;
-    let acr = claims.get("acr").and_then(Value::as_str);
-    let at = claims.get("auth_time").and_then(Value::as_i64);
-    let age = at.map(|at| now.saturating_sub(at));
-    acr == Some(two_factors) && age.is_some_and(|age| (0..=secs(JUST_STEPPED_UP)).contains(&age))
 }

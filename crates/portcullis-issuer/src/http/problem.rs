@@ -28,11 +28,16 @@ pub(super) enum Problem {
     WrongRefreshToken,
     WrongPassword,
     WrongCode,
+    WrongPasskey,
     WrongToken,
     SecondFactorNeeded,
     SecondFactorLocked,
     NoSecondFactor,
     SecondFactorExists,
+    LoginTooOld,
+    StepUpTooOld,
+    TooManyPasskeys,
+    NoSuchPasskey,
     SessionOver,
     TokenRevoked,
     CrossSite,
@@ -146,6 +151,14 @@ impl Problem {
             Self::WrongCode => {
                 (S::FORBIDDEN, "wrong-code", "Wrong code", "The code is wrong, or was used before.")
             }
+            // One problem for all reasons: an unknown passkey looks like another user's.
+            Self::WrongPasskey => (
+                S::FORBIDDEN,
+                "wrong-passkey",
+                "Wrong passkey",
+                "The passkey is not accepted, or its ceremony has expired or was finished before. \
+                 Begin another one.",
+            ),
             Self::WrongToken => (
                 S::FORBIDDEN,
                 "wrong-token",
@@ -156,7 +169,8 @@ impl Problem {
                 S::UNAUTHORIZED,
                 "second-factor-needed",
                 "Second factor needed",
-                "Send name and password again, with a code of your app or a recovery code as code.",
+                "Send name and password again, with a code of your app or a recovery code as code, or \
+                 with a passkey.",
             ),
             Self::SecondFactorLocked => (
                 S::FORBIDDEN,
@@ -175,6 +189,30 @@ impl Problem {
                 "second-factor-exists",
                 "Second factor exists",
                 "You have a second factor already. Remove it first.",
+            ),
+            Self::LoginTooOld => (
+                S::UNAUTHORIZED,
+                "login-too-old",
+                "Login too old",
+                "Log in again, or send your password: this operation is accepted within 5 minutes.",
+            ),
+            Self::StepUpTooOld => (
+                S::UNAUTHORIZED,
+                "step-up-too-old",
+                "Step-up too old",
+                "Show your second factor: this operation is accepted within 5 minutes of it.",
+            ),
+            Self::TooManyPasskeys => (
+                S::CONFLICT,
+                "too-many-passkeys",
+                "Too many passkeys",
+                "You have 20 passkeys. Remove one first.",
+            ),
+            Self::NoSuchPasskey => (
+                S::NOT_FOUND,
+                "no-such-passkey",
+                "No such passkey",
+                "You have no passkey with this id.",
             ),
             Self::SessionOver => (
                 S::UNAUTHORIZED,
@@ -278,6 +316,23 @@ impl IntoResponse for Problem {
                     "Bearer error=\"invalid_token\", error_description=\"The token was revoked\"",
                 ),
             ),
+            // RFC 9470 section 3.
+            Self::LoginTooOld => headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(
+                    "Bearer error=\"insufficient_user_authentication\", \
+                     error_description=\"More recent authentication is required\", \
+                     max_age=\"300\"",
+                ),
+            ),
+            Self::StepUpTooOld => headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(
+                    "Bearer error=\"insufficient_user_authentication\", \
+                     error_description=\"A recent second factor is required\", \
+                     acr_values=\"aal2\", max_age=\"300\"",
+                ),
+            ),
             Self::WrongCredentials | Self::SecondFactorNeeded | Self::WrongRefreshToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
@@ -297,6 +352,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::UserExists { .. } => Self::NameTaken,
+            Error::StepUpNeeded => Self::StepUpTooOld,
             Error::SecondFactorExists => Self::SecondFactorExists,
             Error::NoSuchUser { .. } => Self::NoSuchUser,
             Error::NotAnAdministrator => Self::NotAnAdministrator,

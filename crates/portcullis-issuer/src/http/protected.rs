@@ -94,8 +94,7 @@ where
     S: Clone + Send + Sync + 'static,
 {
     if api.config.second_factor == SecondFactorMode::Required {
-        let (two_factors, _) = TWO_FACTORS;
-        protect_any(api, routes.layer(RequireLayer::new(Policy::acr([two_factors]))))
+        protect_any(api, routes.layer(RequireLayer::new(Policy::acr([TWO_FACTORS]))))
     } else {
         protect_any(api, routes)
     }

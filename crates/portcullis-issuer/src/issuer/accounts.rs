@@ -178,8 +178,9 @@ impl Issuer {
         messages.invite(name, address, roles, scopes, Actor::Operator).await
     }
 
-    /// Deletes a user's second factor and recovery codes. The user's sessions continue, and their
-    /// next access tokens have the `acr` `aal1`.
+    /// Deletes the secret of a user's authenticator app, the recovery codes and all passkeys. The
+    /// sessions that began with a passkey end. The user's other sessions continue, and their next
+    /// access tokens have the `acr` `aal1`.
     ///
     /// # Errors
     ///

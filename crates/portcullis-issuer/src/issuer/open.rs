@@ -19,6 +19,7 @@ use crate::domain::limits::Limits;
 use crate::domain::login::Logins;
 use crate::domain::logouts::{Delivery, Logouts};
 use crate::domain::messages::Messages;
+use crate::domain::passkeys::Passkeys;
 use crate::domain::people::People;
 use crate::domain::registration::Registrations;
 use crate::domain::rekey::{RekeyStore, Rekeyer, open_mac_key};
@@ -126,10 +127,24 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
     });
+    let passkeys = Arc::new(Passkeys {
+        webauthn: match config.relying_party()? {
+            Some(relying_party) => Some(relying_party.webauthn()?),
+            None => None,
+        },
+        store: Arc::clone(store) as _,
+        sessions: Arc::clone(&sessions),
+        keys: Arc::clone(&keys),
+        tokens: Arc::clone(&tokens),
+        limits: Arc::clone(&limits),
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&clock),
+    });
     let logins = Logins {
         users: Arc::clone(&users),
         sessions: Arc::clone(&sessions),
         second_factors: Arc::clone(&second_factors),
+        passkeys: Arc::clone(&passkeys),
         second_factor: config.second_factor,
         limits: Arc::clone(&limits),
         audit: Arc::clone(&audit),
@@ -177,6 +192,7 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         logins,
         logouts,
         messages,
+        passkeys,
         people,
         registrations,
         rekeyer,

@@ -134,6 +134,7 @@ pub(super) struct Housekeeping {
     pub(super) forget_refresh_keys: &'static str,
     pub(super) forget_events: &'static str,
     pub(super) forget_user_tokens: &'static str,
+    pub(super) forget_ceremonies: &'static str,
     pub(super) forget_unverified: &'static str,
 }
 

@@ -135,6 +135,9 @@ impl Dialect for PgConnection {
             (SELECT serial FROM events WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
         forget_user_tokens: "DELETE FROM user_tokens WHERE hash IN \
             (SELECT hash FROM user_tokens WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        forget_ceremonies: "DELETE FROM passkey_ceremonies WHERE hash IN \
+            (SELECT hash FROM passkey_ceremonies WHERE expires_at <= $1 LIMIT $2 \
+             FOR UPDATE SKIP LOCKED)",
         forget_unverified: "DELETE FROM users WHERE id IN \
             (SELECT id FROM users WHERE awaits = 'verification' AND created_at <= $1 AND NOT EXISTS \
              (SELECT 1 FROM user_tokens WHERE user_id = users.id) LIMIT $2 FOR UPDATE SKIP LOCKED)",

@@ -8,6 +8,7 @@ mod clients;
 mod housekeeping;
 mod keys;
 pub(super) mod logouts;
+mod passkeys;
 mod people;
 mod rekey;
 pub(super) mod rows;

@@ -3,6 +3,7 @@
 mod conditions;
 mod housekeeping;
 mod locks;
+mod passkeys;
 mod past;
 mod people;
 mod races;
@@ -24,7 +25,9 @@ use crate::domain::hash::TokenHash;
 use crate::domain::housekeeping::Chore;
 use crate::domain::keys::{ChangedBy, KeyState, NewKey, Promises, SigningAlgorithm};
 use crate::domain::messages::{Purpose, UserToken};
-use crate::domain::sessions::{Budget, Refreshed, Rotation, Rules, SESSIONS_PER_USER, Session};
+use crate::domain::sessions::{
+    Budget, Methods, Refreshed, Rotation, Rules, SESSIONS_PER_USER, Session,
+};
 use crate::domain::tokens::{Revoked, Until, client_owner};
 use crate::domain::users::{Account, Added, Awaits, FoldedName, User};
 
@@ -171,6 +174,7 @@ fn session(id: &str) -> Session {
         expires_at: 9000,
         user_agent: Some("curl".to_owned()),
         stepped_up_at: None,
+        methods: Methods::password(None),
         place: None,
     }
 }

@@ -20,6 +20,7 @@ async fn user_commands_print_what_they_did() {
         ("users set-scopes alice", "", "set the scopes of alice"),
         ("users set-address alice alice@example.com", "", "set the address of alice"),
         ("users reset-second-factor alice", "", "alice had no second factor"),
+        ("users passkeys alice", "", ""),
         ("users unlock alice", "", "the second factor of alice was not locked"),
         ("users passwd ALICE --password-stdin", &stdin, "set the password of ALICE; ended"),
         ("users passwd alice", "", "\npassword: "),
@@ -38,6 +39,7 @@ async fn user_commands_print_what_they_did() {
     for (line, input, problem) in [
         ("users disable alice", "", "there is no user \"alice\"; `portcullis-issuer users list`"),
         ("users passwd alice --password-stdin", &*stdin, "there is no user"),
+        ("users passkeys alice", "", "there is no user \"alice\""),
         ("users invite bob bob@example.com", "", "set IDENTSPHERE_NOTIFIER"),
         ("users add bob --password-stdin", "password\n", "attackers try first"),
         ("sessions end", "", "required"),

@@ -13,7 +13,7 @@ const FOLDER: &str =
 
 /// The issuer's settings. Each login of the hooks has its own client address and is not limited;
 /// requests from a shared address are limited after one failure.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("IDENTSPHERE_REGISTRATION", "on"),
     ("IDENTSPHERE_NOTIFIER", "exec:/bin/true"),
     // The administrator's operations accept only tokens for the issuer alone.
@@ -23,6 +23,8 @@ const SETTINGS: [(&str, &str); 9] = [
     ("IDENTSPHERE_CLIENT_ADDRESS_HEADER", "X-Forwarded-For"),
     ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ACCOUNT", "0"),
     ("IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS", "1"),
+    ("IDENTSPHERE_PASSKEY_RP_ID", "localhost"),
+    ("IDENTSPHERE_PASSKEY_ORIGINS", "http://localhost"),
     // The cheapest password hash that the issuer accepts.
     ("IDENTSPHERE_PASSWORD_MEMORY_KIB", "7168"),
     ("IDENTSPHERE_PASSWORD_ITERATIONS", "5"),
@@ -105,6 +107,9 @@ fn every_response_is_documented(home: &Home) {
         "POST /v1/auth/register 201",
         "POST /v1/auth/totp 201",
         "POST /v1/auth/step-up 200",
+        "POST /v1/auth/passkeys/challenge 201",
+        "POST /v1/auth/passkeys/registration 201",
+        "GET /v1/auth/passkeys 200",
         "DELETE /v1/auth/sessions/{id} 404",
         "GET /v1/users/me 200",
         "GET /v1/users/me 401",

@@ -8,6 +8,8 @@ mod attempts;
 #[cfg(test)]
 mod audiences;
 #[cfg(test)]
+mod authenticator;
+#[cfg(test)]
 mod browsers;
 #[cfg(test)]
 mod budgets;
@@ -55,6 +57,14 @@ mod migration;
 mod openapi;
 #[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod passkey_accounts;
+#[cfg(test)]
+mod passkey_attacks;
+#[cfg(test)]
+mod passkey_browser;
+#[cfg(test)]
+mod passkeys;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

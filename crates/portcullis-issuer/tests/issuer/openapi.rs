@@ -28,6 +28,7 @@ async fn documented_operations_exist_and_are_in_the_table() {
     let home = Home::new();
     let mut config = home.config();
     config.registration = true;
+    config.passkey_rp_id = Some("example.com".to_owned());
     config.notifier = Some(std::sync::Arc::new(crate::messages::Mailbox::default()));
     let issuer = Issuer::open(config).await.unwrap();
     let document = document(&issuer).await;

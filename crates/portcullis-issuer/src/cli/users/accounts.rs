@@ -9,7 +9,7 @@ use crate::cli::sessions_in_words;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Name {
     /// The name with which the user logs in
-    name: String,
+    pub(super) name: String,
 }
 
 #[derive(Debug, Args)]

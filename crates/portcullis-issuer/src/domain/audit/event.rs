@@ -165,6 +165,20 @@ pub enum EventKind {
     StepUp,
     /// `step_up_failed`
     StepUpFailed,
+    /// `passkey_registered`
+    PasskeyRegistered,
+    /// `passkey_renamed`
+    PasskeyRenamed,
+    /// `passkey_removed`: by the user, or by the `actor`.
+    PasskeyRemoved,
+    /// `passkey_used`: in a login, as its only or its second factor, or in a step-up.
+    PasskeyUsed,
+    /// `passkey_refused`: an authentication or a registration with a passkey failed. The user is
+    /// absent if the passkey is unknown.
+    PasskeyRefused,
+    /// `passkey_cloned`: the counter of a passkey was not higher than before, so there may be a copy
+    /// of its key; the authentication was refused.
+    PasskeyCloned,
     /// `client_added`: a machine client was added.
     ClientAdded,
     /// `client_updated`: the scopes, audiences, resource servers, rights or back-channel logout URI
@@ -257,6 +271,12 @@ impl EventKind {
             Self::TotpRemoved => "totp_removed",
             Self::StepUp => "step_up",
             Self::StepUpFailed => "step_up_failed",
+            Self::PasskeyRegistered => "passkey_registered",
+            Self::PasskeyRenamed => "passkey_renamed",
+            Self::PasskeyRemoved => "passkey_removed",
+            Self::PasskeyUsed => "passkey_used",
+            Self::PasskeyRefused => "passkey_refused",
+            Self::PasskeyCloned => "passkey_cloned",
             Self::ClientAdded => "client_added",
             Self::ClientUpdated => "client_updated",
             Self::ClientCredentialChanged => "client_credential_changed",

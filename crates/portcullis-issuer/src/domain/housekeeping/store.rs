@@ -24,13 +24,15 @@ pub(crate) enum Chore {
     ForgetEvents,
     /// Deletes users' single-use tokens that have expired.
     ForgetUserTokens,
+    /// Deletes ceremonies of passkeys that have expired.
+    ForgetCeremonies,
     /// Deletes accounts with an unverified address that can no longer be verified.
     ForgetUnverified,
 }
 
 impl Chore {
     /// The chores that delete, in an order in which no statement deletes further rows by a cascade.
-    pub(super) const DELETIONS: [Self; 8] = [
+    pub(super) const DELETIONS: [Self; 9] = [
         Self::ForgetFormerTokens,
         Self::ForgetSessions,
         Self::FreePlaces,
@@ -38,6 +40,7 @@ impl Chore {
         Self::ForgetRefreshKeys,
         Self::ForgetEvents,
         Self::ForgetUserTokens,
+        Self::ForgetCeremonies,
         Self::ForgetUnverified,
     ];
 }

@@ -73,8 +73,8 @@ pub(crate) enum Change {
     Address(String),
     Roles(Vec<String>),
     Scopes(Vec<String>),
-    /// Deletes the second factor and the recovery codes, and undoes the step-up of the user's
-    /// sessions.
+    /// Deletes the app's secret, the recovery codes and the passkeys. Undoes the step-up of the
+    /// user's sessions, and ends those that began with a passkey.
     NoSecondFactor,
     /// Resets the number of wrong codes.
     Unlocked,
@@ -112,6 +112,8 @@ pub struct AccountInfo {
     pub awaits: Option<String>,
     /// Whether a login asks for a second factor.
     pub has_second_factor: bool,
+    /// The number of passkeys.
+    pub passkeys: i64,
     /// The number of wrong codes since the last right one; locked at 100.
     pub wrong_codes: i64,
 }

@@ -10,10 +10,10 @@ use crate::error::debug_with_causes;
 pub enum SecondFactorMode {
     /// Never: only a step-up asks for it.
     Off,
-    /// At each login of a user who has one.
+    /// At each login by password of a user who has one.
     #[default]
     Optional,
-    /// At each login. A session without a second factor gets access tokens for the issuer alone,
+    /// At each login by password. A session without a second factor gets access tokens for the issuer alone,
     /// without roles and scopes, which is enough to set up a second factor.
     Required,
 }

@@ -22,7 +22,7 @@ pub(crate) struct RecoveryCodes {
 }
 
 impl RecoveryCodes {
-    pub(super) fn new(user_id: &str) -> Result<Self, Error> {
+    pub(crate) fn new(user_id: &str) -> Result<Self, Error> {
         let shown = (0..COUNT).map(|_| new_code()).collect::<Result<Vec<_>, _>>()?;
         let hashes = shown.iter().map(|code| hash_of_code(user_id, code)).collect();
         Ok(Self { shown, hashes })

@@ -9,12 +9,14 @@ use crate::domain::hash::TokenHash;
 /// The sealed secrets of second factors, and the hashes of recovery codes.
 pub(crate) trait SecondFactorStore: fmt::Debug + Send + Sync {
     /// Stores the sealed secret of a second factor and its recovery codes. They replace a second
-    /// factor that was never confirmed; `false` if there is a confirmed one.
+    /// factor that was never confirmed; `false` if there is a confirmed one, or if the user has
+    /// passkeys and `stepped_up` is `false`.
     fn enrol_second_factor<'a>(
         &'a self,
         user_id: &'a str,
         sealed: &'a [u8],
         codes: &'a [TokenHash],
+        stepped_up: bool,
     ) -> Answer<'a, bool>;
     /// The second factor of a user.
     fn second_factor<'a>(&'a self, user_id: &'a str) -> Answer<'a, Option<StoredFactor>>;
@@ -43,7 +45,16 @@ pub(crate) trait SecondFactorStore: fmt::Debug + Send + Sync {
 
 /// A second factor as it is stored.
 pub(crate) struct StoredFactor {
-    pub(crate) sealed: Vec<u8>,
-    /// Whether the user has confirmed it with a right code from the app.
+    /// The app's sealed secret.
+    pub(crate) sealed: Option<Vec<u8>>,
+    /// Whether the user has confirmed the secret with a right code from the app.
     pub(crate) confirmed: bool,
+    pub(crate) has_passkeys: bool,
+}
+
+impl StoredFactor {
+    /// Returns whether recovery codes are accepted: only instead of a second factor that is in use.
+    pub(crate) fn has_recovery(&self) -> bool {
+        self.confirmed || self.has_passkeys
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::methods::Methods;
 use super::rotation::Rotation;
 use crate::domain::Answer;
 use crate::domain::audit::{EventKind, NewEvent};
@@ -62,6 +63,7 @@ pub(crate) struct Session {
     pub(crate) user_agent: Option<String>,
     /// When the second factor was last shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
+    pub(crate) methods: Methods,
     /// The session's place in a status list. `None` until a token is about to be issued.
     pub(crate) place: Option<Place>,
 }

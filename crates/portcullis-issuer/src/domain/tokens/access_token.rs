@@ -13,11 +13,10 @@ use crate::metrics;
 /// The `client_id` of tokens from the issuer's own logins: a public client, which has no secret.
 pub(crate) const FIRST_PARTY: &str = "identsphere-first-party";
 
-/// The `acr` and the `amr` (RFC 8176) of a login by password alone, and of a login with a second
-/// factor. The values of `acr` stand for the authenticator assurance levels 1 and 2 of NIST SP
-/// 800-63B.
-const PASSWORD_ONLY: (&str, &[&str]) = ("aal1", &["pwd"]);
-pub(crate) const TWO_FACTORS: (&str, &[&str]) = ("aal2", &["pwd", "otp", "mfa"]);
+/// The `acr` of a login by one factor, and by two: authenticator assurance levels 1 and 2 of NIST
+/// SP 800-63B. A passkey with user verification is two factors.
+const ONE_FACTOR: &str = "aal1";
+pub(crate) const TWO_FACTORS: &str = "aal2";
 
 /// The lifetime of an exchanged token, in seconds: long enough for one request of a user.
 const ACTOR_EXPIRY_SECS: i64 = 60;
@@ -87,6 +86,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) logged_in_at: i64,
     /// When the second factor was last shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
+    /// RFC 8176.
+    pub(crate) amr: &'static [&'static str],
     pub(crate) place: Option<Place>,
 }
 
@@ -114,7 +115,7 @@ impl Tokens {
     ) -> Result<Claims<'a>, Error> {
         let settings = self.settings();
         let stepped_up = subject.stepped_up_at.is_some();
-        let (acr, amr) = if stepped_up { TWO_FACTORS } else { PASSWORD_ONLY };
+        let acr = if stepped_up { TWO_FACTORS } else { ONE_FACTOR };
         Ok(Claims {
             iss: &settings.issuer,
             sub: subject.user_id,
@@ -129,7 +130,7 @@ impl Tokens {
             sid: Some(subject.session_id),
             auth_time: Some(subject.stepped_up_at.unwrap_or(subject.logged_in_at)),
             acr: Some(acr),
-            amr: Some(amr),
+            amr: Some(subject.amr),
             status: subject.place.map(|place| Status::at(settings, place)),
         })
     }

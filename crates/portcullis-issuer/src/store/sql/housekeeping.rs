@@ -36,6 +36,7 @@ impl Change for Tidy {
             Chore::ForgetRefreshKeys => statements.forget_refresh_keys,
             Chore::ForgetEvents => statements.forget_events,
             Chore::ForgetUserTokens => statements.forget_user_tokens,
+            Chore::ForgetCeremonies => statements.forget_ceremonies,
             Chore::ForgetUnverified => statements.forget_unverified,
         };
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);

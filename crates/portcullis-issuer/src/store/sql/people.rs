@@ -3,7 +3,7 @@
 mod ends;
 
 pub(super) use self::ends::end_of_user;
-use super::{audit, retried, rows, timed};
+use super::{audit, passkeys, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{Authority, NewEvent};
 use crate::domain::people::{ADMIN_SCOPE, AccountInfo, Change, Changed, PeopleStore, UserRef};
@@ -229,7 +229,7 @@ async fn apply(
                 .execute(connection)
                 .await?
         }
-        Change::NoSecondFactor => forget_second_factor(connection, id).await?,
+        Change::NoSecondFactor => return reset_second_factor(connection, id, event).await,
         Change::Unlocked => {
             query("UPDATE users SET totp_failures = 0 WHERE id = $1 AND totp_failures > 0")
                 .bind(id)
@@ -265,31 +265,69 @@ pub(super) async fn set_password(
     Ok(())
 }
 
-/// Deletes the second factor of a user, and undoes the step-up of the user's sessions. Returns 1 if
-/// there was a second factor, and 0 otherwise.
+/// Deletes the app's secret, the recovery codes and the passkeys of a user, and undoes the step-up
+/// of the user's sessions. Returns the number of sessions that began with a passkey, and so ended.
+async fn reset_second_factor(
+    connection: &mut impl Dialect,
+    id: &str,
+    event: &NewEvent,
+) -> Result<u64, StoreError> {
+    let ended = passkeys::forget_all(connection, id, event).await?;
+    if forget_app(connection, id).await? > 0 {
+        audit::insert(connection, event).await?;
+    }
+    query("DELETE FROM recovery_codes WHERE user_id = $1").bind(id).execute(connection).await?;
+    query(
+        "UPDATE sessions SET stepped_up_at = NULL, second_factor = NULL, passkey_id = NULL \
+         WHERE user_id = $1",
+    )
+    .bind(id)
+    .execute(connection)
+    .await?;
+    Ok(ended)
+}
+
+/// Deletes the app's secret of a user, and undoes its step-ups of the user's sessions. A user who
+/// has passkeys keeps the recovery codes. Returns 1 if there was a secret, and 0 otherwise.
 pub(super) async fn forget_second_factor(
     connection: &mut impl Dialect,
     id: &str,
 ) -> Result<u64, StoreError> {
-    let removed = query(
+    let removed = forget_app(connection, id).await?;
+    query(
+        "DELETE FROM recovery_codes WHERE user_id = $1 \
+         AND EXISTS (SELECT 1 FROM users WHERE id = $1 AND passkeys = 0)",
+    )
+    .bind(id)
+    .execute(connection)
+    .await?;
+    // A session that began with a passkey, or was stepped up with one, keeps its step-up.
+    query(
+        "UPDATE sessions SET second_factor = NULL, \
+         stepped_up_at = CASE WHEN first_factor = 'pwd' THEN NULL ELSE stepped_up_at END \
+         WHERE user_id = $1 AND (second_factor IS NULL OR second_factor = 'otp')",
+    )
+    .bind(id)
+    .execute(connection)
+    .await?;
+    Ok(removed)
+}
+
+async fn forget_app(connection: &mut impl Dialect, id: &str) -> Result<u64, StoreError> {
+    query(
         "UPDATE users SET sealed_totp_secret = NULL, totp_confirmed_at = NULL, \
          totp_last_step = NULL, totp_failures = 0 \
          WHERE id = $1 AND sealed_totp_secret IS NOT NULL",
     )
     .bind(id)
     .execute(connection)
-    .await?;
-    query("DELETE FROM recovery_codes WHERE user_id = $1").bind(id).execute(connection).await?;
-    query("UPDATE sessions SET stepped_up_at = NULL WHERE user_id = $1")
-        .bind(id)
-        .execute(connection)
-        .await?;
-    Ok(removed)
+    .await
 }
 
 pub(super) fn info_from(row: &impl Row) -> Result<AccountInfo, StoreError> {
     let User { id, name, roles, scopes, created_at } = rows::user_from(row)?;
     let confirmed_at: Option<i64> = row.column("totp_confirmed_at")?;
+    let passkeys: i64 = row.column("passkeys")?;
     Ok(AccountInfo {
         id,
         name,
@@ -300,7 +338,8 @@ pub(super) fn info_from(row: &impl Row) -> Result<AccountInfo, StoreError> {
         address: row.column("address")?,
         address_verified_at: row.column("address_verified_at")?,
         awaits: row.column("awaits")?,
-        has_second_factor: confirmed_at.is_some(),
+        has_second_factor: confirmed_at.is_some() || passkeys > 0,
+        passkeys,
         wrong_codes: row.column("totp_failures")?,
     })
 }

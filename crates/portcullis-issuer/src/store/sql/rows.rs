@@ -3,7 +3,7 @@
 use crate::domain::clients::{ClientRight, Credential, OldSecret, RegisteredClient};
 use crate::domain::hash::TokenHash;
 use crate::domain::keys::{KeyState, StoredKey};
-use crate::domain::sessions::Session;
+use crate::domain::sessions::{Factor, Methods, Session};
 use crate::domain::users::User;
 use crate::error::StoreError;
 use crate::store::dialect::Row;
@@ -80,7 +80,21 @@ pub(super) fn session_from(row: &impl Row) -> Result<Session, StoreError> {
         expires_at: row.column("expires_at")?,
         user_agent: row.column("user_agent")?,
         stepped_up_at: row.column("stepped_up_at")?,
+        methods: methods_from(row)?,
         place: None,
+    })
+}
+
+fn methods_from(row: &impl Row) -> Result<Methods, StoreError> {
+    let named = |name: &str| {
+        Factor::named(name).ok_or_else(|| StoreError::new(format!("unknown factor {name:?}")))
+    };
+    let first: String = row.column("first_factor")?;
+    let second: Option<String> = row.column("second_factor")?;
+    Ok(Methods {
+        first: named(&first)?,
+        second: second.as_deref().map(named).transpose()?,
+        passkey_id: row.column("passkey_id")?,
     })
 }
 

@@ -14,10 +14,11 @@ impl<D: Database> SecondFactorStore for D {
         user_id: &'a str,
         sealed: &'a [u8],
         codes: &'a [TokenHash],
+        stepped_up: bool,
     ) -> Answer<'a, bool> {
         retried("enrol_second_factor", move || async move {
             let mut tx = self.begin().await?;
-            let enrolled = enrol(&mut *tx, user_id, sealed).await?;
+            let enrolled = enrol(&mut *tx, user_id, sealed, stepped_up).await?;
             if enrolled {
                 replace_codes(&mut *tx, user_id, codes).await?;
             }
@@ -70,7 +71,8 @@ impl<D: Database> SecondFactorStore for D {
                 .bind(user_id)
                 .fetch_optional(&mut *tx)
                 .await?;
-            let counts = factor(&mut *tx, user_id).await?.is_some_and(|factor| factor.confirmed);
+            let counts =
+                factor(&mut *tx, user_id).await?.is_some_and(|factor| factor.has_recovery());
             if counts {
                 replace_codes(&mut *tx, user_id, codes).await?;
                 audit::insert(&mut *tx, event).await?;
@@ -103,13 +105,15 @@ async fn enrol(
     connection: &mut impl Dialect,
     user_id: &str,
     sealed: &[u8],
+    stepped_up: bool,
 ) -> Result<bool, StoreError> {
     let enrolled = query(
         "UPDATE users SET sealed_totp_secret = $1, totp_last_step = NULL \
-         WHERE id = $2 AND totp_confirmed_at IS NULL",
+         WHERE id = $2 AND totp_confirmed_at IS NULL AND (passkeys = 0 OR $3 = 1)",
     )
     .bind(sealed)
     .bind(user_id)
+    .bind(i64::from(stepped_up))
     .execute(connection)
     .await?;
     Ok(enrolled == 1)
@@ -119,17 +123,21 @@ async fn factor<C: Dialect>(
     connection: &mut C,
     user_id: &str,
 ) -> Result<Option<StoredFactor>, StoreError> {
-    let row = query("SELECT sealed_totp_secret, totp_confirmed_at FROM users WHERE id = $1")
-        .bind(user_id)
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        query("SELECT sealed_totp_secret, totp_confirmed_at, passkeys FROM users WHERE id = $1")
+            .bind(user_id)
+            .fetch_optional(connection)
+            .await?;
     let Some(row) = row else { return Ok(None) };
     let sealed: Option<Vec<u8>> = row.column("sealed_totp_secret")?;
     let confirmed_at: Option<i64> = row.column("totp_confirmed_at")?;
-    Ok(sealed.map(|sealed| StoredFactor { sealed, confirmed: confirmed_at.is_some() }))
+    let passkeys: i64 = row.column("passkeys")?;
+    let factor =
+        StoredFactor { sealed, confirmed: confirmed_at.is_some(), has_passkeys: passkeys > 0 };
+    Ok(Some(factor).filter(|factor| factor.sealed.is_some() || factor.has_passkeys))
 }
 
-async fn replace_codes(
+pub(super) async fn replace_codes(
     connection: &mut impl Dialect,
     user_id: &str,
     codes: &[TokenHash],
@@ -171,7 +179,7 @@ async fn use_code(
 
 /// Marks the session of `event` as stepped up, if the session exists, and records the event.
 async fn raise(connection: &mut impl Dialect, event: &NewEvent) -> Result<(), StoreError> {
-    query("UPDATE sessions SET stepped_up_at = $1 WHERE id = $2")
+    query("UPDATE sessions SET stepped_up_at = $1, second_factor = 'otp' WHERE id = $2")
         .bind(event.at)
         .bind(&event.session_id)
         .execute(connection)

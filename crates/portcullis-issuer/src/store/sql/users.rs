@@ -108,16 +108,17 @@ async fn named<C: Dialect>(
     row.as_ref().map(stored_from).transpose()
 }
 
-fn stored_from(row: &impl Row) -> Result<StoredUser, StoreError> {
+pub(super) fn stored_from(row: &impl Row) -> Result<StoredUser, StoreError> {
     let disabled_at: Option<i64> = row.column("disabled_at")?;
     let awaits: Option<String> = row.column("awaits")?;
     let confirmed_at: Option<i64> = row.column("totp_confirmed_at")?;
+    let passkeys: i64 = row.column("passkeys")?;
     Ok(StoredUser {
         user: rows::user_from(row)?,
         password_hash: row.column("password_hash")?,
         credentials: row.column("credentials")?,
         may_log_in: disabled_at.is_none() && awaits.is_none(),
-        has_second_factor: confirmed_at.is_some(),
+        has_second_factor: confirmed_at.is_some() || passkeys > 0,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::life;
 use crate::domain::audit::NewEvent;
 use crate::domain::hash::TokenHash;
-use crate::domain::sessions::Session;
+use crate::domain::sessions::{Factor, Session};
 use crate::error::StoreError;
 use crate::store::dialect::{Change, Dialect, query};
 use crate::store::sql::audit;
@@ -37,7 +37,8 @@ impl Change for StartSession {
         let ended = life::make_room(connection, &session.user_id, event.at).await?;
         query(
             "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent, \
-             stepped_up_at, generation, token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8)",
+             stepped_up_at, generation, token_hash, first_factor, second_factor, passkey_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11)",
         )
         .bind(&session.id)
         .bind(&session.user_id)
@@ -47,6 +48,9 @@ impl Change for StartSession {
         .bind(&session.user_agent)
         .bind(session.stepped_up_at)
         .bind(token.as_slice())
+        .bind(session.methods.first.as_str())
+        .bind(session.methods.second.map(Factor::as_str))
+        .bind(&session.methods.passkey_id)
         .execute(connection)
         .await?;
         audit::write(connection, event).await?;
