@@ -48,8 +48,14 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 /// # Durability
 ///
 /// Each connection sets `synchronous_commit` to `on`, unless it is `remote_apply`. With
-/// `synchronous_standby_names`, an append is acknowledged when the standbys have it, so a failover
-/// to one of them keeps it. A failover to an asynchronous standby can lose entries.
+/// `synchronous_standby_names`, an append is acknowledged when as many standbys as it requires have
+/// it on their disks, and fails if they do not confirm it within 4 seconds. A failover keeps it if
+/// one of these standbys is promoted: with `FIRST 2 (a, b)`, each of the two. With `FIRST 1 (a, b)`
+/// or `ANY 1 (a, b)`, only one of them confirms, and a failover to the other can lose entries, as
+/// one to an asynchronous standby can.
+///
+/// A former primary that runs on after a failover answers reads, too. Stop it before another server
+/// is promoted.
 ///
 /// # Privileges
 ///

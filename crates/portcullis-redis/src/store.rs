@@ -52,9 +52,13 @@ const WRITERS: usize = 4;
 /// | `no-appendfsync-on-rewrite` | `no` |
 /// | `maxmemory-policy` | not `allkeys-…` |
 ///
-/// Replication is asynchronous. If the server has replicas, or if
-/// [`replicas`](RedisRevocationsBuilder::replicas) is set, an append is therefore acknowledged only when
-/// WAITAOF confirms that a replica has the entry on its disk. WAITAOF needs Redis 7.2, or Valkey.
+/// Replication is asynchronous, so a failover can lose acknowledged entries. With
+/// [`replicas`](RedisRevocationsBuilder::replicas), an append is acknowledged when WAITAOF confirms
+/// that as many replicas have the entry on their disks. By default, that is one replica while at
+/// least one is connected, and none otherwise. WAITAOF needs Redis 7.2, or Valkey.
+///
+/// A former primary that runs on after a failover answers reads, too. Stop it before another server
+/// is promoted.
 ///
 /// # Connections
 ///
@@ -237,8 +241,8 @@ pub struct RedisRevocationsBuilder {
 
 impl RedisRevocationsBuilder {
     /// Sets how many replicas must have an entry on their disk before it is acknowledged. The default
-    /// is one if the server has replicas, and otherwise none. If fewer replicas are connected, appends
-    /// fail.
+    /// is one while the server has connected replicas, and otherwise none: set it if there are
+    /// replicas. If fewer replicas are connected, appends fail.
     ///
     /// A failover keeps an acknowledged entry if it promotes a replica that has the entry. Sentinel
     /// chooses the replica with the most data. If your failover may promote any replica, set the number

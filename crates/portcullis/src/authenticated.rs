@@ -387,6 +387,12 @@ impl Authenticated {
         Ok(())
     }
 
+    /// When the last introspection response about this token was requested, if it is still known.
+    pub(crate) fn introspected_at(&self) -> Option<Timestamp> {
+        let Origin { issuer, token, .. } = &self.0.origin;
+        issuer.introspections.asked_at(token.as_ref()?)
+    }
+
     fn stands_in_list(&self, ages: Ages, at: Timestamp) -> bool {
         let Origin { issuer, key, .. } = &self.0.origin;
         let Some((list, index)) = self.list_entry() else { return false };

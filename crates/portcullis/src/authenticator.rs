@@ -273,12 +273,12 @@ impl Authenticator {
         Ok(issuer)
     }
 
-    /// Whether any issuer may send logout tokens.
+    /// Whether any issuer may send logout tokens or security event tokens.
     pub(crate) fn may_receive_logouts(&self) -> bool {
         let issuers = &self.0.issuers;
         self.0.revocations.is_some()
             && (issuers.has_resolver()
-                || issuers.configured().any(|issuer| !issuer.logout.clients.is_empty()))
+                || issuers.configured().any(|issuer| issuer.logout.accept_any()))
     }
 
     /// Where tokens are read from, unless a gate has its own list.
@@ -337,6 +337,9 @@ impl Authenticator {
     ///
     /// `rule_set` is the name from [`IssuerResolver::select`]: by default the issuer. This method
     /// has no effect on the issuers that the authenticator was built with.
+    ///
+    /// The [streams](crate::streams) of the rule set end, also those of earlier answers of the
+    /// resolver.
     pub fn forget(&self, rule_set: &str) {
         self.0.issuers.forget(rule_set);
     }

@@ -165,7 +165,7 @@ pub(crate) fn feed_issuer_begins(issuer: &str) {
 
 /// Registers the counter of logout tokens at zero.
 pub(crate) fn logout_tokens_begin() {
-    for outcome in ["stored", "replayed", "invalid", "unavailable"] {
+    for outcome in ["stored", "ignored", "replayed", "invalid", "unavailable"] {
         counter!("portcullis_logout_tokens_total", "outcome" => outcome).increment(0);
     }
 }

@@ -265,6 +265,29 @@ async fn entry_lasts_as_long_as_any_token_that_it_revokes() {
     assert_eq!((before > 50, status.entries), (true, 1));
 }
 
+/// Three leeways and a minute after the longest lifetime, as the documentation says: a session must
+/// also end at its issuer.
+#[tokio::test]
+async fn revoked_session_is_rejected_for_the_longest_lifetime_and_a_minute() {
+    for (retention, last) in [(0, 900 + 30 + 60), (3600, 10 + 60 + 3600)] {
+        let store = Faulty::default();
+        let revocations = following(&store).retention(Duration::from_secs(retention)).build();
+        let scene = scene_with(&revocations, |builder| builder).await;
+        let gate = gate(&scene);
+        revocations.revoke_session(ISSUER, "s-1").await.unwrap();
+        let at = async |secs: u64| {
+            scene.advance(NOW + secs - scene.now());
+            revocations.refresh().await.unwrap();
+            // A report of another session removes what has ended.
+            revocations.revoke_session(ISSUER, &secs.to_string()).await.unwrap();
+            rule(&gate, &scene.token("alice").claim("sid", "s-1")).await
+        };
+        assert_eq!(at(last - 61).await, "revoked");
+        assert_eq!(at(last - 1).await, "revoked");
+        assert_eq!(at(last + 61).await, "accepted");
+    }
+}
+
 #[tokio::test]
 async fn full_set_becomes_a_watermark_and_forgets_nothing() {
     let store = Faulty::default();

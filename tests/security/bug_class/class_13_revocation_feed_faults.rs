@@ -208,6 +208,7 @@ impl World {
             .clock(clock.clone())
             .max_token_lifetime(Duration::from_secs(LIFETIME))
             .logout_clients(["web"])
+            .event_audiences(["events"])
             .revocations(revocations.clone())
             .build()
             .await
@@ -305,20 +306,30 @@ impl World {
         }
     }
 
-    /// Ends a session by a logout token or by a call.
+    /// Ends a session by a call, a logout token or a security event token.
     async fn end_session(&mut self, at: usize, some: usize) {
         let (place, now) = (self.places[at].clone(), self.now);
         let instance = &self.instances[some];
-        let is_stored = if self.chance.below(2) == 0 {
-            instance.revocations.revoke_session(ISSUER, &place.session).await.is_ok()
-        } else {
-            let time = self.issuer_time();
-            let logout = TestToken::logout(self.key.clone(), ISSUER, "web", time);
-            let logout = logout.claim("sid", place.session.as_str()).sign();
-            let form = ("content-type", "application/x-www-form-urlencoded");
-            let request = http::Request::post("/").header(form.0, form.1).body(()).unwrap();
-            let body = format!("logout_token={logout}");
-            instance.receiver.receive(&request, body.as_bytes()).await.status() == 200
+        let time = self.issuer_time();
+        let session = place.session.as_str();
+        let post = async |content_type: &str, body: String| {
+            let request = http::Request::post("/").header("content-type", content_type);
+            let request = request.body(()).unwrap();
+            instance.receiver.receive(&request, body.as_bytes()).await.status()
+        };
+        let is_stored = match self.chance.below(3) {
+            0 => instance.revocations.revoke_session(ISSUER, session).await.is_ok(),
+            1 => {
+                let logout = TestToken::logout(self.key.clone(), ISSUER, "web", time);
+                let logout = logout.claim("sid", session).sign();
+                let form = "application/x-www-form-urlencoded";
+                post(form, format!("logout_token={logout}")).await == 200
+            }
+            _ => {
+                let key = self.key.clone();
+                let event = TestToken::session_revoked(key, ISSUER, "events", session, time);
+                post("application/secevent+jwt", event.sign()).await == 202
+            }
         };
         let place = &mut self.places[at];
         if is_stored {

@@ -204,6 +204,47 @@ async fn stream_ends_when_introspection_gets_no_response() {
     assert_eq!(stream.has_ended(), Some(Ended::StatusUnknown));
 }
 
+/// However many streams wait for an issuer, none is open for longer than its status may be unknown.
+#[tokio::test(start_paused = true)]
+async fn all_streams_end_when_introspection_of_many_gets_no_response() {
+    let scene = Scene::with(introspecting).await;
+    scene.fetch.set(ASKED, Answer::ok(r#"{"active":true}"#));
+    let gate = scene.gate().revocation(Revocation::live()).unwrap();
+    let mut streams = Vec::new();
+    for number in 0..150 {
+        let token = scene.token(&format!("user-{number}")).lifetime(86_400);
+        streams.push(open(&gate, &token).await);
+    }
+    pass(&scene, 5).await;
+    scene.fetch.set(ASKED, Answer::Hangs);
+    pass(&scene, 14).await;
+    assert!(streams.iter().all(|stream| stream.has_ended().is_none()));
+    pass(&scene, 3).await;
+    let open = streams.iter().filter(|stream| stream.has_ended().is_none()).count();
+    assert_eq!(open, 0);
+    assert!(streams.iter().all(|stream| stream.has_ended() == Some(Ended::StatusUnknown)));
+}
+
+/// The time counts from the last response, not from the last use of one.
+#[tokio::test(start_paused = true)]
+async fn outage_of_introspection_counts_from_the_last_response() {
+    let scene = Scene::with(introspecting).await;
+    scene.fetch.set(ASKED, Answer::ok(r#"{"active":true}"#));
+    let gate = scene.gate().revocation(Revocation::live().in_outage(60 * SEC)).unwrap();
+    // The same text each time.
+    let token = scene.token("alice").lifetime(86_400).headers();
+    let open = async || gate.authenticate(&token).await.unwrap().open_stream();
+    let early = open().await;
+    scene.fetch.set(ASKED, Answer::Fails);
+    pass(&scene, 50).await;
+    let late = open().await;
+    pass(&scene, 17).await;
+    assert_eq!((early.has_ended(), late.has_ended()), (None, None));
+    pass(&scene, 6).await;
+    let ended = Some(Ended::StatusUnknown);
+    assert_eq!((early.has_ended(), late.has_ended()), (ended, ended));
+}
+
 struct Resolver(portcullis::keys::SharedKeySet);
 
 impl IssuerResolver for Resolver {
@@ -224,6 +265,30 @@ async fn stream_ends_when_its_issuer_is_forgotten() {
     assert_eq!(end_of(&stream).await, None);
     auth.forget(ISSUER);
     assert_eq!(end_of(&stream).await, Some(Ended::IssuerForgotten));
+}
+
+/// Many other tenants evict an issuer from the cache, but its streams are still open.
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_its_evicted_issuer_is_forgotten() {
+    let key = Arc::new(TestKey::generate("k", Algorithm::Es256));
+    let keys = portcullis::keys::SharedKeySet::new(TestKey::key_set([&*key]));
+    let clock = ManualClock::at(NOW);
+    let builder = Authenticator::builder_with_resolver(Resolver(keys)).clock(clock);
+    let auth = builder.build().await.unwrap();
+    let gate = Gate::new(auth.clone());
+    let token = |issuer: &str| TestToken::new(key.clone(), issuer, "alice", NOW);
+    let evicted = open(&gate, &token(ISSUER)).await;
+    let other = open(&gate, &token("https://other.example")).await;
+    for number in 0..1100 {
+        let tenant = token(&format!("https://tenant-{number}.example"));
+        assert!(gate.authenticate(&tenant.headers()).await.is_ok());
+    }
+    let is_known = |status: &portcullis::status::IssuerStatus| status.issuer == ISSUER;
+    assert!(!auth.status().iter().any(is_known), "the issuer was not evicted");
+    assert_eq!(end_of(&evicted).await, None);
+    auth.forget(ISSUER);
+    assert_eq!(end_of(&evicted).await, Some(Ended::IssuerForgotten));
+    assert_eq!(other.has_ended(), None);
 }
 
 #[test]

@@ -23,15 +23,15 @@ use portcullis::{
 
 use super::class_13_revocation_feed::{APPENDS, Faulty, following};
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const INVALID: &str =
     r#"{"error":"invalid_request","error_description":"the logout token is not acceptable"}"#;
 
-struct World {
-    scene: Scene,
-    receiver: LogoutReceiver,
-    gate: Gate,
+pub(super) struct World {
+    pub(super) scene: Scene,
+    pub(super) receiver: LogoutReceiver,
+    pub(super) gate: Gate,
 }
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
         Self::with(Revocations::in_memory(), |builder| builder).await
     }
 
-    async fn with(
+    pub(super) async fn with(
         revocations: Revocations,
         change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
     ) -> Self {
@@ -51,7 +51,7 @@ impl World {
         Self::of(scene)
     }
 
-    fn of(scene: Scene) -> Self {
+    pub(super) fn of(scene: Scene) -> Self {
         let receiver = LogoutReceiver::new(&scene.auth).unwrap();
         let feed = Revocation::feed(Duration::from_secs(5));
         let gate = scene.gate().revocation(feed).unwrap();
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// A logout token for the client `web`, with a session and a subject.
-    fn logout(&self) -> TestToken {
+    pub(super) fn logout(&self) -> TestToken {
         self.scene.logout_token("web").claim("sid", "s-1").claim("sub", "alice")
     }
 
@@ -80,7 +80,12 @@ impl World {
         status
     }
 
-    async fn send(&self, method: &str, content_type: &str, body: &str) -> Response<Bytes> {
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        content_type: &str,
+        body: &str,
+    ) -> Response<Bytes> {
         let request = Request::builder().method(method).header("content-type", content_type);
         let request = request.body(()).unwrap();
         let answer = self.receiver.receive(&request, body.as_bytes());
@@ -92,12 +97,12 @@ impl World {
     }
 
     /// Returns the rule for an access token of `subject` and session.
-    async fn rule(&self, subject: &str, session: &str) -> &'static str {
+    pub(super) async fn rule(&self, subject: &str, session: &str) -> &'static str {
         let token = self.scene.token(subject).claim("sid", session);
         gate_rule(&self.gate, &token.headers()).await
     }
 
-    async fn nothing_is_revoked(&self) {
+    pub(super) async fn nothing_is_revoked(&self) {
         assert_eq!(self.rule("alice", "s-1").await, "accepted");
     }
 }

@@ -40,4 +40,5 @@ mod class_20_streams;
 mod class_20_streams_feed;
 mod class_20_streams_renewed;
 mod class_21_logout_tokens;
+mod class_21_security_events;
 mod support;

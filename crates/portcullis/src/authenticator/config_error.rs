@@ -114,11 +114,12 @@ pub enum ConfigError {
         /// The cause, with the setting of the store.
         source: StoreError,
     },
-    /// A receiver of logout tokens was created, but no issuer has
-    /// [`logout_clients`](crate::IssuerSettings::logout_clients).
+    /// A receiver of logout tokens was created, and no issuer has
+    /// [`logout_clients`](crate::IssuerSettings::logout_clients) or
+    /// [`event_audiences`](crate::IssuerSettings::event_audiences).
     #[error(
-        "no logout token could be accepted: set `revocations`, and the `logout_clients` of at least \
-         one issuer"
+        "no logout token or security event token could be accepted: set `revocations`, and the \
+         `logout_clients` or the `event_audiences` of at least one issuer"
     )]
     NoLogoutClients,
     /// A host of `allow_private_host` is not a valid host name or address.

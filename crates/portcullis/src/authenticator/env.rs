@@ -146,6 +146,9 @@ impl AuthenticatorBuilder {
         if let Some(ids) = env.text(settings::LOGOUT_CLIENTS) {
             first.logout.clients = list(&ids);
         }
+        if let Some(audiences) = env.text(settings::EVENT_AUDIENCES) {
+            first.logout.event_audiences = list(&audiences);
+        }
         if let Some(name) = env.text(settings::LOGOUT_MATCH) {
             first.logout.matches = parse(settings::LOGOUT_MATCH, &name)?;
         }

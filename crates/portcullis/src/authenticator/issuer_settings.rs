@@ -257,7 +257,25 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets what a logout token with both `sid` and `sub` revokes: the session by default.
+    /// Accepts security event tokens ([RFC 8935]) of this issuer whose `aud` is one of these, at the
+    /// [`LogoutReceiver`](crate::feed::LogoutReceiver): none by default.
+    ///
+    /// The issuer or the administrator chooses the audience when the event stream is created.
+    ///
+    /// `PORTCULLIS_EVENT_AUDIENCES`
+    ///
+    /// [RFC 8935]: https://www.rfc-editor.org/rfc/rfc8935
+    #[doc(alias("CAEP", "shared signals", "SET"))]
+    pub fn event_audiences<S: Into<String>>(
+        mut self,
+        audiences: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.logout.event_audiences = audiences.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets what a logout token with both `sid` and `sub` revokes: the session by default. The same
+    /// holds for a security event token that names a session and its user.
     ///
     /// `PORTCULLIS_LOGOUT_MATCH`: `sid` or `sub`.
     pub fn logout_match(mut self, matches: LogoutMatch) -> Self {

@@ -1,5 +1,6 @@
 //! The accepted issuers, and the selection of one for a token.
 
+mod made;
 mod resolved;
 mod resolver;
 

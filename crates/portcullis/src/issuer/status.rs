@@ -52,6 +52,9 @@ pub struct FeedStatus {
     /// The clients whose logout tokens are accepted:
     /// [`logout_clients`](crate::IssuerSettings::logout_clients).
     pub logout_clients: Vec<String>,
+    /// The audiences of accepted security event tokens:
+    /// [`event_audiences`](crate::IssuerSettings::event_audiences).
+    pub event_audiences: Vec<String>,
     /// What a logout token with `sid` and `sub` revokes.
     pub logout_match: LogoutMatch,
     /// Whether logout tokens need no `typ`:
@@ -78,6 +81,7 @@ impl TrustedIssuer {
                 last_error: feed.revocations.last_error(),
                 session_at: feed.session_at.clone(),
                 logout_clients: self.logout.clients.clone(),
+                event_audiences: self.logout.event_audiences.clone(),
                 logout_match: self.logout.matches,
                 untyped_logout_tokens: self.logout.may_be_untyped,
             }),

@@ -117,7 +117,7 @@ pub(crate) struct Answer {
     /// The token's expiry, if the issuer returns it.
     expires_at: Option<NumericDate>,
     life: Life,
-    asked_at: Timestamp,
+    pub(crate) asked_at: Timestamp,
 }
 
 impl Answer {

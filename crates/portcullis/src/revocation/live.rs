@@ -89,6 +89,12 @@ impl Introspections {
         self.0.is_some()
     }
 
+    /// Returns when the last response about `token` was requested, if it is still known.
+    pub(crate) fn asked_at(&self, token: &str) -> Option<Timestamp> {
+        let known = self.0.as_ref()?.known.get(token)?;
+        known.answer.load().as_ref().map(|answer| answer.asked_at)
+    }
+
     /// Returns the status of a verified `token`; `None` if introspection is not configured.
     pub(crate) fn standing(
         &self,

@@ -42,7 +42,7 @@ pub(super) struct Watch {
     pub(super) names: StreamNames,
     /// The second at which this stream is next checked by itself.
     pub(super) check: u64,
-    /// The second at which the revocation status was last known.
+    /// The second of the last introspection response; without introspection, of the opening.
     pub(super) known_at: u64,
 }
 
@@ -112,12 +112,20 @@ impl Watch {
         let end = origin.issuer.rules.end_of(who.registered());
         // Rounds the end up to a whole second.
         let end = end.saturating_add(Duration::from_nanos(999_999_999)).as_secs();
-        let known_at = second(now);
         let live = group.live();
+        // In an outage, the request may have been accepted by an old response.
+        let asked_at = live.and_then(|_| who.introspected_at());
+        let known_at = second(asked_at.unwrap_or(now));
         let check = live.map_or(NONE, |(every, _)| known_at.saturating_add(every));
         let index = entry.map_or(NONE, |(_, index)| index);
         let names = names.unwrap_or_default();
         Self { group: Arc::new(group), end, index, names, check, known_at }
+    }
+
+    /// The first second at which the revocation status has been unknown for too long.
+    pub(super) fn overdue(&self) -> u64 {
+        let max = self.group.live().map(|(_, max)| max);
+        max.map_or(NONE, |max| self.known_at.saturating_add(max).saturating_add(1))
     }
 }
 

@@ -1,10 +1,9 @@
 //! The open streams of one authenticator.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::ended::Ended;
 use super::entry::{Ending, Entry, Watcher};
@@ -13,6 +12,7 @@ use super::names::Hasher;
 use super::renew::Renews;
 use super::standing::standing;
 use super::table::Table;
+use super::task::MAX_ASKING;
 use crate::authenticated::Authenticated;
 use crate::clock::{Clock, Timestamp};
 use crate::maybe_ready::MaybeReady;
@@ -30,13 +30,14 @@ pub(crate) struct SessionsUnderWay {
     pub(super) runtime: Option<Handle>,
     pub(super) hasher: Hasher,
     home: OnceLock<Weak<dyn Renews>>,
-    /// The number of streams whose own check is waiting for the issuer.
-    pub(super) asking: AtomicUsize,
+    /// The places for streams whose own check is waiting for the issuer.
+    pub(super) asking: Arc<Semaphore>,
 }
 
 impl SessionsUnderWay {
     pub(crate) fn new(clock: Arc<dyn Clock>, runtime: Option<Handle>) -> Self {
-        let (table, changed, hasher, home, asking) = Default::default();
+        let (table, changed, hasher, home) = Default::default();
+        let asking = Arc::new(Semaphore::new(MAX_ASKING));
         Self { table, changed, clock, runtime, hasher, home, asking }
     }
 

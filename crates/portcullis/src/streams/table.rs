@@ -26,6 +26,8 @@ pub(super) struct Table {
     free: Vec<u32>,
     ends: BTreeSet<(u64, u32)>,
     checks: BTreeSet<(u64, u32)>,
+    /// By the second at which the revocation status has been unknown for too long.
+    overdue: BTreeSet<(u64, u32)>,
     groups: HashMap<GroupKey, Arc<Group>>,
     names: Names,
     /// The number of the running background task.
@@ -64,6 +66,9 @@ impl Table {
         if watch.check != NONE {
             self.checks.insert((watch.check, at));
         }
+        if watch.overdue() != NONE {
+            self.overdue.insert((watch.overdue(), at));
+        }
         if let Some(place) = self.slots.get_mut(at as usize) {
             *place = Some(Slot { entry, watch });
         }
@@ -81,6 +86,7 @@ impl Table {
         let slot = self.slots.get_mut(at as usize)?.take_if(is_own)?;
         self.ends.remove(&(slot.watch.end, at));
         self.checks.remove(&(slot.watch.check, at));
+        self.overdue.remove(&(slot.watch.overdue(), at));
         self.names.remove(&slot.watch.names, at);
         Some((at, slot))
     }
@@ -103,14 +109,19 @@ impl Table {
 
     /// Records that the revocation status of a stream is known at `second`.
     pub(super) fn known_at(&mut self, entry: &Entry, second: u64) {
-        if let Some((_, watch)) = self.watch_of(entry) {
-            watch.known_at = second;
+        let Some((at, watch)) = self.watch_of(entry) else { return };
+        let before = watch.overdue();
+        watch.known_at = second;
+        let overdue = watch.overdue();
+        self.overdue.remove(&(before, at));
+        if overdue != NONE {
+            self.overdue.insert((overdue, at));
         }
     }
 
-    /// Returns the group of a stream, and the second at which its revocation status was last known.
-    pub(super) fn knowledge(&mut self, entry: &Entry) -> Option<(Arc<Group>, u64)> {
-        self.watch_of(entry).map(|(_, watch)| (watch.group.clone(), watch.known_at))
+    /// Returns the group of a stream.
+    pub(super) fn group_of(&mut self, entry: &Entry) -> Option<Arc<Group>> {
+        self.watch_of(entry).map(|(_, watch)| watch.group.clone())
     }
 
     /// Ends one stream. `ending` keeps the stream until the lock is released, because dropping the
@@ -136,6 +147,16 @@ impl Table {
         let expired: Vec<_> = self.ends.range(..=(second, u32::MAX)).map(|(_, at)| *at).collect();
         for at in expired {
             self.end_at(at, Ended::Expired, ending);
+        }
+    }
+
+    /// Ends the streams whose revocation status has been unknown for too long by `second`, whether
+    /// they are being introspected or still wait for that.
+    pub(super) fn end_overdue(&mut self, second: u64, ending: &mut Ending) {
+        let overdue: Vec<_> =
+            self.overdue.range(..=(second, u32::MAX)).map(|(_, at)| *at).collect();
+        for at in overdue {
+            self.end_at(at, Ended::StatusUnknown, ending);
         }
     }
 

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// The maximum number of streams whose own check may wait for the issuer at the same time.
-const MAX_ASKING: usize = 64;
+pub(super) const MAX_ASKING: usize = 64;
 
 /// The background task of a registry. If the task is dropped, the streams end, because no stream may
 /// continue without checks.
@@ -87,6 +87,7 @@ impl SessionsUnderWay {
         let (groups, due) = {
             let mut table = self.table();
             table.end_expired(now, &mut ending);
+            table.end_overdue(now, &mut ending);
             if table.is_empty() && !table.starting {
                 table.running = None;
                 table.shrink();
@@ -94,8 +95,7 @@ impl SessionsUnderWay {
                 Self::end(ending);
                 return None;
             }
-            let free = MAX_ASKING.saturating_sub(self.asking.load(Ordering::Relaxed));
-            (table.groups(), table.take_due(now, free))
+            (table.groups(), table.take_due(now, self.asking.available_permits()))
         };
         let suspects = groups.iter().filter_map(|group| self.suspects(group)).collect();
         for group in &groups {
@@ -167,17 +167,18 @@ impl SessionsUnderWay {
 
     /// Checks the revocation status of one stream, as for a request.
     fn check_entry(self: &Arc<Self>, entry: Arc<Entry>, now: u64) {
-        let Some((group, _)) = self.table().knowledge(&entry) else { return };
+        let Some(group) = self.table().group_of(&entry) else { return };
         let who = entry.caller();
         match standing(who, group.means().to_vec()) {
             MaybeReady::Ready(standing) => self.settle(&entry, standing, now),
             MaybeReady::Pending(standing) => {
-                self.asking.fetch_add(1, Ordering::Relaxed);
+                // Also free again if the check panics. Only the background task takes places.
+                let place = self.asking.clone().try_acquire_owned();
                 // A stream that is dropped in the meantime removes itself from the table.
                 let (registry, entry) = (self.clone(), Arc::downgrade(&entry));
                 tokio::spawn(async move {
                     let standing = standing.await;
-                    registry.asking.fetch_sub(1, Ordering::Relaxed);
+                    drop(place);
                     if let Some(entry) = entry.upgrade() {
                         let now = second(Timestamp::now(&*registry.clock));
                         registry.settle(&entry, standing, now);
@@ -191,21 +192,21 @@ impl SessionsUnderWay {
     pub(super) fn settle(&self, entry: &Arc<Entry>, standing: Result<(), RefusalKind>, now: u64) {
         let mut ending = Ending::new();
         let mut table = self.table();
-        let Some((group, known_at)) = table.knowledge(entry) else { return };
-        let live = group.live();
-        match standing {
-            Ok(()) => {
-                table.known_at(entry, now);
-                table.check_at(entry, live.map_or(NONE, |(every, _)| now.saturating_add(every)));
+        let Some(group) = table.group_of(entry) else { return };
+        match (standing, group.live()) {
+            (Ok(()), None) => table.check_at(entry, NONE),
+            (Ok(()), Some((every, _))) => {
+                // In an outage, this may be an old response.
+                let known_at = entry.caller().introspected_at().map_or(now, second);
+                table.known_at(entry, known_at);
+                let next = known_at.saturating_add(every).max(now.saturating_add(1));
+                table.check_at(entry, next);
             }
-            Err(RefusalKind::InvalidToken) => {
+            (Err(RefusalKind::InvalidToken), _) => {
                 table.end(entry.clone(), Ended::SessionRevoked, &mut ending);
             }
-            Err(_) if live.is_some_and(|(_, max)| now.saturating_sub(known_at) > max) => {
-                table.end(entry.clone(), Ended::StatusUnknown, &mut ending);
-            }
-            // The check of the group already bounds the age of a status list and of the feed.
-            Err(_) => table.check_at(entry, now.saturating_add(1)),
+            // Each pass ends the streams whose status is unknown for too long.
+            (Err(_), _) => table.check_at(entry, now.saturating_add(1)),
         }
         drop(table);
         Self::end(ending);

@@ -59,6 +59,25 @@ impl TestToken {
         token.header("typ", "logout+jwt").claims(&claims)
     }
 
+    /// Creates a security event token of `issuer` for `audience`: the CAEP event `session-revoked` for
+    /// `session`, at `now` (seconds since 1970). Each has another `jti`.
+    #[must_use]
+    pub fn session_revoked(
+        key: Arc<TestKey>,
+        issuer: &str,
+        audience: &str,
+        session: &str,
+        now: u64,
+    ) -> Self {
+        let event = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+        let claims = json!({
+            "sub_id": {"format": "opaque", "id": session},
+            "events": {event: {"event_timestamp": now}},
+        });
+        let token = Self::logout(key, issuer, audience, now).without("exp");
+        token.header("typ", "secevent+jwt").claims(&claims)
+    }
+
     /// Sets a member of the JOSE header, such as `typ` or `kid`, replacing the signing key's value.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {

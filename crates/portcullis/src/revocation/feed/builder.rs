@@ -72,7 +72,7 @@ impl RevocationsBuilder {
         self
     }
 
-    /// Keeps entries at least this long. By default, an entry is kept for as long as this service
+    /// Keeps entries at least this long after the event. By default, an entry is kept for as long as this service
     /// may accept a token that was issued before it: its `max_token_lifetime` or `max_token_age`,
     /// plus twice the leeway. For an issuer that this process does not know, the default is 24
     /// hours.

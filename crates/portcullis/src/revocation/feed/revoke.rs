@@ -46,6 +46,11 @@ impl Revocations {
     /// Returns after the entry is stored. This process applies it immediately, and the others within the
     /// `max_age` of their routes.
     ///
+    /// End the session at the issuer, too, or it refreshes its tokens until the entry ends: after the
+    /// longest lifetime of the issuer's tokens (`max_token_lifetime` or `max_token_age`, 24 hours if
+    /// this process does not know it), three times the leeway and 60 seconds.
+    /// [`retention`](super::RevocationsBuilder::retention) keeps entries longer.
+    ///
     /// # Errors
     ///
     /// An error if the entry is not stored, or if no token can have such a value.
@@ -161,14 +166,27 @@ impl Revocations {
         Ok(appended)
     }
 
+    /// Returns the time at which all tokens that an entry revokes have expired.
+    pub(crate) fn end_of(&self, issuer: &str, target: &Target, at: u64) -> u64 {
+        match target {
+            Target::Session(_) | Target::Token(_) => self.end_of_session(issuer, at),
+            Target::Subject(_) | Target::Client(_) | Target::All => self.end_of_tokens(issuer, at),
+        }
+    }
+
+    /// Returns how long a token of an issuer may be accepted after it was issued.
+    pub(crate) fn longest_lifetime(&self, issuer: &str) -> Duration {
+        self.0.lifetimes(issuer).bound
+    }
+
     /// Returns the time at which the last token of a session, or a single token, has expired.
-    pub(crate) fn end_of_session(&self, issuer: &str, at: u64) -> u64 {
+    fn end_of_session(&self, issuer: &str, at: u64) -> u64 {
         let at = at.max(seconds(self.0.now().wall()));
         self.end_of_tokens(issuer, at.saturating_add(LATE_TOKENS.as_secs()))
     }
 
     /// Returns the time at which all tokens that were issued before an event have expired.
-    pub(crate) fn end_of_tokens(&self, issuer: &str, at: u64) -> u64 {
+    fn end_of_tokens(&self, issuer: &str, at: u64) -> u64 {
         at.saturating_add(rounded_up(self.0.lifetimes(issuer).bound))
     }
 
