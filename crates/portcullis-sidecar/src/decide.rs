@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use http::Extensions;
+use axum::body::Body;
 use http::request::Parts;
+use http::{Extensions, Response};
 use portcullis::adapter::{
-    Exit, Site, Visitor, admit, note_requirement, optional_caller, required_caller,
+    Bodies as _, Exit, FromBytes, Site, Visitor, admit, note_requirement, optional_caller,
+    required_caller,
 };
-use portcullis::{Authenticated, Gate, Refusal};
+use portcullis::token::Foreign;
+use portcullis::{Anonymous, Authenticated, Gate, Refusal};
 
 use crate::routes::{Route, Token};
 
@@ -45,12 +48,12 @@ impl Gates {
         &self.strict
     }
 
-    /// Decides about a request for `route`.
+    /// Decides about a request for `route`. The error is the response to a refused one.
     pub(crate) async fn decide(
         &self,
         request: &mut Parts,
         route: &Route,
-    ) -> Result<Admitted, Refusal> {
+    ) -> Result<Admitted, Response<Body>> {
         if !route.pattern.is_empty() {
             request.extensions.insert(Pattern(route.pattern.clone()));
         }
@@ -63,26 +66,41 @@ impl Gates {
             Token::Required => &self.strict,
         };
         let exit = gate.exit(request);
-        let visitor = gate.enter(request).await?;
+        let visitor = gate.enter(request).await.map_err(FromBytes::refused)?;
         let (mut who, anonymous, foreign) = match visitor {
             Visitor::Caller(who) => (Some(who), None, None),
             Visitor::Anonymous(anonymous) => (None, Some(anonymous), None),
             Visitor::Foreign(foreign) => (None, None, Some(foreign)),
         };
-        let site = || Site::of(request, Some(pattern));
         let (anonymous, foreign) = (anonymous.as_ref(), foreign.as_ref());
-        if let Some(requirement) = &route.requirement {
-            admit(who.as_ref(), anonymous, foreign, requirement, REMEDY, site).await?;
-            if let Some(who) = &mut who {
-                note_requirement(who, requirement);
-            }
-        } else if route.token == Token::Required {
-            required_caller(who.as_ref(), anonymous, foreign, REMEDY, site)?;
-        } else if !route.pass_foreign {
-            // A credential that nothing has verified is not the same as none.
-            optional_caller(who.as_ref(), anonymous, foreign, REMEDY, site)?;
+        let met = Self::meets(request, route, who.as_ref(), anonymous, foreign).await;
+        // As in the adapters, where the gate gives the refusals behind it their form.
+        met.map_err(|refusal| FromBytes::passed(refusal.into_response(), &exit))?;
+        if let (Some(who), Some(requirement)) = (&mut who, &route.requirement) {
+            note_requirement(who, requirement);
         }
         Ok(Admitted { who, is_foreign: foreign.is_some(), exit })
+    }
+
+    /// Checks what the route requires of a visitor of its gate.
+    async fn meets(
+        request: &Parts,
+        route: &Route,
+        who: Option<&Authenticated>,
+        anonymous: Option<&Anonymous>,
+        foreign: Option<&Foreign>,
+    ) -> Result<(), Refusal> {
+        let site = || Site::of(request, Some(pattern));
+        if let Some(requirement) = &route.requirement {
+            admit(who, anonymous, foreign, requirement, REMEDY, site).await
+        } else if route.token == Token::Required {
+            required_caller(who, anonymous, foreign, REMEDY, site).map(drop)
+        } else if route.pass_foreign {
+            Ok(())
+        } else {
+            // A credential that nothing has verified is not the same as none.
+            optional_caller(who, anonymous, foreign, REMEDY, site).map(drop)
+        }
     }
 }
 

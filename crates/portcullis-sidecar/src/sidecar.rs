@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use portcullis::adapter::{Bodies as _, FromBytes};
 use portcullis::feed::{LogoutReceiver, Revocations};
-use portcullis::{Authenticator, AuthenticatorBuilder, Gate, Refusal};
+use portcullis::{Authenticator, AuthenticatorBuilder, Gate};
 use tokio::net::TcpListener;
 
 use crate::config::{Config, ConfigError, ForwardAuth, Mode};
@@ -259,7 +259,10 @@ impl State {
         let route = found.unwrap_or_else(|_| self.config.routes.unmatched());
         let admitted = match self.gates.decide(&mut head, route).await {
             Ok(admitted) => admitted,
-            Err(refusal) => return refusal_of(refusal),
+            Err(response) => {
+                metrics::request("refused");
+                return response;
+            }
         };
         // Like every unmatched path, an ambiguous one needs a token first.
         if let Err(Ambiguous(why)) = found {
@@ -343,14 +346,12 @@ impl State {
                 self.config.identity.set_all(headers, admitted.who.as_ref());
                 answer
             }
-            Err(refusal) => refusal_of(refusal),
+            Err(response) => {
+                metrics::request("refused");
+                response
+            }
         }
     }
-}
-
-fn refusal_of(refusal: Refusal) -> Response<Body> {
-    metrics::request("refused");
-    FromBytes::refused(refusal)
 }
 
 fn ambiguous(why: &'static str) -> Response<Body> {
