@@ -162,3 +162,26 @@ fn error_of_a_file_names_the_file() {
     let error = Config::read(&file).unwrap_err().to_string();
     assert!(error.contains("sidecar.toml:2: unknown field `listne`"), "{error}");
 }
+
+/// serde lists all keys of a table in the error for an unknown one.
+#[test]
+fn reference_has_every_key() {
+    const PAGE: &str = include_str!("../../../../docs/reference/sidecar.md");
+    for (text, at_least) in [
+        ("zzz = 1", 15),
+        ("[identity]\nzzz = 1", 5),
+        ("[forward_auth]\nzzz = 1", 3),
+        ("[[route]]\nzzz = 1", 8),
+        ("revocation = { zzz = 1 }", 3),
+        ("upstream = 'http://a'\n[tokens]\nzzz = 1", 9),
+    ] {
+        let error = Config::parse(text).unwrap_err().to_string();
+        let (_, keys) = error.split_once("expected one of ").unwrap();
+        let keys: Vec<&str> = keys.split(", ").collect();
+        assert!(keys.len() >= at_least, "{error}");
+        for key in keys {
+            let name = key.trim_matches('`');
+            assert!(PAGE.contains(key) || PAGE.contains(&format!("{name} = ")), "{key}");
+        }
+    }
+}
