@@ -11,7 +11,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use portcullis::Authenticated;
+use portcullis::{Authenticated, Authenticator};
 
 use crate::causes::with_causes;
 use crate::config::{Proxies, Timeouts};
@@ -35,8 +35,12 @@ pub(crate) struct Outgoing<'r> {
     /// The route's pattern, for the log.
     pub(crate) route: &'r str,
     /// The caller, whose WebSocket ends with the token.
-    pub(crate) who: Option<Authenticated>,
+    pub(crate) who: Option<Caller>,
 }
+
+/// A caller with its authenticator, which refreshes the keys for an open WebSocket even if a reload
+/// has replaced it.
+pub(crate) struct Caller(pub(crate) Authenticated, pub(crate) Authenticator);
 
 impl Forwarder {
     pub(crate) fn new(timeouts: Timeouts, proxies: Proxies) -> Self {

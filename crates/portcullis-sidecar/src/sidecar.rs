@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Config, ConfigError, ForwardAuth, Mode};
 use crate::decide::{Admitted, Gates};
-use crate::forward::{Forwarder, Outgoing, refused};
+use crate::forward::{Caller, Forwarder, Outgoing, refused};
 use crate::forward_auth::Unclear;
 use crate::metrics;
 use crate::path::Ambiguous;
@@ -296,7 +296,7 @@ impl State {
             request: Request::from_parts(head, body),
             peer,
             route: &route.pattern,
-            who: who.clone(),
+            who: who.clone().map(|who| Caller(who, self.gates.strict().authenticator().clone())),
         };
         let response = self.forwarder.forward(upstream, outgoing, prepare).await;
         match exit {

@@ -2,22 +2,17 @@
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use portcullis::Authenticated;
 use tokio::io::copy_bidirectional;
 
+use super::Caller;
 use crate::causes::with_causes;
 use crate::metrics;
 
 /// Connects both ends until one of them closes, or until a request with the caller's token would be
 /// refused.
-pub(super) fn open(
-    of_client: OnUpgrade,
-    of_upstream: OnUpgrade,
-    who: Option<Authenticated>,
-    route: &str,
-) {
+pub(super) fn open(of_client: OnUpgrade, of_upstream: OnUpgrade, who: Option<Caller>, route: &str) {
     let route = route.to_owned();
-    let stream = who.map(|who| who.open_stream());
+    let stream = who.map(|Caller(who, auth)| (who.open_stream(), auth));
     tokio::spawn(async move {
         let _open = metrics::OpenWebSocket::begin();
         let connected = async {
@@ -29,7 +24,7 @@ pub(super) fn open(
         };
         let ended = async {
             match &stream {
-                Some(stream) => stream.ended().await,
+                Some((stream, _)) => stream.ended().await,
                 None => std::future::pending().await,
             }
         };

@@ -3,6 +3,7 @@
 
 mod app;
 mod conformance;
+mod feed;
 mod forward_auth;
 mod hop;
 mod program;

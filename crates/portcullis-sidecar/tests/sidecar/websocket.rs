@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::app::{App, PATIENCE, settings, start};
+use crate::app::{App, PATIENCE, serve, settings, start};
+use portcullis_sidecar::{Config, Sidecar};
 use portcullis_testing::TestIssuer;
 
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -58,7 +59,9 @@ async fn handshake(at: SocketAddr, lines: &str) -> (TcpStream, String) {
 #[tokio::test]
 async fn websocket_is_a_tunnel_in_both_directions_until_its_token_expires() {
     let issuer = TestIssuer::start().await;
-    let at = start(&settings(&issuer, echoing_app().await, "")).await;
+    let settings = Config::parse(&settings(&issuer, echoing_app().await, "")).unwrap();
+    let sidecar = Sidecar::start(&settings).await.unwrap();
+    let at = serve(sidecar.clone()).await;
     let bearer = |secs: i64| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let exp = i64::try_from(now.as_secs()).unwrap() + secs;
@@ -76,6 +79,8 @@ async fn websocket_is_a_tunnel_in_both_directions_until_its_token_expires() {
     // With the leeway of 10 s, this token expires in 3 s.
     let (mut short, answer) = handshake(at, &format!("{}\r\n{UPGRADE}", bearer(-7))).await;
     assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+    // A reload ends no WebSocket, and the token still does.
+    sidecar.reload(&settings).await.unwrap();
     let mut rest = Vec::new();
     let end = timeout(Duration::from_secs(30), short.read_to_end(&mut rest)).await.unwrap();
     assert!(end.is_err() || rest.is_empty(), "{rest:?}");
