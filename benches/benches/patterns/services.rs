@@ -77,7 +77,11 @@ async fn sidecar(issuer: &Server, builder: AuthenticatorBuilder) -> SocketAddr {
     let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live()).unwrap();
     let app = serve(service()).await.to_string().parse().unwrap();
     let issuer = issuer.url.trim_start_matches("http://").parse().unwrap();
-    serve(example_sidecar::proxy::sidecar(gate, issuer, app)).await
+    let sidecar = example_sidecar::sidecar(gate, &issuer, &app).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move { sidecar.serve(listener, std::future::pending()).await });
+    at
 }
 
 /// Starts a service that embeds the issuer; each request to its route checks the issuer's store.

@@ -6,7 +6,7 @@ use crate::run::{Failure, cargo, output};
 
 /// The rules: a package, its features, and the forbidden dependencies. `actix` forbids the crate
 /// `actix` and every crate whose name begins with `actix-`.
-const RULES: [(&str, &str, &[&str]); 16] = [
+const RULES: [(&str, &str, &[&str]); 17] = [
     // The benchmarks compare the core with jsonwebtoken.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
@@ -26,6 +26,7 @@ const RULES: [(&str, &str, &[&str]); 16] = [
     ("portcullis-hyper", "--no-default-features", CLIENTS),
     ("portcullis-tower", "--no-default-features", CLIENTS),
     ("portcullis-issuer-client", "--all-features", &["argon2", "axum", "portcullis", "sqlx"]),
+    ("portcullis-sidecar", "--all-features", &["argon2", "portcullis-issuer", "sqlx"]),
     ("portcullis-cli", "--no-default-features", &["argon2", "axum", "portcullis-issuer", "sqlx"]),
 ];
 

@@ -27,9 +27,9 @@ fn make_root(program: &Path, root: &Path) -> (bool, String) {
 }
 
 /// Returns the programs that the Dockerfile copies, in the order of the stages: the issuer, the
-/// API.
-fn programs() -> [&'static str; 2] {
-    let copied = ["portcullis-issuer", "example-axum"];
+/// API, the sidecar.
+fn programs() -> [&'static str; 3] {
+    let copied = ["portcullis-issuer", "example-axum", "portcullis-sidecar"];
     for name in copied {
         assert!(text("Dockerfile").contains(&format!(" target/release/{name} /rootfs")), "{name}");
         assert!(text("Dockerfile").contains(&format!("[\"/usr/local/bin/{name}\"]")), "{name}");

@@ -22,6 +22,7 @@ mod recipe;
 mod refusals;
 mod servers;
 mod shipped;
+mod sidecar;
 
 /// Generates a test for each proxy from every function that takes a [`Kind`](proxy::Kind).
 macro_rules! behind_each_proxy {
