@@ -79,7 +79,7 @@ impl SecurityEvent {
             return Err("`event_timestamp` is in the future; it must be in seconds".into());
         }
         let subject = claims.get("sub_id").ok_or("`sub_id` is absent")?;
-        let named = Named::by(subject, revoked.is_some(), issuer)?;
+        let named = Named::by(subject, issuer)?;
         let target = named.target(changed.is_some(), issuer.logout.matches)?;
         Ok(Some(Self { target, id, at: rounded_up(at) }))
     }
@@ -107,20 +107,14 @@ fn ends_sessions(event: &Members<'_>) -> Result<bool, &'static str> {
 
 impl Named {
     /// Reads a subject identifier (RFC 9493 §3; `complex` is of the Shared Signals Framework).
-    fn by(
-        subject: Raw<'_>,
-        may_be_session: bool,
-        issuer: &TrustedIssuer,
-    ) -> Result<Self, &'static str> {
+    fn by(subject: Raw<'_>, issuer: &TrustedIssuer) -> Result<Self, &'static str> {
         let (format, members) = read(subject)?;
         match &*format {
             "iss_sub" => Ok(Self { user: Some(user(&members, issuer)?), ..Self::default() }),
-            "opaque" if may_be_session => {
-                Ok(Self { session: Some(session(&members)?), ..Self::default() })
-            }
+            "opaque" => Ok(Self { session: Some(session(&members)?), ..Self::default() }),
             "complex" => {
                 let mut named = Self::default();
-                if let Some(member) = members.get("session").filter(|_| may_be_session) {
+                if let Some(member) = members.get("session") {
                     let (format, members) = read(member)?;
                     if format != "opaque" {
                         return Err("the `format` of the `session` is not `opaque`");
@@ -144,7 +138,9 @@ impl Named {
                 Ok(Target::Session(session))
             }
             (_, Some(user)) => Ok(Target::Subject(user)),
-            (Some(_), None) => Err("`sub_id` names no user, and `logout_match` is `sub`"),
+            (Some(_), None) => Err(
+                "`sub_id` names no user, which `credential-change` and `logout_match` = `sub` need",
+            ),
             (None, None) => Err("`sub_id` names no user by `iss_sub`, and no session by `opaque`"),
         }
     }

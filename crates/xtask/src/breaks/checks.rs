@@ -2404,8 +2404,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a changed credential is not that of a session",
         file: "logout/event.rs",
-        old: "\"opaque\" if may_be_session => {",
-        new: "\"opaque\" => {",
+        old: "(Some(session), _) if !needs_user && ",
+        new: "(Some(session), _) if ",
     },
     Break {
         check: "`logout_match` decides what a security event revokes",
