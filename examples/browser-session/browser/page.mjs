@@ -10,7 +10,7 @@ const [APP, API, AUTH] = ['app', 'api', 'auth'].map((host) => `https://${host}.s
 const PASSWORD = 'correct horse battery staple';
 const AXE = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
-endWithin(4);
+endWithin(8);
 
 const browser = await launch();
 

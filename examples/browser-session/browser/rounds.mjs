@@ -10,7 +10,7 @@ import { ACCESS, endWithin, launch, REFRESH, step, until } from './driver.mjs';
 const { ISSUER, CERTIFICATE, KEY } = process.env;
 const LAB = 'https://app.shop.test/lab/index.html';
 
-endWithin(4);
+endWithin(8);
 
 /** The cuts that follow: `request` before the issuer gets it, `answer` after it has answered; `hold` delays the answer. */
 let cuts = [];
