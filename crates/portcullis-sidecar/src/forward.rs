@@ -6,7 +6,7 @@ mod tunnel;
 use std::net::IpAddr;
 
 use axum::body::Body;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -71,7 +71,13 @@ impl Forwarder {
         let of_client = is_handshake.then(|| hyper::upgrade::on(&mut request));
         let (mut head, body) = request.into_parts();
         let is_proxy = self.proxies.contains(peer);
+        let is_empty = http_body::Body::size_hint(&body).exact() == Some(0);
+        let says_so = is_empty && head.headers.contains_key(CONTENT_LENGTH);
         headers::end_request_hop(&mut head.headers);
+        if says_so {
+            // hyper sends no length of an empty body, which some servers answer with 411.
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         headers::set_forwarded(&mut head.headers, peer, is_proxy);
         prepare(&mut head.headers);
         if is_handshake {

@@ -127,7 +127,7 @@ mod tests {
             "/.well-known/openid-configuration",
             "/a.b/c..d/.e",
             "/100%25",
-            "/caf%C3%A9",
+            "/%C3%A4%F0%9F",
             "/a%20b",
             "/@scope/name",
             "/a:b,c=d&e'f(g)*!$+",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,20 +17,23 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::sidecar::Sidecar;
-
 /// The timeout for the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the requests in progress may take when the sidecar stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-pub(crate) async fn serve(
-    sidecar: Sidecar,
+/// Serves with `answer` until `shutdown` is ready. Then accepts no more connections, and finishes
+/// the requests in progress.
+pub(crate) async fn serve<A, F>(
+    answer: A,
     connections: usize,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
-) {
+) where
+    A: Fn(SocketAddr, Request<Body>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(connections));
     let (stop, stopping) = watch::channel(());
     // If this future is dropped, the set is dropped, too, which closes all connections.
@@ -41,7 +44,7 @@ pub(crate) async fn serve(
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             let (stream, peer) = accept(&listener).await;
             while open.try_join_next().is_some() {}
-            let connection = serve_connection(stream, peer, sidecar.clone(), stopping.clone());
+            let connection = serve_connection(stream, peer, answer.clone(), stopping.clone());
             open.spawn(async move {
                 connection.await;
                 drop(place);
@@ -81,17 +84,20 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 /// Serves one connection, of HTTP/1.1 or HTTP/2, until it is closed.
-async fn serve_connection(
+async fn serve_connection<A, F>(
     stream: TcpStream,
     peer: SocketAddr,
-    sidecar: Sidecar,
+    answer: A,
     mut stopping: watch::Receiver<()>,
-) {
+) where
+    A: Fn(SocketAddr, Request<Body>) -> F,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
     // Each part of a streamed response is sent at once.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
-        let sidecar = sidecar.clone();
-        async move { Ok::<_, Infallible>(sidecar.call(peer, request.map(Body::new)).await) }
+        let answer = answer(peer, request.map(Body::new));
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);

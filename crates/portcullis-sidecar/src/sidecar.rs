@@ -190,7 +190,12 @@ impl Sidecar {
     /// in progress.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let connections = self.0.now.load().config.max_connections;
-        serve::serve(self.clone(), connections, listener, shutdown).await;
+        let sidecar = self.clone();
+        let answer = move |peer, request| {
+            let sidecar = sidecar.clone();
+            async move { sidecar.call(peer, request).await }
+        };
+        serve::serve(answer, connections, listener, shutdown).await;
     }
 }
 

@@ -105,7 +105,7 @@ impl Setup {
     }
 }
 
-/// What an app could read about the caller: each line, sorted. Empty values name nobody.
+/// What an app could read about the caller: each line, sorted. An empty value names no caller.
 fn identity(headers: &HeaderMap) -> String {
     let alike = |name: &str| name.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "-");
     let mut lines: Vec<String> = headers

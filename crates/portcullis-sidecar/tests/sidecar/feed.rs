@@ -1,9 +1,10 @@
 //! Logout tokens, and what survives a reload.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use portcullis_sidecar::portcullis::Algorithm;
+use portcullis_sidecar::portcullis::clock::{Clock as _, SystemClock};
 use portcullis_sidecar::portcullis::testing::{AUDIENCE, TestKey, TestToken};
 use portcullis_sidecar::{Config, Sidecar};
 
@@ -12,7 +13,7 @@ use crate::app::{App, ask, send, serve};
 const ISSUER: &str = "https://auth.example";
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemClock::new().now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 #[tokio::test]

@@ -107,8 +107,7 @@ async fn question_without_exactly_one_method_and_target_is_refused() {
         ("X-Original-Method: GET\r\nX-Original-URI: /health\r\nX-Original-URI: /health", 400),
         ("X-Original-Method: GET\r\nX-Original-Method: GET\r\nX-Original-URI: /health", 400),
     ] {
-        let answer =
-            ask(world.at, &format!("GET /authorize\r\n{lines}").trim_end().to_owned()).await;
+        let answer = ask(world.at, format!("GET /authorize\r\n{lines}").trim_end()).await;
         assert_eq!(answer.status, status, "{lines}");
     }
     // Only the configured path is answered, and it is answered for every method.

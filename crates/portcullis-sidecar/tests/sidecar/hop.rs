@@ -98,3 +98,14 @@ async fn client_that_disconnects_ends_the_request_to_the_upstream() {
     drop(client);
     timeout(PATIENCE, end).await.unwrap().unwrap();
 }
+
+/// Some servers answer a POST without a length with 411.
+#[tokio::test]
+async fn length_of_an_empty_body_is_kept() {
+    let app = App::start().await;
+    let (at, _issuer) = sidecar_for(app.at).await;
+    assert_eq!(ask(at, "POST /\r\nContent-Length: 0").await.status, 200);
+    assert!(app.take()[0].contains("\r\ncontent-length: 0\r\n"));
+    assert_eq!(ask(at, "GET /").await.status, 200);
+    assert!(!app.take()[0].contains("content-length"));
+}

@@ -1,5 +1,5 @@
 //! The sidecar over sockets, with an issuer and an app that records its requests.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
 mod conformance;

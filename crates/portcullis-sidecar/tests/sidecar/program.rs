@@ -50,14 +50,13 @@ impl Running {
     async fn line(&mut self, text: &str) -> String {
         let find = async {
             while let Some(line) = self.log.recv().await {
-                eprintln!("{line}");
                 if line.contains(text) {
-                    return line;
+                    return Some(line);
                 }
             }
-            panic!("the program ended")
+            None
         };
-        timeout(PATIENCE, find).await.unwrap()
+        timeout(PATIENCE, find).await.unwrap().unwrap()
     }
 
     fn write(&self, text: &str) {

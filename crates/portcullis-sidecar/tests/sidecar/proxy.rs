@@ -107,7 +107,7 @@ async fn app_reads_the_caller_and_never_a_credential() {
         ];
         assert_eq!(lines(&seen[0]), expected);
     }
-    // Without a caller there is no identity, whoever the client says it is.
+    // Without a caller there is no identity, whatever the client sends.
     for path in ["/health", "/public/a", "/keys", "/hooks"] {
         let head = format!("GET {path}\r\nX-Auth-Subject: root\r\nX_Auth-Scopes: all");
         assert_eq!(world.ask(&head).await.status, 200);

@@ -59,15 +59,12 @@ async fn handshake(at: SocketAddr, lines: &str) -> (TcpStream, String) {
 #[tokio::test]
 async fn websocket_is_a_tunnel_in_both_directions_until_its_token_expires() {
     let issuer = TestIssuer::start().await;
-    let settings = Config::parse(&settings(&issuer, echoing_app().await, "")).unwrap();
+    let settings = settings(&issuer, echoing_app().await, "") + "leeway_secs = 0\n";
+    let settings = Config::parse(&settings).unwrap();
     let sidecar = Sidecar::start(&settings).await.unwrap();
     let at = serve(sidecar.clone()).await;
-    let bearer = |secs: i64| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let exp = i64::try_from(now.as_secs()).unwrap() + secs;
-        let token = issuer.token("alice").claim("exp", exp);
-        format!("Authorization: {}", token.bearer())
-    };
+    let bearer =
+        |secs: u64| format!("Authorization: {}", issuer.token("alice").lifetime(secs).bearer());
     let (mut client, answer) = handshake(at, &format!("{}\r\n{UPGRADE}", bearer(900))).await;
     assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
     let mut echoed = [0; 5];
@@ -76,8 +73,7 @@ async fn websocket_is_a_tunnel_in_both_directions_until_its_token_expires() {
         timeout(PATIENCE, client.read_exact(&mut echoed)).await.unwrap().unwrap();
         assert_eq!(&echoed, message);
     }
-    // With the leeway of 10 s, this token expires in 3 s.
-    let (mut short, answer) = handshake(at, &format!("{}\r\n{UPGRADE}", bearer(-7))).await;
+    let (mut short, answer) = handshake(at, &format!("{}\r\n{UPGRADE}", bearer(5))).await;
     assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
     // A reload ends no WebSocket, and the token still does.
     sidecar.reload(&settings).await.unwrap();
