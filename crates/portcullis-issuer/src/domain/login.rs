@@ -37,7 +37,7 @@ pub(crate) enum Login {
 pub(crate) enum Shown {
     Nothing,
     Code(Zeroizing<String>),
-    Passkey(Assertion),
+    Passkey(Box<Assertion>),
 }
 
 /// Logins.
@@ -110,7 +110,7 @@ impl Logins {
                 Methods::password(Some(Factor::Code))
             }
             Shown::Passkey(assertion) => {
-                match self.passkeys.second_factor(user, &session_id, assertion, peer).await? {
+                match self.passkeys.second_factor(user, &session_id, *assertion, peer).await? {
                     Some(methods) => methods,
                     None => return Ok(Login::WrongPasskey),
                 }

@@ -95,7 +95,7 @@ pub(super) async fn login(
     let shown = match (code.map(Zeroizing::new), passkey) {
         (None, None) => Shown::Nothing,
         (Some(code), None) => Shown::Code(code),
-        (None, Some(passkey)) => Shown::Passkey(passkey.into()),
+        (None, Some(passkey)) => Shown::Passkey(Box::new(passkey.into())),
         (Some(_), Some(_)) => return Err(Problem::WrongFields),
     };
     let audience = api.audience(&resource)?;

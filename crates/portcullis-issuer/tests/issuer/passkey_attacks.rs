@@ -280,6 +280,7 @@ async fn disabled_users_passkey_is_rejected(home: Home) {
     let answer = answered(&issuer, &mut laptop).await;
     issuer.disable_user("alice").await.unwrap();
     assert_refused(login_with(&issuer, &answer).await);
+    assert!(!kinds(&issuer).await.contains(&"passkey_used".to_owned()));
     issuer.enable_user("alice").await.unwrap();
     passkey_login(&issuer, &mut laptop).await.expect(200);
 }

@@ -1,6 +1,7 @@
 //! The registration of a passkey.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use webauthn_rs::prelude::{
     Credential, Passkey, PasskeyRegistration, RegisterPublicKeyCredential, Uuid,
 };
@@ -143,10 +144,12 @@ impl Passkeys {
 }
 
 /// Returns the options of a registration that makes a discoverable passkey.
-fn discoverable(mut options: serde_json::Value) -> serde_json::Value {
-    let selection = &mut options["authenticatorSelection"];
-    selection["residentKey"] = "required".into();
-    selection["requireResidentKey"] = true.into();
+fn discoverable(mut options: Value) -> Value {
+    let selection = options.get_mut("authenticatorSelection").and_then(Value::as_object_mut);
+    if let Some(selection) = selection {
+        selection.insert("residentKey".to_owned(), "required".into());
+        selection.insert("requireResidentKey".to_owned(), true.into());
+    }
     options
 }
 

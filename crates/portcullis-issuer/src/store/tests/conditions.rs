@@ -168,7 +168,7 @@ async fn new_password_does_not_verify_an_address(place: Place) {
 async fn code_of_a_replaced_secret_is_rejected(place: Place) {
     let store = with_alice(&place).await;
     for sealed in [[7], [8]] {
-        assert!(store.enrol_second_factor("id of alice", &sealed, &[]).await.unwrap());
+        assert!(store.enrol_second_factor("id of alice", &sealed, &[], false).await.unwrap());
     }
     let shown = event(EventKind::StepUp, 1500);
     assert!(!store.step_up(&[7], 3, &shown).await.unwrap());
@@ -177,18 +177,18 @@ async fn code_of_a_replaced_secret_is_rejected(place: Place) {
 
 async fn new_factor_starts_without_the_wrong_codes_of_the_removed_one(place: Place) {
     let store = with_alice(&place).await;
-    assert!(store.enrol_second_factor("id of alice", &[7], &[]).await.unwrap());
+    assert!(store.enrol_second_factor("id of alice", &[7], &[], false).await.unwrap());
     assert!(store.step_up(&[7], 3, &event(EventKind::StepUp, 1500)).await.unwrap());
     assert_eq!(store.begin_code("id of alice", 5).await.unwrap(), Some(1));
     let removed = event(EventKind::TotpRemoved, 1500);
     assert!(store.remove_second_factor(&removed).await.unwrap());
-    assert!(store.enrol_second_factor("id of alice", &[8], &[]).await.unwrap());
+    assert!(store.enrol_second_factor("id of alice", &[8], &[], false).await.unwrap());
     assert_eq!(store.begin_code("id of alice", 5).await.unwrap(), Some(1));
 }
 
 async fn recovery_codes_are_replaced_only_for_a_confirmed_factor(place: Place) {
     let store = with_alice(&place).await;
-    assert!(store.enrol_second_factor("id of alice", &[7], &[token(31)]).await.unwrap());
+    assert!(store.enrol_second_factor("id of alice", &[7], &[token(31)], false).await.unwrap());
     let made = event(EventKind::RecoveryCodesMade, 1500);
     assert!(!store.replace_recovery_codes(&[token(32)], &made).await.unwrap());
     assert!(store.step_up(&[7], 3, &event(EventKind::StepUp, 1500)).await.unwrap());

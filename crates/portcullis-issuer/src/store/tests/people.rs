@@ -214,7 +214,9 @@ async fn sessions_of_all_users_end_in_batches(place: Place) {
 async fn codes_are_counted_across_processes(place: Place) {
     let stores = [with_alice(&place).await, place.open().await];
     let sealed = [7];
-    assert!(stores[0].enrol_second_factor("id of alice", &sealed, &[token(1)]).await.unwrap());
+    assert!(
+        stores[0].enrol_second_factor("id of alice", &sealed, &[token(1)], false).await.unwrap()
+    );
     for attempt in 1..=5 {
         let store = &stores[usize::try_from(attempt % 2).unwrap()];
         assert_eq!(store.begin_code("id of alice", 5).await.unwrap(), Some(attempt));
@@ -278,7 +280,7 @@ async fn concurrent_requests_leave_the_recovery_codes_of_one(place: Place) {
     let stores = [with_alice(&place).await, place.open().await];
     let stepped_up = event(EventKind::StepUp).user("id of alice");
     let sealed = vec![9; 32];
-    stores[0].enrol_second_factor("id of alice", &sealed, &[token(250)]).await.unwrap();
+    stores[0].enrol_second_factor("id of alice", &sealed, &[token(250)], false).await.unwrap();
     assert!(stores[0].step_up(&sealed, 3, &stepped_up).await.unwrap());
     let mut all = tokio::task::JoinSet::new();
     for byte in 0..16 {
