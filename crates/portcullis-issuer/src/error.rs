@@ -82,7 +82,7 @@ pub enum Error {
 
     /// The signing key is with a signer, and the issuer was opened without one.
     #[error(
-        "the signing key {kid} is with a signer, but IssuerConfig::signer is not set. Set the \
+        "the signing key {kid} is held by a signer, but IssuerConfig::signer is not set. Set the \
          signer, or withdraw the key with an issuer that has the signer"
     )]
     NoSigner {

@@ -14,7 +14,7 @@ pub(crate) enum Problem {
     Connection(String),
     #[error("PostgreSQL: no response within {0:?}")]
     Timeout(Duration),
-    #[error("PostgreSQL: not retried yet after a failure: {0}")]
+    #[error("PostgreSQL: waiting before the next attempt after a failure: {0}")]
     Waits(String),
     #[error("PostgreSQL: the commit is not confirmed by the standbys: {0}")]
     Unconfirmed(String),

@@ -111,7 +111,7 @@ impl Forwarder {
                         answer
                     }
                     _ => {
-                        tracing::warn!(%upstream, route, "upstream switched protocols unasked");
+                        tracing::warn!(%upstream, route, "upstream switched protocols without a request for it");
                         refused(StatusCode::BAD_GATEWAY)
                     }
                 }

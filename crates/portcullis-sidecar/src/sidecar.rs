@@ -315,7 +315,7 @@ impl State {
         let mut head = head;
         if !self.config.proxies.contains(peer) {
             metrics::request("unknown_proxy");
-            tracing::warn!(%peer, "request from an address that is not in `proxies` rejected");
+            tracing::warn!(%peer, "rejected a request from an address that is not in `proxies`");
             return refused(StatusCode::FORBIDDEN);
         }
         if head.uri.path() != settings.path {

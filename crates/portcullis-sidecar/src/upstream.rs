@@ -20,7 +20,8 @@ impl FromStr for Upstream {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        const EXPECTED: &str = "must be a URL of a host alone, such as `http://127.0.0.1:3000`";
+        const EXPECTED: &str =
+            "must be a URL with a host only, without a path, such as `http://127.0.0.1:3000`";
         let uri: Uri = text.parse().map_err(|_| EXPECTED)?;
         let parts = uri.into_parts();
         let is_http = parts.scheme == Some(Scheme::HTTP);

@@ -102,12 +102,12 @@ impl Affected {
         let all = scenario.sessions as f64;
         let mut lines = vec![
             (
-                "active users at its end",
+                "active users at the end of the outage",
                 format!("{} of {} sessions", number(self.active.round()), scenario.sessions),
             ),
             ("  of these, locked out", number(self.locked_out.round())),
             (
-                "distinct users whose token is due during it",
+                "distinct users whose token is due during the outage",
                 format!(
                     "{} ({} of all sessions); rejected {} (leeway) after the token expires, unless \
                      they leave first",
@@ -118,18 +118,18 @@ impl Affected {
             ),
         ];
         if self.cores_of_routes > 0.0 {
-            let what =
-                "time to serve the sessions that request a token after it, beside your routes";
+            let what = "time to serve the sessions that request a token after the outage, in addition to \
+                        your routes";
             lines.push((what, self.recovery_text(scenario)));
         }
         match &self.in_peak {
             Some(peak) => lines.extend([
                 (
-                    "logins that fail if it begins with the login peak",
+                    "logins that fail if the outage begins with the login peak",
                     number(peak.failed_logins.round()),
                 ),
                 (
-                    "  sessions of the others that request a token after it",
+                    "  sessions of other users that request a token after the outage",
                     number(peak.waiting_others.round()),
                 ),
                 ("  time to serve these logins and sessions", peak.recovery_text(scenario)),

@@ -115,7 +115,7 @@ impl Scenario {
     pub(super) fn logins_never_end(&self, cores: f64) -> Option<String> {
         (cores < self.issuer_cores).then(|| {
             format!(
-                "never: the usual logins need all that it has for them ({})",
+                "never: the usual logins need all of the issuer's cores for logins ({})",
                 counted(self.login_cores())
             )
         })
@@ -123,7 +123,7 @@ impl Scenario {
 
     /// Why a recovery takes as long as it does.
     pub(super) fn logins_decide(&self) -> String {
-        format!("by the logins, for which it has {}", counted(self.login_cores()))
+        format!("limited by the logins, for which the issuer has {}", counted(self.login_cores()))
     }
 }
 

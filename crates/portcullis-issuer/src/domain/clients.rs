@@ -147,7 +147,7 @@ fn checked_keys(jwks: &str) -> Result<String, Error> {
         return wrong(format!("the key {id:?}: {}", skipped.reason));
     }
     if keys.is_empty() {
-        return wrong("the set has no keys".to_owned());
+        return wrong("the key set has no keys".to_owned());
     }
     Ok(jwks.to_owned())
 }

@@ -164,7 +164,7 @@ impl Introspection {
             self.state_of_access_token(token, client).await?
         } else if !client.has(ClientRight::ContinueSessions) {
             State::Foreign(
-                "it is no access token, and the client lacks the right continue-sessions",
+                "it is not an access token, and the client lacks the `continue-sessions` right",
             )
         } else {
             let session = self.sessions.of_refresh_token(token).await?;
@@ -206,8 +206,7 @@ impl Introspection {
         let is_for_it = issued.aud.iter().any(|aud| client.resource_servers.contains(aud));
         if !is_for_it && !client.has(ClientRight::IntrospectAll) {
             return Ok(State::Foreign(
-                "its audience has none of the client's resource servers, and the client lacks the \
-                 right introspect-all",
+                "its audience has none of the client's resource servers, and the client lacks the `introspect-all` right",
             ));
         }
         let active = self.active_access_token(issued).await?;

@@ -200,7 +200,7 @@ impl KeyRing {
                     // The active key continues to sign, so requests do not fail because of this.
                     Err(Error::Signer(error)) => {
                         let error = &*error as &(dyn std::error::Error + 'static);
-                        tracing::error!(error, "the signer made no next key; retrying");
+                        tracing::error!(error, "the signer did not create the next key; retrying");
                         self.paused_until.store(now + PAUSE, Ordering::Relaxed);
                     }
                     published => published?,

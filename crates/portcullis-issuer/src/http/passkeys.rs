@@ -277,7 +277,7 @@ pub(super) struct PasskeyName {
     operation_id = "rename_passkey",
     params(("id" = String, Path, description = "The `id` from the list of passkeys")),
     request_body = PasskeyName,
-    responses((status = 204, description = "The passkey has the name")),
+    responses((status = 204, description = "The passkey has the new name")),
 )]
 pub(super) async fn rename(
     State(api): State<Arc<Api>>,

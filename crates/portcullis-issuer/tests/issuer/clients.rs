@@ -705,7 +705,7 @@ async fn invalid_client_is_not_added() {
     for (jwks, problem) in [
         ("<html>".to_owned(), "it is HTML or XML, not JSON"),
         (key.jwk().to_string(), "`keys` is absent"),
-        (json!({ "keys": [] }).to_string(), "the set has no keys"),
+        (json!({ "keys": [] }).to_string(), "the key set has no keys"),
         (json!({ "keys": [private] }).to_string(), "the key \"k\": a private key"),
         (json!({ "keys": [key.jwk(), { "kty": "oct", "k": "AAAA" }] }).to_string(), "symmetric"),
     ] {
@@ -784,7 +784,7 @@ fn clients_are_managed_on_the_command_line() {
         command(&["update", "billing", "--audience", API, "--right", "introspect-all"]);
     assert!(done, "{complaint}");
     let (done, _, complaint) = command(&["update", "billing", "--right", "everything"]);
-    assert!(!done && complaint.contains("a client's right is introspect-all"), "{complaint}");
+    assert!(!done && complaint.contains("a client's right must be introspect-all"), "{complaint}");
     assert_ne!(first, secret(&rotated));
     let keys = home.path().join("keys.json");
     let key = TestKey::generate("k", Algorithm::Es256);

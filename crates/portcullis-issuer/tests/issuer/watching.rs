@@ -264,7 +264,7 @@ async fn stopping_process_is_not_ready_before_it_stops_listening() {
             other => break other,
         }
     };
-    assert_eq!((refused.0, &refused.1["detail"]), (503, &json!("It is stopping.")));
+    assert_eq!((refused.0, &refused.1["detail"]), (503, &json!("The issuer is stopping.")));
     assert_eq!(client.get("/healthz").await.unwrap().0, 200);
     assert_eq!(client.login().await.unwrap().0, 200, "new clients are still served");
 }

@@ -164,7 +164,8 @@ impl Text<'_> {
     fn path(self, key: &str, value: &Spanned<String>) -> Result<String, ConfigError> {
         path::check(value.get_ref()).map_err(|path::Ambiguous(why)| {
             let problem = format!(
-                "`{key}` is {:?}: it has one of what no path of a request may have: {why}",
+                "`{key}` is {:?}: it contains something that the path of a request must not have: \
+                 {why}",
                 value.get_ref()
             );
             self.wrong(&value.span(), problem)
@@ -190,7 +191,8 @@ impl Text<'_> {
         let name: HeaderName = self.parse(key, value)?;
         let is_taken = TAKEN.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-");
         if is_taken {
-            let problem = format!("`{key}` is {:?}, which has another meaning", value.get_ref());
+            let problem =
+                format!("`{key}` is {:?}, a header that has another meaning", value.get_ref());
             return Err(self.wrong(&value.span(), problem));
         }
         Ok(name)
@@ -230,8 +232,8 @@ pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
     let of_routes = file.route.iter().filter_map(|route| route.get_ref().revocation.as_ref());
     let feed = file.revocation.iter().chain(of_routes).find(|by| by.get_ref().by == Means::Feed);
     if let (Some(feed), None) = (feed, &logout_path) {
-        let problem = "revocation by `feed` needs `logout_path`, which the issuer sends logout \
-                       tokens to";
+        let problem = "revocation by `feed` needs `logout_path`, the path to which the issuer sends \
+                           logout tokens";
         return Err(text.wrong(&feed.span(), problem));
     }
     let route_revocations = file
@@ -414,7 +416,8 @@ fn routes(
         let is_required = table.token == Token::Required;
         if table.token == Token::None && (table.policy.is_some() || table.revocation.is_some()) {
             return Err(wrong(
-                "a route with `token = \"none\"` has no caller to require anything of",
+                "a route with `token = \"none\"` has no caller, so it must not have a `policy` or a \
+                 `revocation`",
             ));
         }
         if table.pass_foreign

@@ -35,7 +35,7 @@ async fn wrong_settings_are_named_with_their_line() {
         ),
         (
             "{U}[identity]\nsubject = 'Host'",
-            "line 3: `subject` is \"Host\", which has another meaning",
+            "line 3: `subject` is \"Host\", a header that has another meaning",
         ),
         ("{U}[identity]\nsubject = 'X-Forwarded-User'", "line 3: `subject` is"),
         (
@@ -51,7 +51,7 @@ async fn wrong_settings_are_named_with_their_line() {
         ("{U}[[route]]\npath = '/a'\nprefix = '/b'", "line 2: a route needs either"),
         (
             "{U}[[route]]\npath = '/a/../b'",
-            "line 3: `path` is \"/a/../b\": it has one of what no path of a request may have: dot segment",
+            "line 3: `path` is \"/a/../b\": it contains something that the path of a request must not have: dot segment",
         ),
         ("{U}[[route]]\npath = 'a'", "line 3: `path` is \"a\""),
         (

@@ -93,7 +93,7 @@ pub enum ConfigError {
     /// [`revocations`](crate::AuthenticatorBuilder::revocations).
     #[error(
         "the gate requires the revocation feed (`Revocation::feed`), but the authenticator has no \
-         `revocations`; give them to its builder"
+         `revocations`; set them on its builder"
     )]
     NoRevocations,
     /// The authenticator has revocations, but no setting limits the lifetime of the issuer's

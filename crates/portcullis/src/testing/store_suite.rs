@@ -36,7 +36,7 @@ const LATER: u64 = 4_000_000_000;
 /// the server again, and check that the entry is there.
 pub async fn store_suite<S: RevocationStore>(open: impl AsyncFn() -> S) {
     let (one, other) = (open().await, open().await);
-    one.check().await.expect("`check` accepts the settings of the storage");
+    one.check().await.expect("`check` must accept the settings of the storage");
     entries_are_returned_unchanged(&one, &other).await;
     an_id_is_stored_once(&one, &other).await;
     a_cursor_returns_what_came_later(&one, &other).await;
@@ -65,7 +65,7 @@ fn session(issuer: &str, value: impl ToString) -> Entry {
 
 async fn append(store: &impl RevocationStore, entry: &Entry) -> Appended {
     let appended = tokio::time::timeout(PATIENCE, store.append(entry)).await;
-    appended.expect("`append` returns in time").expect("`append` succeeds")
+    appended.expect("`append` must return in time").expect("`append` must succeed")
 }
 
 /// Reads all pages. Returns the entries of an issuer, and the last cursor.
@@ -77,7 +77,8 @@ async fn read(
     let (mut found, mut cursor) = (Vec::new(), after);
     loop {
         let changes = tokio::time::timeout(PATIENCE, store.changes(cursor.as_ref())).await;
-        let changes = changes.expect("`changes` returns in time").expect("`changes` succeeds");
+        let changes =
+            changes.expect("`changes` must return in time").expect("`changes` must succeed");
         found.extend(changes.entries.into_iter().filter(|entry| entry.issuer == issuer));
         if !changes.has_more {
             return (found, changes.cursor);
@@ -226,7 +227,7 @@ async fn concurrent_appends_are_never_skipped<S: RevocationStore>(
         }
         tokio::task::yield_now().await;
     }
-    assert_eq!(seen.len(), 4 * EACH, "a reader that follows the cursor skips no entry");
+    assert_eq!(seen.len(), 4 * EACH, "a reader that follows the cursor must not skip entries");
 }
 
 #[cfg(test)]

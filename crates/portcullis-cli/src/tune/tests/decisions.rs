@@ -235,8 +235,8 @@ fn memo_has_a_date_both_models_the_partition_and_the_recovery() {
         "Date: 21 Sep 2026",
         "  (simulated ",
         "| because an instance's keys expired (partition) | 0 % ",
-        "| sessions that request a token after it | ",
-        "| time that 2 issuer cores need for these, beside refreshes and fetches | ",
+        "| sessions that request a token after the outage | ",
+        "| time that 2 issuer cores need for these, in addition to refreshes and fetches | ",
         "In a partition, clients reach the issuer",
         "| CPU of a refresh at the issuer | 100 µs (",
     ] {

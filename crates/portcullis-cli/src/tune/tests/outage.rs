@@ -51,7 +51,8 @@ fn outage_names_active_and_distinct_users_and_the_failed_logins_of_a_peak() {
     let none = report(&format!("{options} --outage 10m --issuer-cores 0.00001"));
     assert_eq!(none.affected.in_peak.as_ref().unwrap().recovery, None);
     let told = memo(&none, SystemTime::UNIX_EPOCH);
-    for part in ["## Outage", "- logins that fail if it begins with the login peak: 6000", "never"]
+    for part in
+        ["## Outage", "- logins that fail if the outage begins with the login peak: 6000", "never"]
     {
         assert!(told.contains(part), "{part}: {told}");
     }
@@ -274,9 +275,16 @@ fn logins_above_half_of_the_cores_are_warned_of_and_decide_the_size() {
 fn recovery_by_the_logins_names_their_cores() {
     let options = "--sessions 20000 --session-idle 30m --outage 30m";
     let text = report(options).to_string();
-    assert!(text.contains(", by the logins, for which it has 1 core  (computed)"), "{text}");
+    assert!(
+        text.contains(", limited by the logins, for which the issuer has 1 core  (computed)"),
+        "{text}"
+    );
     let peak = report(&format!("{options} --login-peak 9000 --live-share 5")).to_string();
-    assert_eq!(peak.matches(" (by the logins, for which it has 1 core)").count(), 2, "{peak}");
+    assert_eq!(
+        peak.matches(" (limited by the logins, for which the issuer has 1 core)").count(),
+        2,
+        "{peak}"
+    );
     let goal = report(&format!("{options} --survive 30m --survivors 10")).recommendation.unwrap();
     assert!(goal.why.iter().any(|why| why.contains("by the logins, for which")), "{goal:?}");
 }

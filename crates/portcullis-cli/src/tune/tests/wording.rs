@@ -64,7 +64,7 @@ fn recovery_has_the_load_of_the_routes_or_is_never() {
     let calm = report(options).affected;
     let busy = report(&format!("{options} --live-share 5")).affected;
     assert!(busy.recovery.unwrap() > calm.recovery.unwrap(), "{busy:?}");
-    let served = "time to serve the sessions that request a token after it, beside your routes";
+    let served = "time to serve the sessions that request a token after the outage, in addition to your routes";
     for told in forms(&format!("{options} --live-share 5")) {
         assert!(told.contains(served), "{told}");
     }

@@ -168,7 +168,7 @@ impl Figures {
             ),
             line("  because an instance's keys expired (partition)", self.keys_ended.show(percent)),
             line(
-                "  sessions that request a token after it",
+                "  sessions that request a token after the outage",
                 self.by_file(|file| file.waiting, waiting, number),
             ),
         ];
@@ -180,7 +180,7 @@ impl Figures {
         }));
         lines.push(line(
             &format!(
-                "  time that {} issuer cores need for these, beside refreshes and fetches",
+                "  time that {} issuer cores need for these, in addition to refreshes and fetches",
                 number(self.scenario.issuer_cores)
             ),
             self.by_load(&match self.recovery {

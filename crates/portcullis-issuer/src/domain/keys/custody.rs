@@ -134,5 +134,7 @@ pub(crate) fn verified_as(algorithm: SigningAlgorithm) -> Algorithm {
 
 async fn answer<T>(answer: SignerAnswer<'_, T>) -> Result<T, Error> {
     let in_time = timeout(MAX_WAIT, answer).await;
-    in_time.map_err(|_| Error::Signer("it did not answer in 5 s".into()))?.map_err(Error::Signer)
+    in_time
+        .map_err(|_| Error::Signer("it did not respond within 5 s".into()))?
+        .map_err(Error::Signer)
 }
