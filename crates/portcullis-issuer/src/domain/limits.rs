@@ -109,7 +109,7 @@ impl Limits {
 
     /// Takes a challenge of a passkey, for which a row is stored.
     pub(crate) async fn take_challenge(&self, peer: &Peer) -> Result<(), Error> {
-        self.admit(self.challenges.take(&network_of(peer)), "challenges of an address", peer).await
+        self.admit(self.challenges.take(&network_of(peer)), None, peer).await
     }
 
     /// Returns the challenge after a success.
