@@ -75,9 +75,8 @@ impl Revocable {
         };
         let session = at(&feed.session_at).is_some();
         let client = ["client_id", "azp", "cid"].map(|name| at(&[name.to_owned()]).is_some());
-        let needs_session = !session
-            && !(feed.logout_clients.is_empty() && feed.event_audiences.is_empty())
-            && feed.logout_match == LogoutMatch::Session;
+        let is_told = !feed.logout_clients.is_empty() || !feed.event_audiences.is_empty();
+        let needs_session = is_told && !session && feed.logout_match == LogoutMatch::Session;
         Some(Self {
             session,
             subject: claims.subject().is_some(),
