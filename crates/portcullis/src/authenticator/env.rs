@@ -105,9 +105,8 @@ impl IssuerSettings {
     /// `PORTCULLIS_*` variable: for services that store the settings of several issuers, such as in
     /// a file.
     ///
-    /// The variables are those of
-    /// [`AuthenticatorBuilder::from_lookup`](AuthenticatorBuilder::from_lookup) that have a method
-    /// here. The others are ignored.
+    /// The variables are those of [`AuthenticatorBuilder::from_lookup`] that have a method here. The
+    /// others are ignored.
     ///
     /// ```
     /// use portcullis::IssuerSettings;
