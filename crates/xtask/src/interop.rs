@@ -2,7 +2,7 @@
 //! programs in the languages whose compilers are installed.
 
 use crate::install;
-use crate::run::{Failure, cargo, output, program, root, run, target_dir, version};
+use crate::run::{COMMAND, Failure, cargo, output, program, root, run, target_dir, version};
 
 /// The issuers, each with the programs that it needs and that this task does not install.
 const ISSUERS: [(&str, &[&str]); 6] = [
@@ -80,9 +80,11 @@ fn run_languages(names: &[&str]) -> Result<(), Failure> {
     let folder = root().join("docs/other-languages");
     // The same libraries with their defaults, which the chapter describes.
     let defaults = root().join("tests/interop/third_party/defaults");
-    let mut tests = cargo(&["test", "--package", "portcullis-interop"]);
+    // The features of `cargo xtask test`, whose build is used again.
+    let mut tests = cargo(&["test", "--workspace", "--features", COMMAND]);
     tests.args(["--test", "third_party_issuer", "in_other_languages"]);
-    tests.args(["--", "--include-ignored", "--nocapture"]);
+    // One after another: a JVM that shares the machine with three others may not start in time.
+    tests.args(["--", "--include-ignored", "--nocapture", "--test-threads", "1"]);
     if names.contains(&"go") {
         // The separator at the end makes it a folder with a program for each package.
         let built = target_dir().join("interop").join("go").join("");
