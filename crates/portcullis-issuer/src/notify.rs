@@ -94,7 +94,7 @@ pub(crate) fn from_setting(
             return Err(ConfigError::new(
                 SETTING,
                 setting,
-                "`log` writes tokens to the log, and is accepted only for an issuer on loopback; set an \
+                "`log` writes tokens to the log, and is accepted for an issuer on loopback only; set an \
                  https URL, or `exec:` followed by a program",
             ));
         }

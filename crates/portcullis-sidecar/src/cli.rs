@@ -12,8 +12,8 @@ use portcullis_sidecar::{Config, Sidecar};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Validates tokens for an app in any language: as a reverse proxy in front of it, or for the proxy
-/// that is there already.
+/// Validates tokens for an app in any language: as a reverse proxy in front of the app, or for a
+/// proxy that you already run.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -46,7 +46,7 @@ enum Settings {
     ///
     /// Exit code 0: the settings are right. 1: a setting is wrong, and standard error has the line
     /// and the reason. 2: the command line is wrong. The servers and files that the settings name
-    /// are not looked at.
+    /// are not checked.
     Check {
         /// The settings file (TOML)
         file: PathBuf,

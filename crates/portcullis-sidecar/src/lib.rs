@@ -1,7 +1,7 @@
 //! A sidecar that validates tokens for an app in any language.
 //!
-//! The sidecar is a reverse proxy in front of an app that knows nothing of tokens, or it answers the
-//! proxy that is there already (nginx, Caddy, Envoy, Traefik). Each request is checked by the
+//! The sidecar is a reverse proxy in front of an app that does not validate tokens, or it answers a
+//! proxy that you already run (nginx, Caddy, Envoy, Traefik). Each request is checked by the
 //! [`Gate`](portcullis::Gate) of Portcullis and by the route's policy. The app gets the caller in
 //! headers that no client can set.
 //!

@@ -84,7 +84,7 @@ export class UnexpectedError extends PortcullisError {
   declare readonly code: 'unexpected';
 
   constructor(url: string) {
-    super('unexpected', `${url}: the body is not the issuer's; is a proxy answering?`);
+    super('unexpected', `${url}: the body is not from the issuer; a proxy may have answered`);
   }
 }
 

@@ -183,7 +183,7 @@ impl LoginPeak {
             .map(|(cores, what)| format!(" + {} for {what} on your routes", number(cores)))
             .collect::<String>();
         format!(
-            "{} logins in {} are {} logins/s. As they end, {} sessions are active: {} of the peak, and {} \
+            "{} logins in {} are {} logins/s. When they end, {} sessions are active: {} of the peak, and {} \
              of the others. The issuer needs {} cores then at 100 % utilisation, and {} at 70 %: {} for the refreshes of the other sessions \
              and the fetches{idle} + {} for logins of the peak ({} each, {}) + {} for the \
              refreshes of the sessions of the peak ({} refreshes/s; the first is due {} after \

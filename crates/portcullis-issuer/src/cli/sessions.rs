@@ -65,7 +65,7 @@ async fn end(issuer: &Issuer, user: &str) -> Outcome {
     match ended {
         0 => println!("{user} had no live session"),
         _ => println!(
-            "ended {ended} of {user}'s sessions; their access tokens expire within {expiry} s"
+            "ended the sessions of {user} ({ended}); their access tokens expire within {expiry} s"
         ),
     }
     Ok(())

@@ -112,16 +112,16 @@ impl IssuerConfig {
         if self.key_encryption_key.is_some() && self.key_encryption_key_file.is_some() {
             return Err(ConfigError::hidden(
                 "IDENTSPHERE_KEY_ENCRYPTION_KEY",
-                "is set together with IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE; set one of them",
+                "is set together with IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE; set only one of them",
             ));
         }
         let has_key = self.key_encryption_key.is_some() || self.key_encryption_key_file.is_some();
         if self.database_url.is_some() && !has_key {
             return Err(ConfigError::hidden(
                 "IDENTSPHERE_KEY_ENCRYPTION_KEY",
-                "is not set. Every issuer process on one PostgreSQL needs the same: make it once \
-                 (openssl rand -base64 32), keep it apart from the database's backups, and set it \
-                 or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
+                "is not set. All issuer processes on one PostgreSQL database need the same key: \
+                 create it once (openssl rand -base64 32), keep it apart from the database's \
+                 backups, and set this variable or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
             ));
         }
         match &self.cookie_domain {
@@ -293,9 +293,10 @@ mod tests {
                     let url = "postgres://issuer@localhost/issuer";
                     config.database_url = Some(DatabaseUrl::new(url).unwrap());
                 }),
-                "IDENTSPHERE_KEY_ENCRYPTION_KEY is not set. Every issuer process on one PostgreSQL \
-                 needs the same: make it once (openssl rand -base64 32), keep it apart from the \
-                 database's backups, and set it or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
+                "IDENTSPHERE_KEY_ENCRYPTION_KEY is not set. All issuer processes on one PostgreSQL \
+                 database need the same key: create it once (openssl rand -base64 32), keep it \
+                 apart from the database's backups, and set this variable or \
+                 IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
             ),
             (
                 refused(|config| config.clock_skew = Duration::ZERO),

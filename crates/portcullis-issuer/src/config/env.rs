@@ -36,7 +36,7 @@ impl IssuerConfig {
             if file.as_deref().is_some_and(|file| Path::new(file) != config.database) {
                 return Err(ConfigError::hidden(
                     "IDENTSPHERE_DATABASE_URL",
-                    "is set together with IDENTSPHERE_DATABASE; set one of them",
+                    "is set together with IDENTSPHERE_DATABASE; set only one of them",
                 ));
             }
             config.database_url = Some(DatabaseUrl::new(url)?);

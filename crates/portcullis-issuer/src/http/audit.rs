@@ -27,7 +27,7 @@ pub(super) struct Page {
 /// A part of the audit log.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Events {
-    /// In the order of their serial numbers.
+    /// The events, in the order of their serial numbers.
     events: Vec<ShownEvent>,
 }
 

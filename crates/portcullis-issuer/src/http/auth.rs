@@ -24,7 +24,7 @@ use crate::error::Error;
 /// A name, a password and, if the user has a second factor, a code.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Credentials {
-    /// Case-insensitive.
+    /// The user's name, case-insensitive.
     username: String,
     password: String,
     /// The code that the authenticator app shows, or a recovery code.

@@ -211,7 +211,7 @@ pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
         (Some(upstream), None) => Mode::Proxy(text.parse("upstream", &upstream)?),
         (None, Some(table)) => Mode::ForwardAuth(forward_auth(text, &table, &file.proxies)?),
         (Some(_), Some(table)) => {
-            let problem = "both `upstream` and `forward_auth` are set; set one of them";
+            let problem = "both `upstream` and `forward_auth` are set; set only one of them";
             return Err(text.wrong(&table.span(), problem));
         }
         (None, None) => {

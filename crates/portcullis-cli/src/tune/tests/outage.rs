@@ -77,7 +77,7 @@ fn introspection_of_the_peak_counts_the_sessions_that_logged_in() {
     assert!((peak.parts.introspection - introspection).abs() < 1e-9, "{peak:?}");
     let text = of.to_string();
     for part in [
-        "As they end, 9500 sessions are active: 7840 of the peak, and 1670 of the others",
+        "When they end, 9500 sessions are active: 7840 of the peak, and 1670 of the others",
         "active sessions at a time, without a peak",
         "active sessions at the end of the login peak",
     ] {

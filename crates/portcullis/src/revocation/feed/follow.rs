@@ -235,7 +235,7 @@ impl Shared {
                 Err(error) if error.is_cursor_lost() && cursor.is_some() => {
                     tracing::warn!(
                         target: "portcullis::feed",
-                        "the revocation store does not know where the last read ended: reading all of it again",
+                        "the revocation store does not know where the last read ended: reading all entries again",
                     );
                     *cursor = None;
                 }
