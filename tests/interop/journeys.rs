@@ -1,7 +1,6 @@
 //! Journeys through an example and an issuer, each in its own process or on its own socket, as the
 //! examples' READMEs describe them.
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,

@@ -177,7 +177,7 @@ fn for_users_with_passkeys() -> OpenApiRouter<Arc<Api>> {
     let unknown = &[of(P::NoSuchPasskey)];
     OpenApiRouter::default()
         .routes(unseen(own(routes!(passkeys::begin_registration), &[A_BODY, AN_ATTEMPT, begun])))
-        .routes(unseen(own(routes!(passkeys::register), &[A_BODY, registered])))
+        .routes(unseen(own(routes!(passkeys::register), &[A_BODY, AN_ATTEMPT, registered])))
         .routes(unseen(own(routes!(passkeys::list), &[])))
         .routes(unseen(own(routes!(passkeys::rename), &[A_BODY, unknown])))
         .routes(unseen(

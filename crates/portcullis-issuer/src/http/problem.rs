@@ -225,8 +225,8 @@ impl Problem {
                 S::UNAUTHORIZED,
                 "token-revoked",
                 "Token revoked",
-                "The token was revoked, or its client was disabled, removed or lost the right to \
-                 exchange tokens.",
+                "The token was revoked, its second factor was removed, or its client was disabled, \
+                 removed or lost the right to exchange tokens.",
             ),
             Self::CrossSite => (
                 S::FORBIDDEN,

@@ -276,6 +276,8 @@ async fn reset_second_factor(
     if forget_app(connection, id).await? > 0 {
         audit::insert(connection, event).await?;
     }
+    // Wrong codes are also counted for users who have only passkeys.
+    query("UPDATE users SET totp_failures = 0 WHERE id = $1").bind(id).execute(connection).await?;
     query("DELETE FROM recovery_codes WHERE user_id = $1").bind(id).execute(connection).await?;
     query(
         "UPDATE sessions SET stepped_up_at = NULL, second_factor = NULL, passkey_id = NULL \
