@@ -4,7 +4,10 @@ import { defineConfig } from 'vitest/config';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-const portcullis = { find: /^portcullis$/, replacement: at('../browser/src/index.ts') };
+const portcullis = [
+  { find: /^portcullis$/, replacement: at('../browser/src/index.ts') },
+  { find: /^portcullis\/passkeys$/, replacement: at('../browser/src/passkeys.ts') },
+];
 const old = at('tests/react-18/node_modules');
 if (!existsSync(old)) throw new Error('run `npm ci` in packages/react/tests/react-18 first');
 
@@ -14,13 +17,13 @@ export default defineConfig({
   test: {
     projects: [
       {
-        resolve: { alias: [portcullis] },
+        resolve: { alias: portcullis },
         test: { ...shared, name: 'react 19', include: ['tests/*.test.tsx'], env: { REACT: '19' } },
       },
       {
         resolve: {
           alias: [
-            portcullis,
+            ...portcullis,
             { find: /^react(\/.*)?$/, replacement: `${old}/react$1` },
             { find: /^react-dom(\/.*)?$/, replacement: `${old}/react-dom$1` },
             // Its default is CommonJS, in which aliases have no effect.

@@ -1,7 +1,8 @@
 // The operations of a security page: password, authenticator app, recovery codes.
 
 import { UnexpectedError } from './errors.js';
-import { failure, member, text, withBody } from './http.js';
+import { text } from './http.js';
+import { codes, request } from './requests.js';
 import type { Session } from './types.js';
 
 /** The secret of an authenticator app, and the recovery codes. The issuer shows them once. */
@@ -11,20 +12,6 @@ export interface Enrolment {
   /** The secret as an `otpauth` URL, for a QR code. */
   readonly otpauthUrl: string;
   readonly recoveryCodes: readonly string[];
-}
-
-async function request(session: Session, method: string, path: string, body?: object): Promise<unknown> {
-  const json = body && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
-  const url = `${session.issuer}/v1/auth/${path}`;
-  const answer = await withBody(await session.fetch(url, { method, cache: 'no-store', ...json }));
-  if (answer.response.ok) return answer.body;
-  throw failure(answer, Date.now());
-}
-
-function codes(session: Session, body: unknown): readonly string[] {
-  const value = member(body, 'recovery_codes');
-  if (Array.isArray(value)) return value.map(String);
-  throw new UnexpectedError(session.issuer);
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { PasskeyError } from './passkey-error.js';
 import type { SignedOutReason, StepUpChallenge } from './types.js';
 
 /** An error of this package. `code` tells the kinds apart, also across bundles. */
@@ -117,7 +118,8 @@ export type SessionError =
   | RefusedError
   | UnexpectedError
   | RedirectError
-  | StepUpNeededError;
+  | StepUpNeededError
+  | PasskeyError;
 
 /** Returns whether `error` is an error of this package, also if it comes from another copy of it. */
 export function isSessionError(error: unknown): error is SessionError {

@@ -16,6 +16,7 @@ export type {
   Credentials,
   LoginResult,
   LogoutResult,
+  PasskeyAnswer,
   Session,
   SessionInfo,
   SessionOptions,

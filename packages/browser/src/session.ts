@@ -27,6 +27,7 @@ import type {
   Credentials,
   LoginResult,
   LogoutResult,
+  PasskeyAnswer,
   Session,
   SessionInfo,
   SessionOptions,
@@ -57,6 +58,8 @@ const ENDS: { readonly [problem: string]: SignedOutReason } = {
   'ambiguous-cookie': 'cookies-rejected',
   'unmatched-cookie': 'cookies-rejected',
 };
+
+const asFactor = (proof: string | PasskeyAnswer): object => (typeof proof === 'string' ? { code: proof } : { passkey: proof });
 
 /**
  * Creates the session of this page or worker. It sends nothing until it is used.
@@ -151,8 +154,8 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     return answer;
   }
 
-  /** Repeats a request after a refresh, and after a step-up. */
-  async function authorized(attempt: () => Promise<Answer>): Promise<Answer> {
+  /** Repeats a request after a refresh, and after a step-up if it `asks` for one. */
+  async function authorized(attempt: () => Promise<Answer>, asks = true): Promise<Answer> {
     let isRefreshed = false;
     let isSteppedUp = false;
     for (let repeats = 0; ; repeats += 1) {
@@ -161,6 +164,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
       if (answer.response.status !== 401 || repeats === REPEATS) return answer;
       const challenge = stepUpChallenge(answer.response);
       if (challenge) {
+        if (!asks) return answer;
         if (isSteppedUp) throw new StepUpNeededError(challenge);
         isSteppedUp = true;
         await askForStepUp(challenge);
@@ -313,16 +317,18 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     return restoring;
   }
 
-  async function login(credentials: Credentials): Promise<LoginResult> {
-    const { username, password, code } = credentials;
+  async function login(credentials: Credentials | PasskeyAnswer): Promise<LoginResult> {
+    const { username, password, code, passkey, ceremony, credential } = credentials as Credentials & PasskeyAnswer;
+    const path = ceremony ? 'auth/passkeys/login' : 'auth/login';
+    const body = ceremony ? { ceremony, credential } : { username, password, code, passkey };
     const answer = await alone(async () => {
-      const answer = await call('POST', 'auth/login', { username, password, code });
+      const answer = await call('POST', path, body);
       if (answer.response.ok) await begin(answer);
       return answer;
     });
     if (answer.response.ok) return { status: 'signed-in', user: await loadUser() };
     if (problemOf(answer.body) === 'second-factor-needed') {
-      return { status: 'code-needed', complete: (code) => login({ ...credentials, code }) };
+      return { status: 'code-needed', complete: (proof) => login({ ...credentials, ...asFactor(proof) }) };
     }
     throw await rejection(answer);
   }
@@ -378,7 +384,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
       const unread = async (response: Response): Promise<Answer> => ({ response, body: undefined });
       if (!origins.has(new URL(plain.url).origin)) return (await send(env, plain, ms, unread)).response;
       const request = new Request(plain, { credentials: 'include', redirect: 'manual' });
-      const { response } = await authorized(() => send(env, request.clone(), ms, unread));
+      const { response } = await authorized(() => send(env, request.clone(), ms, unread), init?.stepUp);
       rejectRedirect(response, request.url);
       const wait = [429, 503].includes(response.status) ? retryAfter(response, env.now()) : null;
       if (wait !== null) throw new LaterError(`status ${response.status}`, wait, response);
@@ -400,8 +406,8 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
         if (id === known.sessionId) await end('logged-out');
       });
     },
-    async stepUp(code) {
-      await own('POST', 'auth/step-up', { code }, begin);
+    async stepUp(proof) {
+      await own('POST', 'auth/step-up', asFactor(proof), begin);
     },
     onStepUp(handler) {
       handlers.push(handler);

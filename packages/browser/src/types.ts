@@ -42,22 +42,30 @@ export type SessionState =
   | { readonly status: 'signed-in'; readonly user: User }
   | { readonly status: 'signed-out'; readonly reason: SignedOutReason };
 
-/** A name and a password and, if it is known to be needed, a code. */
+/** A name and a password and, if it is known to be needed, a code or a passkey. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
   /** A code of the authenticator app, or a recovery code. */
   readonly code?: string;
+  readonly passkey?: PasskeyAnswer;
 }
 
-/** The result of a login with the right password. */
+/** A passkey's answer to a challenge of the issuer: the result of `askForPasskey` of `portcullis/passkeys`. */
+export interface PasskeyAnswer {
+  readonly ceremony: string;
+  /** The `AuthenticationResponseJSON` of WebAuthn level 3. */
+  readonly credential: object;
+}
+
+/** The result of a login with the right password, or with a passkey. */
 export type LoginResult =
   | { readonly status: 'signed-in'; readonly user: User }
   | {
       /** The user has a second factor. */
       readonly status: 'code-needed';
-      /** Continues the login with a code of the authenticator app, or with a recovery code. */
-      complete(code: string): Promise<LoginResult>;
+      /** Continues the login with a code of the authenticator app, a recovery code, or a passkey. */
+      complete(proof: string | PasskeyAnswer): Promise<LoginResult>;
     };
 
 /** The result of a logout. Until a session has ended, the user is still signed in. */
@@ -97,7 +105,7 @@ export interface StepUpChallenge {
 }
 
 /**
- * Asks the user for a code, calls {@link Session.stepUp} with it (or logs in again), and returns `true`; or returns
+ * Asks the user for a code or a passkey, calls {@link Session.stepUp} with it (or logs in again), and returns `true`; or returns
  * `false` if the user declines.
  */
 export type StepUpHandler = (challenge: StepUpChallenge) => Promise<boolean>;
@@ -106,6 +114,8 @@ export type StepUpHandler = (challenge: StepUpChallenge) => Promise<boolean>;
 export interface SessionRequestInit extends RequestInit {
   /** The time until the response's headers, in milliseconds; `Infinity` for uploads of any length. */
   readonly timeoutMs?: number;
+  /** With `false`, a response that requires a step-up is returned, and the handler is not called. */
+  readonly stepUp?: boolean;
 }
 
 /** A page's session with the issuer. The tokens are in cookies that scripts cannot read. */
@@ -123,12 +133,12 @@ export interface Session {
    */
   restore(): Promise<SessionState>;
   /**
-   * Logs in.
+   * Logs in, with name and password, or with a passkey.
    *
-   * @throws {@link RefusedError} with `wrong-credentials`, `wrong-code` or `second-factor-locked`,
+   * @throws {@link RefusedError} with `wrong-credentials`, `wrong-code`, `wrong-passkey` or `second-factor-locked`,
    *   {@link LaterError} after too many attempts, {@link UnreachableError}, {@link TimeoutError}
    */
-  login(credentials: Credentials): Promise<LoginResult>;
+  login(credentials: Credentials | PasskeyAnswer): Promise<LoginResult>;
   /** Ends the session. Does not throw: the result says whether it has ended. */
   logout(): Promise<LogoutResult>;
   /** Ends all sessions of the user, on all devices. Does not throw. */
@@ -149,12 +159,12 @@ export interface Session {
   /** Ends one of the user's sessions. */
   endSession(id: string): Promise<void>;
   /**
-   * Sends a code of the authenticator app, or a recovery code. The access token then has a fresh `auth_time` and the
-   * `acr` `aal2`.
+   * Sends a code of the authenticator app, a recovery code, or a passkey. The access token then has a fresh `auth_time`
+   * and the `acr` `aal2`.
    *
-   * @throws {@link RefusedError} with `wrong-code`, `no-second-factor` or `second-factor-locked`
+   * @throws {@link RefusedError} with `wrong-code`, `wrong-passkey`, `no-second-factor` or `second-factor-locked`
    */
-  stepUp(code: string): Promise<void>;
+  stepUp(proof: string | PasskeyAnswer): Promise<void>;
   /** Sets the handler of challenges. The latest one is called. Returns a function that removes it. */
   onStepUp(handler: StepUpHandler): () => void;
   /** Stops the timers and the messages between tabs. The session at the issuer does not end. */

@@ -14,7 +14,7 @@ export function readUser(body: unknown): User | null {
   return id === null || name === null || !roles || !scopes ? null : { id, name, roles, scopes };
 }
 
-function date(body: unknown, name: string): Date {
+export function date(body: unknown, name: string): Date {
   return new Date(Number(member(body, name)) * 1000);
 }
 

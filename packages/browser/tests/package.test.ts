@@ -11,11 +11,15 @@ describe('package', () => {
     'http',
     'index',
     'origins',
+    'passkey-error',
+    'passkeys',
     'refresh',
+    'requests',
     'session',
     'shared',
     'types',
     'values',
+    'webauthn',
   ]);
 });
 

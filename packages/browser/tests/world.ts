@@ -1,6 +1,7 @@
 // Servers, and browser contexts that share cookies. Requests go over real sockets. The clock, and faults of the
 // network, are the test's.
 
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { IDBFactory } from 'fake-indexeddb';
@@ -63,6 +64,21 @@ export const LIFETIME = 900;
 
 const CODE = '123456';
 
+/** What the issuer reads of a credential's JSON. */
+interface Shown {
+  readonly id: string;
+  readonly response: { readonly clientDataJSON: string; readonly signature?: string };
+}
+
+const shownPasskey = (id: string, name: string): object => ({
+  id,
+  name,
+  created_at: 1_700_000_000,
+  last_used_at: null,
+  synced: true,
+  backed_up: false,
+});
+
 /** An issuer with the rules of the real one: one session, whose refresh token rotates, with repeats accepted. */
 export class Issuer extends Site {
   /** The next responses to these paths, instead of the issuer's. */
@@ -70,6 +86,14 @@ export class Issuer extends Site {
   /** Whether the user has a second factor. */
   hasSecondFactor = false;
   rotations = 0;
+  /** The passkeys by their credential's id. */
+  readonly passkeys = new Map<string, { name: string; user: string }>();
+  /** The lifetime of a passkey's challenge, in seconds. */
+  passkeySeconds = 300;
+  /** Whether the last login is more than 5 minutes ago. */
+  isLoginOld = false;
+  /** The challenges that were not answered yet, by ceremony. */
+  readonly #ceremonies = new Map<string, string>();
   #generation = 0;
   #session = '';
   #sessions = 0;
@@ -109,15 +133,22 @@ export class Issuer extends Site {
     const [, session, generation] = /refresh=([^;.]+)\.(\d+)/.exec(cookie) ?? [];
     switch (`${request.method} ${request.url?.replace(/sessions\/.*/, 'sessions/ID')}`) {
       case 'POST /v1/auth/login': {
-        const { username, password, code } = JSON.parse(body) as Record<string, string>;
+        const { username, password, code, passkey } = JSON.parse(body) as Record<string, string>;
         if (password !== 'right') return problem(response, 401, 'wrong-credentials');
-        if (this.hasSecondFactor && code === undefined) return problem(response, 401, 'second-factor-needed');
-        if (this.hasSecondFactor && code !== CODE) return problem(response, 403, 'wrong-code');
-        this.#sessions += 1;
-        this.#session = `${username}-${this.#sessions}`;
-        this.#generation = 1;
-        this.#isSteppedUp = false;
-        return this.#handOut(response);
+        if (this.hasSecondFactor && passkey) {
+          if (this.#asserted(passkey) !== username) return problem(response, 403, 'wrong-passkey');
+        } else if (this.hasSecondFactor) {
+          if (code === undefined) return problem(response, 401, 'second-factor-needed');
+          if (code !== CODE) return problem(response, 403, 'wrong-code');
+        }
+        return this.#begin(response, username ?? '', passkey !== undefined);
+      }
+      case 'POST /v1/auth/passkeys/challenge':
+        return this.#challenge(response, { challenge: '', rpId: 'example.com', userVerification: 'required' });
+      case 'POST /v1/auth/passkeys/login': {
+        const user = this.#asserted(JSON.parse(body));
+        if (user === null) return problem(response, 403, 'wrong-passkey');
+        return this.#begin(response, user, true);
       }
       case 'POST /v1/auth/refresh': {
         if (session === undefined) return problem(response, 400, 'no-refresh-token');
@@ -164,12 +195,95 @@ export class Issuer extends Site {
         this.#session = '';
         return this.#clear(response);
       case 'POST /v1/auth/step-up': {
-        if ((JSON.parse(body) as { code: string }).code !== CODE) return problem(response, 403, 'wrong-code');
+        const { code, passkey } = JSON.parse(body) as { code?: string; passkey?: unknown };
+        if (passkey) {
+          if (this.#asserted(passkey) !== this.#user) return problem(response, 403, 'wrong-passkey');
+        } else if (code !== CODE) return problem(response, 403, 'wrong-code');
         this.#isSteppedUp = true;
         return this.#handOut(response);
       }
+      case 'POST /v1/auth/passkeys/registration': {
+        const { password } = JSON.parse(body) as { password?: string };
+        if (this.hasSecondFactor && !this.#isSteppedUp) return this.#tooOld(response, 'step-up-too-old');
+        if (!this.hasSecondFactor && password !== undefined && password !== 'right') {
+          return problem(response, 403, 'wrong-password');
+        }
+        if (!this.hasSecondFactor && password === undefined && this.isLoginOld) {
+          return this.#tooOld(response, 'login-too-old');
+        }
+        const user = { id: '-_8', name: this.#user, displayName: this.#user };
+        return this.#challenge(response, { challenge: '', rp: { name: 'Example' }, user, pubKeyCredParams: [] });
+      }
+      case 'POST /v1/auth/passkeys': {
+        const { ceremony, credential, name } = JSON.parse(body) as { ceremony: string; credential: Shown; name: string };
+        if (!name.trim()) return problem(response, 422, 'wrong-fields');
+        if (!this.#answers(ceremony, credential, 'webauthn.create')) return problem(response, 403, 'wrong-passkey');
+        this.passkeys.set(credential.id, { name, user: this.#user });
+        const first = this.hasSecondFactor ? {} : { recovery_codes: ['a', 'b'] };
+        this.hasSecondFactor = true;
+        return json(response, 201, { ...shownPasskey(credential.id, name), ...first });
+      }
+      case 'GET /v1/auth/passkeys': {
+        const passkeys = [...this.passkeys].map(([id, { name }]) => shownPasskey(id, name));
+        return json(response, 200, { passkeys });
+      }
+    }
+    const [, id = '', isName] = /^\/v1\/auth\/passkeys\/([^/]+)(\/name)?$/.exec(request.url ?? '') ?? [];
+    const passkey = this.passkeys.get(decodeURIComponent(id));
+    if (id && !passkey) return problem(response, 404, 'no-such-passkey');
+    if (passkey && isName && request.method === 'POST') {
+      passkey.name = (JSON.parse(body) as { name: string }).name;
+      response.writeHead(204).end();
+      return;
+    }
+    if (passkey && request.method === 'DELETE') {
+      if (!this.#isSteppedUp) return this.#tooOld(response, 'step-up-too-old');
+      this.passkeys.delete(decodeURIComponent(id));
+      response.writeHead(204).end();
+      return;
     }
     problem(response, 404, 'not-found');
+  }
+
+  get #user(): string {
+    return this.#session.split('-')[0] ?? '';
+  }
+
+  #begin(response: ServerResponse, user: string, isSteppedUp: boolean): void {
+    this.#sessions += 1;
+    this.#session = `${user}-${this.#sessions}`;
+    this.#generation = 1;
+    this.#isSteppedUp = isSteppedUp;
+    this.#handOut(response);
+  }
+
+  #tooOld(response: ServerResponse, kind: string): void {
+    const acr = kind === 'step-up-too-old' ? ', acr_values="aal2"' : '';
+    problem(response, 401, kind, {
+      'WWW-Authenticate': `Bearer error="insufficient_user_authentication"${acr}, max_age="300"`,
+    });
+  }
+
+  #challenge(response: ServerResponse, options: object): void {
+    const [ceremony, challenge] = [randomBytes(16).toString('hex'), randomBytes(32).toString('base64url')];
+    this.#ceremonies.set(ceremony, challenge);
+    json(response, 201, { ceremony, expires_in: this.passkeySeconds, options: { ...options, challenge } });
+  }
+
+  /** A ceremony is valid for one attempt. */
+  #answers(ceremony: string, credential: Shown, type: string): boolean {
+    const challenge = this.#ceremonies.get(ceremony);
+    this.#ceremonies.delete(ceremony);
+    const data = Buffer.from(credential.response.clientDataJSON, 'base64url').toString();
+    const client = JSON.parse(data) as { type: string; challenge: string };
+    return challenge !== undefined && client.challenge === challenge && client.type === type;
+  }
+
+  /** Returns the user of a passkey's right answer. */
+  #asserted(answer: unknown): string | null {
+    const { ceremony, credential } = answer as { ceremony: string; credential: Shown };
+    const isRight = this.#answers(ceremony, credential, 'webauthn.get') && credential.response.signature === 'c2lnbmVk';
+    return isRight ? (this.passkeys.get(credential.id)?.user ?? null) : null;
   }
 
   #clear(response: ServerResponse): void {

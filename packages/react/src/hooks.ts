@@ -1,6 +1,16 @@
 'use client';
 
 import { isSessionError, type Session, type SessionError, type SessionInfo, type SessionState, type StepUpChallenge, type User } from 'portcullis';
+import {
+  listPasskeys,
+  type NewPasskey,
+  type Passkey,
+  registerPasskey,
+  type RegisterOptions,
+  removePasskey,
+  renamePasskey,
+  stepUpWithPasskey,
+} from 'portcullis/passkeys';
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 
 import { useSessionObject } from './context.js';
@@ -8,7 +18,7 @@ import { useSessionObject } from './context.js';
 /** A server knows nothing about the visitor's session. */
 const ON_THE_SERVER: SessionState = { status: 'unknown', error: null };
 
-function useStateOf(session: Session): SessionState {
+export function useStateOf(session: Session): SessionState {
   return useSyncExternalStore(
     session.subscribe,
     () => session.state,
@@ -42,52 +52,111 @@ export interface UserSessions {
   end(id: string): Promise<void>;
 }
 
-const NO_SESSIONS = { sessions: null, error: null, isLoading: false };
+interface Loaded<T> {
+  readonly list: T | null;
+  readonly error: SessionError | null;
+  readonly isLoading: boolean;
+}
+
+const NOTHING = { list: null, error: null, isLoading: false };
+
+/**
+ * Loads a list of the user. `run` performs an action, and loads the list again; its result is that of the action, or
+ * `null` if it failed.
+ */
+function useList<T>(
+  session: Session,
+  load: (session: Session) => Promise<T>,
+): readonly [Loaded<T>, <R>(action: () => Promise<R>) => Promise<R | null>] {
+  const state = useStateOf(session);
+  const user = state.status === 'signed-in' ? state.user.id : null;
+  const [loaded, setLoaded] = useState<Loaded<T>>(NOTHING);
+
+  const attempt = useCallback(
+    async <R>(action: () => Promise<R>, isCurrent: () => boolean): Promise<R | null> => {
+      let result: R | null = null;
+      setLoaded((before) => ({ ...before, isLoading: true }));
+      try {
+        result = await action();
+        // Ending the own session signs out.
+        const list = session.state.status === 'signed-in' ? await load(session) : null;
+        if (isCurrent()) setLoaded({ list, error: null, isLoading: false });
+      } catch (error) {
+        if (!isSessionError(error)) throw error;
+        if (isCurrent()) setLoaded((before) => ({ ...before, error, isLoading: false }));
+      }
+      return result;
+    },
+    [load, session],
+  );
+  useEffect(() => {
+    let isCurrent = true;
+    setLoaded(NOTHING);
+    if (user !== null) void attempt(async () => {}, () => isCurrent);
+    return () => {
+      isCurrent = false;
+    };
+  }, [attempt, user]);
+  const run = useCallback(<R>(action: () => Promise<R>) => attempt(action, () => true), [attempt]);
+  return [loaded, run];
+}
+
+const loadSessions = (session: Session): Promise<readonly SessionInfo[]> => session.sessions();
 
 /** Lists the user's sessions. */
 export function useSessions(): UserSessions {
   const session = useSessionObject('useSessions');
-  const state = useStateOf(session);
-  const user = state.status === 'signed-in' ? state.user.id : null;
-  const [list, setList] = useState<Pick<UserSessions, 'sessions' | 'error' | 'isLoading'>>(NO_SESSIONS);
+  const [{ list: sessions, error, isLoading }, run] = useList(session, loadSessions);
+  const reload = useCallback(async () => void (await run(async () => {})), [run]);
+  const end = useCallback(async (id: string) => void (await run(() => session.endSession(id))), [run, session]);
+  return { sessions, error, isLoading, reload, end };
+}
 
-  const run = useCallback(
-    async (action: () => Promise<void>, isCurrent: () => boolean = () => true) => {
-      setList((list) => ({ ...list, isLoading: true }));
-      try {
-        await action();
-        // Ending the own session signs out.
-        const sessions = session.state.status === 'signed-in' ? await session.sessions() : null;
-        if (isCurrent()) setList({ sessions, error: null, isLoading: false });
-      } catch (error) {
-        if (!isSessionError(error)) throw error;
-        if (isCurrent()) setList((list) => ({ ...list, error, isLoading: false }));
-      }
-    },
-    [session],
+/** The result of {@link usePasskeys}. */
+export interface UserPasskeys {
+  /** The passkeys, the oldest first; `null` until they are loaded. */
+  readonly passkeys: readonly Passkey[] | null;
+  /** Why they could not be loaded, or an operation failed. */
+  readonly error: SessionError | null;
+  readonly isLoading: boolean;
+  /** Loads the list again. Does not throw. */
+  reload(): Promise<void>;
+  /** Registers a passkey, and loads the list again. The result is `null` after a failure. Does not throw. */
+  register(options?: RegisterOptions): Promise<NewPasskey | null>;
+  /** Renames a passkey, and loads the list again. Does not throw. */
+  rename(id: string, name: string): Promise<void>;
+  /** Removes a passkey, and loads the list again. Does not throw. */
+  remove(id: string): Promise<void>;
+}
+
+/** Lists the user's passkeys. */
+export function usePasskeys(): UserPasskeys {
+  const session = useSessionObject('usePasskeys');
+  const [{ list: passkeys, error, isLoading }, run] = useList(session, listPasskeys);
+  const reload = useCallback(async () => void (await run(async () => {})), [run]);
+  const register = useCallback(
+    (options?: RegisterOptions) => run(() => registerPasskey(session, options)),
+    [run, session],
   );
-  useEffect(() => {
-    let isCurrent = true;
-    setList(NO_SESSIONS);
-    if (user !== null) void run(async () => {}, () => isCurrent);
-    return () => {
-      isCurrent = false;
-    };
-  }, [run, user]);
-  const reload = useCallback(() => run(async () => {}), [run]);
-  const end = useCallback((id: string) => run(() => session.endSession(id)), [run, session]);
-  return { ...list, reload, end };
+  const rename = useCallback(
+    async (id: string, name: string) => void (await run(() => renamePasskey(session, id, name))),
+    [run, session],
+  );
+  const remove = useCallback(async (id: string) => void (await run(() => removePasskey(session, id))), [run, session]);
+  return { passkeys, error, isLoading, reload, register, rename, remove };
 }
 
 /** The result of {@link useStepUp}. */
 export interface StepUp {
   /** What the API requires, while a request waits for a code; otherwise `null`. */
   readonly challenge: StepUpChallenge | null;
-  /** Why the last code was not accepted. */
+  /** Why the last code or passkey was not accepted. */
   readonly error: SessionError | null;
   readonly isBusy: boolean;
   /** Sends a code of the authenticator app, or a recovery code. If it is right, the waiting requests continue. */
   submit(code: string): Promise<void>;
+  /** Asks for a passkey instead of a code. */
+  submitPasskey(): Promise<void>;
   /** Declines: the waiting requests fail with `StepUpNeededError`. */
   cancel(): void;
 }
@@ -128,19 +197,21 @@ export function useStepUp(): StepUp {
     },
     [question],
   );
-  const submit = useCallback(
-    async (code: string) => {
+  const attempt = useCallback(
+    async (stepUp: () => Promise<void>) => {
       setOutcome({ error: null, isBusy: true });
       try {
-        await session.stepUp(code);
+        await stepUp();
         close(true);
       } catch (error) {
         if (!isSessionError(error)) throw error;
         setOutcome({ error, isBusy: false });
       }
     },
-    [close, session],
+    [close],
   );
+  const submit = useCallback((code: string) => attempt(() => session.stepUp(code)), [attempt, session]);
+  const submitPasskey = useCallback(() => attempt(() => stepUpWithPasskey(session)), [attempt, session]);
   const cancel = useCallback(() => close(false), [close]);
-  return { challenge: question?.challenge ?? null, ...outcome, submit, cancel };
+  return { challenge: question?.challenge ?? null, ...outcome, submit, submitPasskey, cancel };
 }

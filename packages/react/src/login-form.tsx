@@ -1,9 +1,11 @@
 'use client';
 
 import { isSessionError, type LoginResult, type SessionError, type User } from 'portcullis';
+import { askForPasskey, isConditionalAvailable, isSupported, signInWithPasskey } from 'portcullis/passkeys';
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 
 import { useSessionObject } from './context.js';
+import { useStateOf } from './hooks.js';
 
 /** The texts of {@link LoginForm}. */
 export interface LoginTexts {
@@ -13,6 +15,7 @@ export interface LoginTexts {
   readonly codeHint: string;
   readonly submit: string;
   readonly submitCode: string;
+  readonly passkey: string;
   readonly back: string;
   /** Returns the text for a failed login. */
   readonly problem: (error: SessionError) => string;
@@ -31,6 +34,10 @@ export function loginProblem(error: SessionError): string {
       return 'The name or the password is wrong.';
     case 'wrong-code':
       return 'The code is wrong, or was used before.';
+    case 'wrong-passkey':
+      return 'The passkey is not accepted. Try another one, or log in with your password.';
+    case 'passkey':
+      return 'No passkey was used. Try again, or log in with your password.';
     case 'second-factor-locked':
       return 'There were too many wrong codes. An administrator can unlock your account.';
     case 'unreachable':
@@ -48,6 +55,7 @@ const ENGLISH: LoginTexts = {
   codeHint: 'The code that your authenticator app shows, or a recovery code',
   submit: 'Log in',
   submitCode: 'Continue',
+  passkey: 'Use a passkey',
   back: 'Back',
   problem: loginProblem,
 };
@@ -56,12 +64,20 @@ export interface LoginFormProps {
   /** Replaces texts, for example with translations. */
   readonly texts?: Partial<LoginTexts>;
   readonly className?: string;
+  /**
+   * Offers passkeys, if the browser has them: a button, suggestions of the name's input, and instead of the code.
+   * Default: `false`.
+   */
+  readonly passkeys?: boolean;
   /** Called after a login. */
   readonly onSignedIn?: (user: User) => void;
 }
 
-/** A login with name and password, and with a code if the user has a second factor. It brings no styles. */
-export function LoginForm({ texts, className, onSignedIn }: LoginFormProps): ReactNode {
+/**
+ * A login with name and password, and with a code if the user has a second factor; or with a passkey. It brings no
+ * styles.
+ */
+export function LoginForm({ texts, className, passkeys = false, onSignedIn }: LoginFormProps): ReactNode {
   const session = useSessionObject('LoginForm');
   const shown = { ...ENGLISH, ...texts };
   const id = useId();
@@ -73,25 +89,84 @@ export function LoginForm({ texts, className, onSignedIn }: LoginFormProps): Rea
     if (step) codeInput.current?.focus();
   }, [step]);
 
-  async function submit(event: FormEvent<HTMLFormElement>): Promise<void> {
-    event.preventDefault();
+  // A server does not know what the browser has.
+  const [offersPasskeys, setOffersPasskeys] = useState(false);
+  useEffect(() => setOffersPasskeys(passkeys && isSupported()), [passkeys]);
+
+  const latest = useRef({ shown, onSignedIn });
+  useEffect(() => {
+    latest.current = { shown, onSignedIn };
+  });
+  const isSignedIn = useStateOf(session).status === 'signed-in';
+  // Grows when the suggestions must be offered again.
+  const [round, setRound] = useState(0);
+  const suggests = offersPasskeys && !step && !isSignedIn;
+  useEffect(() => {
+    if (!suggests) return;
+    const abort = new AbortController();
+    const { signal } = abort;
+    async function suggest(): Promise<void> {
+      if (!(await isConditionalAvailable()) || signal.aborted) return;
+      try {
+        const user = await signInWithPasskey(session, { conditional: true, signal });
+        latest.current.onSignedIn?.(user);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isSessionError(error)) throw error;
+        // The user has chosen a passkey. Without suggestions, the rest of the form still works.
+        if (error.code !== 'refused' || error.problem !== 'wrong-passkey') return;
+        setProblem(latest.current.shown.problem(error));
+        setRound((round) => round + 1);
+      }
+    }
+    void suggest();
+    return () => abort.abort();
+  }, [session, suggests, round]);
+
+  // A request of the button ends with the form.
+  const unmounted = useRef<AbortController | null>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    unmounted.current = abort;
+    return () => abort.abort();
+  }, []);
+
+  async function attempt(login: () => Promise<LoginResult>): Promise<void> {
     if (isBusy) return;
-    const fields = new FormData(event.currentTarget);
-    const field = (name: string): string => String(fields.get(name) ?? '');
     setBusy(true);
     setProblem('');
     try {
-      const result = step
-        ? await step.complete(field('code').trim())
-        : await session.login({ username: field('username'), password: field('password') });
+      const result = await login();
       if (result.status === 'code-needed') setStep(result);
       else onSignedIn?.(result.user);
     } catch (error) {
+      if (error === unmounted.current?.signal.reason) return;
       if (!isSessionError(error)) throw error;
       setProblem(shown.problem(error));
     } finally {
       setBusy(false);
     }
+  }
+
+  function submit(event: FormEvent<HTMLFormElement>): Promise<void> {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget);
+    const field = (name: string): string => String(fields.get(name) ?? '');
+    return attempt(() =>
+      step
+        ? step.complete(field('code').trim())
+        : session.login({ username: field('username'), password: field('password') }),
+    );
+  }
+
+  async function askPasskey(): Promise<void> {
+    const signal = unmounted.current?.signal;
+    await attempt(async () => {
+      const answer = await askForPasskey(session, signal && { signal });
+      return step ? step.complete(answer) : session.login(answer);
+    });
+    // The button's request has replaced that of the suggestions.
+    setRound((round) => round + 1);
   }
 
   const describedBy = problem ? `${id}-problem` : undefined;
@@ -119,7 +194,7 @@ export function LoginForm({ texts, className, onSignedIn }: LoginFormProps): Rea
             <input
               id={`${id}-username`}
               name="username"
-              autoComplete="username"
+              autoComplete={offersPasskeys ? 'username webauthn' : 'username'}
               autoCapitalize="none"
               spellCheck={false}
               required
@@ -145,6 +220,11 @@ export function LoginForm({ texts, className, onSignedIn }: LoginFormProps): Rea
       <button type="submit" disabled={isBusy}>
         {step ? shown.submitCode : shown.submit}
       </button>
+      {offersPasskeys && (
+        <button type="button" disabled={isBusy} onClick={() => void askPasskey()}>
+          {shown.passkey}
+        </button>
+      )}
       {step && (
         <button
           type="button"

@@ -7,12 +7,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { Session } from 'portcullis';
 
+import { Authenticator } from '../../browser/tests/authenticator.js';
 import { json, problem, World } from '../../browser/tests/world.js';
 import {
   LoginForm,
   SessionProvider,
   SignedIn,
   SignedOut,
+  usePasskeys,
   useSession,
   useSessions,
   useStepUp,
@@ -79,6 +81,7 @@ describe('provider', () => {
     ['useSession', () => useSession()],
     ['useUser', () => useUser()],
     ['useSessions', () => useSessions()],
+    ['usePasskeys', () => usePasskeys()],
     ['useStepUp', () => useStepUp()],
   ])('%s without a provider is an error', (name, hook) => {
     const quiet = vi.spyOn(console, 'error').mockImplementation(() => {});
@@ -273,5 +276,144 @@ describe('step-up', () => {
     }
     // There is no handler any more.
     await expect(session.fetch(world.api.origin)).rejects.toMatchObject({ code: 'step-up-needed' });
+  });
+});
+
+describe('passkeys', () => {
+  const ID = 'cGFzc2tleQ';
+  let authenticator: Authenticator;
+  beforeEach(() => {
+    authenticator = new Authenticator(true);
+    world.issuer.passkeys.set(ID, { name: 'Phone', user: 'alice' });
+  });
+  afterEach(() => authenticator.remove());
+
+  const offered = (): Promise<void> => waitFor(() => expect(authenticator.pending).toBe(1));
+  const reports = (text: RegExp): Promise<void> =>
+    waitFor(() => expect(screen.getByRole('alert').textContent).toMatch(text));
+
+  it('are not asked for by default', async () => {
+    const { session } = world.tab();
+    render(<LoginForm />, { wrapper: below(session) });
+    await waitFor(() => expect(session.state.status).toBe('signed-out'));
+    expect(screen.getAllByRole('button').length).toBe(1);
+    expect(screen.getByLabelText('Name').getAttribute('autocomplete')).toBe('username');
+    expect(authenticator.asked).toEqual([]);
+  });
+
+  it('form has no button in a browser without them', async () => {
+    authenticator.remove();
+    const { session } = world.tab();
+    render(<LoginForm passkeys />, { wrapper: below(session) });
+    await waitFor(() => expect(session.state.status).toBe('signed-out'));
+    expect(screen.getAllByRole('button').length).toBe(1);
+  });
+
+  it('suggestion logs in, and a refused one is reported and offered again', async () => {
+    const { session } = world.tab();
+    const done = vi.fn();
+    render(<LoginForm passkeys onSignedIn={done} />, { wrapper: below(session) });
+    await offered();
+    expect(screen.getByLabelText('Name').getAttribute('autocomplete')).toBe('username webauthn');
+    await expectAccessible();
+    world.issuer.passkeys.clear();
+    authenticator.choose();
+    await reports(/passkey is not accepted/);
+    await offered();
+    world.issuer.passkeys.set(ID, { name: 'Phone', user: 'alice' });
+    authenticator.choose();
+    await waitFor(() => expect(done.mock.calls).toMatchObject([[{ name: 'alice' }]]));
+    // The form is still there: it asks for nothing more.
+    await waitFor(() => expect(session.state.status).toBe('signed-in'));
+    expect(authenticator.pending).toBe(0);
+  });
+
+  it('suggestions end with the form, and with another login', async () => {
+    const { session } = world.tab();
+    const { unmount } = render(<LoginForm passkeys />, { wrapper: below(session) });
+    await offered();
+    unmount();
+    await waitFor(() => expect(authenticator.pending).toBe(0));
+    render(<LoginForm passkeys />, { wrapper: below(session) });
+    await offered();
+    const other = world.tab();
+    await act(async () => void (await other.session.login({ username: 'bob', password: 'right' })));
+    await waitFor(() => expect(authenticator.pending).toBe(0));
+    expect(authenticator.asked.every(({ signal }) => signal?.aborted)).toBe(true);
+  });
+
+  it('button replaces the suggestions, which come back if the user cancels', async () => {
+    const { session } = world.tab();
+    const user = userEvent.setup();
+    render(
+      <SignedOut>
+        <LoginForm passkeys />
+      </SignedOut>,
+      { wrapper: below(session) },
+    );
+    const button = await screen.findByRole('button', { name: 'Use a passkey' });
+    await offered();
+    authenticator.error = 'NotAllowedError';
+    await user.click(button);
+    await reports(/No passkey was used/);
+    await offered();
+    await user.click(button);
+    await waitFor(() => expect(screen.queryByLabelText('Name')).toBeNull());
+    expect(session.state.status).toBe('signed-in');
+    expect(authenticator.pending).toBe(0);
+  });
+
+  it('passkey replaces the code', async () => {
+    world.issuer.hasSecondFactor = true;
+    const { session } = world.tab();
+    const done = vi.fn();
+    const user = userEvent.setup();
+    render(<LoginForm passkeys onSignedIn={done} />, { wrapper: below(session) });
+    await offered();
+    await user.type(screen.getByLabelText('Name'), 'alice');
+    await user.type(screen.getByLabelText('Password'), 'right{Enter}');
+    await screen.findByLabelText('Code');
+    await waitFor(() => expect(authenticator.pending).toBe(0));
+    await user.click(screen.getByRole('button', { name: 'Use a passkey' }));
+    await waitFor(() => expect(done.mock.calls).toMatchObject([[{ name: 'alice' }]]));
+    expect(world.issuer.requests.filter(({ line }) => line === 'POST /v1/auth/login').at(-1)?.body).toContain('"passkey"');
+  });
+
+  it('are listed, registered, renamed and removed, and errors are reported', async () => {
+    world.issuer.passkeys.clear();
+    const { session } = await world.signedIn();
+    const { result } = renderHook(() => ({ list: usePasskeys(), stepUp: useStepUp() }), { wrapper: below(session) });
+    await waitFor(() => expect(result.current.list.passkeys).toEqual([]));
+    authenticator.error = 'NotAllowedError';
+    expect(await act(() => result.current.list.register())).toBeNull();
+    expect(result.current.list).toMatchObject({ error: { code: 'passkey', reason: 'cancelled' }, isLoading: false });
+    expect(await act(() => result.current.list.register({ name: 'Phone' }))).toMatchObject({ recoveryCodes: ['a', 'b'] });
+    expect(result.current.list).toMatchObject({ passkeys: [{ name: 'Phone' }], error: null });
+    await act(() => result.current.list.rename(ID, 'Key'));
+    expect(result.current.list.passkeys).toMatchObject([{ name: 'Key' }]);
+    let removed: Promise<void> | undefined;
+    act(() => void (removed = result.current.list.remove(ID)));
+    await waitFor(() => expect(result.current.stepUp.challenge).toEqual({ acrValues: ['aal2'], maxAge: 300 }));
+    authenticator.id = 'b3RoZXI';
+    await act(() => result.current.stepUp.submitPasskey());
+    expect(result.current.stepUp.error).toMatchObject({ problem: 'wrong-passkey' });
+    authenticator.id = ID;
+    await act(() => result.current.stepUp.submitPasskey());
+    await act(async () => removed);
+    expect(result.current.list).toMatchObject({ passkeys: [], error: null });
+  });
+
+  it('recovery codes are not lost if the list cannot be loaded', async () => {
+    world.issuer.passkeys.clear();
+    const { session } = await world.signedIn();
+    const { result } = renderHook(() => usePasskeys(), { wrapper: below(session) });
+    await waitFor(() => expect(result.current.passkeys).toEqual([]));
+    const path = '/v1/auth/passkeys';
+    world.issuer.faults.set(path, [
+      (request, response, body) => world.issuer.answer(request, response, body),
+      (_, response) => json(response, 503, {}),
+    ]);
+    expect(await act(() => result.current.register())).toMatchObject({ recoveryCodes: ['a', 'b'] });
+    expect(result.current.error).toMatchObject({ code: 'later' });
   });
 });

@@ -4,7 +4,7 @@ use portcullis_issuer::Issuer;
 use serde_json::{Value, json};
 
 use crate::authenticator::Device;
-use crate::common::{Answer, Home, PASSWORD, call, on_every_store, post, with_token};
+use crate::common::{Answer, Home, ISSUER, PASSWORD, call, on_every_store, post, with_token};
 use crate::passkeys::{
     answered, begin, challenge, config, device, finish, kinds, login_with, open, passkey_login,
     register, registered, token_of,
@@ -337,8 +337,11 @@ async fn registration_fails_once_the_factor_of_its_step_up_is_removed(home: Home
     let raised = passkey_login(&issuer, &mut stolen).await.expect(200).text("access_token");
     register(&issuer, &raised, &mut kept).await;
     let passkey = answered(&issuer, &mut stolen).await;
-    let body = json!({ "username": "alice", "password": PASSWORD, "passkey": passkey });
-    let thief = post(&issuer, "/v1/auth/login", &body).await.expect(200).text("access_token");
+    let body = json!({
+        "username": "alice", "password": PASSWORD, "passkey": passkey, "resource": [ISSUER],
+    });
+    let grant = post(&issuer, "/v1/auth/login", &body).await.expect(200);
+    let thief = grant.text("access_token");
     let begun = begin(&issuer, &thief, json!({})).await.expect(201);
     let id = issuer.passkeys("alice").await.unwrap()[0].id.clone();
     let owner = passkey_login(&issuer, &mut kept).await.expect(200).text("access_token");
@@ -348,8 +351,9 @@ async fn registration_fails_once_the_factor_of_its_step_up_is_removed(home: Home
     assert_eq!(me.json["type"], "urn:portcullis:problem:token-revoked");
     begin(&issuer, &thief, json!({})).await.expect(401);
     finish(&issuer, &thief, &begun, &mut device()).await.expect(401);
-    let refreshed = token_of(&issuer, "alice").await;
-    assert_refused(finish(&issuer, &refreshed, &begun, &mut device()).await);
+    let body = json!({ "refresh_token": grant.text("refresh_token"), "resource": [ISSUER] });
+    let fresh = post(&issuer, "/v1/auth/refresh", &body).await.expect(200).text("access_token");
+    assert_refused(finish(&issuer, &fresh, &begun, &mut device()).await);
     assert_eq!(issuer.passkeys("alice").await.unwrap().len(), 1);
 }
 
