@@ -1,4 +1,4 @@
-//! What 100,000 idle streams cost, and how long a revocation takes to end one of them.
+//! Measures the cost of 100,000 idle streams, and how long a revocation takes to end one of them.
 //!
 //! ```text
 //! cargo bench -p portcullis-benches --bench streams
@@ -44,7 +44,7 @@ const REVOCATIONS: u64 = 1000;
 const SOURCE: &str = "STREAMS_SOURCE";
 const LIST: &str = "https://issuer.example/lists/1";
 
-/// How streams learn of a revocation.
+/// How streams are notified of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Source {
     /// A status list, by long polling.
@@ -130,7 +130,7 @@ fn main() {
         runtime.worker_threads(2).enable_all().build().unwrap().block_on(measure(source));
         return;
     }
-    // Each in a process of its own, because a process keeps memory that was freed.
+    // Each source is measured in its own process, because a process keeps the memory that it freed.
     for source in sources.map(|source| format!("{source:?}")) {
         println!("\n{source}");
         let program = std::env::current_exe().unwrap();

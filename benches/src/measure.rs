@@ -85,7 +85,7 @@ fn count(_: &mut dyn FnMut()) -> Option<f64> {
     None
 }
 
-/// Prints a line for the place below the group's table, for a figure that is not a time.
+/// Prints a line that is shown below the group's table, for a figure that is not a time.
 #[expect(clippy::print_stdout, reason = "standard output is its result")]
 pub fn note(group: &str, text: &str) {
     println!("note\t{group}\t{text}");

@@ -1,5 +1,5 @@
 //! Reads any bytes as a status list, as its claims, and as its bits, which the input or this target
-//! compresses. No input panics. Only tokens are accepted whose status is 0 according to another
+//! compresses. No input panics. A token is accepted only if its status is 0 according to another
 //! parser, which shares only the decompression library with ours.
 #![no_main]
 

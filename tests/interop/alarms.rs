@@ -1,4 +1,5 @@
-//! Runs the alarms of `monitoring` in promtool against timelines that they once got wrong.
+//! Runs the alarms of `monitoring` in promtool, against timelines for which earlier versions of the
+//! alarms were wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ffi::OsString;
@@ -11,7 +12,7 @@ const TIMELINES: &str = include_str!("../../monitoring/prometheus-rules-test.yml
 /// A required part of each alarm, and a replacement that breaks the alarm. A comment states what is
 /// wrong with the replacement.
 const BREAKS: &[(&str, &str)] = &[
-    // One failed fetch, or one lost response, fires the alarm.
+    // With the replacement, one failed fetch, or one lost response, fires the alarm.
     (
         "outcome=\"failed\"}[15m]))\n          / sum by (job, location) (increase(portcullis_jwks_fetches_total[15m])) > 0.5",
         "outcome=\"failed\"}[15m])) > 0",
@@ -20,11 +21,11 @@ const BREAKS: &[(&str, &str)] = &[
         "> 0.05\n          and sum by (job, issuer) (increase(portcullis_introspections_total{outcome=\"failed\"}[5m])) > 3",
         "> 0",
     ),
-    // Keycloak's encryption key fires the alarm.
+    // With the replacement, Keycloak's encryption key fires the alarm.
     ("portcullis_jwks_skipped_keys{fault=\"true\"}", "portcullis_jwks_skipped_keys"),
     // The replacement is a constant instead of the service's bound.
     ("> ignoring (issuer) portcullis_key_withdrawal_bound_seconds{issuer=\"reachable\"}", "> 600"),
-    // Keys that no request needed fire the alarm.
+    // With the replacement, the alarm fires for keys that no request needed.
     (
         "increase(portcullis_jwks_fetches_total{outcome=\"failed\"}[15m]) > 0",
         "increase(portcullis_jwks_fetches_total{outcome=\"failed\"}[15m]) >= 0",
@@ -44,7 +45,7 @@ const BREAKS: &[(&str, &str)] = &[
     ),
     ("> 5 * avg_over_time", "> 500 * avg_over_time"),
     ("0.9 * portcullis_status_list_bound_seconds", "9 * portcullis_status_list_bound_seconds"),
-    // The feed of revocations.
+    // The alarms of the revocation feed.
     (
         "portcullis_feed_age_seconds > ignoring (store) portcullis_feed_bound_seconds",
         "portcullis_feed_age_seconds > ignoring (store) 0.1 * portcullis_feed_bound_seconds",
@@ -67,7 +68,7 @@ const BREAKS: &[(&str, &str)] = &[
         "unless on (job) sum by (job) (increase(portcullis_logout_tokens_total{outcome=\"stored\"}[1h])) > 0",
         "",
     ),
-    // The issuer's.
+    // The alarms of the issuer.
     (
         "portcullis_issuer_store_seconds_count{outcome=\"failed\"}[5m]))\n          / ",
         "portcullis_issuer_store_seconds_count{outcome=\"ok\"}[5m]))\n          / ",
@@ -89,6 +90,15 @@ const BREAKS: &[(&str, &str)] = &[
     ("invalid_client|unauthorized_client", "invalid_scope"),
     ("connections_rejected_total[5m])) > 100", "connections_rejected_total[5m])) > 1"),
     ("portcullis_issuer_passwords_waiting > 10", "portcullis_issuer_passwords_waiting > 100"),
+    // Tokens that are on their way fire the alarm.
+    (
+        "logouts_total{outcome=\"retried\"}[10m])) > 0",
+        "logouts_total{outcome=\"retried\"}[10m])) >= 0",
+    ),
+    // A slow client without a failed attempt does not.
+    ("logouts_waiting[10m])) > 1000", "logouts_waiting[10m])) > 100000"),
+    ("outcome=~\"expired|dropped|rejected\"", "outcome=~\"expired|dropped\""),
+    ("expired|dropped|rejected\"}[15m])) > 3", "expired|dropped|rejected\"}[15m])) > 0"),
 ];
 
 /// Whether every timeline passes with `rules`, and promtool's output.

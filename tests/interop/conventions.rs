@@ -15,7 +15,9 @@ fn logs_are_coloured_only_on_a_terminal() {
     let folders = fs::read_dir(root.join("examples")).unwrap();
     let mut programs: Vec<_> =
         folders.map(|folder| folder.unwrap().path().join("src/main.rs")).collect();
-    programs.push(root.join("crates/portcullis-issuer/src/main.rs"));
+    for program in ["portcullis-issuer", "portcullis-sidecar"] {
+        programs.push(root.join("crates").join(program).join("src/main.rs"));
+    }
     for program in &programs {
         let source = fs::read_to_string(program).unwrap();
         let logs = source.matches("tracing_subscriber::fmt()").count();

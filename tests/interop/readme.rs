@@ -76,7 +76,8 @@ fn each_settings_file_that_is_shown_can_be_used() {
     std::fs::write(&file, shown).unwrap();
     let sources = portcullis_issuer::SettingSources::from_lookup(Some(&file), |_| None).unwrap();
     assert_eq!(sources.config().unwrap().audiences.len(), 2);
-    // The page names each key whose value must not be readable by every user, or what it ends with.
+    // Some keys have values that not every user may read. The page names the suffix of each such
+    // key.
     let secrets = portcullis_issuer::SETTINGS.iter().filter(|setting| setting.is_secret());
     for key in secrets.map(portcullis_issuer::Setting::key) {
         let (_, end) = key.rsplit_once('_').unwrap();
@@ -208,6 +209,8 @@ fn other_languages_chapter_contains_the_tested_programs() {
     const CHAPTER: &str = include_str!("../../crates/portcullis/src/guide/other_languages.md");
     const REQUIREMENTS: &str = include_str!("../../docs/other-languages/python/requirements.txt");
     const PACKAGE: &str = include_str!("../../docs/other-languages/node/package.json");
+    const MODULES: &str = include_str!("../../docs/other-languages/go/go.mod");
+    const POM: &str = include_str!("../../docs/other-languages/java/pom.xml");
     for program in [
         include_str!("../../docs/other-languages/python/with_pyjwt.py"),
         include_str!("../../docs/other-languages/python/with_joserfc.py"),
@@ -215,12 +218,25 @@ fn other_languages_chapter_contains_the_tested_programs() {
         include_str!("../../docs/other-languages/node/get-token.mjs"),
         include_str!("../../docs/other-languages/node/make-keys.mjs"),
         include_str!("../../docs/other-languages/ruby/with_jwt.rb"),
+        include_str!("../../docs/other-languages/go/golang-jwt/main.go"),
+        include_str!("../../docs/other-languages/go/jwx/main.go"),
+        include_str!("../../docs/other-languages/go/go-oidc/main.go"),
+        include_str!("../../docs/other-languages/java/src/main/java/example/Orders.java"),
     ] {
         assert!(
             CHAPTER.contains(&format!("\n{program}```\n")),
             "the chapter does not contain:\n{program}"
         );
     }
+    let module = |name: &str| {
+        MODULES
+            .split_once(name)
+            .and_then(|(_, rest)| rest.trim().split(['\n', ' ']).next())
+            .unwrap()
+    };
+    let [golang_jwt, keyfunc, jwx, go_oidc] =
+        ["golang-jwt/jwt/v5 v", "keyfunc/v3 v", "lestrrat-go/jwx/v3 v", "go-oidc/v3 v"].map(module);
+    let (_, spring) = POM.split_once("starter-parent</artifactId>\n    <version>").unwrap();
     let python =
         |name: &str| REQUIREMENTS.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     let package: serde_json::Value = serde_json::from_str(PACKAGE).unwrap();
@@ -228,6 +244,10 @@ fn other_languages_chapter_contains_the_tested_programs() {
         ("PyJWT", python("PyJWT==")),
         ("joserfc", python("joserfc==")),
         ("jose", package["dependencies"]["jose"].as_str().unwrap()),
+        ("golang-jwt, with keyfunc", &format!("{golang_jwt}, {keyfunc}")),
+        ("jwx", jwx),
+        ("go-oidc", go_oidc),
+        ("Spring Boot's resource server", spring.split('<').next().unwrap()),
     ] {
         assert!(CHAPTER.contains(&format!("| {name} | {version} |")), "{name} is {version}");
     }

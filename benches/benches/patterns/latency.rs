@@ -32,8 +32,8 @@ pub(crate) async fn side_by_side(rounds: usize, postgres: Option<&str>) {
         };
         senders.push((Sender::new(service, &token), Vec::new(), Vec::new()));
     }
-    // The senders block this thread, so that no other task of theirs runs while one of them waits
-    // for a response.
+    // The senders block this thread, so only one request is sent at a time, and the client does
+    // nothing else while it waits for the response.
     let senders = tokio::task::spawn_blocking(move || {
         senders.iter_mut().for_each(|(sender, ..)| drop(sender.slice()));
         for round in 0..rounds {

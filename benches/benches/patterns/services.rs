@@ -51,6 +51,7 @@ pub(crate) async fn all(issuer: &Server, postgres: Option<&str>) -> Vec<Service>
     let cold = protected(builder().token_cache_bytes(0), Revocation::expiry()).await;
     all.push(at("2, the token alone, cold", cold, true));
     all.push(at("2, the token alone", protected(builder(), Revocation::expiry()).await, true));
+    all.push(local_keys("2, in process, the token alone").await);
     all.push(at("2, with a status list, pushed", protected(builder(), list).await, false));
     all.push(at("2, live", protected(asking(), Revocation::live()).await, false));
     all
@@ -77,7 +78,11 @@ async fn sidecar(issuer: &Server, builder: AuthenticatorBuilder) -> SocketAddr {
     let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live()).unwrap();
     let app = serve(service()).await.to_string().parse().unwrap();
     let issuer = issuer.url.trim_start_matches("http://").parse().unwrap();
-    serve(example_sidecar::proxy::sidecar(gate, issuer, app)).await
+    let sidecar = example_sidecar::sidecar(gate, &issuer, &app).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move { sidecar.serve(listener, std::future::pending()).await });
+    at
 }
 
 /// Starts a service that embeds the issuer; each request to its route checks the issuer's store.
@@ -90,6 +95,20 @@ async fn in_process(name: &'static str, postgres: Option<&str>) -> Service {
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
     Service { name, at, issuer: Some(url), by_token: false }
+}
+
+/// Starts a service that embeds the issuer, and validates tokens with its keys in memory.
+async fn local_keys(name: &'static str) -> Service {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let url = format!("http://{at}");
+    let issuer = open(&url, None).await;
+    let auth = Authenticator::builder(&url, AUDIENCE).key_source(issuer.key_source());
+    let gate = Gate::new(auth.build().await.unwrap());
+    let app = service().layer(AuthLayer::new(gate)).merge(issuer.router());
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Service { name, at, issuer: Some(url), by_token: true }
 }
 
 /// Opens an issuer with a user, in this process.

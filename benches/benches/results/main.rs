@@ -1,5 +1,5 @@
-//! Measures every figure of `RESULTS.md` that needs no peer. `cargo xtask bench` runs this
-//! benchmark.
+//! Measures the figures of `RESULTS.md` that need none of the peers in `benches/peers`. `cargo
+//! xtask bench` runs this benchmark.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 #![expect(clippy::disallowed_methods, reason = "jsonwebtoken is the measured peer")]
 #![expect(clippy::indexing_slicing, reason = "a failed setup ends the program")]

@@ -1,4 +1,4 @@
-//! The peer that is still on axum 0.7.
+//! The peer that still requires axum 0.7.
 
 use std::hint::black_box;
 use std::io::Read as _;

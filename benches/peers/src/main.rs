@@ -1,6 +1,6 @@
-//! Sends the same requests with the same token to the same service behind each of the peers. Each
-//! peer has its fastest configuration. Every handler receives the same typed claims. `cargo xtask
-//! bench` runs this program.
+//! Sends the same requests with the same token to the same service behind each peer: a similar
+//! library. Each peer has its fastest configuration. Every handler receives the same typed claims.
+//! `cargo xtask bench` runs this program.
 
 mod axum_07;
 mod huskarl;

@@ -1,4 +1,4 @@
-//! The route for the issuer's logout tokens.
+//! The route for the issuer's logout tokens and security event tokens.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, Resource, web};
@@ -7,8 +7,8 @@ use portcullis::feed::LogoutReceiver;
 use crate::request::View;
 use crate::response::translate;
 
-/// Returns a resource that receives logout tokens at `path`: register it outside the protected
-/// scope.
+/// Returns a resource that receives logout tokens and security event tokens at `path`: register it
+/// outside the protected scope.
 ///
 /// See [`LogoutReceiver`] for what is accepted and the responses.
 ///
@@ -23,7 +23,7 @@ use crate::response::translate;
 /// # actix_web::rt::System::new().block_on(async {
 /// # let scene = Scene::with(|builder| {
 /// #     let builder = builder.max_token_lifetime(Duration::from_secs(900));
-/// #     builder.logout_clients(["web"]).revocations(Revocations::in_memory())
+/// #     builder.logout_clients(["web"]).event_audiences(["e"]).revocations(Revocations::in_memory())
 /// # })
 /// # .await;
 /// # let auth = scene.auth.clone();
@@ -42,6 +42,10 @@ use crate::response::translate;
 /// assert_eq!(test::call_service(&app, logout.to_request()).await.status(), 200);
 /// assert_eq!(test::call_service(&app, orders().to_request()).await.status(), 401);
 ///
+/// # let event = scene.session_revoked("e", "s-2").sign();
+/// # let push = test::TestRequest::post().uri("/backchannel-logout").set_payload(event);
+/// # let push = push.insert_header(("content-type", "application/secevent+jwt"));
+/// # assert_eq!(test::call_service(&app, push.to_request()).await.status(), 202);
 /// let forged = test::TestRequest::post().uri("/backchannel-logout").set_form([("logout_token", "a.b.c")]);
 /// assert_eq!(test::call_service(&app, forged.to_request()).await.status(), 400);
 /// # });

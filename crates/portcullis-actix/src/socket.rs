@@ -69,8 +69,9 @@ impl EndingSocket {
     /// Returns the next message. `None` when the client is gone, and when the session ends: the
     /// socket is then closed.
     ///
-    /// The end comes before messages that wait. A handler that does not receive must call
-    /// [`closed`](Self::closed) in parallel with its own work.
+    /// The end of the session takes precedence over messages that have not been received yet. A
+    /// handler that does not receive must call [`closed`](Self::closed) in parallel with its own
+    /// work.
     ///
     /// # Errors
     ///

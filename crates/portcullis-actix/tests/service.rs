@@ -343,8 +343,8 @@ async fn outer_middleware_receives_a_refusal_as_a_response() {
             .service(web::resource("/write").wrap(write).to(reached))
             .route("/claims", web::get().to(whoami))
             .wrap(Auth::new(auth.clone()))
-            // This middleware stands for CORS or a logger: its code does not run if the refusal is
-            // an error.
+            // This middleware stands for CORS or a logger. Its code would not run if the refusal
+            // were an error.
             .wrap_fn(move |request, service| {
                 let (log, response) = (log.clone(), service.call(request));
                 async move {

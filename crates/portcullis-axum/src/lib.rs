@@ -33,8 +33,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! To serve a route without a token, define it outside the protected router, as `/health` above, or
-//! add it with [`open_route`](Protected::open_route). Put [CORS](protect#cors) outside as well.
+//! To serve a route without a token, define it outside the protected router, like `/health` above,
+//! or add it with [`open_route`](Protected::open_route). Put [CORS](protect#cors) outside as well.
 //!
 //! If the application has its own `struct Claims`, import the extractor under another name or use
 //! its path:

@@ -1,4 +1,4 @@
-//! The route for the issuer's logout tokens.
+//! The route for the issuer's logout tokens and security event tokens.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -7,7 +7,8 @@ use axum::routing::any;
 use http::Response;
 use portcullis::feed::LogoutReceiver;
 
-/// Returns a router that receives logout tokens at `path`: merge it outside the protected router.
+/// Returns a router that receives logout tokens and security event tokens at `path`: merge it outside
+/// the protected router.
 ///
 /// See [`LogoutReceiver`] for what is accepted and the responses.
 ///
@@ -24,7 +25,7 @@ use portcullis::feed::LogoutReceiver;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let scene = Scene::with(|builder| {
 /// #     let builder = builder.max_token_lifetime(Duration::from_secs(900));
-/// #     builder.logout_clients(["web"]).revocations(Revocations::in_memory())
+/// #     builder.logout_clients(["web"]).event_audiences(["e"]).revocations(Revocations::in_memory())
 /// # })
 /// # .await;
 /// # let auth = scene.auth.clone();
@@ -45,6 +46,10 @@ use portcullis::feed::LogoutReceiver;
 /// assert_eq!(app.clone().oneshot(logout).await?.status(), 200);
 /// assert_eq!(app.clone().oneshot(orders()?).await?.status(), 401);
 ///
+/// # let event = scene.session_revoked("e", "s-2").sign();
+/// # let push = Request::post("/backchannel-logout").header("content-type", "application/secevent+jwt");
+/// # let push = push.body(Body::from(event))?;
+/// # assert_eq!(app.clone().oneshot(push).await?.status(), 202);
 /// let forged = Request::post("/backchannel-logout").body(Body::from("logout_token=a.b.c"))?;
 /// assert_eq!(app.oneshot(forged).await?.status(), 400);
 /// # Ok(()) }

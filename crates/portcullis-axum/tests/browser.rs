@@ -21,7 +21,7 @@ use portcullis_axum::{Caller, EndingSocket, ending_events, logout_route, protect
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until};
 
-/// An event happens this often, whether a browser is connected or not.
+/// The interval between two events, whether or not a browser is connected.
 const EVERY: Duration = Duration::from_millis(50);
 
 /// The issuer and the service's clock, which the page controls.
@@ -39,12 +39,13 @@ async fn refresh(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse {
     ([("set-cookie", cookie)], token)
 }
 
-/// Lets 10 of the 15 minutes pass that a token lives.
+/// Advances the clock by 10 of the 15 minutes for which a token is valid.
 async fn later(State(issuer): State<Arc<Issuer>>) {
     issuer.scene.advance(600);
 }
 
-/// Ends the session elsewhere: the issuer reports it. Returns when the service has acknowledged.
+/// Ends the session as if on another device: the service receives the issuer's logout token. Returns
+/// when the service has acknowledged it.
 async fn logout(State(issuer): State<Arc<Issuer>>) -> String {
     let token = issuer.scene.logout_token("web").claim("sid", "s-1").sign();
     let request = issuer.http.post(format!("http://{}/backchannel-logout", issuer.address));

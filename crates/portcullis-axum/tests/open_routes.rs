@@ -1,4 +1,5 @@
-//! An open route opens the requests that axum's router matches to it, and not a path as text.
+//! An open route is open for the requests that axum's router matches to it, whatever the text of
+//! their path.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

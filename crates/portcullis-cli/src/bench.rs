@@ -1,5 +1,5 @@
-//! `portcullis bench`: measures the cost of local validation on this machine, compared with the
-//! bare signature check and jsonwebtoken.
+//! `portcullis bench`: measures the cost of local validation on this machine, and that of the bare
+//! signature check and of jsonwebtoken for comparison.
 
 mod arguments;
 mod compare;
@@ -95,8 +95,8 @@ async fn measure(arguments: &BenchArguments) -> Result<Report, Failure> {
             break;
         }
     }
-    // The effect of threads and distinct tokens depends little on the algorithm, so only the last
-    // algorithm is measured. By default this is EdDSA, which signs fast.
+    // Threads and distinct tokens have nearly the same effect with every algorithm, so they are
+    // measured only with the last one. By default that is EdDSA, which signs fast.
     if let Some(material) = materials.last_mut().filter(|_| !stop.asked()) {
         bar.set_message("threads");
         let threads = arguments.threads();

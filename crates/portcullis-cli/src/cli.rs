@@ -318,7 +318,7 @@ If the reader closes standard output, the command stops; the exit code covers th
     )
 }
 
-/// Parses the command line; prints help, or an error, if there is no command to run.
+/// Parses the command line. If there is no command to run, prints the help or an error.
 pub(crate) fn parse() -> Result<Command, Exit> {
     Cli::try_parse().map(|cli| cli.command).map_err(|error| {
         if error.exit_code() == 0 {

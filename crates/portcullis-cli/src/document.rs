@@ -58,7 +58,8 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Escapes text for HTML, with text in backticks as code. Names of options do not break at a hyphen.
+/// Escapes text for HTML, with text in backticks as code. No line breaks at a hyphen inside the
+/// name of an option.
 pub(crate) fn prose(text: &str) -> String {
     let parts = text.split('`').enumerate();
     parts
@@ -69,7 +70,7 @@ pub(crate) fn prose(text: &str) -> String {
         .collect()
 }
 
-/// A cell, which is one element on a narrow screen.
+/// Renders a cell as plain text or as one element, as the layout for narrow screens requires.
 fn value(cell: &str) -> String {
     let html = prose(cell);
     if html.contains('<') { format!("<span>{html}</span>") } else { html }

@@ -83,7 +83,7 @@ fn key_set(task: &Task<'_>) -> Result<KeySet, String> {
         Keys::One(jwk) => Cow::Owned(format!(r#"{{"keys":[{jwk}]}}"#)),
         Keys::Set(jwks) => Cow::Borrowed(jwks.get()),
     };
-    // Keeps keys for algorithms that are not allowed, so that the error is about the token's `alg`.
+    // Also keeps keys for algorithms that are not allowed, so that the error names the token's `alg`.
     let set = KeySet::from_json(document.as_bytes()).map_err(|e| e.to_string())?;
     match set.skipped().first() {
         Some(skipped) if set.is_empty() => Err(format!("no usable key: {}", skipped.reason)),

@@ -37,8 +37,8 @@ impl Output {
     }
 }
 
-/// Returns the command line in shell syntax, with `TOKEN` instead of each of `tokens`. No option
-/// takes a secret, so the rest is unchanged.
+/// Returns the command line in shell syntax, with `TOKEN` instead of each of `tokens`. The rest stays
+/// unchanged, because no option has a secret as its value.
 pub(crate) fn command_line(tokens: &[String]) -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     let is_token = |word: &String| word != "-" && tokens.contains(word);
@@ -46,7 +46,7 @@ pub(crate) fn command_line(tokens: &[String]) -> String {
     std::iter::once("portcullis".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// The command line without these options, which have a value each.
+/// Returns the command line without these `options`, each of which has a value, and without these `flags`.
 pub(crate) fn command_without(options: &[&str], flags: &[&str]) -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     without(words.filter(|word| !flags.contains(&word.as_str())), options)
@@ -64,7 +64,7 @@ fn without(mut words: impl Iterator<Item = String>, options: &[&str]) -> String 
     left.join(" ")
 }
 
-/// Quoted for a shell, if it must be.
+/// Quotes the word for a shell if necessary.
 fn quoted(word: String) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%+@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -129,7 +129,7 @@ fn lines(text: &str) -> String {
 
 /// Returns whether a terminal interprets the character or does not display it in place. These are
 /// control and format characters, bidirectional controls, characters without width, and unassigned
-/// characters. Combining marks are hidden, too: they change the character before them.
+/// characters. Combining marks are hidden as well, because they change the character before them.
 fn is_hidden(character: char) -> bool {
     // Letters that are displayed as blank.
     const FILLERS: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
@@ -137,8 +137,8 @@ fn is_hidden(character: char) -> bool {
     !matches!(character, ' '..='~') && (is_escaped() || FILLERS.contains(&character))
 }
 
-/// Replaces text that looks like a token. Error messages quote misplaced arguments, and may be
-/// logged.
+/// Replaces text that looks like a token. Error messages quote misplaced arguments, and a log may keep
+/// the messages.
 fn without_tokens(text: &str) -> String {
     let in_token = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
     let mut kept = String::with_capacity(text.len());

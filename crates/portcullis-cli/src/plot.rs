@@ -62,9 +62,8 @@ impl Axis {
     }
 }
 
-/// Renders a plot: the legend, drawings in two widths, and a table of values. The page shows only
-/// the drawing whose width fits, so that text is never scaled down. All lines must have the same x
-/// values.
+/// Renders a plot: the legend, drawings in two widths, and a table of values. The page shows only the
+/// drawing that fits, so text is never scaled down. All lines must have the same x values.
 pub(crate) fn plot(what: &str, x: &Axis, y: &Axis, lines: &[Line]) -> String {
     let (narrow, wide) = (draw(&NARROW, x, y, lines), draw(&WIDE, x, y, lines));
     let what = escape(what);

@@ -31,6 +31,7 @@ mod report;
 mod reuse;
 mod scenario;
 mod simulate;
+mod sizing;
 mod survive;
 mod sweep;
 mod tables;
@@ -58,7 +59,7 @@ pub(crate) const HELP: &str = include_str!("tune/help.txt");
 
 pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
     arguments.check()?;
-    // A wrong path is reported before the work.
+    // Opens the files first: a wrong path is an error before any computation.
     let html =
         arguments.html.as_deref().map(|file| output::Page::open("--html", file)).transpose()?;
     let page =
@@ -79,7 +80,7 @@ pub(crate) fn run(arguments: &TuneArguments) -> Result<Exit, Failure> {
         file.write(&page::page(&report, arguments))?;
     }
     let mut output = Output::new();
-    // A closed pipe is no failure.
+    // Ignores a closed pipe, such as that of `| head`.
     let _ = if arguments.form.json {
         output.json(&report)?
     } else if arguments.form.memo {

@@ -1,4 +1,4 @@
-//! `portcullis inspect`: the decoded token, the notes, and that no token is called valid.
+//! `portcullis inspect`: the decoded token and the notes. No output calls a token valid.
 
 mod support;
 

@@ -153,7 +153,7 @@ fn cache_headers_of_good_keys_are_explained() {
     }
 }
 
-/// The headers are Keycloak's.
+/// The headers are those of Keycloak.
 #[test]
 fn no_cache_headers_are_reported_once_with_whether_they_are_obeyed() {
     let server = Server::start();
@@ -199,7 +199,7 @@ fn url_that_answers_html_is_reported_with_the_issuer_option() {
     assert!(text.contains("it is HTML or XML"), "{text}");
 }
 
-/// Each alarm has an action, and each command in an action works with every kind of value that the label
+/// Each alarm has an action. Each command in an action works with every kind of value that the label
 /// `location` may have.
 #[test]
 fn commands_in_the_alarms_run_with_every_kind_of_location() {

@@ -20,8 +20,8 @@ use support::run;
 
 /// The seed of the second model, which makes it deterministic.
 const SEED: &str = "1";
-/// The factor that widens the command's intervals, of 1.96 standard errors on each side, to 4
-/// standard errors, as in the model.
+/// The factor that widens the command's intervals from 1.96 to 4 standard errors on each side. The
+/// model's intervals have 4 as well.
 const WIDEN: f64 = 4.0 / 1.96;
 
 /// Each figure and the bounds of its interval, by JSON pointer into the command's report.

@@ -21,7 +21,7 @@ fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
     let found = &report["issuer"];
     assert_eq!(found["requests"], issuer.asked.lock().unwrap().len());
     assert_eq!((issuer.asked("/token"), issuer.asked("/introspect")), (3, 3));
-    // Once as a service fetches them, and three times to measure.
+    // One fetch as a service does, and three to measure.
     assert_eq!(issuer.asked("/keys"), 4);
     assert!(found["requests"].as_u64() <= Some(3 * 3 + 4), "{found}");
     // The inputs are the issuer's token lifetime, cache headers and measured costs.
@@ -50,7 +50,7 @@ fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
     let text = issuer.tune(true, &["--issuer-requests", "1"]).expect(0).stdout;
     assert!(text.contains("left out: status lists"), "{text}");
     assert!(!text.contains("push of its status list"), "{text}");
-    // Its metadata announce logout tokens.
+    // The issuer's metadata announce logout tokens.
     assert!(
         text.contains("back-channel logout ") && !text.contains("but no access token"),
         "{text}"
@@ -78,7 +78,8 @@ fn issuer_gets_the_stated_number_of_requests_and_its_answers_are_the_inputs() {
     );
 }
 
-/// Discovery asks the second location while the first is slow, and must use the first's document.
+/// Discovery requests the second location while the first is slow. The command must use the
+/// document of the first location.
 #[test]
 fn slow_metadata_is_read_at_the_location_that_discovery_used() {
     let issuer = Issuer::slow(Duration::from_millis(2500), |metadata| {
@@ -120,7 +121,7 @@ fn repeat_command_gives_the_same_figures_without_the_issuer() {
     for secret in ["client", "issuer", "billing", &issuer.url, ".html", "--json"] {
         assert!(!repeat.contains(secret), "{repeat}");
     }
-    // A form of output can be appended.
+    // A reader can append an option for the form of output.
     let words: Vec<_> = repeat.split(' ').skip(1).chain(["--json"]).collect();
     let again = run(&words, b"").expect(0).json().remove(0);
     for part in ["settings", "mechanisms", "left_out", "sweep", "tiers"] {
@@ -132,7 +133,8 @@ fn repeat_command_gives_the_same_figures_without_the_issuer() {
     assert_eq!(again["issuer"], Value::Null);
 }
 
-/// The default of --costs-of announces logout tokens, so the repeat line names that this issuer does not.
+/// The default of --costs-of announces logout tokens, so the repeat command must state that this
+/// issuer does not send them.
 #[test]
 fn issuer_without_logout_tokens_has_no_feed_also_in_the_repeat_run() {
     let issuer = Issuer::start(|metadata| {
@@ -150,7 +152,8 @@ fn issuer_without_logout_tokens_has_no_feed_also_in_the_repeat_run() {
     assert!(text.contains("not announced in its metadata"), "{text}");
 }
 
-/// The `alg` of its tokens, or else the path of its metadata, which is Keycloak's.
+/// The algorithm is the `alg` of the issuer's tokens, or RS256 if the path of its metadata is that of
+/// a Keycloak.
 #[test]
 fn validation_cost_follows_the_algorithm_of_the_issuer() {
     let verify = |issuer: &Issuer, with_client: bool| {

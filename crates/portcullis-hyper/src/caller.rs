@@ -28,7 +28,8 @@ const REMEDY: &str = "wrap the service in an `AuthService`";
 /// # Errors
 ///
 /// The [`Refusal`] to send to the client: 401 for a request without a token behind an
-/// [optional](crate::AuthService::optional) service, and 500 if there is no such service.
+/// [optional](crate::AuthService::optional) service, and for a foreign credential; 500 if the
+/// request did not pass through an `AuthService`.
 pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
     let extensions = request.extensions();
     required_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {
@@ -54,8 +55,9 @@ pub fn caller<B>(request: &Request<B>) -> Result<&Authenticated, Refusal> {
 ///
 /// # Errors
 ///
-/// The [`Refusal`] to send to the client: 500 if there is no such service. A missing service must
-/// not look like a caller without a token.
+/// The [`Refusal`] to send to the client: 401 for a foreign credential, and 500 if the request did
+/// not pass through an `AuthService`. A missing service must not look like a caller without a
+/// token.
 pub fn maybe_caller<B>(request: &Request<B>) -> Result<Option<&Authenticated>, Refusal> {
     let extensions = request.extensions();
     optional_caller(extensions.get(), extensions.get(), extensions.get(), REMEDY, || {

@@ -1,4 +1,4 @@
-//! The endpoint for the issuer's logout tokens.
+//! The endpoint for the issuer's logout tokens and security event tokens.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -7,8 +7,8 @@ use http::{Request, Response};
 use hyper::body::{Body, Buf, Bytes};
 use portcullis::feed::LogoutReceiver;
 
-/// Returns the response to a request with a logout token. Call it for the path of your choice,
-/// outside the [`AuthService`](crate::AuthService).
+/// Returns the response to a request with a logout token or a security event token. Call it for the
+/// path of your choice, outside the [`AuthService`](crate::AuthService).
 ///
 /// See [`LogoutReceiver`] for what is accepted and the responses. At most
 /// [`MAX_BODY_BYTES`](LogoutReceiver::MAX_BODY_BYTES) of the body are read.
@@ -26,7 +26,7 @@ use portcullis::feed::LogoutReceiver;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let scene = Scene::with(|builder| {
 /// #     let builder = builder.max_token_lifetime(Duration::from_secs(900));
-/// #     builder.logout_clients(["web"]).revocations(Revocations::in_memory())
+/// #     builder.logout_clients(["web"]).event_audiences(["e"]).revocations(Revocations::in_memory())
 /// # })
 /// # .await;
 /// # let auth = scene.auth.clone();
@@ -44,6 +44,10 @@ use portcullis::feed::LogoutReceiver;
 /// # let token = scene.token("alice").claim("sid", "s-1");
 /// # assert_eq!(gate_rule(&gate, &token.headers()).await, "revoked");
 ///
+/// # let event = scene.session_revoked("e", "s-2").sign();
+/// # let push = Request::post("/backchannel-logout").header("content-type", "application/secevent+jwt");
+/// # let response = receive_logout(&receiver, push.body(Full::<Bytes>::from(event))?).await;
+/// # assert_eq!(response.status(), 202);
 /// let response = receive_logout(&receiver, post("logout_token=a.b.c".to_owned())?).await;
 /// assert_eq!(response.status(), 400);
 /// let response = receive_logout(&receiver, post("x".repeat(100_000))?).await;

@@ -81,7 +81,7 @@ async fn body_ends_with_its_session() {
         let text = tokio::time::timeout(Duration::from_secs(3), answer.text()).await.unwrap();
         match path {
             "last" => assert_eq!(text.unwrap(), "first expired", "{version:?}"),
-            // The client must not take the body for complete.
+            // The client must not mistake the body for complete.
             _ => assert!(text.is_err(), "{version:?}"),
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{Method, StatusCode};
 use reqwest::{Client, Response, redirect};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::error::ClientError;
@@ -15,8 +16,9 @@ use crate::token::CallerToken;
 /// caller waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The maximum size of a response, in bytes: all roles and scopes of a user have at most 2 KiB.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+/// The maximum size of a response, in bytes: that of a list of 2,500 sessions, each with a long
+/// `User-Agent`. All roles and scopes of a user have at most 2 KiB.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// A client that calls the issuer with a caller's own token. Cloning is cheap, and clones share connections.
 ///
@@ -40,7 +42,7 @@ pub struct IssuerClient {
 }
 
 /// The current data of a user. A token contains the data as they were when the token was issued.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Me {
     /// The `sub` of the user's tokens.
@@ -51,6 +53,30 @@ pub struct Me {
     pub roles: Vec<String>,
     /// The user's scopes.
     pub scopes: Vec<String>,
+}
+
+/// A live session of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Session {
+    /// The `sid` of the session's tokens, for [`IssuerClient::end_session`].
+    pub id: String,
+    /// When the user logged in, in seconds since 1970.
+    pub created_at: i64,
+    /// The time of the last refresh, in seconds since 1970; up to 5 minutes too early.
+    pub last_used_at: i64,
+    /// When the session expires if it is not used again, in seconds since 1970.
+    pub expires_at: i64,
+    /// The `User-Agent` of the login.
+    pub user_agent: Option<String>,
+    /// Whether the caller's token belongs to this session.
+    pub current: bool,
+}
+
+/// The response to `GET /v1/auth/sessions`.
+#[derive(Deserialize)]
+struct Sessions {
+    sessions: Vec<Session>,
 }
 
 impl IssuerClient {
@@ -85,21 +111,18 @@ impl IssuerClient {
     /// Returns [`ClientError::Rejected`] if the session has ended, [`ClientError::Unreachable`] if
     /// there is no response within 5 seconds, and [`ClientError::Unexpected`] for any other response.
     pub async fn me(&self, caller: &CallerToken) -> Result<Me, ClientError> {
-        let mut response = self.send(Method::GET, &["users", "me"], caller).await?;
-        let status = response.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BODY_BYTES {
-                return Err(ClientError::Unexpected(status));
-            }
-        }
-        match status {
-            StatusCode::OK => {
-                serde_json::from_slice(&body).map_err(|_| ClientError::Unexpected(status))
-            }
-            _ => Err(ClientError::Unexpected(status)),
-        }
+        self.get(&["users", "me"], caller).await
+    }
+
+    /// Returns the live sessions of the user whose token this is, the most recently used first
+    /// (`GET /v1/auth/sessions`).
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`me`](Self::me).
+    pub async fn sessions(&self, caller: &CallerToken) -> Result<Vec<Session>, ClientError> {
+        let Sessions { sessions } = self.get(&["auth", "sessions"], caller).await?;
+        Ok(sessions)
     }
 
     /// Ends a session of the user whose token this is (`DELETE /v1/auth/sessions/{id}`). Its
@@ -122,6 +145,29 @@ impl IssuerClient {
             StatusCode::NO_CONTENT => Ok(()),
             StatusCode::NOT_FOUND => Err(ClientError::NoSuchSession),
             status => Err(ClientError::Unexpected(status)),
+        }
+    }
+
+    /// Reads a JSON document.
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        caller: &CallerToken,
+    ) -> Result<T, ClientError> {
+        let mut response = self.send(Method::GET, path, caller).await?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BODY_BYTES {
+                return Err(ClientError::Unexpected(status));
+            }
+        }
+        match status {
+            StatusCode::OK => {
+                serde_json::from_slice(&body).map_err(|_| ClientError::Unexpected(status))
+            }
+            _ => Err(ClientError::Unexpected(status)),
         }
     }
 

@@ -30,8 +30,8 @@ impl CallerToken {
     ///
     /// # Errors
     ///
-    /// Returns [`ClientError::MalformedToken`] if it has a character that no bearer token has (RFC
-    /// 6750 section 2.1).
+    /// Returns [`ClientError::MalformedToken`] if it has a character that a bearer token cannot
+    /// contain (RFC 6750 section 2.1).
     pub fn new(token: &str) -> Result<Self, ClientError> {
         Self::from_bytes(token.as_bytes())
     }
@@ -40,9 +40,9 @@ impl CallerToken {
     ///
     /// # Errors
     ///
-    /// Returns [`ClientError::NoToken`] if there is none, [`ClientError::RepeatedToken`] if there are
-    /// two such headers, and [`ClientError::MalformedToken`] if it has a character that no bearer
-    /// token has.
+    /// Returns [`ClientError::NoToken`] if there is none, [`ClientError::RepeatedToken`] if there
+    /// are two such headers, and [`ClientError::MalformedToken`] if it has a character that a
+    /// bearer token cannot contain.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, ClientError> {
         from_authorization(headers)?.ok_or(ClientError::NoToken)
     }
@@ -55,9 +55,9 @@ impl CallerToken {
     ///
     /// # Errors
     ///
-    /// Returns [`ClientError::NoToken`] if there is none, [`ClientError::RepeatedToken`] if the header
-    /// or the cookie is duplicated, and [`ClientError::MalformedToken`] if it has a character that no
-    /// bearer token has.
+    /// Returns [`ClientError::NoToken`] if there is none, [`ClientError::RepeatedToken`] if the
+    /// header or the cookie is duplicated, and [`ClientError::MalformedToken`] if it has a
+    /// character that a bearer token cannot contain.
     pub fn from_headers_or_cookie(headers: &HeaderMap, cookie: &str) -> Result<Self, ClientError> {
         let token = from_authorization(headers)?;
         let token = token.map_or_else(|| from_cookie(headers, cookie), |token| Ok(Some(token)))?;

@@ -10,7 +10,7 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 
-/// How long one attempt may take.
+/// The timeout of one attempt.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The HTTP clients, which are built at the first use: an issuer that sends no logout tokens needs no
@@ -22,7 +22,7 @@ pub(crate) struct Sender {
 
 #[derive(Debug)]
 struct Clients {
-    /// Uses the proxies of the environment.
+    /// For all other hosts. Uses the proxies of the environment.
     proxied: Client,
     /// For loopback hosts.
     direct: Client,
@@ -46,7 +46,7 @@ impl Sender {
             .body(format!("logout_token={token}"))
             .send()
             .await
-            // The query of the URI may have a secret.
+            // The URI's query may contain a secret.
             .map_err(reqwest::Error::without_url)?;
         Ok(response.status())
     }

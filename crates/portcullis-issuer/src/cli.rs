@@ -178,6 +178,14 @@ fn database(config: &IssuerConfig) -> String {
     }
 }
 
+/// Returns the number of sessions, for messages.
+fn sessions_in_words(number: u64) -> String {
+    match number {
+        1 => "1 session".to_owned(),
+        number => format!("{number} sessions"),
+    }
+}
+
 /// Returns the absolute path, for messages that are read in another working directory.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())

@@ -23,8 +23,8 @@ pub(crate) fn secs(duration: Duration) -> i64 {
 /// How far the clock may be ahead of the last run of housekeeping, in seconds.
 const BOUND: i64 = 7 * 24 * 60 * 60;
 
-/// Returns whether the clock is so far ahead of the last run that it may be wrong. Then steps that
-/// cannot be undone, such as deletions, wait for an operator.
+/// Returns whether the clock is so far ahead of the last run that it may be wrong. Irreversible steps, such
+/// as deletions, then wait for an operator.
 pub(crate) fn is_ahead(last: i64, now: i64) -> bool {
     now.saturating_sub(last) > BOUND
 }

@@ -54,7 +54,7 @@ pub(crate) const MAX_CONNECTIONS: u32 = 896;
 pub struct IssuerConfig {
     /// The issuer's URL, which is the `iss` of every token (`IDENTSPHERE_ISSUER`).
     pub issuer: String,
-    /// The one host, besides loopback hosts, that `issuer` may have with http
+    /// The one host, besides loopback hosts, for which `issuer` may use http
     /// (`IDENTSPHERE_DANGEROUS_HTTP_HOST`). Everyone on the network in between can read passwords
     /// and tokens.
     pub dangerous_http_host: Option<String>,
@@ -128,6 +128,9 @@ pub struct IssuerConfig {
     pub password_cost: PasswordCost,
     /// When a login asks for the second factor (`IDENTSPHERE_SECOND_FACTOR`).
     pub second_factor: SecondFactorMode,
+    /// How long ago an administrator may have logged in or shown the second factor for a change of
+    /// an account over HTTP; zero is no limit (`IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS`).
+    pub admin_max_auth_age: Duration,
     /// The domain that passkeys are bound to (`IDENTSPHERE_PASSKEY_RP_ID`). Without it there are no
     /// passkeys.
     pub passkey_rp_id: Option<String>,
@@ -188,6 +191,7 @@ impl IssuerConfig {
             trusted_proxies: Vec::new(),
             password_cost: PasswordCost::default(),
             second_factor: SecondFactorMode::default(),
+            admin_max_auth_age: Duration::from_secs(900),
             passkey_rp_id: None,
             passkey_origins: Vec::new(),
             audit_retention: Duration::from_secs(90 * 24 * 60 * 60),

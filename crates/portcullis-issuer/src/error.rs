@@ -82,7 +82,7 @@ pub enum Error {
 
     /// The signing key is with a signer, and the issuer was opened without one.
     #[error(
-        "the signing key {kid} is with a signer, but IssuerConfig::signer is not set. Set the \
+        "the signing key {kid} is held by a signer, but IssuerConfig::signer is not set. Set the \
          signer, or withdraw the key with an issuer that has the signer"
     )]
     NoSigner {
@@ -94,14 +94,14 @@ pub enum Error {
     #[error("the signer failed")]
     Signer(#[source] Box<dyn std::error::Error + Send + Sync>),
 
-    /// There is no published key of that name.
+    /// There is no published key with that `kid`.
     #[error("there is no published key {kid:?}; `portcullis-issuer keys list` shows all keys")]
     NoSuchKey {
         /// The name.
         kid: String,
     },
 
-    /// There is a user of that name already.
+    /// A user with that name already exists.
     #[error("there is already a user named {name:?}")]
     UserExists {
         /// The name.
@@ -135,7 +135,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// There is no user of that name or id.
+    /// There is no user with that name or id.
     #[error("there is no user {name:?}; `portcullis-issuer users list` shows all users")]
     NoSuchUser {
         /// The name or id.
@@ -151,14 +151,14 @@ pub enum Error {
     #[error("{0}")]
     InvalidPassword(&'static str),
 
-    /// There is a machine client of that id already.
+    /// A machine client with that id already exists.
     #[error("there is already a client {id:?}")]
     ClientExists {
         /// The id.
         id: String,
     },
 
-    /// There is no machine client of that id.
+    /// There is no machine client with that id.
     #[error("there is no client {id:?}; `portcullis-issuer clients list` shows all clients")]
     NoSuchClient {
         /// The id.
@@ -176,7 +176,7 @@ pub enum Error {
         problem: String,
     },
 
-    /// The user has a second factor already.
+    /// The user already has a second factor.
     #[error("the user already has a second factor; remove it first")]
     SecondFactorExists,
 

@@ -15,7 +15,7 @@ pub(crate) fn create_new(path: &Path) -> io::Result<File> {
 
 /// Returns the target of a path through symbolic links, even if there is no file at the target.
 pub(crate) fn follow_links(path: &Path) -> PathBuf {
-    // Linux follows as many links. The limit also ends a cycle.
+    // Linux follows the same number of links. The limit also ends a cycle.
     const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -53,8 +53,8 @@ pub(crate) fn id_of(path: &Path) -> Option<FileId> {
     Some(id)
 }
 
-/// Warns if other users may read a file. This is no error: secrets that are mounted into a
-/// container are often group-readable by design.
+/// Warns if other users may read a file. This is not an error, because secrets that are mounted into a
+/// container are often intentionally readable by a group.
 pub(crate) fn warn_if_others_may_read(path: &Path) {
     #[cfg(unix)]
     if let Ok(metadata) = std::fs::metadata(path)

@@ -177,7 +177,7 @@ fn for_users_with_passkeys() -> OpenApiRouter<Arc<Api>> {
     let unknown = &[of(P::NoSuchPasskey)];
     OpenApiRouter::default()
         .routes(unseen(own(routes!(passkeys::begin_registration), &[A_BODY, AN_ATTEMPT, begun])))
-        .routes(unseen(own(routes!(passkeys::register), &[A_BODY, registered])))
+        .routes(unseen(own(routes!(passkeys::register), &[A_BODY, AN_ATTEMPT, registered])))
         .routes(unseen(own(routes!(passkeys::list), &[])))
         .routes(unseen(own(routes!(passkeys::rename), &[A_BODY, unknown])))
         .routes(unseen(
@@ -203,32 +203,46 @@ const ADMINISTRATION: &[openapi::Refusal] = &[of(P::NotAnAdministrator), of(P::N
 /// The refusal of an operation on the administrator's own account.
 const ANOTHERS: &[openapi::Refusal] = &[of(P::OwnAccount)];
 
+/// Requires a recent login or step-up (RFC 9470) for a change of an account: a stolen refresh token
+/// or cookie gives no later `auth_time`.
+fn recent(api: &Api, route: UtoipaMethodRouter<Arc<Api>>) -> UtoipaMethodRouter<Arc<Api>> {
+    let age = api.config.admin_max_auth_age;
+    if age.is_zero() {
+        return route;
+    }
+    route.map(|route| route.route_layer(RequireLayer::new(Policy::max_auth_age(age))))
+}
+
 fn for_administrators(api: &Api) -> OpenApiRouter<Arc<Api>> {
     let new_password = &[of(P::InvalidPassword(""))];
     let new_names = &[of(P::InvalidUser(""))];
     let invited = &[of(P::InvalidUser("")), of(P::NameTaken)];
+    let change = |route| recent(api, route);
     let routes = OpenApiRouter::default();
     let routes = if api.config.notifier.is_some() {
-        routes.routes(own(routes!(admin::invite), &[ADMINISTRATION, A_BODY, invited]))
+        routes.routes(change(own(routes!(admin::invite), &[ADMINISTRATION, A_BODY, invited])))
     } else {
         routes
     };
     routes
-        .routes(own(routes!(changes::set_address), &[ADMINISTRATION, ANOTHERS, A_BODY, new_names]))
         .routes(own(routes!(admin::list), &[ADMINISTRATION, &[of(P::WrongQuery)]]))
-        .routes(own(routes!(changes::remove), &[ADMINISTRATION]))
-        .routes(own(
+        .routes(change(own(
+            routes!(changes::set_address),
+            &[ADMINISTRATION, ANOTHERS, A_BODY, new_names],
+        )))
+        .routes(change(own(routes!(changes::remove), &[ADMINISTRATION])))
+        .routes(change(own(
             routes!(changes::set_password),
             &[ADMINISTRATION, ANOTHERS, A_BODY, new_password],
-        ))
-        .routes(own(routes!(changes::disable), &[ADMINISTRATION]))
-        .routes(own(routes!(changes::enable), &[ADMINISTRATION]))
-        .routes(own(routes!(changes::end_sessions), &[ADMINISTRATION]))
-        .routes(own(routes!(changes::set_roles), &[ADMINISTRATION, A_BODY, new_names]))
-        .routes(own(routes!(changes::set_scopes), &[ADMINISTRATION, A_BODY, new_names]))
-        .routes(own(routes!(changes::reset_second_factor), &[ADMINISTRATION, ANOTHERS]))
-        .routes(own(routes!(changes::unlock), &[ADMINISTRATION, ANOTHERS]))
-        .routes(own(routes!(changes::end_all_sessions), &[ADMINISTRATION]))
+        )))
+        .routes(change(own(routes!(changes::disable), &[ADMINISTRATION])))
+        .routes(change(own(routes!(changes::enable), &[ADMINISTRATION])))
+        .routes(change(own(routes!(changes::end_sessions), &[ADMINISTRATION])))
+        .routes(change(own(routes!(changes::set_roles), &[ADMINISTRATION, A_BODY, new_names])))
+        .routes(change(own(routes!(changes::set_scopes), &[ADMINISTRATION, A_BODY, new_names])))
+        .routes(change(own(routes!(changes::reset_second_factor), &[ADMINISTRATION, ANOTHERS])))
+        .routes(change(own(routes!(changes::unlock), &[ADMINISTRATION, ANOTHERS])))
+        .routes(change(own(routes!(changes::end_all_sessions), &[ADMINISTRATION])))
         // Both the token and the user must have the scope: a narrowed token of an administrator is
         // rejected.
         .route_layer(RequireLayer::new(Policy::scopes([ADMIN_SCOPE])))

@@ -77,7 +77,8 @@ impl Issuer {
     /// Returns the routes, to be served or merged into an app's router.
     ///
     /// The router has no fallback, so that it can be merged; [`serve`](Self::serve) adds one. From the
-    /// first call on, this process also sends logout tokens to clients, if it is the leader.
+    /// first call on, this process also sends logout tokens to clients, if it is the leader. Without a
+    /// call it begins 10 s after [`open`](Self::open).
     pub fn router(&self) -> axum::Router {
         self.domain().logouts.start();
         http::router(&self.api)

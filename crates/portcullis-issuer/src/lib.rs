@@ -38,9 +38,9 @@
 //! |---|---|
 //! | `POST /v1/auth/login` | `{"username", "password"}`, optionally `"resource"`, in exchange for tokens and cookies; with a `"code"` or a `"passkey"` of a user who has a second factor |
 //! | `POST /v1/auth/refresh` | a refresh token (JSON body or cookie), optionally `"resource"`, in exchange for new tokens |
-//! | `POST /v1/auth/logout` | ends the session of a refresh token or of an access token; takes the cookies back |
+//! | `POST /v1/auth/logout` | ends the session of a refresh token or of an access token; clears the cookies |
 //! | `POST /v1/auth/logout-everywhere` | ends all sessions of the user |
-//! | `POST /v1/auth/register` | makes a user; only with `IDENTSPHERE_REGISTRATION=on` |
+//! | `POST /v1/auth/register` | adds a user; only with `IDENTSPHERE_REGISTRATION=on` |
 //! | `POST /v1/auth/verify-address` | `{"token", "password"}`: completes a registration; this and the next two only with a [`Notifier`] |
 //! | `POST /v1/auth/password-reset` | `{"username"}`: has a token sent to the user |
 //! | `POST /v1/auth/set-password` | `{"token", "new_password"}`: with the token of a reset or an invitation |
@@ -64,13 +64,13 @@
 //! | `POST /v1/admin/users` | `{"name", "address", "roles", "scopes"}`: invites a user; only with a [`Notifier`] |
 //! | `POST /v1/admin/users/{id}/address` | `{"address"}`: the user's address for messages |
 //! | `POST /v1/admin/users/{id}/password` | `{"password"}`: sets it, and ends the sessions |
-//! | `POST /v1/admin/users/{id}/disable` | no login and no refresh; ends the sessions |
+//! | `POST /v1/admin/users/{id}/disable` | rejects the user's logins and refreshes; ends the sessions |
 //! | `POST /v1/admin/users/{id}/enable` | lets the user log in again |
 //! | `DELETE /v1/admin/users/{id}/sessions` | ends the user's sessions |
 //! | `POST /v1/admin/users/{id}/roles` | `{"roles"}`: the next access token has these |
 //! | `POST /v1/admin/users/{id}/scopes` | `{"scopes"}`: the next access token has these |
-//! | `DELETE /v1/admin/users/{id}/second-factor` | forgets the app's secret, the recovery codes and the passkeys |
-//! | `POST /v1/admin/users/{id}/unlock` | admits codes again after 100 wrong ones |
+//! | `DELETE /v1/admin/users/{id}/second-factor` | deletes the app's secret, the recovery codes and the passkeys |
+//! | `POST /v1/admin/users/{id}/unlock` | accepts codes again after 100 wrong ones |
 //! | `DELETE /v1/admin/sessions` | ends the sessions of all users |
 //! | `POST /oauth/token` | a machine client's credentials, a session's refresh token or a user's token in exchange for tokens (RFC 6749, RFC 8693) |
 //! | `POST /oauth/introspect` | whether a token is active (RFC 7662) |
@@ -116,7 +116,8 @@
 //!
 //! An operator changes accounts with methods of [`Issuer`] or with commands, and a user with the
 //! scope [`ADMIN_SCOPE`] over HTTP: passwords, roles and scopes, second factors, and whether the
-//! user may log in. A change ends sessions in its own transaction. From that moment on, refresh,
+//! user may log in. Over HTTP, a change needs a login or step-up within
+//! `IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS`. A change ends sessions in its own transaction. From that moment on, refresh,
 //! introspection and status lists reject their tokens. The audit log has the actor
 //! ([`Event::actor`]).
 //!
@@ -172,9 +173,10 @@
 //! # }
 //! ```
 //!
-//! A client introspects the access tokens for its [resource servers](NewClient::resource_servers),
-//! the APIs that it is. [`ClientRight`]s add more: all access tokens, users' sessions, and the
-//! exchange of a user's token for one for the issuer (RFC 8693).
+//! A client may introspect the access tokens for its [resource
+//! servers](NewClient::resource_servers), which are its own identifiers as an API. [`ClientRight`]s
+//! add more: all access tokens, users' sessions, and the exchange of a user's token for one for the
+//! issuer (RFC 8693).
 //!
 //! The refresh token of a login belongs to the public client `identsphere-first-party`. `POST
 //! /oauth/token` accepts it from that client, and from clients with the right to continue sessions.
@@ -190,8 +192,8 @@
 //! A client with a [URI](NewClient::backchannel_logout_uri) receives a logout token whenever a session
 //! ends before it expires (OpenID Connect Back-Channel Logout 1.0). The message is written in the
 //! transaction that ends the session, and is sent again with the same `jti` until the client has
-//! answered or the session's access tokens have expired. The process that leads sends the tokens,
-//! once [`Issuer::router`] was called.
+//! answered or the session's access tokens have expired. The process that leads sends the tokens: from
+//! the first call of [`Issuer::router`] on, and 10 s after [`Issuer::open`] without one.
 //!
 //! ```
 //! # use portcullis_issuer::{Issuer, IssuerConfig, NewClient};
@@ -250,13 +252,14 @@
 //! | `portcullis_issuer_events_total` | `kind` | entries of the audit log, by [`EventKind`]: logins, failed ones, reuse of refresh tokens, … |
 //! | `portcullis_issuer_refreshes_total` | `outcome` | `rotated`, `repeated`, `reused`, `diverged`, `limited`, `keys_changed`, `refused` |
 //! | `portcullis_issuer_group_commits_total` | | group commits: transactions with the changes of several requests |
+//! | `portcullis_issuer_introspections_total` | `outcome` | introspections by authenticated clients: `active`, `inactive`, `foreign` (the client must not introspect the token; a log line names the client) |
 //! | `portcullis_issuer_tokens_issued_total` | `algorithm` | access tokens |
 //! | `portcullis_issuer_refusals_total` | `problem` | error responses, by the last part of the problem's type, below `/oauth` by the error of RFC 6749 |
 //! | `portcullis_issuer_keys` | `state` | keys, by [`KeyState`] |
 //! | `portcullis_issuer_next_key_change_timestamp_seconds` | | the time of the next due change of the keys |
 //! | `portcullis_issuer_leader` | | 1 if this process is the leader, which rotates the keys and runs housekeeping |
 //! | `portcullis_issuer_logouts_total` | `outcome` | logout tokens: `delivered`, `rejected`, `retried`, `expired`, `dropped` |
-//! | `portcullis_issuer_logouts_waiting` | | logout tokens that were not delivered yet; in the process that leads, every 10 s |
+//! | `portcullis_issuer_logouts_waiting` | | logout tokens that were not delivered yet; in the process that leads, every 10 s, or every 60 s while more than 10,000 wait |
 //! | `portcullis_issuer_messages_total` | `outcome` | messages to users: `delivered` to the notifier, `failed`, `dropped` (too many deliveries in progress) |
 //! | `portcullis_issuer_connections_rejected_total` | | connections that were closed because their address had too many |
 //! | `portcullis_issuer_store_seconds` | `operation`, `outcome` | the duration of store operations, in seconds |

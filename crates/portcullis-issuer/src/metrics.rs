@@ -27,6 +27,11 @@ pub(crate) fn token_issued(algorithm: &'static str) {
     counter!("portcullis_issuer_tokens_issued_total", "algorithm" => algorithm).increment(1);
 }
 
+/// Counts an introspection by an authenticated client.
+pub(crate) fn introspected(outcome: &'static str) {
+    counter!("portcullis_issuer_introspections_total", "outcome" => outcome).increment(1);
+}
+
 /// Counts an error response.
 pub(crate) fn refused(problem: &'static str) {
     counter!("portcullis_issuer_refusals_total", "problem" => problem).increment(1);

@@ -94,8 +94,8 @@ pub(crate) fn from_setting(
             return Err(ConfigError::new(
                 SETTING,
                 setting,
-                "log writes tokens to the log, and is accepted for an issuer on loopback only; set an \
-                 https URL, or exec: and a program",
+                "`log` writes tokens to the log, and is accepted for an issuer on loopback only; set an \
+                 https URL, or `exec:` followed by a program",
             ));
         }
         return Ok(Arc::new(LogNotifier));

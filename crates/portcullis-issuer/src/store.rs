@@ -52,7 +52,7 @@ pub(crate) trait Store:
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let problem = match &error {
-            // The pool does not keep the reason: the server may refuse connections, too.
+            // The pool does not report the reason. The server may also be refusing connections.
             sqlx::Error::PoolTimedOut => {
                 "no connection to the database became free in time; it is unreachable or overloaded"
             }

@@ -1,4 +1,4 @@
-//! The settings that could lose an acknowledged entry.
+//! Checks the settings of the server that could make it lose an acknowledged entry.
 
 use portcullis::feed::StoreError;
 use tokio_postgres::Client;
@@ -8,7 +8,7 @@ use crate::problem::Problem;
 const SETTINGS: &str = "SELECT current_setting('fsync'), relpersistence::text \
     FROM pg_class WHERE oid = 'portcullis_revocations'::regclass";
 
-/// What [`SETTINGS`] found.
+/// The values that [`SETTINGS`] returned.
 pub(crate) struct Found {
     fsync: String,
     persistence: String,

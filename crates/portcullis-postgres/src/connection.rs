@@ -12,21 +12,22 @@ use crate::problem::Problem;
 use crate::schema;
 use crate::server::Server;
 
-/// The settings of each connection, whatever the role's defaults are.
+/// The settings of each connection. They override the role's defaults.
 ///
-/// A commit waits for the disk, and for the synchronous standbys if there are any. A statement ends
-/// on the server, too, when this side has given up. A warning that a commit was not replicated must
-/// reach us.
+/// A commit waits for the disk, and for the synchronous standbys if there are any. A statement that this
+/// side no longer waits for also ends on the server. The server must send a warning if a commit was not
+/// replicated.
 const SETTINGS: &str = "SET statement_timeout = '4s'; \
     SET client_min_messages = warning; \
     SET default_transaction_isolation = 'read committed'; \
     SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') <> 'remote_apply'";
 
-/// The channel of notifications. They have no content.
+/// The channel of notifications. The notifications have no content.
 pub(crate) const CHANNEL: &str = "portcullis_revocations";
 
-/// Counts notifications, and the ends of connections, which may have hidden some.
+/// Counts notifications. Also counts the ends of connections, during which notifications may have been
+/// lost.
 #[derive(Debug, Clone)]
 pub(crate) struct Wakes(Arc<watch::Sender<u64>>);
 
@@ -51,11 +52,11 @@ impl Wakes {
     }
 }
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Purpose {
     Write,
-    /// Listens, too.
+    /// For reads. The connection also listens for notifications.
     Read(Wakes),
 }
 
@@ -99,8 +100,8 @@ impl Connection {
         !self.client.is_closed()
     }
 
-    /// Fails if the server warned on this connection: a commit has no other warning than that a
-    /// synchronous standby did not confirm it.
+    /// Returns an error if the server sent a warning on this connection. The only warning that a commit
+    /// can cause is that a synchronous standby did not confirm it.
     pub(crate) fn is_confirmed(&self) -> Result<(), Problem> {
         let warning = self.warning.lock().unwrap_or_else(PoisonError::into_inner).take();
         warning.map_or(Ok(()), |warning| Err(Problem::Unconfirmed(warning)))

@@ -1,4 +1,4 @@
-//! A few connections that are opened when they are needed.
+//! A small pool of connections, which are opened when they are needed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::connection::{Connection, Purpose};
 use crate::problem::Problem;
 use crate::server::Server;
 
-/// The pause after a first failed attempt to connect. It doubles with each further one.
+/// The pause after the first failed attempt to connect. It doubles after each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Connections for one purpose. An operation has its connection for itself, and a failed or
-/// cancelled one closes it, so that no connection is in an unknown state.
+/// Connections for one purpose. Each operation uses a connection exclusively. An operation that fails or is
+/// cancelled closes its connection, so that no connection is in an unknown state.
 pub(crate) struct Pool {
     server: Server,
     purpose: Purpose,
@@ -27,7 +27,7 @@ pub(crate) struct Pool {
     failure: Mutex<Option<Failure>>,
 }
 
-/// The last attempt to connect, which failed.
+/// The last attempt to connect, if it failed.
 struct Failure {
     problem: Problem,
     pause: Duration,

@@ -1,21 +1,22 @@
-//! A position in the table: what a reader has seen.
+//! A position in the table: which rows a reader has seen.
 //!
-//! The order of commits is not the order of numbers, so a number alone would skip the row of a
-//! transaction that commits late. Each row has the number of its transaction, and a position has the
-//! snapshot of the last read: the next read returns the rows of transactions that this snapshot did
-//! not see.
+//! Transactions do not commit in the order of their numbers, so a number alone would skip the row of a
+//! transaction that commits late. Each row contains the number of its transaction, and a position contains
+//! the snapshot of the last read. The next read returns the rows of transactions that were not visible in
+//! this snapshot.
 
 use std::cmp::min;
 
 use portcullis::feed::Cursor;
 
-/// A snapshot that sees no transaction.
+/// A snapshot in which no transaction is visible.
 const NOTHING: &str = "1:1:";
 
-/// What a reader has seen, and where it is within a read of several pages.
+/// Which rows a reader has seen, and how far it is within a read of several pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The server's start, database and table. Another one numbers its transactions differently.
+    /// The server's start, database and table. After another start, or in another database or
+    /// table, the same transaction numbers have another meaning.
     pub(crate) origin: String,
     /// The number of notifications before the read.
     pub(crate) wakes: u64,
@@ -26,7 +27,7 @@ pub(crate) struct Position {
     pub(crate) page: Option<Page>,
 }
 
-/// The end of a page that is not the last.
+/// The end of a page that is not the last page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Page {
     /// The snapshot of the first page.
@@ -76,10 +77,10 @@ impl Position {
         Cursor::new(format!("{origin}|{wakes}|{base}|{seen}|{page}"))
     }
 
-    /// Returns the position after a read from this one, and whether to read again at once.
+    /// Returns the position after a read from this one, and whether to read again immediately.
     ///
-    /// `snapshot` is that of the read. `largest` is the largest number of its rows; `last` is the
-    /// last row, if there are more.
+    /// `snapshot` is the snapshot of the read. `largest` is the largest transaction number among its
+    /// rows. `last` is the last row if there are more.
     pub(crate) fn next(
         &self,
         snapshot: &str,
@@ -96,14 +97,15 @@ impl Position {
             0 => NOTHING.to_owned(),
             seen => Snapshot::parse(first)?.up_to(seen).to_text(),
         };
-        // A row may have been committed behind the pages: only a read of one page is complete.
+        // While the pages were read, a row that belongs before them may have been committed. So only a
+        // read of one page is complete.
         let had_pages = self.page.is_some();
         Some((Self { seen, base, page: None, ..self.clone() }, had_pages))
     }
 }
 
-/// A `pg_snapshot`: transactions below `xmin` have ended, those from `xmax` on have not begun, and
-/// those of `running` had not ended.
+/// A `pg_snapshot`. Transactions below `xmin` had ended, those from `xmax` on had not begun, and those in
+/// `running` were running.
 struct Snapshot {
     xmin: u64,
     xmax: u64,
@@ -120,9 +122,10 @@ impl Snapshot {
         (0 < xmin && xmin <= xmax).then_some(Self { xmin, xmax, running })
     }
 
-    /// Forgets the transactions after `seen`. A crash of the server ends transactions that it had
-    /// numbered and not written, and then gives their numbers to others. The transaction of a row
-    /// that was seen is on the disk, so no number up to this one is given again.
+    /// Forgets the transactions after `seen`. A crash of the server ends transactions that have a
+    /// number but were not written to disk, and the server then assigns their numbers again. The
+    /// transaction of a row that was seen is on the disk, so no number up to this one is assigned
+    /// again.
     fn up_to(self, seen: u64) -> Self {
         let end = seen.saturating_add(1);
         let mut running = self.running;
@@ -168,11 +171,11 @@ mod tests {
     fn unfinished_transaction_is_read_later_and_unwritten_numbers_are_forgotten() {
         let start = at("1:1:", 0, None);
         for (snapshot, largest, base, seen) in [
-            // Nothing seen yet.
+            // No row has been seen yet.
             ("700:700:", None, "1:1:", 0),
             // 700 is running while 701 is seen.
             ("700:702:700", Some(701), "700:702:700", 701),
-            // 702 to 799 are not ours, and may be lost in a crash.
+            // 702 to 799 belong to other tables, and may be lost in a crash.
             ("750:800:750,760", Some(701), "702:702:", 701),
             ("700:800:700,760", Some(701), "700:702:700", 701),
         ] {

@@ -1,11 +1,11 @@
-//! Why an operation failed, without values of entries.
+//! The reasons why an operation failed, without values of entries.
 
 use std::error::Error as _;
 use std::time::Duration;
 
 use portcullis::feed::StoreError;
 
-/// A failed operation. The database's own details are left out, because they can quote a row.
+/// A failed operation. The database's own details are omitted, because they can quote a row.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Problem {
     #[error("PostgreSQL: {message} (SQLSTATE {code})")]
@@ -14,7 +14,7 @@ pub(crate) enum Problem {
     Connection(String),
     #[error("PostgreSQL: no response within {0:?}")]
     Timeout(Duration),
-    #[error("PostgreSQL: not retried yet after a failure: {0}")]
+    #[error("PostgreSQL: waiting before the next attempt after a failure: {0}")]
     Waits(String),
     #[error("PostgreSQL: the commit is not confirmed by the standbys: {0}")]
     Unconfirmed(String),

@@ -10,11 +10,11 @@ use crate::problem::Problem;
 /// The maximum number of entries in a response.
 const PAGE: usize = 1000;
 
-/// The entries of one deletion, so that it is short.
+/// The number of entries that one statement deletes, so that each statement is short.
 const PRUNED_AT_ONCE: u64 = 5000;
 
-/// An entry that is stored already is updated to its own values, so that this commit, too, waits
-/// for the disk and for the standbys: the first one may have ended without.
+/// If the entry is already stored, sets it to its own values. This commit then also waits for the
+/// disk and the standbys, because the commit that stored the entry may have ended without waiting.
 const APPEND: &str = "WITH stored AS ( \
         INSERT INTO portcullis_revocations AS entry (id, issuer, kind, value, at, until) \
         VALUES ($1, $2, $3, $4, $5, $6) \
@@ -23,8 +23,8 @@ const APPEND: &str = "WITH stored AS ( \
     ) \
     SELECT is_new, (SELECT pg_notify('portcullis_revocations', '') WHERE is_new)::text FROM stored";
 
-/// Rows of transactions that the snapshot `$1` did not see, after the row (`$2`, `$3`). The first
-/// two columns are those of the read itself, so there is at least one row.
+/// Selects the rows of transactions that were not visible in the snapshot `$1`, after the row (`$2`,
+/// `$3`). The first two columns describe the read itself, so there is at least one row.
 const CHANGES: &str = "SELECT pg_current_snapshot()::text, \
         concat_ws('.', extract(epoch FROM pg_postmaster_start_time()), \
             (SELECT oid FROM pg_database WHERE datname = current_database()), \
@@ -65,7 +65,7 @@ pub(crate) fn changes_of(
     if row.try_get(2).map_err(Problem::from)? {
         return Err(Problem::Standby.into());
     }
-    // Another server or table, or the same one after a restart: its numbers may be given again.
+    // Another server or table, or the same server after a restart, may assign the same numbers again.
     if !position.origin.is_empty() && position.origin != origin {
         return Err(StoreError::cursor_lost());
     }
@@ -74,7 +74,7 @@ pub(crate) fn changes_of(
     let mut entries = Vec::with_capacity(rows.len());
     let (mut largest, mut last) = (None, None);
     for row in &rows {
-        // The one row of a read without entries.
+        // A read without entries returns one row, in which this column is NULL.
         let Some(xid) = row.try_get::<_, Option<&str>>(3).map_err(Problem::from)? else { break };
         let xid: u64 = xid.parse().map_err(|_| Problem::Row)?;
         largest = largest.max(Some(xid));

@@ -16,11 +16,11 @@ use crate::tls::Tls;
 /// The time for one attempt to connect to one host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a connection may be silent, with data or probes unacknowledged, before it counts as
-/// lost. Without it, the loss of a server's machine would be noticed after hours.
+/// How long a connection may be silent, with data or probes unacknowledged, before it counts as lost.
+/// Without this limit, the loss of the server's machine would be noticed only after hours.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Why a URL cannot be used. The URL is not shown, because it can have a password.
+/// Why a URL cannot be used. The URL is not shown, because it can contain a password.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
@@ -40,7 +40,7 @@ pub enum UrlError {
     RootCertificate {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The problem with the file.
         why: String,
     },
     /// The platform's CA certificates cannot be loaded.
@@ -57,7 +57,7 @@ impl fmt::Debug for UrlError {
     }
 }
 
-/// How to reach the server.
+/// The address of the server, and the settings of connections to it.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) config: Config,
@@ -66,8 +66,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Reads a URL. `sslmode` and `sslrootcert` are read here, because the client has neither
-    /// `verify-full` nor files.
+    /// Parses a URL. `sslmode` and `sslrootcert` are handled here, because the client library supports
+    /// neither `verify-full` nor certificate files.
     pub(crate) fn parse(url: &str) -> Result<Self, UrlError> {
         let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
         if !is_url {
@@ -81,7 +81,7 @@ impl Server {
                 "sslrootcert" => root = Some(value),
                 _ => {
                     rest.push(if rest.is_empty() { '?' } else { '&' });
-                    // Not a form: the client's parser takes `+` as it stands.
+                    // This is not the encoding of forms: the client's parser does not treat `+` as a space.
                     rest.push_str(&encode(&name));
                     rest.push('=');
                     rest.push_str(&encode(&value));
@@ -142,7 +142,7 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-/// Shows where the server is, without user and password.
+/// Shows the address of the server, without user and password.
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgres://")?;

@@ -16,10 +16,11 @@ use crate::queries;
 use crate::schema::SCHEMA;
 use crate::server::{Server, UrlError};
 
-/// The deadline of each operation. The crate's own is 5 seconds.
+/// The deadline of each operation. It is shorter than the 5 seconds after which `portcullis` gives
+/// up.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// The maximum number of connections that append: commits of several share one write to the disk.
+/// The maximum number of connections that append. Concurrent commits share one write to the disk.
 const WRITERS: usize = 4;
 
 /// The pause after a failed append.
@@ -38,21 +39,28 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 ///
 /// # Connections
 ///
-/// Up to five: one reads and listens, and up to four append. They are opened when they are needed,
-/// and again after a failure: at once, then after pauses from 50 milliseconds to 1 second. An append
-/// tries again for 4 seconds, so a restart of the server within this time fails no logout. Use the
-/// server or a pooler in session mode: `LISTEN` does not work in transaction mode.
+/// Up to five: one reads and listens, and up to four append. They are opened when they are needed.
+/// After a failure they are opened again: at first immediately, then after pauses from 50 milliseconds
+/// to 1 second. An append is retried for 4 seconds, so a restart of the server within this time loses
+/// no logout. Use the server itself or a pooler in session mode, because `LISTEN` does not work in
+/// transaction mode.
 ///
 /// # Durability
 ///
 /// Each connection sets `synchronous_commit` to `on`, unless it is `remote_apply`. With
-/// `synchronous_standby_names`, an append is acknowledged when the standbys have it, so a failover
-/// to one of them keeps it. A failover to an asynchronous standby can lose entries.
+/// `synchronous_standby_names`, an append is acknowledged when as many standbys as it requires have
+/// it on their disks, and fails if they do not confirm it within 4 seconds. A failover keeps it if
+/// one of these standbys is promoted: with `FIRST 2 (a, b)`, each of the two. With `FIRST 1 (a, b)`
+/// or `ANY 1 (a, b)`, only one of them confirms, and a failover to the other can lose entries, as
+/// one to an asynchronous standby can.
+///
+/// A former primary that runs on after a failover answers reads, too. Stop it before another server
+/// is promoted.
 ///
 /// # Privileges
 ///
-/// `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the table, and `CREATE` in the schema unless
-/// [the table is created otherwise](PostgresRevocationsBuilder::without_schema_creation).
+/// `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the table. Also `CREATE` in the schema, unless
+/// [migrations create the table](PostgresRevocationsBuilder::without_schema_creation).
 pub struct PostgresRevocations {
     server: Server,
     readers: Pool,
@@ -101,7 +109,8 @@ impl PostgresRevocations {
             None => Position::start(),
             Some(cursor) => Position::parse(cursor).ok_or_else(StoreError::cursor_lost)?,
         };
-        // Before the read: a notification during it may be of an entry that it does not see.
+        // Counted before the read, because the read may not see an entry whose notification arrives
+        // during it.
         let wakes = self.wakes.count();
         let read = async |patience| {
             let read = self.readers.run(patience, async |connection| {
@@ -110,7 +119,7 @@ impl PostgresRevocations {
             in_time(read).await
         };
         let rows = match read(Patience::Fail).await {
-            // The server closed the connection while it was idle.
+            // The server may have closed the connection while it was idle.
             Err(Problem::Connection(_) | Problem::Database { .. }) => read(Patience::Fail).await?,
             read => read?,
         };
@@ -139,8 +148,8 @@ impl RevocationStore for PostgresRevocations {
                         Ok(appended)
                     });
                     match appended.await {
-                        // An attempt without a response may have stored it, and a sender whose report is
-                        // stored must not be told that it was a replay.
+                        // An earlier attempt without a response may have stored the entry. The sender
+                        // must not be told that its report was a replay.
                         Ok(Appended::Known) if was_sent_before => return Appended::New,
                         Ok(appended) => return appended,
                         Err(problem) => last = Some(problem),
@@ -184,7 +193,7 @@ impl RevocationStore for PostgresRevocations {
     }
 }
 
-/// Shows where the server is.
+/// Shows the address of the server.
 impl fmt::Debug for PostgresRevocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("PostgresRevocations").field(&self.server).finish()
@@ -210,8 +219,8 @@ pub struct PostgresRevocationsBuilder {
 }
 
 impl PostgresRevocationsBuilder {
-    /// Creates no table: migrations run [`PostgresRevocations::SCHEMA`]. By default, the first
-    /// connection creates the table if it is missing.
+    /// Does not create the table, because migrations run [`PostgresRevocations::SCHEMA`]. By default,
+    /// the first connection creates the table if it is missing.
     pub fn without_schema_creation(mut self) -> Self {
         self.creates_schema = false;
         self

@@ -83,7 +83,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for ToHos
 pub(crate) struct Encrypted<S>(client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
-    /// None: the certificate of the server's name is verified, which is what binds the channel.
+    /// Returns no channel binding: verifying the certificate for the server's name already binds the
+    /// channel.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

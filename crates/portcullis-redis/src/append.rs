@@ -12,15 +12,15 @@ use crate::scripts;
 /// How long WAITAOF waits, in milliseconds: within the deadline.
 const WAIT_AOF: u64 = 3000;
 
-/// What an acknowledgement waits for.
+/// The conditions for an acknowledgement.
 #[derive(Debug, Clone)]
 pub(crate) struct Durability {
-    /// The replicas that must have an entry on their disk; 0: one, if there are any.
+    /// The number of replicas that must have an entry on their disk. 0: one replica, if there are any.
     pub(crate) replicas: u64,
     pub(crate) trusts_unreadable_config: bool,
 }
 
-/// Appends an entry. Fails if it is not confirmed; it may be stored then.
+/// Appends an entry. Returns an error if the entry is not confirmed; it may be stored nevertheless.
 pub(crate) async fn durably(
     connection: &mut MultiplexedConnection,
     id: &str,
@@ -32,7 +32,7 @@ pub(crate) async fn durably(
         return Err(Problem::Replica);
     }
     let wanted = info.required_replicas(durability.replicas);
-    // Where the settings are unknown, WAITAOF also confirms that this server's disk has it.
+    // If the settings are unknown, WAITAOF also confirms that the entry is on this server's disk.
     if wanted > 0 || (durability.trusts_unreadable_config && info.has_waitaof) {
         let (local, replicas) = scripts::wait_aof(connection, wanted, WAIT_AOF).await?;
         if local < 1 || replicas < wanted {

@@ -1,4 +1,4 @@
-//! The settings that could lose an acknowledged entry.
+//! Checks the settings of the server that could make it lose an acknowledged entry.
 
 use std::collections::HashMap;
 
@@ -10,17 +10,17 @@ use crate::info::Info;
 use crate::problem::Problem;
 use crate::scripts::info_of;
 
-/// What [`find`] found: the value of each setting, or why the settings cannot be read.
+/// The result of [`find`]: the value of each setting, or why the settings cannot be read.
 pub(crate) struct Found {
     info: Info,
     settings: Result<HashMap<String, String>, String>,
 }
 
-/// The settings, and the right value of each.
+/// The settings with their required values.
 const RIGHT: [(&str, &str); 3] =
     [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
 
-/// With a value that begins like this, the server may delete any key.
+/// If the value begins like this, the server may delete any key.
 const EVICTS: (&str, &str) = ("maxmemory-policy", "allkeys-");
 
 pub(crate) async fn find(connection: &mut MultiplexedConnection) -> Result<Found, Problem> {
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use crate::info::tests::text;
 
-    /// Returns the error of a check, empty if there is none.
+    /// Returns the error of a check, or an empty text if there is none.
     fn error(
         version: &str,
         connected: u64,
@@ -129,7 +129,7 @@ mod tests {
             assert!(error.contains(expected) && error.is_empty() == expected.is_empty(), "{error}");
         }
         assert_eq!(error("7.2.0", 0, ("refused", ""), 0, true), "");
-        // What can be read is still checked.
+        // Settings that can be read are still checked.
         assert!(error("7.2.0", 0, ("appendonly", "no"), 0, true).contains("set it to yes"));
     }
 

@@ -1,11 +1,11 @@
-//! What the server says about itself.
+//! Information that the server returns about itself.
 
 use crate::problem::Problem;
 
-/// The part of `INFO` that matters here.
+/// The part of `INFO` that the store uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Info {
-    /// Changes with each start of the server.
+    /// An id that changes with each start of the server.
     pub(crate) run_id: String,
     /// `Redis 7.0.15`, `Valkey 9.1.2`.
     pub(crate) name: String,
@@ -23,7 +23,7 @@ impl Info {
             lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
         };
         let field = |name: &'static str| find(name).ok_or(Problem::Missing(name));
-        // Valkey gives the version of Redis with which it is compatible, 7.2.4, and its own.
+        // Valkey returns both its own version and the version of Redis with which it is compatible, 7.2.4.
         let redis = field("redis_version")?;
         let name = find("valkey_version")
             .map_or_else(|| format!("Redis {redis}"), |valkey| format!("Valkey {valkey}"));

@@ -15,7 +15,7 @@ use crate::server::Server;
 /// How long a command waits for an element, in milliseconds.
 const BLOCK: u64 = 2000;
 
-/// The deadline of each command: [`BLOCK`] and the way.
+/// The deadline of each command: [`BLOCK`] plus the round trip.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// The pauses between attempts to connect, from the first to the longest.
@@ -28,8 +28,8 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(1),
 ];
 
-/// Counts wakes: new elements, and each start and end of the connection, which may hide some. One
-/// connection of its own waits, because a command that waits blocks a connection.
+/// Counts wakes: new elements, and each start and end of the connection, around which elements may be
+/// missed. It has its own connection, because a command that waits blocks its connection.
 pub(crate) struct Listener {
     server: Server,
     count: Arc<watch::Sender<u64>>,
@@ -49,7 +49,7 @@ impl Listener {
     pub(crate) async fn differ_from(&self, known: u64) {
         {
             let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-            // The task ends with its runtime.
+            // If the runtime of the task has ended, the task has ended too, and is started again.
             if task.as_ref().is_none_or(JoinHandle::is_finished) {
                 let (server, count) = (self.server.clone(), self.count.clone());
                 *task = Some(tokio::spawn(listen(server, count)));
@@ -77,7 +77,7 @@ async fn listen(server: Server, count: Arc<watch::Sender<u64>>) {
             && let Ok(mut last) = last_element(&mut connection).await
         {
             failures = 0;
-            // The element may be unread. From here on, none is missed.
+            // The reader may not have seen this element. From here on, no element is missed.
             wake(&count);
             while let Ok(next) = element_after(&mut connection, &last).await {
                 if let Some(next) = next {

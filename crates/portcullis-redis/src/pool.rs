@@ -1,4 +1,4 @@
-//! A few connections that are opened when they are needed.
+//! A small pool of connections, which are opened when they are needed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use tokio::time::Instant;
 use crate::problem::Problem;
 use crate::server::Server;
 
-/// The pause after a first failed attempt to connect. It doubles with each further one.
+/// The pause after the first failed attempt to connect. It doubles after each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Connections. An operation has its connection for itself, because WAITAOF blocks it and counts
-/// what was written on it. A failed or cancelled operation closes it, so that no connection is in an
-/// unknown state.
+/// Connections. Each operation uses a connection exclusively, because WAITAOF blocks the connection and
+/// counts the writes on it. An operation that fails or is cancelled closes its connection, so that no
+/// connection is in an unknown state.
 pub(crate) struct Pool {
     server: Server,
     response_timeout: Duration,
@@ -27,7 +27,7 @@ pub(crate) struct Pool {
     failure: Mutex<Option<Failure>>,
 }
 
-/// The last attempt to connect, which failed.
+/// The last attempt to connect, if it failed.
 struct Failure {
     problem: Problem,
     pause: Duration,

@@ -1,16 +1,17 @@
-//! A position in the stream or in the hash: what a reader has seen.
+//! A position in the stream or in the hash: which entries a reader has seen.
 
 use portcullis::feed::Cursor;
 
 use crate::info::Info;
 use crate::scripts::Found;
 
-/// What a reader has seen.
+/// Which entries a reader has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The server's start. After a restart, the data may be older, and cursors of scans are invalid.
+    /// The id of this run of the server. After a restart, the data may be older, and cursors of
+    /// scans are invalid.
     pub(crate) run_id: String,
-    /// The random name of the hash. A flushed one gets another.
+    /// The random name of the hash. If the hash was flushed, the next one has another name.
     pub(crate) name: String,
     /// The number of notifications before the read.
     pub(crate) wakes: u64,
@@ -18,7 +19,7 @@ pub(crate) struct Position {
     pub(crate) added: u64,
     /// The last element of the stream that was seen.
     pub(crate) log: String,
-    /// The cursor of a scan of the hash that is not complete.
+    /// The cursor of an incomplete scan of the hash.
     pub(crate) scan: Option<String>,
 }
 
@@ -43,7 +44,7 @@ impl Position {
         Cursor::new(format!("{run_id}|{name}|{wakes}|{added}|{log}|{scan}"))
     }
 
-    /// Returns the position after the first part of a scan, and whether to read again at once.
+    /// Returns the position after the first part of a scan, and whether to read again immediately.
     pub(crate) fn of_scan(info: Info, found: &Found, wakes: u64) -> (Self, bool) {
         let scan = Some(found.end.clone()).filter(|end| end != "0");
         let has_more = scan.is_some();
@@ -52,8 +53,8 @@ impl Position {
         (Self { run_id, name, wakes, added, log, scan }, has_more)
     }
 
-    /// Returns the position after a read from this one, and whether to read again at once; `None` if
-    /// the server cannot tell what came after this one.
+    /// Returns the position after a read from this one, and whether to read again immediately. `None`
+    /// if the server cannot determine which entries came after this one.
     pub(crate) fn next(&self, info: &Info, found: &Found, limit: u64) -> Option<(Self, bool)> {
         let is_same = self.run_id == info.run_id && self.name == found.name;
         if !is_same || element(&found.last)? < element(&self.log)? {
@@ -61,12 +62,12 @@ impl Position {
         }
         if self.scan.is_some() {
             let scan = Some(found.end.clone()).filter(|end| end != "0");
-            // What was appended during the scan is in the stream.
+            // Entries that were appended during the scan are in the stream.
             return Some((Self { scan, ..self.clone() }, true));
         }
         let added = self.added + found.count;
         let has_more = found.count >= limit;
-        // Elements that were added and are not there were trimmed or deleted before they were seen.
+        // Elements that were added but are missing were trimmed or deleted before the reader saw them.
         if !has_more && added != found.added {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Why an operation failed, without values of entries.
+//! The reasons why an operation failed, without values of entries.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(crate) enum Problem {
     Client(RedisError),
     #[error("Redis: no response within {0:?}")]
     Timeout(Duration),
-    #[error("Redis: not retried yet after a failure: {0}")]
+    #[error("Redis: waiting before the next attempt after a failure: {0}")]
     Waits(String),
     #[error(
         "Redis: the entry was written to the disk of {local} server and {replicas} replicas in time, and {wanted} \

@@ -1,7 +1,8 @@
 //! The keys, and the scripts that change and read them atomically.
 //!
-//! A hash has the entries by `id`, which makes an `id` unique. A stream has their order: what a
-//! reader with a position reads, and what wakes it. The stream may be trimmed: the hash is complete.
+//! A hash contains the entries by `id`, so each `id` is unique. A stream contains their order. A reader
+//! with a position reads the stream, and new elements wake it. The stream may be trimmed, but the hash
+//! is complete.
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult};
@@ -9,15 +10,15 @@ use redis::{Cmd, Pipeline, RedisResult};
 use crate::info::Info;
 use crate::problem::Problem;
 
-/// The hash: `id` to JSON. The field without a name has the random name of this hash. The braces put
-/// both keys into one slot.
+/// The hash: `id` to JSON. The field with the empty name contains the random name of this hash. The
+/// braces put both keys into the same cluster slot.
 pub(crate) const ENTRIES: &str = "{portcullis:revocations}:entries";
 
 /// The stream of `id`s.
 pub(crate) const LOG: &str = "{portcullis:revocations}:log";
 
-/// Returns 1 if the entry is new. A known entry is written again: WAITAOF then waits for it, too,
-/// because the first writer may have ended before.
+/// Returns 1 if the entry is new. A known entry is written again, so that WAITAOF also waits for it:
+/// the first writer may have ended before its WAITAOF.
 const APPEND: &str = "
 redis.call('HSETNX', KEYS[1], '', ARGV[3])
 local known = redis.call('HGET', KEYS[1], ARGV[1])
@@ -40,7 +41,7 @@ end
 ";
 
 /// Returns the state, the `id` of the last element of the stream, the number of elements, and the
-/// entries after `ARGV[1]`. Entries that were pruned meanwhile are left out.
+/// entries after `ARGV[1]`. Entries that have been pruned are omitted.
 const AFTER: &str = "
 local found, last, count = {}, ARGV[1], 0
 for _, element in ipairs(redis.call('XRANGE', KEYS[2], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])) do
@@ -59,8 +60,8 @@ for i = 1, #page[2], 2 do
 end
 return {state[1], state[2], state[3], page[1], 0, found}";
 
-/// Scans a part of the hash, and deletes the entries in it that end before `ARGV[3]`; returns the
-/// next cursor.
+/// Scans a part of the hash, and deletes those of its entries that end before `ARGV[3]`. Returns the next
+/// cursor.
 const PRUNE: &str = "
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
 for i = 1, #page[2], 2 do
@@ -70,22 +71,22 @@ for i = 1, #page[2], 2 do
 end
 return page[1]";
 
-/// The number of fields that a scan visits at once.
+/// The number of fields that each step of a scan visits.
 const SCANNED: usize = 1000;
 
-/// How long an element stays in the stream, in milliseconds. A reader that was away for longer reads
-/// the hash.
+/// How long an element stays in the stream, in milliseconds. A reader that is further behind reads the
+/// hash.
 const LOG_KEPT: u128 = 3_600_000;
 
-/// What [`after`] and [`scan`] return.
+/// The result of [`after`] and [`scan`].
 pub(crate) struct Found {
     /// The random name of the hash; empty if there is none.
     pub(crate) name: String,
     /// The last `id` of the stream.
     pub(crate) last: String,
-    /// How many elements were ever added to the stream.
+    /// The number of elements that were ever added to the stream.
     pub(crate) added: u64,
-    /// Where the response ends.
+    /// The position at which the response ends.
     pub(crate) end: String,
     /// The number of elements of the stream in the response.
     pub(crate) count: u64,
@@ -112,7 +113,7 @@ pub(crate) async fn info_of(connection: &mut MultiplexedConnection) -> Result<In
     Info::parse(&sections.concat())
 }
 
-/// Appends an entry. `name` is for a hash that does not exist.
+/// Appends an entry. `name` is the name of the hash if the hash does not exist yet.
 pub(crate) async fn append(
     connection: &mut MultiplexedConnection,
     (id, json, name): (&str, &str, &str),
@@ -137,7 +138,7 @@ pub(crate) async fn after(
     read(connection, after).await
 }
 
-/// Reads a part of the hash. A cursor of 0 begins a scan, and ends it.
+/// Reads a part of the hash. The cursor 0 starts a scan. If 0 is returned, the scan is complete.
 pub(crate) async fn scan(
     connection: &mut MultiplexedConnection,
     cursor: &str,
@@ -184,8 +185,8 @@ pub(crate) async fn prune(
     Ok(())
 }
 
-/// Waits until this server and `replicas` replicas have written to their disks what was written on
-/// this connection.
+/// Waits until this server and `replicas` replicas have written to their disks everything that was
+/// written on this connection.
 pub(crate) async fn wait_aof(
     connection: &mut MultiplexedConnection,
     replicas: u64,

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why a URL cannot be used. The URL is not shown, because it can have a password.
+/// Why a URL cannot be used. The URL is not shown, because it can contain a password.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
@@ -38,7 +38,7 @@ impl fmt::Debug for UrlError {
     }
 }
 
-/// How to reach the server.
+/// The address of the server, and the settings of connections to it.
 #[derive(Clone)]
 pub(crate) struct Server {
     client: Client,
@@ -52,10 +52,10 @@ impl Server {
         let scheme = match info.addr() {
             ConnectionAddr::TcpTls { insecure: true, .. } => return Err(UrlError::Insecure),
             ConnectionAddr::TcpTls { .. } => {
-                // The client uses the process's provider, and panics if there is none and several
-                // are compiled in.
+                // The client library uses the process's crypto provider. It panics if none is installed
+                // and several are compiled in.
                 if CryptoProvider::get_default().is_none() {
-                    // An error means that another thread was first.
+                    // An error means that another thread has already installed one.
                     let _ = aws_lc_rs::default_provider().install_default();
                 }
                 "rediss"
@@ -74,7 +74,7 @@ impl Server {
         Ok(Self { client: client?, shown })
     }
 
-    /// Connects. `None`: a command may wait longer, and its caller has a time-out.
+    /// Connects. With `None`, commands have no timeout of their own, because their caller has one.
     pub(crate) async fn connect(
         &self,
         response_timeout: Option<Duration>,
@@ -86,7 +86,7 @@ impl Server {
     }
 }
 
-/// Shows where the server is, without user and password.
+/// Shows the address of the server, without user and password.
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)

@@ -16,7 +16,8 @@ use crate::problem::Problem;
 use crate::scripts;
 use crate::server::{Server, UrlError};
 
-/// The deadline of each operation. The crate's own is 5 seconds.
+/// The deadline of each operation. It is shorter than the 5 seconds after which `portcullis` gives
+/// up.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// The pause after a failed append.
@@ -41,8 +42,8 @@ const WRITERS: usize = 4;
 ///
 /// # Durability
 ///
-/// At start, these settings of the server are checked. A wrong one stops the start, with its value
-/// and the right one in the error.
+/// At start, the store checks these settings of the server. If one is wrong, the service does not
+/// start. The error contains the setting's value and the required one.
 ///
 /// | setting | right value |
 /// |---|---|
@@ -51,15 +52,20 @@ const WRITERS: usize = 4;
 /// | `no-appendfsync-on-rewrite` | `no` |
 /// | `maxmemory-policy` | not `allkeys-…` |
 ///
-/// If the server has replicas, or with [`replicas`](RedisRevocationsBuilder::replicas), an append is
-/// acknowledged when WAITAOF confirms that a replica has the entry on its disk, because replication
-/// is asynchronous. WAITAOF needs Redis 7.2, or Valkey.
+/// Replication is asynchronous, so a failover can lose acknowledged entries. With
+/// [`replicas`](RedisRevocationsBuilder::replicas), an append is acknowledged when WAITAOF confirms
+/// that as many replicas have the entry on their disks. By default, that is one replica while at
+/// least one is connected, and none otherwise. WAITAOF needs Redis 7.2, or Valkey.
+///
+/// A former primary that runs on after a failover answers reads, too. Stop it before another server
+/// is promoted.
 ///
 /// # Connections
 ///
 /// Up to six: one reads, one waits for new entries, and up to four append. They are opened when they
-/// are needed, and again after a failure: at once, then after pauses of up to 1 second. An append
-/// tries again for 4 seconds, so a restart of the server within this time fails no logout.
+/// are needed. After a failure they are opened again: at first immediately, then after pauses of up to
+/// 1 second. An append is retried for 4 seconds, so a restart of the server within this time loses no
+/// logout.
 ///
 /// # Keys and permissions
 ///
@@ -111,7 +117,8 @@ impl RedisRevocations {
             None => None,
             Some(cursor) => Some(Position::parse(cursor).ok_or_else(StoreError::cursor_lost)?),
         };
-        // Before the read: a notification during it may be of an entry that it does not see.
+        // Counted before the read, because the read may not see an entry whose notification arrives
+        // during it.
         let wakes = self.listener.count();
         let read = async || {
             let read = self.readers.run(Patience::Fail, async |connection| {
@@ -124,7 +131,7 @@ impl RedisRevocations {
             in_time(read).await
         };
         let (info, found) = match read().await {
-            // The server closed the connection while it was idle.
+            // The server may have closed the connection while it was idle.
             Err(Problem::Client(_)) => read().await?,
             read => read?,
         };
@@ -165,8 +172,8 @@ impl RevocationStore for RedisRevocations {
                         append::durably(connection, &entry.id, &json, &self.durability).await
                     });
                     match appended.await {
-                        // An attempt without a response may have stored it, and a sender whose report is
-                        // stored must not be told that it was a replay.
+                        // An earlier attempt without a response may have stored the entry. The sender
+                        // must not be told that its report was a replay.
                         Ok(Appended::Known) if was_sent_before => return Appended::New,
                         Ok(appended) => return appended,
                         Err(problem) => last = Some(problem),
@@ -209,7 +216,7 @@ impl RevocationStore for RedisRevocations {
     }
 }
 
-/// Shows where the server is.
+/// Shows the address of the server.
 impl fmt::Debug for RedisRevocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RedisRevocations").field(&self.server).finish()
@@ -233,11 +240,13 @@ pub struct RedisRevocationsBuilder {
 }
 
 impl RedisRevocationsBuilder {
-    /// Sets how many replicas must have an entry on their disk before it is acknowledged. By default
-    /// one if the server has replicas, else none. With fewer replicas connected, appends fail.
+    /// Sets how many replicas must have an entry on their disk before it is acknowledged. The default
+    /// is one while the server has connected replicas, and otherwise none: set it if there are
+    /// replicas. If fewer replicas are connected, appends fail.
     ///
-    /// A failover keeps an acknowledged entry if it chooses a replica that has it. Sentinel chooses
-    /// the replica with the most data. If yours may choose any, set the number of all replicas.
+    /// A failover keeps an acknowledged entry if it promotes a replica that has the entry. Sentinel
+    /// chooses the replica with the most data. If your failover may promote any replica, set the number
+    /// of all replicas.
     pub fn replicas(mut self, replicas: u32) -> Self {
         self.durability.replicas = replicas.into();
         self
@@ -249,11 +258,11 @@ impl RedisRevocationsBuilder {
         self
     }
 
-    /// Starts although the server does not permit `CONFIG GET`, as many managed services do. Verify
+    /// Starts even if the server does not permit `CONFIG GET`, as with many managed services. Verify
     /// yourself that `appendonly` is `yes` and `appendfsync` is `always`.
     ///
-    /// Where WAITAOF is known (Redis 7.2, Valkey), each append still waits until it confirms that the
-    /// entry is on the disk. Settings that can be read are still checked.
+    /// If the server supports WAITAOF (Redis 7.2, Valkey), each append still waits for the confirmation
+    /// that the entry is on the disk. Settings that can be read are still checked.
     pub fn trust_unreadable_config(mut self) -> Self {
         self.durability.trusts_unreadable_config = true;
         self
@@ -276,7 +285,7 @@ impl RedisRevocationsBuilder {
     }
 }
 
-/// Shows no URL, which can have a password.
+/// Does not show the URL, because it can contain a password.
 impl fmt::Debug for RedisRevocationsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisRevocationsBuilder")

@@ -48,7 +48,7 @@
 //! optional, or behind [`Gate::pass_foreign`](portcullis::Gate::pass_foreign), call
 //! [`optional_caller`](portcullis::adapter::optional_caller) or
 //! [`required_caller`](portcullis::adapter::required_caller): without a caller in the extensions,
-//! the request may still carry a credential that nothing has accepted.
+//! the request may still carry a credential that no code has accepted.
 //!
 //! # Logout tokens
 //!

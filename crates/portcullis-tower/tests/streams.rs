@@ -52,7 +52,7 @@ impl ServerStreamingService<String> for Watch {
     }
 }
 
-/// A method that sends messages and does not know of sessions.
+/// A method that sends messages and does not handle sessions.
 struct Unaware;
 
 impl ServerStreamingService<String> for Unaware {

@@ -49,7 +49,8 @@ struct Inner {
     shared: OnceLock<Arc<dyn Any + Send + Sync>>,
     /// The token's entry in a status list, once a route has looked it up.
     place: OnceLock<(RemoteStatusList, u64)>,
-    /// The generation of the feed's entries that did not revoke the token; 0 if none was checked.
+    /// The generation of the feed's entries at the last check that did not revoke the token; 0
+    /// before the first check.
     fed: AtomicU64,
 }
 
@@ -62,14 +63,15 @@ pub(crate) struct Origin {
     pub(crate) token: Option<Zeroizing<Box<str>>>,
 }
 
-/// The reason for a 500, for the operator: a live route for an issuer without introspection.
+/// The log's reason for a 500: the route requires introspection, which is not configured for the
+/// issuer.
 const NO_INTROSPECTION: &str = "the route requires introspection (`Revocation::live`), which is not configured for this issuer";
 
-/// The reason for a 500, for the operator: a feed route without revocations.
+/// The log's reason for a 500: the route requires the feed, but the service has no revocations.
 const NO_FEED: &str =
     "the route requires the revocation feed (`Revocation::feed`), which is not configured";
 
-const CONFIGURE_FEED: &str = "give the `AuthenticatorBuilder` its `revocations`";
+const CONFIGURE_FEED: &str = "set `revocations` on the `AuthenticatorBuilder`";
 
 const NO_SUBJECT: &str = "the handler requires `sub`, but the settings accept tokens without it";
 
@@ -102,8 +104,8 @@ impl Authenticated {
         self.0.registered.subject()
     }
 
-    /// Returns `sub`, for services whose tokens must all have it. Either the
-    /// [profile](crate::Profile) requires it, or `sub` is among the
+    /// Returns `sub`. Use it only if tokens without `sub` are rejected: because the
+    /// [profile](crate::Profile) requires `sub`, or because it is among the
     /// [`required_claims`](crate::AuthenticatorBuilder::required_claims).
     ///
     /// ```
@@ -344,8 +346,8 @@ impl Authenticated {
         })
     }
 
-    /// Returns `true` if the token is known not to be revoked. After `false`,
-    /// [`stands`](Self::stands) decides. The result is only valid right after a check that the
+    /// Returns `true` if the token is known not to be revoked. If it returns `false`,
+    /// [`stands`](Self::stands) must decide. The result is valid only right after a check that the
     /// token's key is current.
     pub(crate) fn plainly_stands(&self, means: Means, readings: &Readings<'_>) -> bool {
         match means {
@@ -353,7 +355,8 @@ impl Authenticated {
             Means::StatusList(ages) => self.stands_in_list(ages, readings.at()),
             Means::Live(_) => false,
             Means::Feed(ages) => self.0.origin.issuer.feed.as_ref().is_some_and(|feed| {
-                // In this order: the generation must be at least as recent as the age.
+                // The generation must be read after the age, so that it includes the entries of the
+                // read that the age refers to.
                 feed.revocations.is_fresh(ages, readings)
                     && feed.entries.generation() == self.0.fed.load(Ordering::Relaxed)
             }),
@@ -376,12 +379,18 @@ impl Authenticated {
         feed.revocations.current(ages).map(checked)
     }
 
-    /// Checks the entries that are known, and remembers a generation that does not revoke the token.
+    /// Checks the known entries, and records the generation under which they do not revoke the token.
     pub(crate) fn check_feed(&self) -> Result<(), ResolveError> {
         let Some(feed) = &self.0.origin.issuer.feed else { return Ok(()) };
         let generation = feed.check(&self.0.registered).map_err(ResolveError::Refused)?;
         self.0.fed.store(generation, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// When the last introspection response about this token was requested, if it is still known.
+    pub(crate) fn introspected_at(&self) -> Option<Timestamp> {
+        let Origin { issuer, token, .. } = &self.0.origin;
+        issuer.introspections.asked_at(token.as_ref()?)
     }
 
     fn stands_in_list(&self, ages: Ages, at: Timestamp) -> bool {
@@ -393,7 +402,7 @@ impl Authenticated {
         list.plainly_stands(index, ages, key, at)
     }
 
-    /// The status list that has the token's status, and the index in it.
+    /// The status list that contains the token's status, and the token's index in that list.
     pub(crate) fn list_entry(&self) -> Option<(&RemoteStatusList, u64)> {
         let (list, index) = match self.0.place.get() {
             Some(place) => place,

@@ -237,8 +237,7 @@ impl Authenticator {
         self.0.decide_recalled(known, token, request, means)
     }
 
-    /// Returns the [`Anonymous`] for a request without a token. Use it in adapters that found no
-    /// token.
+    /// Returns the [`Anonymous`] for a request without a token. This method is for adapters.
     #[must_use]
     pub fn anonymous(&self) -> Anonymous {
         Anonymous { space: self.0.space.clone() }
@@ -274,12 +273,12 @@ impl Authenticator {
         Ok(issuer)
     }
 
-    /// Whether any issuer may send logout tokens.
+    /// Whether any issuer may send logout tokens or security event tokens.
     pub(crate) fn may_receive_logouts(&self) -> bool {
         let issuers = &self.0.issuers;
         self.0.revocations.is_some()
             && (issuers.has_resolver()
-                || issuers.configured().any(|issuer| !issuer.logout.clients.is_empty()))
+                || issuers.configured().any(|issuer| issuer.logout.accept_any()))
     }
 
     /// Where tokens are read from, unless a gate has its own list.
@@ -338,6 +337,9 @@ impl Authenticator {
     ///
     /// `rule_set` is the name from [`IssuerResolver::select`]: by default the issuer. This method
     /// has no effect on the issuers that the authenticator was built with.
+    ///
+    /// The [streams](crate::streams) of the rule set end, also those of earlier answers of the
+    /// resolver.
     pub fn forget(&self, rule_set: &str) {
         self.0.issuers.forget(rule_set);
     }
@@ -352,8 +354,8 @@ impl Authenticator {
 }
 
 /// Issuers sign refresh tokens with a secret that only they have, so a symmetric algorithm together
-/// with a foreign type suggests a refresh token. The type is not verified: it only selects the text
-/// for the operator.
+/// with a `typ` claim of another kind of token suggests a refresh token. The claim is not verified:
+/// it only selects the text for the operator.
 fn refuse_algorithm(jws: &CompactJws<'_>) -> TokenError {
     let algorithm = jws.header().algorithm;
     let mark = algorithm.is_symmetric().then(|| jws.peek(Marks::foreign_type).ok().flatten());

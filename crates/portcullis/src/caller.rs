@@ -1,6 +1,6 @@
-//! The caller of a request, from what a layer stored in the extensions. All adapters share these
-//! functions, so that they handle a caller, an anonymous request and a service without a layer in
-//! the same way.
+//! The caller of a request, as stored by a layer in the request's extensions. All adapters share these
+//! functions, so they all treat a caller, an anonymous request and a service without a layer in the
+//! same way.
 
 use std::sync::Arc;
 
@@ -79,7 +79,8 @@ pub fn optional_caller<'e>(
     }
 }
 
-/// Returns the caller's claims, like [`Authenticated::claims`], with the request's site in the log.
+/// Returns the caller's claims, like [`Authenticated::claims`], with the request's method and route
+/// (`site`) in the log.
 ///
 /// # Errors
 ///
@@ -91,8 +92,8 @@ pub fn claims<C: DeserializeOwned>(
     who.read_claims().map_err(|refusal| refusal.at(&site()))
 }
 
-/// Returns the caller's claims, like [`Authenticated::shared_claims`], with the request's site in
-/// the log.
+/// Returns the caller's claims, like [`Authenticated::shared_claims`], with the request's method
+/// and route (`site`) in the log.
 ///
 /// # Errors
 ///

@@ -98,8 +98,8 @@ impl RegisteredClaims {
         Raw::new(self.payload())
     }
 
-    /// Returns the unreadable claim that `claim` stands for, if the claim or a part of it cannot be
-    /// read. The values that were read may then be incomplete.
+    /// Returns the name of the claim that is read as `claim`, and the reason, if the claim or a
+    /// part of it cannot be read. The values that were read may then be incomplete.
     pub(crate) fn unreadable(&self, claim: PolicyClaim) -> Option<&UnreadableClaim> {
         self.unreadable.iter().find(|(of, _)| *of == claim).map(|(_, why)| why)
     }
@@ -140,14 +140,14 @@ impl RegisteredClaims {
         self.iat
     }
 
-    /// Returns `jti`: the token's identifier. `None` also if the claim is not a string or is
+    /// Returns `jti`: the token's identifier. Also `None` if the claim is not a string or is
     /// duplicated.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.text(self.jti)
     }
 
-    /// Returns `client_id`: the OAuth client that requested the token. `None` also if the claim is
+    /// Returns `client_id`: the OAuth client that requested the token. Also `None` if the claim is
     /// not a string or is duplicated.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
@@ -179,14 +179,14 @@ impl RegisteredClaims {
         self.texts.all(&self.permissions)
     }
 
-    /// Returns `sid`: the issuer's session that the token belongs to. `None` also if the claim is
+    /// Returns `sid`: the issuer's session that the token belongs to. Also `None` if the claim is
     /// not a string or is duplicated.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.text(self.sid)
     }
 
-    /// Returns `auth_time`: the time at which the user last authenticated. `None` also if the claim
+    /// Returns `auth_time`: the time at which the user last authenticated. Also `None` if the claim
     /// is not a date or is duplicated.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<NumericDate> {
@@ -194,7 +194,7 @@ impl RegisteredClaims {
     }
 
     /// Returns `acr`: the authentication context class, such as the strength of the user's login.
-    /// `None` also if the claim is not a string or is duplicated.
+    /// Also `None` if the claim is not a string or is duplicated.
     #[must_use]
     pub fn authentication_context(&self) -> Option<&str> {
         self.text(self.acr)
@@ -285,7 +285,7 @@ impl RegisteredClaims {
     }
 
     /// Reads the strings of a string or an array. Issuers write roles in many shapes, so any other
-    /// shape is recorded and does not reject the token.
+    /// shape is recorded, and the token is not rejected.
     fn names<'a>(
         &mut self,
         texts: &mut Reading<'a>,
@@ -326,7 +326,7 @@ impl RegisteredClaims {
             PolicyClaim::AuthTime => self.auth_time = None,
             PolicyClaim::Acr => self.acr = None,
         }
-        // Record each claim once: a token that repeats it a thousand times does not fill the
+        // Record each claim once: a token that repeats it a thousand times must not fill the
         // memory.
         if !self.unreadable.iter().any(|(of, why)| *of == claim && why.is_repeated()) {
             self.unreadable.push((claim, UnreadableClaim::repeated(name)));
@@ -494,7 +494,7 @@ mod tests {
         assert_eq!(format!("{:?}", claims.audience()), "Audience { names: 2 }");
     }
 
-    /// The size bound of the token cache includes these bytes.
+    /// The token cache counts these bytes towards its size limit.
     #[test]
     fn heap_bytes_of_claims_are_counted() {
         for (scope, bytes) in [("", 0), ("a b", 3), ("write:everything", 16)] {

@@ -145,7 +145,7 @@ impl SystemClock {
     }
 }
 
-/// Returns the default clock. It is shared, so that its users can share readings.
+/// Returns the default clock. All callers get the same clock, so that they can share readings.
 pub(crate) fn default_clock() -> Arc<dyn Clock> {
     static CLOCK: LazyLock<Arc<dyn Clock>> = LazyLock::new(|| Arc::new(SystemClock::new()));
     CLOCK.clone()

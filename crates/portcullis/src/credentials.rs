@@ -47,7 +47,8 @@ pub enum CredentialsError {
     /// have a token.
     #[error("the request has more than one token")]
     Repeated,
-    /// `Bearer` is followed by nothing, or by characters that no token has (RFC 6750 §2.1).
+    /// `Bearer` is followed by nothing, or by characters that a token cannot contain (RFC 6750
+    /// §2.1).
     #[error("malformed bearer token")]
     Grammar,
     /// The cookie came with an unsafe request from another site's page, or from an unknown origin.

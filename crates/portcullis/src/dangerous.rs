@@ -52,7 +52,7 @@ pub fn hmac_key(
 ///
 /// Use it for clients that cannot send a header, such as `EventSource` or a link. A cookie is
 /// nearly always better. List this place only for the gate that needs it. The query is not
-/// percent-decoded. No environment variable sets it.
+/// percent-decoded. No environment variable can list this place.
 ///
 /// ```
 /// use portcullis::{Authenticator, ConfigError, Gate, dangerous, token::TokenPlace};
@@ -75,7 +75,7 @@ pub fn token_in_query(parameter: impl Into<String>) -> TokenPlace {
 /// Use it for an issuer whose access tokens cannot be distinguished from its ID tokens, such as
 /// [Dex](Profile::dex). It is also for an issuer without a profile whose access tokens have the
 /// form of ID tokens. Logout tokens, refresh tokens and proofs are still rejected. No environment
-/// variable sets it.
+/// variable makes ID tokens accepted.
 ///
 /// ```
 /// use portcullis::{Authenticator, Profile, dangerous};
@@ -111,7 +111,7 @@ pub fn accept_id_tokens(mut profile: Profile) -> Profile {
 /// The start, or the first accepted token of a resolved issuer, logs a warning, and
 /// [`status`](crate::Authenticator::status) sets
 /// [`accepts_any_audience`](crate::status::IssuerStatus::accepts_any_audience). No environment
-/// variable sets it.
+/// variable makes an issuer's tokens accepted with any `aud`.
 ///
 /// ```
 /// use portcullis::keys::{KeySet, SharedKeySet};
@@ -191,7 +191,7 @@ mod tests {
         let rule = |token: &str| signature::verify(token, &keys, &allowed).err().map(|e| e.rule());
         assert_eq!(rule(&sign(hmac::HMAC_SHA256, "HS256", &secret)), None);
         assert_eq!(rule(&pair.sign(r#"{"alg":"ES256","kid":"new"}"#, "{}")), None);
-        // The public key is not a secret, whatever the token's header claims.
+        // The public key is not used as an HMAC secret, whatever the token's header claims.
         let jwk = pair.jwk();
         let public = [jwk["x"].as_str().unwrap(), jwk["y"].as_str().unwrap()].concat();
         let forged = sign(hmac::HMAC_SHA256, "HS256", public.as_bytes());

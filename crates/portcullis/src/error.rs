@@ -72,7 +72,7 @@ pub enum TokenError {
         /// The claim.
         name: &'static str,
     },
-    /// A claim that a rule or the profile reads is present and cannot be read, for example because
+    /// A claim that a rule or the profile reads is present but cannot be read, for example because
     /// the claim or one of its members is duplicated.
     #[error(transparent)]
     UnreadableClaim(UnreadableClaim),
@@ -82,7 +82,7 @@ pub enum TokenError {
     /// The introspection response says that the token is not active (RFC 7662), without a reason.
     #[error("the introspection response is `active: false`")]
     Inactive,
-    /// The route requires the token's revocation status, and the token references no status list.
+    /// The route requires the token's revocation status, but the token references no status list.
     #[error("the token references no status list of its issuer")]
     NoStatus,
     /// `crit` is present; no extension is supported (RFC 7515 §4.1.11).

@@ -8,6 +8,7 @@
 //! | source of events | how |
 //! |---|---|
 //! | OpenID Connect Back-Channel Logout | [`LogoutReceiver`], served by each adapter |
+//! | security event tokens: CAEP `session-revoked` and `credential-change`, pushed by RFC 8935 | the same |
 //! | your own code: a webhook, an administrator's operation | [`Revocations::revoke_session`], [`revoke_subject`](Revocations::revoke_subject), [`revoke_token`](Revocations::revoke_token), [`revoke_client`](Revocations::revoke_client) |
 //!
 //! | instances of the service | store |

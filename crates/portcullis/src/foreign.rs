@@ -45,8 +45,8 @@ impl Foreign {
 
     /// Returns the credential, without `Bearer` if the place has that scheme.
     ///
-    /// `None` if the Authorization header has another scheme, such as `Basic` or `ApiKey`. Such a
-    /// header is not read here.
+    /// `None` if the Authorization header has another scheme, such as `Basic` or `ApiKey`. The code
+    /// behind the gate must then read the header itself.
     #[must_use]
     pub fn credential(&self) -> Option<&str> {
         self.0.credential.as_ref().map(|credential| &***credential)
@@ -74,7 +74,7 @@ impl Foreign {
     }
 }
 
-/// Shows why the credential is foreign, and no text of it.
+/// Shows why the credential is foreign, but no text of it.
 impl fmt::Debug for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Foreign").field("error", &self.0.error).finish_non_exhaustive()

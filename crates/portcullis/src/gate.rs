@@ -27,8 +27,7 @@ pub use exit::{Bodies, Exit, FromBytes, NoBodies};
 /// a gate, or an authenticator alone.
 ///
 /// A gate knows neither routes nor methods: every request that reaches it needs a valid token,
-/// `OPTIONS` included. To open single routes, use the adapter's own means. Put CORS outside the
-/// gate.
+/// `OPTIONS` included. Each adapter documents how to open single routes. Put CORS outside the gate.
 ///
 /// ```
 /// # use portcullis::{Authenticator, Gate, Revocation};
@@ -48,7 +47,7 @@ pub struct Gate {
     pass_foreign: bool,
     grpc: bool,
     revocation: Revocation,
-    /// The same, for the streams of callers; `None` without a revocation check.
+    /// The revocation check as a requirement for the streams of callers; `None` without such a check.
     demand: Option<Arc<Requirement>>,
     /// Where this gate reads tokens from.
     credentials: Arc<Credentials>,
@@ -193,8 +192,8 @@ impl Gate {
         Ok(self)
     }
 
-    /// Sets how the log finds the route of a refused request: from what the framework's router
-    /// stores in the request's extensions. For adapters of frameworks that do so.
+    /// Sets the function that finds the route of a refused request for the log, in the data that
+    /// the framework's router stores in the request's extensions. This method is for adapters.
     #[must_use]
     pub fn route_from(mut self, find: RouteFrom) -> Self {
         self.route_from = Some(find);
@@ -338,7 +337,7 @@ impl Gate {
         self.bare(self.auth.decide_token(&bearer, request, self.revocation.means()), request)
     }
 
-    /// The verdict on a token from outside a request.
+    /// Returns the verdict on a token that did not come in a request's headers.
     fn bare(
         &self,
         verdict: MaybeReady<Verdict>,
@@ -451,7 +450,8 @@ impl Gate {
         self.resource().map(Resource::path)
     }
 
-    /// Returns what completes the response to `request`, if the request is let through.
+    /// Returns the [`Exit`], which completes the response to `request` if the request is let
+    /// through.
     #[must_use]
     pub fn exit(&self, request: &(impl RequestView + ?Sized)) -> Exit {
         Exit { vary: self.vary.clone(), protocol: self.protocol(request) }
@@ -512,7 +512,7 @@ impl Gate {
     }
 }
 
-/// The caller with what the gate requires of its streams.
+/// Returns the caller, with the gate's requirements for the caller's streams.
 fn under(mut who: Authenticated, demand: Option<Arc<dyn Demand>>) -> Authenticated {
     who.demands_mut().set_gate(demand);
     who

@@ -40,7 +40,7 @@
 //! | chapter | after it you can |
 //! |---|---|
 //! | [Behind a proxy](self::behind_a_proxy) | have nginx, Caddy or Envoy authorize requests to an app that cannot validate tokens |
-//! | [Other languages](self::other_languages) | validate the same tokens in Python, Node and Ruby, and get tokens as a machine client |
+//! | [Other languages](self::other_languages) | validate the same tokens in Python, Node, Ruby, Go and Java, and get tokens as a machine client |
 //!
 //! # Troubleshooting
 //!

@@ -34,7 +34,7 @@ pub(crate) struct TrustedIssuer {
     pub(crate) introspections: Introspections,
     /// The revocations that were reported to the service, if it has a feed.
     pub(crate) feed: Option<TokenFeed>,
-    /// What the issuer's logout tokens must be like, if any are accepted.
+    /// The requirements for the issuer's logout tokens, if any are accepted.
     pub(crate) logout: LogoutRules,
     /// Whether the issuer was forgotten. Its tokens and callers are then rejected.
     pub(crate) forgotten: AtomicBool,

@@ -212,6 +212,8 @@ pub(crate) enum TokenType {
     StatusList,
     /// `logout+jwt`, a logout token (OpenID Connect Back-Channel Logout §2.4).
     Logout,
+    /// `secevent+jwt`, a security event token (RFC 8417 §2.3).
+    SecurityEvent,
     /// Anything else: an ID token, a DPoP proof, …
     Other,
 }
@@ -231,6 +233,8 @@ impl TokenType {
             Self::StatusList
         } else if is("logout+jwt") {
             Self::Logout
+        } else if is("secevent+jwt") {
+            Self::SecurityEvent
         } else {
             Self::Other
         }
@@ -409,6 +413,7 @@ mod tests {
             ("application/application/at+jwt", TokenType::Other),
             ("statuslist+jwt", TokenType::StatusList),
             ("logout+jwt", TokenType::Logout),
+            ("secevent+jwt", TokenType::SecurityEvent),
             ("dpop+jwt", TokenType::Other),
             ("", TokenType::Other),
         ] {

@@ -152,7 +152,7 @@ impl AsRef<[u8]> for Payload {
 
 #[cfg(test)]
 impl Payload {
-    /// Creates a payload for tests of the checks after the signature.
+    /// Creates a payload for tests of the checks that follow the signature check.
     pub(crate) fn for_test(text: &str) -> Self {
         Self(text.as_bytes().to_vec())
     }

@@ -38,8 +38,8 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// request whose token was verified with `key` before.
     ///
     /// This is [`resolve`](Self::resolve) with a shorter result: return `true` only if `resolve`
-    /// would return this key immediately. Keys that are too old are not current. Keys that are due
-    /// must be renewed, as by `resolve`. After `false` the token is verified again.
+    /// would return this key immediately. Keys that are too old are not current. Like `resolve`, it
+    /// must start the renewal of keys that are due. After `false` the token is verified again.
     fn is_current(&self, wanted: &KeyRequest<'_>, key: &VerificationKey) -> bool {
         matches!(self.resolve(wanted), MaybeReady::Ready(Ok(current)) if current.contains(key))
     }

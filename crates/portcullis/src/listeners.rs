@@ -1,10 +1,10 @@
-//! Who is notified when keys, a status list or the feed have changed.
+//! The tasks to notify when keys, a status list or the feed have changed.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-/// The listeners of one source. A dropped listener is removed at the next call.
+/// The listeners of one source. A dropped listener is removed at the next call of a method.
 #[derive(Default)]
 pub(crate) struct Listeners(Mutex<Vec<Weak<Notify>>>);
 

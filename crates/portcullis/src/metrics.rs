@@ -16,7 +16,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new() -> Self {
-        // Each series begins at zero, because alerts need the first event, too: a series that
+        // Each series begins at zero, because alerts must also detect the first event: a series that
         // begins with its first event has no rate.
         for kind in ["keys_unavailable", "revocation_unavailable"] {
             counter!("portcullis_refusals_total", "kind" => kind, "rule" => kind).increment(0);
@@ -50,7 +50,7 @@ pub(crate) struct Skipped {
     pub(crate) for_other_uses: usize,
 }
 
-/// Registers the fetch counters at zero: alerts need the first failure, too.
+/// Registers the fetch counters at zero, because alerts must also detect the first failure.
 pub(crate) fn fetches_begin(location: &str) {
     for outcome in ["fetched", "failed"] {
         let location = location.to_owned();
@@ -165,7 +165,7 @@ pub(crate) fn feed_issuer_begins(issuer: &str) {
 
 /// Registers the counter of logout tokens at zero.
 pub(crate) fn logout_tokens_begin() {
-    for outcome in ["stored", "replayed", "invalid", "unavailable"] {
+    for outcome in ["stored", "ignored", "replayed", "invalid", "unavailable"] {
         counter!("portcullis_logout_tokens_total", "outcome" => outcome).increment(0);
     }
 }
@@ -199,7 +199,7 @@ pub(crate) fn feed_condensed(issuer: &str) {
     counter!("portcullis_feed_watermarks_total", "issuer" => issuer.to_owned()).increment(1);
 }
 
-/// Counts a revocation that this instance was told, by kind and outcome: `stored` or `failed`.
+/// Counts a revocation that was reported to this instance, by kind and outcome: `stored` or `failed`.
 pub(crate) fn revocation_reported(kind: &'static str, outcome: &'static str) {
     counter!("portcullis_revocations_total", "kind" => kind, "outcome" => outcome).increment(1);
 }

@@ -75,7 +75,7 @@ use rule::Rule;
 pub struct Policy(Rule);
 
 impl Policy {
-    /// Requires all of these scopes. An empty list requires nothing. A name that no scope can have,
+    /// Requires all of these scopes. An empty list requires nothing. A name that cannot be a scope,
     /// such as an empty one, is never met.
     #[must_use]
     pub fn scopes<S: Into<String>>(scopes: impl IntoIterator<Item = S>) -> Self {

@@ -64,7 +64,7 @@ pub enum RefusalKind {
     MissingToken,
     /// The credentials are malformed or duplicated.
     InvalidRequest,
-    /// The request has a token, and it is not accepted.
+    /// The request has a token that is not accepted.
     InvalidToken,
     /// The token's key is unknown, and no fetch is allowed now: the key-fetch budget is spent, or
     /// too many requests are waiting.

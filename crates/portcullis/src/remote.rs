@@ -206,7 +206,7 @@ impl<D: Document> Remote<D> {
         Ok(flight)
     }
 
-    /// Returns the fetch that may still succeed. Forgets a fetch that cannot.
+    /// Returns the fetch in flight if it may still succeed; otherwise, forgets it.
     fn under_way(&self, flights: &mut Flights<()>, now: Timestamp) -> Option<Flight> {
         flights.under_way(now.monotonic()).unwrap_or_else(|abandoned| {
             self.record.in_flight.store(false, Ordering::Release);

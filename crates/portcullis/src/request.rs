@@ -128,7 +128,7 @@ pub trait RequestView {
         None
     }
 
-    /// Returns the pattern of the request's route, as the service's code has it, such as
+    /// Returns the pattern of the request's route, as written in the service's code, such as
     /// `/orders/{id}`.
     ///
     /// The log has the route. This method is called only when the request is refused. It must not
@@ -230,11 +230,11 @@ fn target_authority(uri: &Uri) -> Option<&[u8]> {
     uri.authority().map(|authority| authority.as_str().as_bytes())
 }
 
-/// A header that may come once came in several lines.
+/// A header that may occur only once occurred in several lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Repeated;
 
-/// Returns the value of a header that may come once.
+/// Returns the value of a header that may occur only once.
 pub(crate) fn single<'r>(
     request: &'r (impl RequestView + ?Sized),
     name: &HeaderName,

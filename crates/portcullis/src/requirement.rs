@@ -55,12 +55,12 @@ impl Demand for Requirement {
 }
 
 impl Authenticated {
-    /// Returns the caller with a further requirement, which its [streams](crate::streams) must keep
+    /// Returns the caller with a further requirement, which its [streams](crate::streams) must also keep
     /// meeting.
     ///
-    /// The gate and the adapters' `Require` layers add theirs. Use this method for what the handler
-    /// itself has checked, with [`require`](Self::require) for example. It does not check whether
-    /// the caller meets the requirement now.
+    /// The gate and the adapters' `Require` layers add their own requirements. Use this method for a
+    /// requirement that the handler itself has checked, for example with [`require`](Self::require).
+    /// This method does not check whether the caller meets the requirement now.
     ///
     /// ```
     /// use portcullis::{Authenticated, Policy, Refusal, streams::OpenStream};
@@ -79,7 +79,7 @@ impl Authenticated {
     }
 }
 
-/// Notes that `who` has met the requirement of a route, for its [streams](crate::streams). Every
+/// Records that `who` has met the requirement of a route, for its [streams](crate::streams). Every
 /// adapter's `Require` calls it for the caller in the request's extensions.
 pub fn note_requirement(who: &mut Authenticated, requirement: &Arc<Requirement>) {
     who.demands_mut().add(requirement.clone());

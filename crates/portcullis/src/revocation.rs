@@ -58,12 +58,12 @@ pub struct Revocation(Means);
 #[non_exhaustive]
 pub enum LogoutMatch {
     /// The session, `sid`. A logout token without `sid` revokes the tokens of `sub` that were issued
-    /// before. Access tokens must name their session.
+    /// before the logout. Access tokens must name their session.
     #[default]
     Session,
-    /// All tokens of the subject, `sub`, that were issued before; `sid` is ignored. For issuers
-    /// whose access tokens name no session: a logout on one device then ends the others, until they
-    /// refresh their tokens. A logout token without `sub` is rejected.
+    /// All tokens of the subject, `sub`, that were issued before the logout; `sid` is ignored. For
+    /// issuers whose access tokens name no session. A logout on one device then also rejects the other
+    /// devices until they refresh their tokens. A logout token without `sub` is rejected.
     Subject,
 }
 
@@ -101,7 +101,7 @@ pub(crate) enum Means {
 }
 
 impl Revocation {
-    /// Accepts tokens until they expire, without a request to the issuer: the default.
+    /// Accepts tokens until they expire, without a request to the issuer. This is the default.
     #[must_use]
     pub const fn expiry() -> Self {
         Self(Means::Expiry)
@@ -114,8 +114,8 @@ impl Revocation {
     /// published it. The minimum is 3 seconds; a shorter `max_age` counts as 3 seconds. The list is
     /// refreshed in the background, so requests usually do not wait. A request that finds an older
     /// list waits for a fetch, and is rejected with 503 if the fetch fails. The bound assumes that
-    /// the issuer's own server responds: a cache that replays an older list is trusted until that
-    /// list expires.
+    /// the issuer's own server responds. If a cache replays an older list, that list is used until it
+    /// expires.
     ///
     /// [draft-ietf-oauth-status-list]: https://datatracker.ietf.org/doc/draft-ietf-oauth-status-list/
     #[must_use]
@@ -128,9 +128,10 @@ impl Revocation {
     /// [`introspection_url`](crate::AuthenticatorBuilder::introspection_url)). The issuer must
     /// respond that the token is active, so a session that ended is rejected at the next request.
     ///
-    /// Concurrent requests with the same token share an introspection request, but only one that
-    /// was sent after they arrived. Without a response they are rejected with 503. This gives up
-    /// the benefits of local validation: use it only on the few routes that need it.
+    /// Concurrent requests with the same token share an introspection request, but each request
+    /// uses only a response to an introspection request that was sent after it arrived. Without
+    /// such a response, it is rejected with 503. This gives up the benefits of local validation, so
+    /// use it only on the few routes that need it.
     ///
     /// [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
     #[must_use]
@@ -144,10 +145,10 @@ impl Revocation {
     ///
     /// `max_age` bounds the delay between the acknowledgement of an event, by any instance of the
     /// service, and its effect on this one. The minimum is 3 seconds; a shorter `max_age` counts as
-    /// 3 seconds. The check is local, and usually one comparison. If what this instance knows is
-    /// older, the request waits for a read of the store, and is rejected with 503 if the read fails.
+    /// 3 seconds. The check is local, and usually one comparison. If this instance last read the store
+    /// longer ago, the request waits for a read of the store, and is rejected with 503 if the read fails.
     ///
-    /// What is not reported has no effect before the token expires.
+    /// A revocation that is not reported has no effect: the token is accepted until it expires.
     ///
     /// ```
     /// use std::time::Duration;
@@ -164,7 +165,7 @@ impl Revocation {
     /// let feed = Revocation::feed(Duration::from_secs(5)).in_outage(Duration::from_secs(60));
     /// let gate = Gate::new(auth).revocation(feed)?;
     ///
-    /// // Without `revocations`, the gate is an error.
+    /// // Without `revocations`, the gate returns an error.
     /// let auth = Authenticator::builder("https://auth.example", "https://api.example");
     /// # let auth = auth.key_source(keys());
     /// assert!(Gate::new(auth.build().await?).revocation(feed).is_err());
@@ -176,8 +177,8 @@ impl Revocation {
         Self(Means::Feed(Ages { usual, in_outage: usual }))
     }
 
-    /// Reuses an introspection response that is at most this old and not past the `exp` in it. By
-    /// default [`live`](Self::live) needs a new response for each request. Has no effect on
+    /// Reuses an introspection response that is at most this old, and not past the `exp` in it. By
+    /// default, [`live`](Self::live) requires a new response for each request. Has no effect on
     /// [`expiry`](Self::expiry), [`status_list`](Self::status_list) and [`feed`](Self::feed).
     #[must_use]
     pub fn reuse_for(self, max_age: Duration) -> Self {
@@ -190,9 +191,9 @@ impl Revocation {
     }
 
     /// While the issuer is unreachable, accepts tokens that were known to be valid at most this
-    /// long ago: the bound during an outage. With [`live`](Self::live), only tokens with a cached
-    /// introspection response are accepted. At most 10,000 responses are cached, each until it was
-    /// not used for an hour. With [`feed`](Self::feed), the outage is that of the store.
+    /// long ago. This is the bound during an outage. With [`live`](Self::live), only tokens with a cached
+    /// introspection response are accepted. At most 10,000 responses are cached, each until it has not
+    /// been used for an hour. With [`feed`](Self::feed), the outage is that of the store.
     #[must_use]
     pub fn in_outage(self, max_age: Duration) -> Self {
         let in_outage = |ages: Ages| Ages { in_outage: max_age.max(ages.usual), ..ages };

@@ -70,6 +70,9 @@ settings! {
          array";
     LOGOUT_CLIENTS: "logout_clients", "PORTCULLIS_LOGOUT_CLIENTS", "none: no logout token is accepted",
         "client ids that the issuer sends logout tokens to, separated by commas";
+    EVENT_AUDIENCES: "event_audiences", "PORTCULLIS_EVENT_AUDIENCES",
+        "none: no security event token is accepted",
+        "audiences of the issuer's security event tokens (RFC 8935), separated by commas";
     LOGOUT_MATCH: "logout_match", "PORTCULLIS_LOGOUT_MATCH", "sid",
         "what a logout token revokes: `sid`, its session, or `sub`, all earlier tokens of its subject";
     UNTYPED_LOGOUT_TOKENS: "untyped_logout_tokens", "PORTCULLIS_UNTYPED_LOGOUT_TOKENS", "false",

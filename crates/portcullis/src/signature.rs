@@ -82,7 +82,8 @@ pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<Verifie
 ///
 /// # Errors
 ///
-/// Returns whether the JWS is bad, the keys could not be fetched, or no fetch is allowed now.
+/// An error that states whether the JWS is bad, the keys could not be fetched, or no fetch is
+/// allowed now.
 pub async fn verify_from<S: KeySource + ?Sized>(
     jws: &str,
     keys: &S,
@@ -208,7 +209,7 @@ impl VerifiedJws {
     }
 }
 
-/// Shows the algorithm, and no text from the token.
+/// Shows the algorithm, but no text from the token.
 impl fmt::Debug for VerifiedJws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedJws").field("algorithm", &self.algorithm).finish_non_exhaustive()

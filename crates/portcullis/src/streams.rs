@@ -1,10 +1,10 @@
 //! Streams that end with their session: WebSockets, server-sent events, streamed bodies, gRPC
 //! streams.
 //!
-//! A request is validated once, but its stream may live for hours. An [`OpenStream`] tells when the
-//! caller's token has expired, its session was revoked or its key was withdrawn, and lets the client
-//! renew the token without a new connection. [The guide](crate::guide::streams) has the bounds and
-//! the helpers of each adapter.
+//! A request is validated once, but its stream may live for hours. An [`OpenStream`] ends when the
+//! caller's token has expired, its session was revoked or its key was withdrawn. The client can renew
+//! the token without a new connection. [The guide](crate::guide::streams) states the bounds, and
+//! describes the helpers of each adapter.
 //!
 //! ```
 //! use std::time::Duration;
@@ -29,8 +29,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! All streams of an authenticator share one background task. It runs while there are streams: once
-//! a second, and at once when a key set, a status list or the feed has changed.
+//! All streams of an authenticator share one background task. It runs while there are streams: once a
+//! second, and immediately when a key set, a status list or the feed has changed.
 
 mod ended;
 mod entry;
@@ -62,26 +62,26 @@ pub use until_ended::UntilEnded;
 #[cfg(feature = "streams")]
 pub use wrappers::{EndingBody, EndingStream, StreamEnded};
 
-/// A stream of an authenticated caller, until it is dropped. Clones are the same stream.
+/// A stream of an authenticated caller. It is watched until it is dropped. Clones refer to the same stream.
 ///
 /// [`Authenticated::open_stream`] creates it.
 #[derive(Clone)]
 pub struct OpenStream {
     entry: Arc<Entry>,
-    /// `None` if nothing can watch the stream.
+    /// `None` if there is no runtime on which the stream can be watched.
     registry: Option<Arc<SessionsUnderWay>>,
 }
 
 impl Authenticated {
     /// Opens a stream for this caller, which is watched until it ends or is dropped.
     ///
-    /// The stream ends when a request with its token would be refused: see [`Ended`]. What the gate
-    /// and the route require, a policy and a [`Revocation`](crate::Revocation), also applies to the
-    /// stream and to each token that [renews](OpenStream::renew) it; see
-    /// [`requiring`](Self::requiring) for what a handler requires.
+    /// The stream ends when a request with its token would be rejected: see [`Ended`]. The requirements
+    /// of the gate and the route, a policy and a [`Revocation`](crate::Revocation), also apply to the
+    /// stream and to each token that [renews](OpenStream::renew) it. A handler adds its own
+    /// requirements with [`requiring`](Self::requiring).
     ///
-    /// It needs the tokio runtime that the authenticator was built on, or the current one. Without
-    /// a runtime that runs, the stream ends at once, as [`Ended::Unwatched`].
+    /// The stream is watched on the tokio runtime on which the authenticator was built, or on the
+    /// current one. If neither runs, the stream ends immediately, as [`Ended::Unwatched`].
     #[must_use]
     pub fn open_stream(&self) -> OpenStream {
         let registry = self.space().streams.clone().downcast::<SessionsUnderWay>().ok();
@@ -94,19 +94,19 @@ impl Authenticated {
 }
 
 impl OpenStream {
-    /// Returns a future that completes when the stream has to end, with the reason. After a
+    /// Returns a future that completes when the stream must end, with the reason. After a
     /// [renewal](Self::renew), the same future waits for the new expiry.
     pub fn ended(&self) -> UntilEnded {
         UntilEnded::new(self.entry.clone())
     }
 
-    /// Returns the reason if the stream has to end, without waiting.
+    /// Returns the reason if the stream must end, without waiting.
     #[must_use]
     pub fn has_ended(&self) -> Option<Ended> {
         self.entry.ended()
     }
 
-    /// Returns the caller, by the token of the last renewal.
+    /// Returns the caller as of the last renewal.
     #[must_use]
     pub fn caller(&self) -> Authenticated {
         self.entry.caller()

@@ -1,9 +1,9 @@
-//! The token cache: a bounded table of verified tokens, found only by exactly the same bytes.
+//! The token cache: a bounded table of verified tokens. Only exactly the same bytes find an entry.
 //!
-//! A seeded hash selects *where* to look, and nothing else. An entry matches only if its whole
-//! token is equal to the presented one, byte for byte. A client therefore cannot get another
-//! caller's identity, whatever tokens it has and whatever it knows of the hash. A collision costs
-//! one verification. The guide's chapter on the token cache has the whole argument.
+//! A seeded hash selects only *where* to look. An entry matches only if its whole token is equal to the
+//! presented token, byte for byte. So a client cannot get another caller's identity, regardless of the
+//! tokens that it has and of what it knows about the hash. A hash collision costs one verification. The
+//! guide's chapter on the token cache has the whole argument.
 //!
 //! A reader takes no lock. On a hit, it writes to the reference count of the returned pointer, and
 //! to the entry's `used` flag only if that is not set.
@@ -29,8 +29,8 @@ const MAX_ENTRY_BYTES: usize = 16 * 1024;
 /// The number of slots that a token may be in.
 const WAYS: usize = 8;
 
-/// The bytes of the limit per slot. The cache then has about twice as many slots as entries of a
-/// typical size, so that tokens rarely compete for a slot.
+/// The cache has one slot for this number of bytes of its limit. It then has about twice as many
+/// slots as entries of a typical size, so that tokens rarely compete for a slot.
 const BYTES_PER_SLOT: usize = 1024;
 
 /// A cached value, found by its token.
@@ -46,11 +46,11 @@ pub(crate) trait HasToken {
     }
 }
 
-/// The result of a look at an entry of the token.
+/// The result of checking an entry of the token.
 pub(crate) enum Recalled<T> {
     /// A hit.
     Holds(T),
-    /// A miss, but another entry of the same token may hit.
+    /// A miss, but another entry of the same token may be a hit.
     Elsewhere,
     /// A miss, and the entry is no longer valid.
     Ended,
@@ -68,8 +68,8 @@ pub(crate) struct TokenCache<V> {
 }
 
 struct Slot<V> {
-    /// The hash of the entry, to skip other entries quickly; 0 in an empty slot. Only a hint: an
-    /// entry has its own hash.
+    /// The hash of the entry, to skip other entries quickly; 0 in an empty slot. It is only a hint, and
+    /// may be out of date: the entry has its own hash.
     hint: AtomicU64,
     entry: ArcSwapOption<Entry<V>>,
 }
@@ -78,7 +78,7 @@ struct Entry<V> {
     hash: u64,
     value: V,
     bytes: usize,
-    /// Whether the entry was hit since the eviction last passed it.
+    /// Whether the entry was hit since the eviction last looked at it.
     used: AtomicBool,
 }
 
@@ -140,7 +140,8 @@ impl<V: HasToken> TokenCache<V> {
         }
     }
 
-    /// The slot whose entry `value` replaces, or an empty one, or one that was not used recently.
+    /// Returns a slot for `value`: the one whose entry it replaces, or an empty one, or one whose entry
+    /// was not used recently.
     fn place_for(&self, hash: u64, value: &V) -> Option<&Slot<V>> {
         let set = self.set(hash);
         let hinted =
@@ -222,8 +223,8 @@ impl<V> Default for Slot<V> {
 }
 
 impl<V: HasToken> Entry<V> {
-    /// Compares the hash first. A client that cannot match all of its bits learns nothing from the
-    /// time of the comparison, which does not depend on where the tokens differ.
+    /// Compares the hash first. For a client that cannot match all bits of the hash, the time of the
+    /// comparison reveals nothing, because it does not depend on where the tokens differ.
     fn is_of(&self, hash: u64, token: &[u8]) -> bool {
         self.hash == hash && verify_slices_are_equal(self.value.token(), token).is_ok()
     }
@@ -290,7 +291,7 @@ mod tests {
         }
     }
 
-    /// The security of the cache depends on this: tokens with the same hash are distinguished.
+    /// The security of the cache depends on distinguishing tokens with the same hash.
     #[test]
     fn hash_collision_is_a_cache_miss() {
         let (value, used) = (Kept("alice".to_owned(), 1), AtomicBool::new(false));

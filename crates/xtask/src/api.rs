@@ -19,24 +19,27 @@ use crate::run::Failure;
 const EVERYWHERE: [&str; 7] = ["alloc", "bytes", "core", "http", "serde", "serde_json", "std"];
 
 /// The frameworks whose types each adapter's signatures may have.
-const FRAMEWORKS: [(&str, &[&str]); 7] = [
+const FRAMEWORKS: [(&str, &[&str]); 8] = [
     // The traits of streams and bodies, which every framework uses.
     ("portcullis", &["futures_core", "http_body"]),
     ("portcullis-actix", &["actix_web", "actix_ws"]),
     ("portcullis-axum", &["axum", "axum_core", "futures_core", "tower_layer", "tower_service"]),
     ("portcullis-hyper", &["hyper"]),
-    // Applications merge its router into theirs.
+    // Applications merge the issuer's router into theirs.
     ("portcullis-issuer", &["axum"]),
     // Apps pass the crate's keys to jsonwebtoken.
     ("portcullis-jsonwebtoken", &["jsonwebtoken"]),
+    // Apps merge the router of its thin proxy into theirs.
+    ("portcullis-sidecar", &["axum"]),
     ("portcullis-tower", &["tower_layer", "tower_service"]),
 ];
 
 /// Allowed exceptions: the package, the signature, and the crate of its type.
-const EXCEPTIONS: [(&str, &str, &str); 3] = [
-    // They take the same listener as `axum::serve`.
+const EXCEPTIONS: [(&str, &str, &str); 4] = [
+    // These functions take the same listener as `axum::serve`.
     ("portcullis-issuer", "serve", "tokio"),
     ("portcullis-issuer", "serve_probes", "tokio"),
+    ("portcullis-sidecar", "serve", "tokio"),
     // The `impl` lets the store's code use `?` on an error of sqlx.
     ("portcullis-issuer", "impl From", "sqlx"),
 ];

@@ -1,4 +1,5 @@
-//! Benchmarks of validation, compared with the bare signature check and every peer.
+//! Benchmarks of validation, compared with the bare signature check and with similar libraries (the
+//! peers).
 
 mod figures;
 mod goals;

@@ -6,7 +6,7 @@ use crate::run::{Failure, cargo, output};
 
 /// The rules: a package, its features, and the forbidden dependencies. `actix` forbids the crate
 /// `actix` and every crate whose name begins with `actix-`.
-const RULES: [(&str, &str, &[&str]); 16] = [
+const RULES: [(&str, &str, &[&str]); 17] = [
     // The benchmarks compare the core with jsonwebtoken.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
@@ -17,7 +17,7 @@ const RULES: [(&str, &str, &[&str]); 16] = [
     ("portcullis-jsonwebtoken", "--all-features", FRAMEWORKS),
     // The application chooses one of these crypto backends of jsonwebtoken.
     ("portcullis-jsonwebtoken", "--all-features", &["ed25519-dalek", "hmac", "p256", "rsa"]),
-    // Neither store brings the core's HTTP client, the issuer's database or a second TLS.
+    // Neither store may depend on the core's HTTP client, the issuer's database or a second TLS library.
     ("portcullis-postgres", "--no-default-features", STORES),
     ("portcullis-redis", "--no-default-features", STORES),
     ("portcullis", "--no-default-features", CLIENTS),
@@ -26,12 +26,13 @@ const RULES: [(&str, &str, &[&str]); 16] = [
     ("portcullis-hyper", "--no-default-features", CLIENTS),
     ("portcullis-tower", "--no-default-features", CLIENTS),
     ("portcullis-issuer-client", "--all-features", &["argon2", "axum", "portcullis", "sqlx"]),
+    ("portcullis-sidecar", "--all-features", &["argon2", "portcullis-issuer", "sqlx"]),
     ("portcullis-cli", "--no-default-features", &["argon2", "axum", "portcullis-issuer", "sqlx"]),
 ];
 
 const FRAMEWORKS: &[&str] = &["actix", "axum", "poem", "rocket", "tonic", "warp"];
 
-/// What a store of revocations does not need.
+/// Dependencies that a revocation store must not have.
 const STORES: &[&str] = &[
     "actix",
     "axum",

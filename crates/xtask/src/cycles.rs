@@ -19,7 +19,7 @@ use self::graph::Cycle;
 use crate::run::{Failure, root};
 
 /// The packages that must not have cycles.
-const WITHOUT_CYCLES: [&str; 10] = [
+const WITHOUT_CYCLES: [&str; 11] = [
     "portcullis",
     "portcullis-actix",
     "portcullis-axum",
@@ -28,6 +28,7 @@ const WITHOUT_CYCLES: [&str; 10] = [
     "portcullis-issuer-client",
     "portcullis-postgres",
     "portcullis-redis",
+    "portcullis-sidecar",
     "portcullis-testing",
     "portcullis-tower",
 ];

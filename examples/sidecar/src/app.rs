@@ -1,4 +1,4 @@
-//! The app behind the proxy. It reads the caller from headers, so it may be in any language.
+//! The app behind the sidecar. It reads the caller from headers, so it may be in any language.
 
 use axum::Router;
 use axum::http::HeaderMap;

@@ -1,5 +1,5 @@
-//! A reverse proxy for an app without token validation: it forwards the issuer's paths to the
-//! issuer. It forwards all other paths to the app if introspection reports the token as active.
+//! A sidecar for an app without token validation: it forwards the issuer's paths to the issuer. It
+//! forwards all other paths to the app if introspection reports the token as active.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 mod app;
@@ -8,19 +8,18 @@ mod tests;
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stderr};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use example_sidecar::proxy::sidecar;
+use example_sidecar::sidecar;
 use http::uri::Authority;
-use portcullis_axum::portcullis::{AuthenticatorBuilder, Gate, Revocation};
+use portcullis_sidecar::portcullis::{AuthenticatorBuilder, Gate, Revocation};
 use tokio::net::TcpListener;
 
 /// The issuer's access cookie. Only this host can set a cookie with the prefix `__Host-`.
 const ACCESS: &str = "__Host-portcullis-access";
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    // The issuer's URL is this proxy's address, so the issuer's own address is a separate setting.
+    // The issuer's URL is the sidecar's address, so the issuer's own address is a separate setting.
     let issuer: Authority =
         std::env::var("ISSUER_AT").map_err(|_| "ISSUER_AT must be set")?.parse()?;
     let auth = AuthenticatorBuilder::from_env()?
@@ -30,7 +29,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .await?;
     let gate = Gate::new(auth).revocation(Revocation::live())?;
 
-    // The app listens on loopback only, because it trusts the proxy's headers.
+    // The app listens on loopback only, because it trusts the sidecar's headers.
     let app = TcpListener::bind("127.0.0.1:0").await?;
     let at = app.local_addr()?.to_string().parse()?;
     tokio::spawn(async move { axum::serve(app, app::router()).await });
@@ -40,8 +39,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("LISTEN is {listen:?}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
-    let sidecar = sidecar(gate, issuer, at);
-    axum::serve(listener, sidecar.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    sidecar(gate, &issuer, &at)?.serve(listener, std::future::pending()).await;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
-//! A gRPC API with tonic that validates tokens locally: the layers of portcullis-tower around each service,
-//! with a policy per service. Rejections are a `grpc-status` and the usual headers.
+//! A gRPC API with tonic that validates tokens locally: the layers of portcullis-tower around each
+//! service, with a policy per service. A rejection is sent as a `grpc-status` with the usual
+//! headers.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::error::Error;

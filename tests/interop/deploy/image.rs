@@ -27,9 +27,9 @@ fn make_root(program: &Path, root: &Path) -> (bool, String) {
 }
 
 /// Returns the programs that the Dockerfile copies, in the order of the stages: the issuer, the
-/// API.
-fn programs() -> [&'static str; 2] {
-    let copied = ["portcullis-issuer", "example-axum"];
+/// API, the sidecar.
+fn programs() -> [&'static str; 3] {
+    let copied = ["portcullis-issuer", "example-axum", "portcullis-sidecar"];
     for name in copied {
         assert!(text("Dockerfile").contains(&format!(" target/release/{name} /rootfs")), "{name}");
         assert!(text("Dockerfile").contains(&format!("[\"/usr/local/bin/{name}\"]")), "{name}");
@@ -131,14 +131,14 @@ fn with(mut variables: Vec<(String, String)>, more: &[(&str, &str)]) -> Vec<(Str
     variables
 }
 
-/// Runs both images without Docker, with the settings of Compose. Only the database (SQLite instead
-/// of PostgreSQL) and the ports, which must be free, differ. The API fetches the keys from
-/// `http://issuer`, by name.
+/// Runs the images without Docker, with the settings of Compose. Only the database (SQLite instead
+/// of PostgreSQL) and the ports, which must be free, differ. The API and the sidecar in front of it
+/// fetch the keys from `http://issuer`, by name.
 #[test]
 #[ignore = "needs root and PyYAML, and builds the issuer: run cargo xtask test"]
 fn api_accepts_the_issuers_tokens_with_the_settings_of_compose() {
-    let [issuer, api] = programs().map(Image::of);
-    let (issuer_address, api_address) = (free_address(), free_address());
+    let [issuer, api, sidecar] = programs().map(Image::of);
+    let [issuer_address, api_address, sidecar_address] = [(); 3].map(|()| free_address());
     let mut settings = with(
         compose::environment("issuer"),
         &[
@@ -165,6 +165,28 @@ fn api_accepts_the_issuers_tokens_with_the_settings_of_compose() {
     fs::write(api.path("etc/hosts"), "127.0.0.1 issuer\n").unwrap();
     let _api = api.serve(&api_address, "/health", &settings);
 
+    let set = |name: &str| {
+        let variable = settings.iter().find(|(known, _)| known == name);
+        variable.map(|(_, value)| value.as_str()).unwrap()
+    };
+    let file = format!(
+        "listen = '{sidecar_address}'\nupstream = 'http://{api_address}'\n\
+         [[issuer]]\nissuer = '{}'\naudience = '{}'\njwks_url = '{keys}'\nallow_http_host = 'issuer'\n\
+         [[route]]\npath = '/health'\ntoken = 'none'\n\
+         [[route]]\npath = '/orders'\npass_credentials = true\n",
+        set("PORTCULLIS_ISSUER"),
+        set("PORTCULLIS_AUDIENCE"),
+    );
+    fs::write(sidecar.path("etc/hosts"), "127.0.0.1 issuer\n").unwrap();
+    let place = text("Dockerfile");
+    let (_, place) = place.split_once("\nENV PORTCULLIS_SIDECAR_CONFIG=").unwrap();
+    let place = place.lines().next().unwrap();
+    let inside = sidecar.path(place.trim_start_matches('/'));
+    fs::create_dir_all(inside.parent().unwrap()).unwrap();
+    fs::write(inside, file).unwrap();
+    let named = [("PORTCULLIS_SIDECAR_CONFIG".to_owned(), place.to_owned())];
+    let _sidecar = sidecar.serve(&sidecar_address, "/health", &named);
+
     let body = json!({ "username": "alice", "password": PASSWORD }).to_string();
     let headers = "Content-Type: application/json\r\n";
     let answer = send(&issuer_address, "POST /v1/auth/login", headers, &body).unwrap();
@@ -172,10 +194,12 @@ fn api_accepts_the_issuers_tokens_with_the_settings_of_compose() {
     let tokens: Value = serde_json::from_str(body).unwrap();
     let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
     let bearer = format!("Authorization: Bearer {token}\r\n");
-    let answer = get(&api_address, "/orders", &bearer).unwrap();
-    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
-    let answer = get(&api_address, "/orders", "").unwrap();
-    assert!(answer.starts_with("HTTP/1.0 401"), "{answer}");
+    for address in [&api_address, &sidecar_address] {
+        let answer = get(address, "/orders", &bearer).unwrap();
+        assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+        let answer = get(address, "/orders", "").unwrap();
+        assert!(answer.starts_with("HTTP/1.0 401"), "{answer}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The authority that the proxy consults for each request.
+//! The authorization service that the proxy asks about each request.
 
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode};

@@ -118,7 +118,8 @@ fn check_refusal(kind: Kind, asked: &str, answer: &Answer, status: u16) -> Resul
     Ok(())
 }
 
-/// Envoy consults the authority with the client's method, and the examples' route accepts only GET.
+/// Envoy asks the authorization service with the client's method, and the service's route in the
+/// examples accepts only GET.
 fn methods(kind: Kind) -> impl Iterator<Item = &'static str> {
     METHODS.into_iter().filter(move |method| kind != Kind::Envoy || *method == "GET")
 }

@@ -1,4 +1,4 @@
-//! Checks which data about the caller reaches the app, the authority and the logs.
+//! Checks which data about the caller reaches the app, the authorization service and the logs.
 
 use http::HeaderMap;
 use portcullis_testing::TestIssuer;
@@ -142,7 +142,7 @@ async fn authority_receives_method_and_path_without_cookie_or_body(kind: Kind) {
     let headers = [(method, "GET"), (uri, "/open"), ("cookie", "a=b"), ("x-own", "kept")];
     assert_eq!(ask(proxy.address, "POST", path, &headers).await.status, 200);
     let [(request, body)] = &authority.take()[..] else { panic!("more than one request") };
-    // Envoy consults the authority with the client's method.
+    // Envoy asks the authorization service with the client's method.
     let asks_with = if kind == Kind::Envoy { "POST" } else { "GET" };
     assert_eq!(
         (request.method.as_str(), request.uri.to_string()),
@@ -196,8 +196,8 @@ async fn token_is_not_in_a_log(kind: Kind) {
         log.contains("/referer").then_some(log)
     })
     .await;
-    // If the authority is unreachable, the error log has an entry with the request. Envoy does not
-    // log requests in its error log.
+    // If the authorization service is unreachable, the error log has an entry with the request.
+    // Envoy does not log requests in its error log.
     let away = Proxy::start(kind, unused_address(), "/authorize", setup.app.address);
     let headers = [("authorization", bearer.as_str()), ("cookie", cookie.as_str())];
     ask(away.address, "GET", "/away?x=secret", &headers).await;

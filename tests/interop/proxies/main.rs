@@ -1,4 +1,4 @@
-//! Tests a Portcullis service as the authority behind nginx (`auth_request`), Caddy
+//! Tests a Portcullis service as the authorization service of nginx (`auth_request`), Caddy
 //! (`forward_auth`) and Envoy (`ext_authz`). The tests run the real proxies, with the
 //! configurations of the guide's chapter *Behind a proxy*.
 //!
@@ -22,6 +22,7 @@ mod recipe;
 mod refusals;
 mod servers;
 mod shipped;
+mod sidecar;
 
 /// Generates a test for each proxy from every function that takes a [`Kind`](proxy::Kind).
 macro_rules! behind_each_proxy {

@@ -48,6 +48,22 @@ impl Proxy {
         path: &str,
         upstream: SocketAddr,
     ) -> Self {
+        let recipe = match kind {
+            Kind::Nginx => NGINX,
+            Kind::Caddy => CADDY,
+            Kind::Envoy => ENVOY,
+        };
+        Self::with_recipe(kind, recipe, authority, path, upstream)
+    }
+
+    /// Like [`start`](Self::start), with another configuration than the guide's.
+    pub(crate) fn with_recipe(
+        kind: Kind,
+        recipe: &str,
+        authority: SocketAddr,
+        path: &str,
+        upstream: SocketAddr,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         let changed = |configuration: &str, listens: (String, String), logs: &str| {
@@ -71,20 +87,20 @@ impl Proxy {
         let command = match kind {
             Kind::Nginx => {
                 let listens = ("127.0.0.1:8080".to_owned(), address.to_string());
-                changed(NGINX, listens, "/var/log/nginx/");
+                changed(recipe, listens, "/var/log/nginx/");
                 nginx(folder.path())
             }
             Kind::Caddy => {
                 // Without `bind`, Caddy listens on all addresses, and the port may be taken on one.
                 let site = format!("http://{address} {{\n\tbind {}", address.ip());
                 let listens = ("api.example {".to_owned(), site);
-                changed(CADDY, listens, "/var/log/caddy/");
+                changed(recipe, listens, "/var/log/caddy/");
                 caddy(folder.path())
             }
             Kind::Envoy => {
                 let documented = SocketAddr::from(([127, 0, 0, 1], 8080));
                 let listens = (kind.spelled(documented), kind.spelled(address));
-                changed(ENVOY, listens, "/var/log/envoy/");
+                changed(recipe, listens, "/var/log/envoy/");
                 envoy()
             }
         };

@@ -18,7 +18,7 @@ async fn refusal_keeps_status_challenge_and_retry_after(kind: Kind) {
             let want = status.to_string();
             let answer = ask(proxy.address, method, "/orders", &[("x-want", &want)]).await;
             let asked = format!("{method} {status}: {answer:?}");
-            // If the authority fails, Envoy sends a response of its own.
+            // If the authorization service fails, Envoy sends a response of its own.
             let own = kind == Kind::Envoy && status >= 500;
             assert_eq!(answer.status, if own { 503 } else { status }, "{asked}");
             let expected = if status <= 403 { challenge(status) } else { String::new() };
@@ -36,7 +36,7 @@ async fn refusal_keeps_status_challenge_and_retry_after(kind: Kind) {
             let answer = ask(proxy.address, method, "/orders", &[("x-want", status)]).await;
             let passed = (answer.status, app.take().len());
             if kind == Kind::Envoy && status != "200" {
-                // Envoy accepts a request only if the authority responds with 200.
+                // Envoy accepts a request only if the authorization service responds with 200.
                 assert_eq!(passed, (status.parse().unwrap(), 0), "{method} {status}");
             } else {
                 assert_eq!(passed, (200, 1), "{method} {status}");

@@ -18,7 +18,7 @@ use crate::issuer::{Issuer, Login, claims, header};
 
 const LOGOUT_PATH: &str = "/backchannel-logout";
 
-/// The maximum age of the knowledge of revocations.
+/// The maximum age of this instance's knowledge of revocations.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// The duration of a round trip on a busy machine.
@@ -109,7 +109,7 @@ async fn logout_token_of_another_key_is_rejected() {
         let forged = TestToken::logout(key, issuer.url(), API, iat).claim("sub", &*subject);
         assert_eq!(service.receives(&forged.sign()).await, 400, "{kid}");
     }
-    // An ID token of the issuer is no logout token.
+    // An ID token of the issuer is not accepted as a logout token.
     assert_eq!(service.receives(&login.id_token).await, 400);
     assert_eq!(service.orders(&login).await, 200);
 

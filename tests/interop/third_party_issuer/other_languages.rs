@@ -3,19 +3,25 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use axum::routing::get;
 use axum::{Json, Router};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use portcullis::Algorithm;
-use portcullis::testing::TestKey;
+use portcullis::clock::{Clock, SystemClock};
+use portcullis::testing::{ManualClock, TestKey};
 use portcullis_issuer::{Issuer, IssuerConfig, NewClient, NewUser, SigningAlgorithm};
+use portcullis_test_support::process::Process;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::Command;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinSet;
 
 use crate::app::http_client;
 
@@ -24,21 +30,63 @@ const API: &str = "https://api.example";
 const OTHER_API: &str = "https://other.example";
 const PASSWORD: &str = "correct horse battery staple";
 
+const GOLANG_JWT: &str = "golang-jwt";
+const JWX: &str = "jwx";
+const GO_OIDC: &str = "go-oidc";
+const WITHOUT_METADATA: &str = "go-oidc without metadata";
+const SPRING: &str = "spring";
+
 /// A program that validates tokens, and the algorithms that it supports.
+#[derive(Clone)]
 struct Verifier {
-    program: PathBuf,
-    file: &'static str,
+    name: &'static str,
+    kind: Kind,
     knows_ed25519: bool,
 }
 
-fn verifiers() -> [Verifier; 4] {
-    let verifier = |program, file, knows_ed25519| Verifier { program, file, knows_ed25519 };
-    [
-        verifier(python(), "python/with_pyjwt.py", true),
-        verifier(python(), "python/with_joserfc.py", true),
-        verifier(node(), "node/with-jose.mjs", true),
-        verifier("ruby".into(), "ruby/with_jwt.rb", false),
-    ]
+#[derive(Clone)]
+enum Kind {
+    /// Reads one token per line, with this interpreter.
+    Script(PathBuf),
+    /// Reads one token per line, built into this folder.
+    Built(PathBuf),
+    /// The program of `third_party/defaults` in this folder, with the library that the verifier
+    /// names.
+    Defaults(PathBuf),
+    /// A service that Spring Boot serves from this jar.
+    Jar(PathBuf),
+}
+
+/// The scripts, or the programs that `cargo xtask interop` has built.
+fn verifiers() -> Vec<Verifier> {
+    let verifier = |name, kind, knows_ed25519| Verifier { name, kind, knows_ed25519 };
+    let built = |name| std::env::var_os(name).map(PathBuf::from);
+    let (go, java) = (built("PORTCULLIS_GO"), built("PORTCULLIS_JAVA"));
+    if go.is_none() && java.is_none() {
+        return vec![
+            verifier("python/with_pyjwt.py", Kind::Script(python()), true),
+            verifier("python/with_joserfc.py", Kind::Script(python()), true),
+            verifier("node/with-jose.mjs", Kind::Script(node()), true),
+            verifier("ruby/with_jwt.rb", Kind::Script("ruby".into()), false),
+        ];
+    }
+    let go = go.into_iter().flat_map(|folder| {
+        [GOLANG_JWT, JWX, GO_OIDC].map(|name| verifier(name, Kind::Built(folder.clone()), true))
+    });
+    // Nimbus needs another library for Ed25519.
+    go.chain(java.map(|jar| verifier(SPRING, Kind::Jar(jar), false))).collect()
+}
+
+/// The same libraries with their defaults: what the guide's chapter says of them is tested here.
+fn defaults() -> Vec<Verifier> {
+    let verifier = |name, kind| Verifier { name, kind, knows_ed25519: true };
+    let built = |name| std::env::var_os(name).map(PathBuf::from);
+    let go = built("PORTCULLIS_GO").into_iter().flat_map(|folder| {
+        [GOLANG_JWT, JWX, GO_OIDC, WITHOUT_METADATA]
+            .map(|name| verifier(name, Kind::Defaults(folder.clone())))
+    });
+    let java = built("PORTCULLIS_JAVA_DEFAULTS").map(|jar| verifier(SPRING, Kind::Jar(jar)));
+    go.chain(java).collect()
 }
 
 /// The program that `cargo xtask test` built.
@@ -57,21 +105,77 @@ fn command(program: impl Into<PathBuf>, file: &str) -> Command {
 }
 
 impl Verifier {
+    async fn start(&self, issuer: &str) -> Running {
+        let mut command = match &self.kind {
+            Kind::Script(interpreter) => command(interpreter, self.name),
+            Kind::Built(folder) => Command::new(folder.join(self.name)),
+            Kind::Defaults(folder) => {
+                let mut command = Command::new(folder.join("defaults"));
+                command.arg(self.name);
+                command
+            }
+            Kind::Jar(jar) => {
+                let mut command = Command::new("java");
+                command
+                    .arg("-jar")
+                    .arg(jar)
+                    .args(["--server.port=0", "--server.address=127.0.0.1"]);
+                command
+            }
+        };
+        command.env("ISSUER", issuer).env("AUDIENCE", API).env("PYTHONUNBUFFERED", "1");
+        if let Kind::Jar(_) = self.kind {
+            let (_process, url) = Process::start(self.name, &mut command, |line| {
+                let (_, port) = line.split_once("started on port ")?;
+                Some(format!("http://127.0.0.1:{}/orders", port.split(' ').next()?))
+            })
+            .await;
+            return Running::Service { url, client: http_client(), _process };
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running::Lines { input, lines, _child: child }
+    }
+
     /// The program's output for each token.
     async fn judge<'t>(&self, issuer: &str, tokens: impl Iterator<Item = &'t str>) -> Vec<String> {
-        let mut command = command(&self.program, self.file);
-        command.env("ISSUER", issuer).env("AUDIENCE", API);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        let lines: String = tokens.map(|token| format!("{token}\n")).collect();
-        input.write_all(lines.as_bytes()).await.unwrap();
-        drop(input);
-        let output = child.wait_with_output().await.unwrap();
-        assert!(output.status.success(), "{}: {}", self.file, output.status);
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(said.lines().count(), lines.lines().count(), "{}: {said}", self.file);
-        said.lines().map(str::to_owned).collect()
+        let mut running = self.start(issuer).await;
+        let mut said = Vec::new();
+        for token in tokens {
+            said.push(running.judge(token).await);
+        }
+        said
+    }
+}
+
+/// A verifier that is running.
+enum Running {
+    Lines { input: ChildStdin, lines: Lines<BufReader<ChildStdout>>, _child: Child },
+    Service { url: String, client: reqwest::Client, _process: Process },
+}
+
+impl Running {
+    /// What it says about the token: `accepted` and the subject, or `refused` and the reason.
+    async fn judge(&mut self, token: &str) -> String {
+        match self {
+            Self::Lines { input, lines, .. } => {
+                input.write_all(format!("{token}\n").as_bytes()).await.unwrap();
+                lines.next_line().await.unwrap().expect("a line for each token")
+            }
+            Self::Service { url, client, .. } => {
+                let response = client.get(&*url).bearer_auth(token).send().await.unwrap();
+                let status = response.status();
+                let challenge = response.headers().get("www-authenticate");
+                let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
+                match (status.as_u16(), challenge) {
+                    (200, None) => format!("accepted {}", response.text().await.unwrap()),
+                    (401, Some(challenge)) => format!("refused {challenge}"),
+                    other => format!("failed {other:?}"),
+                }
+            }
+        }
     }
 }
 
@@ -85,11 +189,16 @@ pub(crate) struct Ours {
 
 impl Ours {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Arc::new(SystemClock::new())).await
+    }
+
+    async fn start_with(clock: Arc<dyn Clock>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let directory = tempfile::tempdir().unwrap();
         let mut config = IssuerConfig::new(&url, directory.path().join("identsphere.db"));
         config.audiences = vec![API.to_owned()];
+        config.clock = clock;
         let issuer = Issuer::open(config.clone()).await.unwrap();
         let alice = NewUser::new("alice", PASSWORD).scopes(["orders:read"]);
         issuer.add_user(alice).await.unwrap();
@@ -184,18 +293,75 @@ async fn our_tokens_validate_in_other_languages_for_their_audience_only() {
         let said = verifier.judge(&ours.url, tokens.iter().map(|(_, token, _)| token.as_str()));
         for ((what, _, accepts), said) in tokens.iter().zip(said.await) {
             let verdict = if accepts(&verifier) { "accepted " } else { "refused " };
-            assert!(said.starts_with(verdict), "{}: {what}: {said}", verifier.file);
+            assert!(said.starts_with(verdict), "{}: {what}: {said}", verifier.name);
         }
     }
 }
 
-/// Serves the keys of an attacker's issuer.
-async fn serve_keys(keys: Value) -> String {
+/// The longest time until a program fetches the keys again for an unknown `kid`: its cooldown of
+/// 30 s, and a fetch on a busy machine.
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(45);
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Python, Node, Ruby and their JWT libraries: run `cargo xtask test`"]
+async fn rotation_is_followed_and_expired_tokens_are_rejected_in_other_languages() {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let clock = ManualClock::at(now - 3600);
+    let ours = Ours::start_with(Arc::new(clock.clone())).await;
+    let expired = ours.login().await;
+    clock.advance(Duration::from_secs(3600));
+    let before = ours.login().await;
+    let mut running = Vec::new();
+    for verifier in verifiers() {
+        let (mut program, name) = (verifier.start(&ours.url).await, verifier.name);
+        let said = program.judge(&before).await;
+        assert!(said.starts_with("accepted "), "{name}: {said}");
+        let said = program.judge(&expired).await;
+        assert!(said.starts_with("refused "), "{name}: {said}");
+        running.push((name, program));
+    }
+    let kid = crate::issuer::header(&before)["kid"].clone();
+    ours.issuer.rotate_keys_now().await.unwrap();
+    let after = ours.login().await;
+    assert_ne!(crate::issuer::header(&after)["kid"], kid);
+    let mut following = JoinSet::new();
+    for (name, mut program) in running {
+        let (before, after) = (before.clone(), after.clone());
+        following.spawn(async move {
+            let rotated = Instant::now();
+            while !program.judge(&after).await.starts_with("accepted ") {
+                assert!(rotated.elapsed() < FOLLOWS_WITHIN, "{name} does not follow the rotation");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            println!("{name}: follows {:?} after the rotation", rotated.elapsed());
+            let said = program.judge(&before).await;
+            assert!(said.starts_with("accepted "), "{name}: {said}");
+        });
+    }
+    while let Some(outcome) = following.join_next().await {
+        outcome.unwrap();
+    }
+}
+
+/// Serves the keys of an attacker's issuer, and counts the fetches.
+async fn serve_keys(keys: Value) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let app = Router::new().route("/.well-known/jwks.json", get(async move || Json(keys)));
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&fetches);
+    let answer = async move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Json(keys)
+    };
+    let metadata = json!({
+        "issuer": url, "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        "id_token_signing_alg_values_supported": ["ES256"],
+    });
+    let app = Router::new()
+        .route("/.well-known/jwks.json", get(answer))
+        .route("/.well-known/openid-configuration", get(async move || Json(metadata)));
     tokio::spawn(async move { axum::serve(listener, app).await });
-    url
+    (url, fetches)
 }
 
 /// Tokens of an attacker that a program copied from the page must reject.
@@ -204,7 +370,7 @@ async fn serve_keys(keys: Value) -> String {
 async fn invalid_tokens_are_rejected_in_other_languages() {
     let key = TestKey::generate("k", Algorithm::Es256);
     let mallory = TestKey::generate("k", Algorithm::Es256);
-    let issuer = serve_keys(TestKey::jwks([&key])).await;
+    let (issuer, _) = serve_keys(TestKey::jwks([&key])).await;
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let claims = json!({
         "iss": issuer, "sub": "alice", "aud": API, "exp": now + 900, "iat": now, "jti": "1",
@@ -277,8 +443,74 @@ async fn invalid_tokens_are_rejected_in_other_languages() {
         let said = verifier.judge(&issuer, tokens.iter().map(|(_, token)| token.as_str())).await;
         for (n, ((what, _), said)) in tokens.iter().zip(said).enumerate() {
             let verdict = if n < good { "accepted alice" } else { "refused " };
-            assert!(said.starts_with(verdict), "{}: {what}: {said}", verifier.file);
+            assert!(said.starts_with(verdict), "{}: {what}: {said}", verifier.name);
         }
+    }
+}
+
+/// The number of tokens with an unknown `kid`.
+const UNKNOWN: usize = 20;
+
+/// The page names the defaults of each library, and each program replaces them.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Go, Java and Maven: run `cargo xtask interop go java`"]
+async fn defaults_are_as_described_in_other_languages() {
+    let ours = Ours::start().await;
+    let token = ours.login().await;
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let (issuer, fetches) = serve_keys(TestKey::jwks([&key])).await;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let sign = |kid: &str, name: &str, value: Value| {
+        let mut claims = json!({ "iss": issuer, "sub": "alice", "aud": API, "exp": now + 900 });
+        claims[name] = value;
+        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let header = json!({ "alg": "ES256", "typ": "JWT", "kid": kid });
+        key.sign(&header.to_string(), &claims.to_string())
+    };
+    if defaults().is_empty() {
+        println!("NOT CHECKED: the defaults; run `cargo xtask interop go java`");
+    }
+    for verifier in defaults() {
+        let name = verifier.name;
+        let mut program = verifier.start(&ours.url).await;
+        let said = program.judge(&token).await;
+        let accepts = matches!(name, GOLANG_JWT | JWX | GO_OIDC);
+        assert_eq!(said.starts_with("accepted"), accepts, "{name}: our token: {said}");
+        let why = match name {
+            SPRING => "at+jwt not allowed",
+            WITHOUT_METADATA => "expected [\\\"RS256\\\"]",
+            _ => "accepted",
+        };
+        assert!(said.contains(why), "{name}: {said}");
+        if name == WITHOUT_METADATA {
+            continue;
+        }
+        let mut program = verifier.start(&issuer).await;
+        let (never, audience, other) = match name {
+            GO_OIDC => (false, false, false),
+            SPRING => (true, false, true),
+            _ => (true, true, true),
+        };
+        for (claim, value, accepts) in [
+            ("sub", json!("an ID token's"), true),
+            ("exp", Value::Null, never),
+            ("aud", json!(OTHER_API), audience),
+            ("iss", json!("https://evil.example"), other),
+        ] {
+            let said = program.judge(&sign("k", claim, value)).await;
+            assert_eq!(said.starts_with("accepted"), accepts, "{name}: {claim}: {said}");
+        }
+        fetches.store(0, Ordering::Relaxed);
+        for number in 0..UNKNOWN {
+            let said = program.judge(&sign(&format!("unknown-{number}"), "sub", json!("a"))).await;
+            assert!(!said.starts_with("accepted"), "{name}: {said}");
+        }
+        let expected = match name {
+            GOLANG_JWT => 1,
+            JWX => 0,
+            _ => UNKNOWN,
+        };
+        assert_eq!(fetches.load(Ordering::Relaxed), expected, "{name}: fetches for unknown keys");
     }
 }
 

@@ -168,7 +168,8 @@ pub(crate) async fn logout_token(
         if let Some((_, token)) = token {
             let _ = sender.send(token.into_owned()).await;
         }
-        // The issuer must not send the next logout token to this server, which ends.
+        // The issuer must not use this connection for its next logout token, because this server
+        // ends.
         [("connection", "close")]
     };
     let app = axum::Router::new().route("/logout", axum::routing::post(receive));

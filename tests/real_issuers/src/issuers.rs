@@ -1,4 +1,4 @@
-//! The issuers, with what the rows need of each.
+//! The issuers, and the facts about each that the rows of the table use.
 
 mod dex;
 mod glewlwyd;
@@ -55,7 +55,7 @@ pub(crate) struct Facts {
     pub(crate) start: Start,
     /// Scopes and roles that the access token has, and some that it lacks.
     pub(crate) policies: [Policy; 2],
-    /// These policies as text, for the table.
+    /// The text for `policies` in the table.
     pub(crate) policy_words: &'static str,
     /// The algorithms of access tokens that the issuer offers.
     pub(crate) algorithms: &'static [&'static str],
@@ -63,19 +63,19 @@ pub(crate) struct Facts {
     pub(crate) about_algorithms: &'static str,
     /// The maximum time from [`Issuer::rotate`] until the new key signs.
     pub(crate) rotates_within: Duration,
-    /// `None` if the rows do not make it send logout tokens.
+    /// `None` if the tests do not make the issuer send logout tokens.
     pub(crate) logouts: Option<Logouts>,
 }
 
 /// The issuer's logout tokens (OpenID Connect Back-Channel Logout 1.0), and the settings that apply them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Logouts {
-    /// Where access tokens name their session.
+    /// The path of the claim in which access tokens name their session.
     pub(crate) session_at: &'static [&'static str],
     pub(crate) matches: LogoutMatch,
     /// Whether their `typ` is not `logout+jwt`.
     pub(crate) untyped: bool,
-    /// What their payload omits, as the issuer's page states.
+    /// The claims that their payload omits, as the issuer's page states.
     pub(crate) omitted: &'static [&'static str],
     /// The ways to end a session.
     pub(crate) ways: &'static [&'static str],

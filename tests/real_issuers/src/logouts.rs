@@ -25,7 +25,7 @@ use crate::issuers::{Issuer, LOGOUT, LOGOUT_PATH, Login, Logouts};
 /// The maximum lifetime of the issuers' access tokens: Hydra's live for an hour.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The maximum age of the knowledge of revocations.
+/// The maximum age of this instance's knowledge of revocations.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// The maximum time from the end of a session until its token is refused.

@@ -83,7 +83,7 @@ async fn all_rows<I: Issuer>(
     issues = Running::start(facts, folder).await?;
     report.add(Row::of("restart with new keys", restart(issuer, &services).await));
 
-    // This row is the last, because it changes the signing key.
+    // This row comes last, because its test changes the signing key.
     let settings = Settings { ttl: None, ..settings };
     report.add(Row::of("algorithms", algorithms(issuer, facts, &settings).await));
     issues.kill().await

@@ -101,7 +101,7 @@ async fn own_project(name: &str, build: &str, folder: &Path) -> Outcome<PathBuf>
     Ok(project)
 }
 
-/// All files of a folder that belong to the repository.
+/// The text of all files in a folder, in order of their names, without `node_modules` and `target`.
 fn text_of(folder: &Path) -> Outcome<String> {
     let mut all = String::new();
     let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;

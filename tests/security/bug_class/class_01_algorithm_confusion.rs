@@ -80,8 +80,7 @@ async fn public_key_in_any_form_is_not_an_hmac_secret() {
         ("kid", b"k".to_vec()),
     ];
     let auth = auth(&key).await;
-    // This authenticator is that of a service that migrates from a shared secret, and allows both
-    // kinds of algorithms.
+    // A service that migrates from a shared secret allows both kinds of algorithms.
     let both = [Algorithm::Rs256, Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
     let migrating = builder(&key).algorithms(both).build().await.unwrap();
     for (form, secret) in secrets {

@@ -420,7 +420,7 @@ async fn empty_or_mistyped_scope_does_not_make_an_id_token_an_access_token() {
         (r#""azp":"another","auth_time":1"#.to_owned(), "accepted"),
         (r#""azp":null,"auth_time":1"#.to_owned(), "accepted"),
         (format!(r#"{azp},"auth_time":null"#), "accepted"),
-        // In other tokens these claims have no fixed meaning.
+        // In a token without `azp`, these claims do not mark an ID token, whatever their type.
         (r#""auth_time":"yesterday","scope":0"#.to_owned(), "accepted"),
     ] {
         let payload = format!("{{{members},{}", &claims().to_string()[1..]);
@@ -429,8 +429,8 @@ async fn empty_or_mistyped_scope_does_not_make_an_id_token_an_access_token() {
     }
 }
 
-/// Only Keycloak writes the claim `typ` with the value `Bearer`. With another issuer, a mapper or
-/// customizer may put this claim into ID tokens.
+/// Only Keycloak writes the claim `typ` with the value `Bearer` by itself. With another issuer, a
+/// mapper or customizer may put this claim into ID tokens.
 #[tokio::test]
 async fn claim_typ_bearer_is_a_mark_only_for_issuers_that_write_it() {
     let key = TestKey::generate("k", Algorithm::Es256);

@@ -415,7 +415,7 @@ async fn list_without_exp_is_fetched_whole() {
     assert_eq!(world.ask(within(10), &token).await, "status");
 }
 
-/// If the request had another ETag, the next 304 would confirm a list other than the current one.
+/// If the request had another list's ETag, the next 304 would confirm a list other than the current one.
 #[tokio::test]
 async fn list_is_revalidated_with_its_own_etag_after_a_304() {
     let world = World::new().await;

@@ -3,7 +3,7 @@
 //! end, and indexes are assigned again. At each request, a model that does not fetch lists states
 //! which outcomes are forbidden, both for valid and for revoked tokens.
 //!
-//! `PORTCULLIS_SOAK_SEEDS` runs more seeds than the few of the suite.
+//! `PORTCULLIS_SOAK_SEEDS` sets the number of seeds, which is 12 by default.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

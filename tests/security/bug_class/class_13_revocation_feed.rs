@@ -29,12 +29,14 @@ pub(crate) struct Faulty {
     pub(crate) reads: Arc<AtomicU64>,
 }
 
-/// What fails.
+/// The operations that can fail, as bits of `Faulty::fails`.
 pub(crate) const APPENDS: u32 = 1;
 pub(crate) const READS: u32 = 2;
 pub(crate) const CHECKS: u32 = 4;
-/// The cursor is lost.
+/// The store has lost the cursor.
 pub(crate) const CURSOR: u32 = 8;
+/// A read gets no response.
+const HANGS: u32 = 16;
 
 impl Faulty {
     pub(crate) fn fail(&self, what: u32) {
@@ -62,6 +64,9 @@ impl RevocationStore for Faulty {
         Box::pin(async move {
             self.reads.fetch_add(1, Ordering::SeqCst);
             self.failing(READS)?;
+            if self.failing(HANGS).is_err() {
+                std::future::pending::<()>().await;
+            }
             if after.is_some() && self.failing(CURSOR).is_err() {
                 return Err(StoreError::cursor_lost());
             }
@@ -178,7 +183,8 @@ async fn subject_and_client_are_rejected_until_the_event_and_heal_after() {
     }
 }
 
-/// Our own clock may be behind the issuer's: an event without a time is ours plus the leeway.
+/// This service's clock may be behind the issuer's, so an event without a time gets this clock's time
+/// plus the leeway.
 #[tokio::test]
 async fn subject_without_a_time_is_rejected_for_two_leeways() {
     let (scene, gate, revocations) = local().await;
@@ -235,7 +241,7 @@ async fn entry_lasts_as_long_as_any_token_that_it_revokes() {
     let revocations = following(&store).build();
     let scene = scene_with(&revocations, |builder| builder).await;
     let gate = gate(&scene);
-    // Issued by a clock that is ahead by the leeway, with the maximum lifetime.
+    // The token was issued by a clock that is ahead by the leeway, and has the maximum lifetime.
     let longest =
         scene.token("alice").claim("sid", "s-1").claim("iat", NOW + 10).claim("exp", NOW + 910);
     revocations.revoke_session(ISSUER, "s-1").await.unwrap();
@@ -243,7 +249,7 @@ async fn entry_lasts_as_long_as_any_token_that_it_revokes() {
     for _ in 0..92 {
         scene.advance(10);
         revocations.refresh().await.unwrap();
-        // A report of another session removes what has ended.
+        // Reporting another session removes the entries that have ended.
         revocations.revoke_session(ISSUER, &scene.now().to_string()).await.unwrap();
         let of_subject = longest.clone().without("sid");
         for token in [&longest, &of_subject] {
@@ -257,6 +263,29 @@ async fn entry_lasts_as_long_as_any_token_that_it_revokes() {
     revocations.revoke_session(ISSUER, "last").await.unwrap();
     let status = scene.auth.status()[0].feed.clone().unwrap();
     assert_eq!((before > 50, status.entries), (true, 1));
+}
+
+/// Three leeways and a minute after the longest lifetime, as the documentation says: a session must
+/// also end at its issuer.
+#[tokio::test]
+async fn revoked_session_is_rejected_for_the_longest_lifetime_and_a_minute() {
+    for (retention, last) in [(0, 900 + 30 + 60), (3600, 10 + 60 + 3600)] {
+        let store = Faulty::default();
+        let revocations = following(&store).retention(Duration::from_secs(retention)).build();
+        let scene = scene_with(&revocations, |builder| builder).await;
+        let gate = gate(&scene);
+        revocations.revoke_session(ISSUER, "s-1").await.unwrap();
+        let at = async |secs: u64| {
+            scene.advance(NOW + secs - scene.now());
+            revocations.refresh().await.unwrap();
+            // A report of another session removes what has ended.
+            revocations.revoke_session(ISSUER, &secs.to_string()).await.unwrap();
+            rule(&gate, &scene.token("alice").claim("sid", "s-1")).await
+        };
+        assert_eq!(at(last - 61).await, "revoked");
+        assert_eq!(at(last - 1).await, "revoked");
+        assert_eq!(at(last + 61).await, "accepted");
+    }
 }
 
 #[tokio::test]
@@ -281,7 +310,7 @@ async fn full_set_becomes_a_watermark_and_forgets_nothing() {
     let status = scene.auth.status()[0].feed.clone().unwrap();
     let watermark = status.watermark.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     assert!(status.entries <= 100, "{status:?}");
-    // The watermark is no total refusal: who got a token later is accepted.
+    // The watermark does not reject everything: tokens that were issued later are accepted.
     assert_eq!(rule(&gate, &of("honest", watermark.as_secs() + 11)).await, "accepted");
     assert_eq!(rule(&gate, &of("honest", watermark.as_secs())).await, "revoked");
 }
@@ -293,7 +322,7 @@ async fn another_instance_applies_an_entry_within_the_age() {
     let scene = scene_with(&one, |builder| builder).await;
     let _other = scene_with(&other, |builder| builder).await;
     let gate = gate(&scene);
-    // The same bytes each time, so that the token is cached.
+    // The token's bytes are the same each time, so that it is cached.
     let headers = scene.token("alice").claim("sid", "s-1").headers();
     assert_eq!(gate_rule(&gate, &headers).await, "accepted");
     other.revoke_session(ISSUER, "s-1").await.unwrap();
@@ -341,6 +370,25 @@ async fn old_knowledge_is_used_in_an_outage_as_long_as_the_route_allows() {
     assert_eq!(rule(&strict, &gone).await, "revoked");
 }
 
+#[tokio::test(start_paused = true)]
+async fn callers_who_wait_share_a_read_that_gets_no_response() {
+    let store = Faulty::default();
+    let revocations = following(&store).build();
+    store.fail(HANGS);
+    let start = tokio::time::Instant::now();
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let revocations = revocations.clone();
+            tokio::spawn(async move { revocations.refresh().await.is_err() })
+        })
+        .collect();
+    for failed in waiting {
+        assert!(failed.await.unwrap());
+    }
+    assert_eq!(store.reads.load(Ordering::SeqCst), 1);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
 #[tokio::test]
 async fn in_outage_extends_nothing_while_the_store_responds() {
     let store = Faulty::default();
@@ -381,7 +429,7 @@ async fn service_is_ready_only_when_the_revocations_were_loaded() {
         assert_eq!(rule(&gate, &scene.token("alice").claim("sid", "s-2")).await, "accepted");
         token
     };
-    // After a restart, too.
+    // The same holds after a restart.
     let revocations = following(&store).build();
     let scene = scene_with(&revocations, |builder| builder).await;
     assert!(scene.auth.ready());
@@ -420,7 +468,7 @@ async fn store_that_could_lose_entries_is_refused_at_start_and_later() {
     let text = format!("{error:?}");
     assert!(text.contains("fsync is off; turn it on"), "{text}");
 
-    // A store that is unreachable at start is checked before its entries count.
+    // If the store is unreachable at the start, it is checked later, before its entries are used.
     store.fail(READS);
     let revocations = following(&store).build();
     let auth = build(revocations.clone()).await.unwrap();
@@ -493,7 +541,7 @@ async fn tenants_from_a_resolver_have_their_own_entries() {
     let key = Arc::new(TestKey::generate("k", Algorithm::Es256));
     let keys = SharedKeySet::new(TestKey::key_set([&*key]));
     let revocations = Revocations::in_memory();
-    // Reported before the tenant's first token.
+    // The session is reported before the tenant's first token.
     let clock = ManualClock::at(NOW);
     let auth = Authenticator::builder_with_resolver(Tenants(keys))
         .clock(clock)

@@ -1,5 +1,5 @@
-//! The thirteenth class with the feed, for requests in short succession: the age of this instance's
-//! knowledge is not measured for each of them, and must not be underestimated.
+//! The thirteenth class with the feed, for requests in short succession. The age of this instance's
+//! knowledge is not measured again for each request, and must not be underestimated.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,10 +1,10 @@
-//! The thirteenth class, the feed, with random faults. Several instances share a store that fails,
-//! returns its entries in another order, again, or in small pages, and loses cursors. The clocks of
-//! the instances and of the issuer differ, instances restart, sessions end and subjects log in again.
-//! At each request, a model that does not read the store states which outcomes are forbidden, both
-//! for revoked and for honest tokens.
+//! The thirteenth class with the feed, with random faults. Several instances share a store that fails,
+//! reorders or repeats its entries, returns them in small pages, and loses cursors. The clocks of the
+//! instances and of the issuer differ, instances restart, sessions end and subjects log in again. At
+//! each request, a model that does not read the store states which outcomes are forbidden, both for
+//! revoked and for honest tokens.
 //!
-//! `PORTCULLIS_SOAK_SEEDS` runs more seeds than the few of the suite.
+//! `PORTCULLIS_SOAK_SEEDS` sets the number of seeds, which is 12 by default.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,7 +101,7 @@ impl RevocationStore for Distant {
         Box::pin(async {
             self.may_fail()?;
             let appended = self.store.append(entry).await?;
-            // Stored, and the response is lost.
+            // The entry is stored, but the response may be lost.
             self.may_fail()?;
             Ok(appended)
         })
@@ -125,7 +125,7 @@ struct Place {
     issued_at: u64,
     /// When the revocation was acknowledged, in milliseconds.
     revoked: Option<u64>,
-    /// A revocation was reported and not acknowledged, or is close to the token's `iat`.
+    /// Whether a revocation was reported and not acknowledged, or is close to the token's `iat`.
     is_unclear: bool,
 }
 
@@ -208,6 +208,7 @@ impl World {
             .clock(clock.clone())
             .max_token_lifetime(Duration::from_secs(LIFETIME))
             .logout_clients(["web"])
+            .event_audiences(["events"])
             .revocations(revocations.clone())
             .build()
             .await
@@ -234,7 +235,7 @@ impl World {
         }
     }
 
-    /// Whether a token that is issued now may count as issued before an event of its subject.
+    /// Whether a token that is issued now could count as issued before an event of its subject.
     fn is_near_event(&self, subject: &str) -> bool {
         self.events.get(subject).is_some_and(|event| self.issuer_time() < event + HEALED)
     }
@@ -275,7 +276,7 @@ impl World {
             13 => self.instances[some] = self.start(self.instances[some].skew).await,
             14 => self.places[at] = self.log_in(),
             15 => {
-                // A refreshed token of the same session.
+                // The session gets a refreshed token.
                 let issued_at = self.issuer_time();
                 let is_unclear = self.is_near_event(&self.places[at].subject);
                 let place = &mut self.places[at];
@@ -291,7 +292,7 @@ impl World {
             _ => self.fail(10),
         }
         for at in 0..PLACES {
-            // A token that ends now must not be judged by clocks that differ.
+            // A token that expires soon is replaced, because differing clocks would judge it differently.
             if self.places[at].issued_at + LIFETIME < self.issuer_time() + 100 {
                 self.places[at] = self.log_in();
             }
@@ -305,20 +306,30 @@ impl World {
         }
     }
 
-    /// Ends a session by a logout token or by a call.
+    /// Ends a session by a call, a logout token or a security event token.
     async fn end_session(&mut self, at: usize, some: usize) {
         let (place, now) = (self.places[at].clone(), self.now);
         let instance = &self.instances[some];
-        let is_stored = if self.chance.below(2) == 0 {
-            instance.revocations.revoke_session(ISSUER, &place.session).await.is_ok()
-        } else {
-            let time = self.issuer_time();
-            let logout = TestToken::logout(self.key.clone(), ISSUER, "web", time);
-            let logout = logout.claim("sid", place.session.as_str()).sign();
-            let form = ("content-type", "application/x-www-form-urlencoded");
-            let request = http::Request::post("/").header(form.0, form.1).body(()).unwrap();
-            let body = format!("logout_token={logout}");
-            instance.receiver.receive(&request, body.as_bytes()).await.status() == 200
+        let time = self.issuer_time();
+        let session = place.session.as_str();
+        let post = async |content_type: &str, body: String| {
+            let request = http::Request::post("/").header("content-type", content_type);
+            let request = request.body(()).unwrap();
+            instance.receiver.receive(&request, body.as_bytes()).await.status()
+        };
+        let is_stored = match self.chance.below(3) {
+            0 => instance.revocations.revoke_session(ISSUER, session).await.is_ok(),
+            1 => {
+                let logout = TestToken::logout(self.key.clone(), ISSUER, "web", time);
+                let logout = logout.claim("sid", session).sign();
+                let form = "application/x-www-form-urlencoded";
+                post(form, format!("logout_token={logout}")).await == 200
+            }
+            _ => {
+                let key = self.key.clone();
+                let event = TestToken::session_revoked(key, ISSUER, "events", session, time);
+                post("application/secevent+jwt", event.sign()).await == 202
+            }
         };
         let place = &mut self.places[at];
         if is_stored {
@@ -328,14 +339,14 @@ impl World {
         }
     }
 
-    /// Revokes what the subject was issued until now.
+    /// Revokes all tokens that the subject was issued until now.
     async fn end_subject(&mut self, at: usize, some: usize) {
         let (subject, time, now) = (self.places[at].subject.clone(), self.issuer_time(), self.now);
         let is_told = self.chance.below(2) == 0;
         let told = is_told.then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(time));
         let report = self.instances[some].revocations.revoke_subject(ISSUER, &subject, told);
         let is_stored = report.await.is_ok();
-        // In between, tokens that were issued after the event are also refused. The sessions log in
+        // Tokens that were issued shortly after the event may also be refused. So the sessions log in
         // again, with an `iat` that is certainly later.
         self.events.insert(subject.clone(), time);
         for place in self.places.iter_mut().filter(|place| place.subject == subject) {
@@ -371,7 +382,7 @@ impl World {
         let revocation = Revocation::feed(Duration::from_millis(policy.usual))
             .in_outage(Duration::from_millis(policy.in_outage));
         let place = self.places[at].clone();
-        // A login that heals is used when its time has come.
+        // A login after an event is used only when the issuer's clock reaches its `iat`.
         if place.issued_at > self.issuer_time() {
             return Ok("later");
         }
@@ -395,7 +406,7 @@ impl World {
             _ => true,
         };
         if recovered && answer != "revocation_unavailable" {
-            // It knows what was stored up to the allowed age.
+            // The instance knows all entries that were stored before the allowed age.
             let knew_at = now.saturating_sub(policy.usual);
             instance.knew_at = Some(instance.knew_at.map_or(knew_at, |before| before.max(knew_at)));
         }

@@ -167,7 +167,7 @@ async fn invalid_introspection_response_is_503_and_not_revoked() {
         let world = World::new().await;
         world.fetch.set(ASKED, answer.clone());
         assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "status", "{answer:?}");
-        // During back-off this token is not introspected again; another token is.
+        // During back-off this token is not introspected again, but another token is.
         let asked = world.questions();
         assert_eq!(world.ask(Revocation::live(), &world.token("a")).await, "status");
         assert!(world.questions() >= asked, "{answer:?}");

@@ -1,5 +1,5 @@
-//! A bad token that is treated as another authenticator's credential, and a foreign credential that
-//! is treated as none.
+//! A bad token that is treated as another authenticator's credential, and a foreign credential that is
+//! treated as if there were none.
 //!
 //! A gate that passes foreign credentials hands them to the code behind it: an API key table, or an
 //! older and less strict validator. A rejected token of a trusted issuer must never get there, and
@@ -172,8 +172,7 @@ impl IssuerResolver for Hosts {
     }
 }
 
-/// Otherwise a client could name an unknown host, and so pass a rejected token to the code behind
-/// the gate.
+/// Otherwise a client could name an unknown host to get a rejected token to the code behind the gate.
 #[tokio::test]
 async fn own_token_is_not_foreign_for_any_host() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -284,7 +283,8 @@ async fn gate_without_pass_foreign_rejects_foreign_credentials() {
     }
 }
 
-/// Code that does not handle foreign credentials reads the marks of a visitor.
+/// Code that does not handle foreign credentials gets no caller from such a request, and rejects
+/// it.
 #[tokio::test]
 async fn foreign_credential_is_rejected_by_caller_extractors() {
     let key = TestKey::generate("k", Algorithm::Es256);

@@ -1,8 +1,8 @@
 //! A request that is treated as something else.
 //!
-//! A gate has no routes and no methods: only a valid token opens it. The service declares the form
-//! of a refusal: a proxy that authorizes by status (`auth_request` in nginx, `forward_auth` in
-//! Caddy) accepts every 2xx response.
+//! A gate has no exceptions for routes or methods: only a valid token opens it. The service declares
+//! the form of its refusals, because a proxy that authorizes by status (`auth_request` in nginx,
+//! `forward_auth` in Caddy) accepts every 2xx response.
 
 use std::time::Duration;
 

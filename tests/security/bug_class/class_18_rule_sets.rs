@@ -73,7 +73,8 @@ fn word(verdict: &Result<Authenticated, Refusal>) -> &'static str {
     verdict.as_ref().map_or_else(Refusal::rule, |_| "accepted")
 }
 
-/// Tenants whose tokens the other tenant's rules reject, each by another rule.
+/// Pairs of tenants. The second tenant's rules reject the first tenant's token, in each pair by a
+/// different rule.
 fn tenants() -> Vec<(Hosts, String, &'static str)> {
     let key = TestKey::generate("k", Algorithm::Es256);
     let other = TestKey::generate("k", Algorithm::Es256);
@@ -122,7 +123,7 @@ async fn gate_and_bare_token_have_the_same_verdict_for_a_request() {
             let request = to(host, &token);
             assert_eq!(word(&gate.authenticate(&request).await), expected);
             assert_eq!(gate.enter(&request).await.is_ok(), host == A);
-            // The handshake of a connection whose token came in a message.
+            // The handshake of a connection whose token was sent in a message.
             let handshake = Request::get("/").header("host", host).body(()).unwrap();
             let bare = gate.authenticate_token((&token, &handshake)).await;
             assert_eq!(word(&bare), expected);

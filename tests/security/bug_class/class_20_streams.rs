@@ -5,6 +5,8 @@
 //! background task.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,11 +15,13 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde_json::json;
 
+use portcullis::adapter::MaybeReady;
+use portcullis::keys::{CandidateKeys, KeyRequest, KeySource, ResolveError, VerificationKey};
 use portcullis::streams::{Ended, OpenStream};
-use portcullis::testing::{Answer, Scene, TestKey, TestToken};
+use portcullis::testing::{Answer, ManualClock, Scene, TestKey, TestToken};
 use portcullis::{
-    Algorithm, Authenticated, AuthenticatorBuilder, Gate, IssuerSettings, Revocation,
-    config::IssuerResolver,
+    Algorithm, Authenticated, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings,
+    Revocation, config::IssuerResolver,
 };
 
 use super::support::{AUDIENCE, ISSUER, NOW};
@@ -47,7 +51,7 @@ async fn open(gate: &Gate, token: &TestToken) -> OpenStream {
     caller(gate, token).await.open_stream()
 }
 
-/// The end of the stream within 3 s, in which the background task checks it several times.
+/// Returns how the stream ended, within 3 s, in which the background task checks it several times.
 pub(super) async fn end_of(stream: &OpenStream) -> Option<Ended> {
     tokio::time::timeout(3 * SEC, stream.ended()).await.ok()
 }
@@ -91,7 +95,7 @@ async fn stream_ends_when_its_key_is_withdrawn_from_memory() {
     let other = TestKey::generate("other", Algorithm::Es256);
     scene.keys.replace(TestKey::key_set([&*scene.key, &other]));
     assert_eq!(end_of(&stream).await, None, "the key is still in the set");
-    // The same `kid`, and another key.
+    // The new key has the same `kid`.
     scene.keys.replace(TestKey::key_set([&TestKey::generate("k", Algorithm::Es256)]));
     assert_eq!(end_of(&stream).await, Some(Ended::KeyWithdrawn));
 }
@@ -103,7 +107,8 @@ async fn stream_ends_when_its_key_is_missing_in_a_fetched_set() {
     tokio::time::sleep(100 * Duration::from_millis(1)).await;
     scene.publish([&TestKey::generate("other", Algorithm::Es256)]);
     scene.auth.refresh().await.unwrap();
-    // Not only at the next second: the key set tells the streams.
+    // The stream ends before the next check, which happens once per second, because the key set
+    // notifies the streams.
     let ended = tokio::time::timeout(SEC / 10, stream.ended()).await;
     assert_eq!(ended.ok(), Some(Ended::KeyWithdrawn));
 }
@@ -115,7 +120,7 @@ async fn stream_ends_when_the_keys_are_too_old() {
     scene.fetch.set(super::support::JWKS, Answer::Fails);
     pass(&scene, 60).await;
     assert_eq!(end_of(&stream).await, None);
-    // Past the TTL and `max_stale`.
+    // The keys are past their TTL and `max_stale`.
     scene.advance(800_000);
     assert_eq!(end_of(&stream).await, Some(Ended::KeysUnavailable));
 }
@@ -132,7 +137,7 @@ async fn stream_ends_when_its_token_is_revoked_in_a_status_list() {
     publish_list(&scene, 0b10);
     pass(&scene, 10).await;
     assert_eq!(second.has_ended(), Some(Ended::SessionRevoked));
-    // Another token, and a route that does not require the status.
+    // The other streams have another token, or a route that does not require the status.
     assert_eq!((first.has_ended(), unchecked.has_ended()), (None, None));
     // The list is refreshed for the stream alone, long after the last request.
     pass(&scene, 2000).await;
@@ -152,7 +157,7 @@ async fn token_revoked_before_its_stream_opens_ends_the_stream() {
     let other = open(&gate, &token(0)).await;
     publish_list(&scene, 0b10);
     pass(&scene, 15).await;
-    // The streams of this list were compared with it before this one was opened.
+    // The group of this list's streams applied the list before this stream joined the group.
     let stream = late.open_stream();
     assert_eq!(end_of(&stream).await, Some(Ended::SessionRevoked));
     assert_eq!(other.has_ended(), None);
@@ -199,6 +204,47 @@ async fn stream_ends_when_introspection_gets_no_response() {
     assert_eq!(stream.has_ended(), Some(Ended::StatusUnknown));
 }
 
+/// However many streams wait for an issuer, none is open for longer than its status may be unknown.
+#[tokio::test(start_paused = true)]
+async fn all_streams_end_when_introspection_of_many_gets_no_response() {
+    let scene = Scene::with(introspecting).await;
+    scene.fetch.set(ASKED, Answer::ok(r#"{"active":true}"#));
+    let gate = scene.gate().revocation(Revocation::live()).unwrap();
+    let mut streams = Vec::new();
+    for number in 0..150 {
+        let token = scene.token(&format!("user-{number}")).lifetime(86_400);
+        streams.push(open(&gate, &token).await);
+    }
+    pass(&scene, 5).await;
+    scene.fetch.set(ASKED, Answer::Hangs);
+    pass(&scene, 14).await;
+    assert!(streams.iter().all(|stream| stream.has_ended().is_none()));
+    pass(&scene, 3).await;
+    let open = streams.iter().filter(|stream| stream.has_ended().is_none()).count();
+    assert_eq!(open, 0);
+    assert!(streams.iter().all(|stream| stream.has_ended() == Some(Ended::StatusUnknown)));
+}
+
+/// The time counts from the last response, not from the last use of one.
+#[tokio::test(start_paused = true)]
+async fn outage_of_introspection_counts_from_the_last_response() {
+    let scene = Scene::with(introspecting).await;
+    scene.fetch.set(ASKED, Answer::ok(r#"{"active":true}"#));
+    let gate = scene.gate().revocation(Revocation::live().in_outage(60 * SEC)).unwrap();
+    // The same text each time.
+    let token = scene.token("alice").lifetime(86_400).headers();
+    let open = async || gate.authenticate(&token).await.unwrap().open_stream();
+    let early = open().await;
+    scene.fetch.set(ASKED, Answer::Fails);
+    pass(&scene, 50).await;
+    let late = open().await;
+    pass(&scene, 17).await;
+    assert_eq!((early.has_ended(), late.has_ended()), (None, None));
+    pass(&scene, 6).await;
+    let ended = Some(Ended::StatusUnknown);
+    assert_eq!((early.has_ended(), late.has_ended()), (ended, ended));
+}
+
 struct Resolver(portcullis::keys::SharedKeySet);
 
 impl IssuerResolver for Resolver {
@@ -221,6 +267,30 @@ async fn stream_ends_when_its_issuer_is_forgotten() {
     assert_eq!(end_of(&stream).await, Some(Ended::IssuerForgotten));
 }
 
+/// Many other tenants evict an issuer from the cache, but its streams are still open.
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_its_evicted_issuer_is_forgotten() {
+    let key = Arc::new(TestKey::generate("k", Algorithm::Es256));
+    let keys = portcullis::keys::SharedKeySet::new(TestKey::key_set([&*key]));
+    let clock = ManualClock::at(NOW);
+    let builder = Authenticator::builder_with_resolver(Resolver(keys)).clock(clock);
+    let auth = builder.build().await.unwrap();
+    let gate = Gate::new(auth.clone());
+    let token = |issuer: &str| TestToken::new(key.clone(), issuer, "alice", NOW);
+    let evicted = open(&gate, &token(ISSUER)).await;
+    let other = open(&gate, &token("https://other.example")).await;
+    for number in 0..1100 {
+        let tenant = token(&format!("https://tenant-{number}.example"));
+        assert!(gate.authenticate(&tenant.headers()).await.is_ok());
+    }
+    let is_known = |status: &portcullis::status::IssuerStatus| status.issuer == ISSUER;
+    assert!(!auth.status().iter().any(is_known), "the issuer was not evicted");
+    assert_eq!(end_of(&evicted).await, None);
+    auth.forget(ISSUER);
+    assert_eq!(end_of(&evicted).await, Some(Ended::IssuerForgotten));
+    assert_eq!(other.has_ended(), None);
+}
+
 #[test]
 fn stream_ends_when_its_runtime_shuts_down() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -232,7 +302,7 @@ fn stream_ends_when_its_runtime_shuts_down() {
     assert_eq!(stream.has_ended(), None);
     drop(first);
     assert_eq!(stream.has_ended(), Some(Ended::Unwatched));
-    // The next stream is watched by the runtime that it is opened on.
+    // The next stream is watched by the runtime on which it is opened.
     let second = runtime();
     let stream = second.block_on(async {
         let stream = open(&scene.gate(), &token).await;
@@ -242,7 +312,46 @@ fn stream_ends_when_its_runtime_shuts_down() {
     assert_eq!(stream.has_ended(), None);
     drop(second);
     assert_eq!(stream.has_ended(), Some(Ended::Unwatched));
-    // Without a runtime.
+    // A stream that is opened outside a runtime has ended from the start.
     let who = stream.caller();
     assert_eq!(who.open_stream().has_ended(), Some(Ended::Unwatched));
+}
+
+/// A key source that answers, never answers or panics.
+#[derive(Debug)]
+struct Moody(Arc<VerificationKey>, Arc<AtomicU8>);
+
+impl KeySource for Moody {
+    fn resolve(&self, _: &KeyRequest<'_>) -> MaybeReady<Result<CandidateKeys, ResolveError>> {
+        match self.1.load(Ordering::SeqCst) {
+            0 => MaybeReady::Ready(Ok(self.0.clone().into())),
+            1 => MaybeReady::pending(std::future::pending()),
+            _ => MaybeReady::pending(async { unreachable!("scripted") }),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_ends_when_the_key_source_panics_or_never_answers() {
+    let key = Arc::new(TestKey::generate("k", Algorithm::Es256));
+    let jwk = key.jwk().to_string();
+    let public = VerificationKey::from_jwk(jwk.as_bytes(), Algorithm::Es256).unwrap();
+    let public = Arc::new(public);
+    for (mood, within) in [(1, 130), (2, 20)] {
+        let (moods, clock) = (Arc::new(AtomicU8::new(0)), ManualClock::at(NOW));
+        let auth = Authenticator::builder(ISSUER, AUDIENCE)
+            .key_source(Moody(public.clone(), moods.clone()))
+            .clock(clock.clone())
+            .build()
+            .await
+            .unwrap();
+        let token = TestToken::new(key.clone(), ISSUER, "alice", NOW).lifetime(86_400);
+        let stream = open(&Gate::new(auth), &token).await;
+        moods.store(mood, Ordering::SeqCst);
+        for _ in 0..within {
+            clock.advance(SEC);
+            tokio::time::sleep(SEC).await;
+        }
+        assert_eq!(stream.has_ended(), Some(Ended::KeysUnavailable), "mood {mood}");
+    }
 }

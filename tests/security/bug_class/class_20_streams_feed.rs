@@ -90,7 +90,8 @@ async fn stream_ends_soon_after_its_session_token_subject_or_client_is_revoked()
         report(&revocations, kind, other).await;
         assert_eq!(end_of(&stream).await, None, "{kind} {other}");
         report(&revocations, kind, own).await;
-        // Not only at the next second: the feed tells the streams.
+        // The stream ends before the next check, which happens once per second, because the feed
+        // notifies the streams.
         let ended = tokio::time::timeout(SEC / 20, stream.ended()).await;
         assert_eq!(ended.ok(), Some(Ended::SessionRevoked), "{kind}");
         assert_eq!(end_of(&bob).await, None, "{kind}");
@@ -98,7 +99,7 @@ async fn stream_ends_soon_after_its_session_token_subject_or_client_is_revoked()
     }
 }
 
-/// Also of another instance, which a watermark reaches through the store.
+/// The watermark comes from another instance. This instance reads it from the store.
 #[tokio::test(start_paused = true)]
 async fn watermark_ends_the_streams_of_tokens_issued_before() {
     let store = Store::default();
@@ -114,7 +115,7 @@ async fn watermark_ends_the_streams_of_tokens_issued_before() {
     assert_eq!(end_of(&after).await, None);
 }
 
-/// More entries between two checks than the feed remembers in their order.
+/// Between two checks, there are more entries than the feed keeps in order.
 #[tokio::test(start_paused = true)]
 async fn burst_of_revocations_loses_none() {
     let (scene, gate, revocations) = fed(Revocations::in_memory()).await;
@@ -137,7 +138,7 @@ async fn burst_of_revocations_loses_none() {
 #[tokio::test(start_paused = true)]
 async fn session_revoked_between_the_request_and_its_stream_ends_the_stream() {
     let (scene, gate, revocations) = fed(Revocations::in_memory()).await;
-    // The group of the streams is up to date without it.
+    // The group of this stream applies the revocation before the revoked stream joins the group.
     let other = open(&gate, &scene.token("bob").claim("sid", "s-2")).await;
     let who = caller(&gate, &alice(&scene)).await;
     revocations.revoke_session(ISSUER, "s-1").await.unwrap();
@@ -161,7 +162,7 @@ async fn streams_outlive_a_short_outage_of_the_store_and_end_in_a_long_one() {
     store.is_down.store(true, Ordering::SeqCst);
     pass(50).await;
     assert_eq!((stream.has_ended(), revoked.has_ended()), (None, None), "within `in_outage`");
-    // What was revoked meanwhile is applied when the store is available again.
+    // Revocations during the outage are applied when the store is available again.
     let entry = Entry::new(ISSUER, Target::Session("s-2".to_owned()), NOW, NOW + 2000);
     store.append(&entry).await.unwrap();
     pass(3).await;
@@ -176,8 +177,8 @@ async fn streams_outlive_a_short_outage_of_the_store_and_end_in_a_long_one() {
     assert_eq!(stream.has_ended(), Some(Ended::StatusUnknown));
 }
 
-/// Another instance's entry, which the other streams were compared with, and knowledge that is too
-/// old when the stream opens.
+/// The group's other streams were already checked against the entry, and the knowledge is too old when
+/// the stream opens.
 #[tokio::test(start_paused = true)]
 async fn session_revoked_before_its_stream_opens_with_old_knowledge_ends_the_stream() {
     let builder = Revocations::builder(Store::default()).without_background_refresh();
@@ -201,7 +202,7 @@ async fn renewed_stream_ends_with_its_new_token_and_not_with_the_old_one() {
     assert_eq!(end_of(&stream).await, Some(Ended::SessionRevoked));
 }
 
-/// Without a background task of the feed, the streams have the store read.
+/// Without a background task of the feed, the streams cause the reads of the store.
 #[tokio::test(start_paused = true)]
 async fn streams_read_the_store_themselves_if_nothing_else_does() {
     let store = Store::default();

@@ -1,9 +1,10 @@
-//! Streams that are renewed: a stream stays with its session, its client and its route.
+//! Renewed streams: a stream keeps its session, its client and its route.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
+use portcullis::feed::Revocations;
 use portcullis::streams::{Ended, NotRenewed};
 use portcullis::testing::{ManualClock, Scene, TestKey, TestToken};
 use portcullis::{
@@ -16,7 +17,7 @@ use portcullis::{
 use super::class_20_streams::{LIST, SEC, caller, end_of, publish_list};
 use super::support::{AUDIENCE, ISSUER, NOW};
 
-/// The name of the result, and for a refusal its rule.
+/// Returns the name of the result, or the rule if the token was refused.
 fn named(renewed: Result<(), NotRenewed>) -> String {
     match renewed {
         Ok(()) => "renewed".to_owned(),
@@ -51,7 +52,7 @@ async fn renewed_stream_lives_until_the_new_expiry() {
     assert_eq!(named(late), "Ended(Expired)");
 }
 
-/// Each row is a token that is valid on its own.
+/// Each row has a token that is valid by itself.
 #[tokio::test(start_paused = true)]
 async fn token_of_another_session_does_not_renew() {
     let other = Arc::new(TestKey::generate("other", Algorithm::Es256));
@@ -74,7 +75,7 @@ async fn token_of_another_session_does_not_renew() {
         ("another `sid`", late().claim("sid", "t"), "OtherSession"),
         ("no `sid`", late().without("sid"), "OtherSession"),
         ("a `sid` of another type", late().claim("sid", 7), "OtherSession"),
-        // No token that is bound to a key is accepted at all.
+        // A token that is bound to a key is never accepted.
         ("a `cnf`", late().claim("cnf", json!({"jkt": "a"})), "cnf"),
         ("an earlier expiry", token().lifetime(899), "ExpiresEarlier"),
         ("an expired token", token().expired(), "exp"),
@@ -84,7 +85,7 @@ async fn token_of_another_session_does_not_renew() {
         let stream = caller(&scene.gate(), &token()).await.open_stream();
         let renewed = named(stream.renew(&new.sign()).await);
         assert_eq!(renewed, expected, "{name}");
-        // The old expiry stands, and the stream is still open.
+        // The old expiry still applies, and the stream is still open.
         assert_eq!(stream.has_ended(), None, "{name}");
         assert_eq!(stream.caller().registered().session_id(), Some("s"), "{name}");
     }
@@ -93,6 +94,20 @@ async fn token_of_another_session_does_not_renew() {
     assert_eq!(named(stream.renew("").await), "credentials_grammar");
     scene.advance(901);
     assert_eq!(end_of(&stream).await, Some(Ended::Expired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn session_of_the_feed_must_be_the_same_in_any_claim() {
+    let scene = Scene::with(|builder| {
+        let builder = builder.max_token_lifetime(1800 * SEC).session_at(["ext", "sid"]);
+        builder.revocations(Revocations::in_memory())
+    })
+    .await;
+    let token = |session| scene.token("alice").claim("ext", json!({ "sid": session }));
+    let stream = caller(&scene.gate(), &token("s")).await.open_stream();
+    let other = stream.renew(&token("t").lifetime(1800).sign()).await;
+    assert_eq!(named(other), "OtherSession");
+    assert_eq!(named(stream.renew(&token("s").lifetime(1800).sign()).await), "renewed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,7 +125,7 @@ async fn renewal_must_meet_the_policies_of_the_stream() {
     let scene = Scene::new().await;
     let token = |scopes: &str| scene.token("alice").claim("scope", scopes);
     let mut who = caller(&scene.gate(), &token("read write admin")).await;
-    // Two nested layers, and the handler's own policy.
+    // There are two nested layers, and the handler's own policy.
     for scope in ["read", "write"] {
         note_requirement(&mut who, &Arc::new(Requirement::from(Policy::scopes([scope]))));
     }

@@ -1,29 +1,37 @@
-//! Beyond the twelve classes: a message that ends sessions, from a sender that is not the issuer.
-//! A logout token is accepted only from the issuer, for one of the configured clients, once, and in
-//! time; no other token is accepted in its place, and it is accepted nowhere else. The response is
-//! 200 only if the logout is stored.
+//! Beyond the twelve classes: a message that ends sessions, and whose sender is not the issuer. A
+//! logout token is accepted only from the issuer, only for one of the configured clients, only once,
+//! and only for a limited time. No other token is accepted as a logout token, and a logout token is not
+//! accepted as any other token. The response is 200 only if the logout is stored.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
+use portcullis::config::IssuerResolver;
 use portcullis::feed::{LogoutMatch, LogoutReceiver, Revocations};
-use portcullis::testing::{Answer, JWKS, Scene, TestKey, TestToken, gate_rule};
-use portcullis::{Algorithm, AuthenticatorBuilder, Gate, Revocation};
+use portcullis::keys::SharedKeySet;
+use portcullis::testing::{
+    AUDIENCE, Answer, ISSUER, JWKS, ManualClock, NOW, Scene, TestKey, TestToken, gate_rule,
+};
+use portcullis::{
+    Algorithm, Authenticator, AuthenticatorBuilder, Gate, IssuerSettings, RequestView, Revocation,
+};
 
 use super::class_13_revocation_feed::{APPENDS, Faulty, following};
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const INVALID: &str =
     r#"{"error":"invalid_request","error_description":"the logout token is not acceptable"}"#;
 
-struct World {
-    scene: Scene,
-    receiver: LogoutReceiver,
-    gate: Gate,
+pub(super) struct World {
+    pub(super) scene: Scene,
+    pub(super) receiver: LogoutReceiver,
+    pub(super) gate: Gate,
 }
 
 impl World {
@@ -31,7 +39,7 @@ impl World {
         Self::with(Revocations::in_memory(), |builder| builder).await
     }
 
-    async fn with(
+    pub(super) async fn with(
         revocations: Revocations,
         change: impl FnOnce(AuthenticatorBuilder) -> AuthenticatorBuilder,
     ) -> Self {
@@ -43,7 +51,7 @@ impl World {
         Self::of(scene)
     }
 
-    fn of(scene: Scene) -> Self {
+    pub(super) fn of(scene: Scene) -> Self {
         let receiver = LogoutReceiver::new(&scene.auth).unwrap();
         let feed = Revocation::feed(Duration::from_secs(5));
         let gate = scene.gate().revocation(feed).unwrap();
@@ -51,7 +59,7 @@ impl World {
     }
 
     /// A logout token for the client `web`, with a session and a subject.
-    fn logout(&self) -> TestToken {
+    pub(super) fn logout(&self) -> TestToken {
         self.scene.logout_token("web").claim("sid", "s-1").claim("sub", "alice")
     }
 
@@ -72,11 +80,16 @@ impl World {
         status
     }
 
-    async fn send(&self, method: &str, content_type: &str, body: &str) -> Response<Bytes> {
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        content_type: &str,
+        body: &str,
+    ) -> Response<Bytes> {
         let request = Request::builder().method(method).header("content-type", content_type);
         let request = request.body(()).unwrap();
         let answer = self.receiver.receive(&request, body.as_bytes());
-        // The future must be usable on any runtime.
+        // The future must be `Send`, so that any runtime can run it.
         fn is_send<F: Future + Send>(future: F) -> F {
             future
         }
@@ -84,12 +97,12 @@ impl World {
     }
 
     /// Returns the rule for an access token of `subject` and session.
-    async fn rule(&self, subject: &str, session: &str) -> &'static str {
+    pub(super) async fn rule(&self, subject: &str, session: &str) -> &'static str {
         let token = self.scene.token(subject).claim("sid", session);
         gate_rule(&self.gate, &token.headers()).await
     }
 
-    async fn nothing_is_revoked(&self) {
+    pub(super) async fn nothing_is_revoked(&self) {
         assert_eq!(self.rule("alice", "s-1").await, "accepted");
     }
 }
@@ -101,7 +114,7 @@ async fn logout_token_ends_its_session_and_no_other() {
     assert_eq!(world.post(&world.logout().sign()).await, 200);
     assert_eq!(world.rule("alice", "s-1").await, "revoked");
     assert_eq!(world.rule("alice", "s-2").await, "accepted");
-    // For one of several clients, and one of several audiences.
+    // The token is for one of several clients, and has several audiences.
     let other = world.logout().claim("aud", json!(["other", "app"])).claim("sid", "s-2");
     assert_eq!(world.post(&other.sign()).await, 200);
     assert_eq!(world.rule("alice", "s-2").await, "revoked");
@@ -199,7 +212,7 @@ async fn misdirected_or_incomplete_logout_tokens_are_400() {
         assert_eq!(world.post(&token.sign()).await, 400, "{why}");
     }
     world.nothing_is_revoked().await;
-    // Another form of the valid `typ`.
+    // This is another form of the valid `typ`.
     let token = valid().header("typ", "application/LOGOUT+jwt");
     assert_eq!(world.post(&token.sign()).await, 200);
 }
@@ -244,7 +257,8 @@ async fn old_and_future_logout_tokens_are_400() {
     }
 }
 
-/// `jti` once, whatever the time, the instance and the restart in between.
+/// A `jti` is accepted only once, however late it is sent again, also by another instance and after a
+/// restart.
 #[tokio::test]
 async fn replayed_logout_token_is_400() {
     let store = Faulty::default();
@@ -262,7 +276,7 @@ async fn replayed_logout_token_is_400() {
             assert_eq!(world.post(&token).await, 400);
         }
     }
-    // A jti of another content is a replay, too.
+    // A used `jti` with other content is a replay, too.
     let world = World::new().await;
     assert_eq!(world.post(&world.logout().claim("jti", "j").sign()).await, 200);
     assert_eq!(world.post(&world.logout().claim("jti", "j").claim("sid", "s-2").sign()).await, 400);
@@ -300,7 +314,8 @@ async fn logout_token_is_not_accepted_as_an_access_token() {
     }
 }
 
-/// Hydra: `typ` is `JWT`, no `sub`, no `exp`, and the key of the ID tokens.
+/// Hydra's logout tokens have the `typ` `JWT`, no `sub` and no `exp`, and are signed with the key of
+/// the ID tokens.
 #[tokio::test]
 async fn untyped_logout_tokens_are_accepted_where_the_setting_says() {
     let untyped =
@@ -326,7 +341,7 @@ async fn logout_is_acknowledged_only_when_it_is_stored() {
     assert_eq!(world.post(&token).await, 503);
     world.nothing_is_revoked().await;
     store.fail(0);
-    // The token was not used up.
+    // The refused attempt did not use up the token.
     assert_eq!(world.post(&token).await, 200);
     assert_eq!(world.rule("alice", "s-1").await, "revoked");
 }
@@ -360,7 +375,7 @@ async fn malformed_requests_are_rejected() {
     assert_eq!(world.send("POST", &charset, &format!("x=1&{body}")).await.status(), 200);
 }
 
-/// Tokens with unknown `kid`s spend the same budget as access tokens.
+/// Logout tokens with unknown `kid`s spend the same budget as access tokens.
 #[tokio::test]
 async fn flood_of_unknown_kids_costs_few_fetches() {
     let scene = Scene::unpublished_with(|builder| {
@@ -382,7 +397,7 @@ async fn flood_of_unknown_kids_costs_few_fetches() {
     }
     let fetches = world.scene.fetch.requests().len() - before;
     assert!(fetches <= 3, "{fetches} fetches");
-    // Access tokens have the same budget.
+    // Access tokens share this budget.
     let unknown = world.scene.token("alice").header("kid", "unknown");
     assert_eq!(gate_rule(&world.gate, &unknown.headers()).await, "key_budget_spent");
     assert_eq!(world.scene.fetch.requests().len() - before, fetches);
@@ -432,4 +447,45 @@ async fn issuer_without_logout_clients_sends_none() {
         builder.revocations(Revocations::in_memory())
     });
     assert!(LogoutReceiver::new(&feed.await.auth).is_err());
+}
+
+/// Two tenants who claim the same issuer, each with keys of its own.
+#[tokio::test]
+async fn logout_token_of_one_rule_set_ends_no_session_of_another() {
+    struct Hosts([SharedKeySet; 2]);
+    impl IssuerResolver for Hosts {
+        fn select<'a>(&'a self, _: &'a str, request: &'a dyn RequestView) -> Option<Cow<'a, str>> {
+            request.host()
+        }
+
+        fn resolve(&self, host: &str) -> Option<IssuerSettings> {
+            let keys = self.0[usize::from(host != "victim.example")].clone();
+            let settings = IssuerSettings::new(ISSUER, AUDIENCE).key_source(keys);
+            Some(settings.max_token_lifetime(Duration::from_secs(900)).logout_clients(["web"]))
+        }
+    }
+
+    let [victim, attacker] = ["v", "a"].map(|id| Arc::new(TestKey::generate(id, Algorithm::Es256)));
+    let hosts = [&victim, &attacker].map(|key| SharedKeySet::new(TestKey::key_set([&**key])));
+    let auth = Authenticator::builder_with_resolver(Hosts(hosts))
+        .clock(ManualClock::at(NOW))
+        .revocations(Revocations::in_memory())
+        .build()
+        .await
+        .unwrap();
+    let receiver = LogoutReceiver::new(&auth).unwrap();
+    let gate = Gate::new(auth).revocation(Revocation::feed(Duration::from_secs(5))).unwrap();
+    let token = TestToken::new(victim, ISSUER, "alice", NOW).claim("sid", "s-1").sign();
+    let accepted = async || {
+        let request = Request::get("/").header("host", "victim.example");
+        let request = request.header("authorization", format!("Bearer {token}")).body(()).unwrap();
+        gate.authenticate(&request).await.is_ok()
+    };
+    assert!(accepted().await);
+    let logout = TestToken::logout(attacker, ISSUER, "web", NOW).claim("sid", "s-1");
+    let request = Request::post("/").header("host", "evil.example").header("content-type", FORM);
+    let body = format!("logout_token={}", logout.sign());
+    let response = receiver.receive(&request.body(()).unwrap(), body.as_bytes()).await;
+    assert_eq!(response.status(), 400);
+    assert!(accepted().await);
 }

@@ -21,6 +21,7 @@ pub mod process;
 pub mod redis_server;
 pub mod rows;
 pub mod service;
+#[cfg(feature = "revocations")]
 pub mod shared_revocations;
 #[cfg(feature = "tonic")]
 pub mod text_codec;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::private_ca::Made;
 
-/// Long enough for a busy machine. A server that exits is noticed at once.
+/// Long enough for a busy machine. If the server exits, the test notices at once.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A server, stopped and deleted when it is dropped.
@@ -69,25 +69,26 @@ impl PostgresServer {
         format!("postgres://portcullis@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Kills all of the server's processes, as a loss of power would: nothing is written any more.
+    /// Kills all of the server's processes, as a power failure would. None of them can write any more.
     pub fn kill(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         let parent = child.id().to_string();
-        // A stopped parent starts no further process. In one call: what is left of a server could
-        // still write. A process may have ended by itself.
+        // The parent is stopped first, so that it starts no further process. All processes are killed
+        // in one call, because the rest of a server could still write. A process may already have
+        // ended.
         signal("-STOP", &[&parent]);
         let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
         let children = children.unwrap_or_default();
         let children: Vec<_> = children.split_whitespace().collect();
         signal("-KILL", &[&children[..], &[&*parent]].concat());
         child.wait().unwrap();
-        // The next server refuses to start while a process of this one is ending.
+        // The next server refuses to start until all processes of this one have ended.
         while children.iter().any(|child| is_running(child)) {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Stops the server in order, so that it needs no recovery and starts quickly.
+    /// Shuts the server down regularly, so that it needs no recovery and starts quickly.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         let pid = child.id().to_string();
@@ -95,7 +96,7 @@ impl PostgresServer {
         child.wait().unwrap();
     }
 
-    /// Stops the server, and starts it as a standby of a primary that is gone.
+    /// Stops the server, and starts it as a standby whose primary no longer exists.
     pub fn become_standby(&mut self) {
         self.stop();
         fs::write(self.directory.path().join("data/standby.signal"), "").unwrap();
@@ -149,13 +150,13 @@ fn signal(signal: &str, processes: &[&str]) {
     Command::new("kill").arg(signal).args(processes).stderr(Stdio::null()).status().unwrap();
 }
 
-/// Returns whether a process runs. One that ended and is not waited for (`Z`) does not.
+/// Returns whether a process runs. A process that has ended but was not waited for (`Z`) does not run.
 fn is_running(process: &str) -> bool {
     let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     state.rsplit_once(')').is_some_and(|(_, state)| !state.trim_start().starts_with('Z'))
 }
 
-/// Returns the user and group to run as, if this user is root: those of Debian's package, or of the
+/// If this user is root, returns the user and group to run as: those of Debian's package, or of the
 /// system's unprivileged user.
 fn unprivileged() -> Option<(u32, u32)> {
     const UNPRIVILEGED: u32 = 65_534;

@@ -12,16 +12,16 @@ use tempfile::TempDir;
 use crate::postgres_server::free_port;
 use crate::private_ca::Made;
 
-/// Long enough for a busy machine. A server that exits is noticed at once.
+/// Long enough for a busy machine. If the server exits, the test notices at once.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// The settings of a server that keeps what it acknowledges.
+/// The settings of a server that does not lose acknowledged writes.
 pub const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /// The directory of the append-only files.
 const APPEND_ONLY: &str = "appendonlydir";
 
-/// Which program serves.
+/// The program that the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
     /// Redis 7.0 of Debian, which lacks WAITAOF.
@@ -83,7 +83,7 @@ impl RedisServer {
         self.port
     }
 
-    /// Kills the server: it writes nothing any more.
+    /// Kills the server, which then writes nothing any more.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -91,7 +91,7 @@ impl RedisServer {
         }
     }
 
-    /// Copies what the server wrote: a backup. It must not be running.
+    /// Makes a backup: copies the files that the server wrote. The server must not be running.
     pub fn copy_data(&self) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
         copy_into(self.append_only(), &copy.path().join(APPEND_ONLY));
@@ -135,7 +135,8 @@ impl RedisServer {
         }
     }
 
-    /// A server that is loading its data answers with an error. One with TLS has no data at start.
+    /// Whether the server is ready. A server that still loads its data answers with an error. With TLS,
+    /// a connection is enough, because that server has no data to load.
     fn is_ready(&self) -> bool {
         let answer = || {
             let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;

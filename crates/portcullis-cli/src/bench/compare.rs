@@ -26,7 +26,7 @@ struct Row {
     /// The time in report B, divided by the time in report A.
     b_to_a: f64,
     to_bare: Option<[Spread; 2]>,
-    /// Whether the ratios differ by more than those of two runs of one binary.
+    /// Whether the ratios differ by more than those of two runs of the same binary do.
     differs: bool,
     allocations: [f64; 2],
 }
@@ -64,8 +64,8 @@ fn rows(a: &Validation, b: &Validation) -> Vec<Row> {
     both.map(row).collect()
 }
 
-/// The maximum ratio between the medians of two runs of one binary on one machine, however narrow
-/// the spread within each run is.
+/// The maximum ratio between the medians of two runs of the same binary on one machine. It holds even if
+/// the spread within each run is narrow.
 const RUNS: f64 = 1.05;
 
 fn differ(a: Spread, b: Spread) -> bool {

@@ -8,8 +8,8 @@ use crate::plot::bars::{Bar, bars};
 use crate::plot::{Axis, Line, plot};
 use crate::units::number;
 
-/// The cases and their titles, in the order in which the page lists them. The position of a case
-/// selects its colour.
+/// The cases and their titles, in the order in which the page lists them. A case's colour depends on its
+/// position here.
 const CASES: [(&str, &str); 4] =
     [(BARE, "bare check"), (COLD, "new token"), (WARM, "cache hit"), (PEER, "jsonwebtoken")];
 
@@ -131,8 +131,8 @@ fn costs(report: &Report) -> String {
     format!("<p>Beside each time is its ratio to the bare signature check.</p>\n{bars}")
 }
 
-/// Plots the speed-up by number of threads, and the ideal speed-up. The plot does not show rates,
-/// since the rates of the two cases differ too much for one axis.
+/// Plots the speed-up by number of threads, and the ideal speed-up. Rates are not plotted, because
+/// those of the two cases differ too much for one axis.
 fn threads(report: &Report) -> String {
     let rates = |case: &str| -> Vec<(f64, f64)> {
         let all = report.threads.iter().filter(|at| at.case == case);

@@ -33,7 +33,7 @@ pub(super) struct Material {
     /// The tokens. Measurements with one token use the first.
     pub(super) tokens: Vec<String>,
     pub(super) generated: bool,
-    /// Whether the given token has expired and is validated as of the time of its issue.
+    /// Whether the given token has expired. It is then validated as of the time of its issue.
     pub(super) expired: bool,
     /// The key of the first token.
     pub(super) jwk: Value,
@@ -138,7 +138,7 @@ impl Material {
     /// Builds the authenticator of a service, with a token cache of `token_cache` bytes.
     ///
     /// # Errors
-    /// If the authenticator rejects one of the tokens: the measured time would be that of a
+    /// If the authenticator rejects one of the tokens, because the measured time would be that of a
     /// rejection.
     pub(super) async fn authenticator(&self, token_cache: usize) -> Result<Authenticator, Failure> {
         let keys = KeySet::from_json(self.jwks.as_bytes())

@@ -90,8 +90,8 @@ fn slice(run: &mut dyn FnMut(), times: u64) -> f64 {
     batches.get(batches.len() / 2).copied().unwrap_or_default()
 }
 
-/// Returns the number of runs in a slice: the maximum of several tries, since preemption lowers the
-/// count. A slice of only one or two runs would measure a cold cache.
+/// Returns the number of runs in a slice. Preemption lowers the count, so this is the maximum of
+/// several tries. A slice of only one or two runs would measure a cold cache.
 fn runs_in_a_slice(run: &mut dyn FnMut()) -> u64 {
     const TRIES: usize = 7;
     let mut try_once = || {

@@ -16,7 +16,7 @@ pub(super) struct Report {
     pub(super) command: String,
     /// Whether the tokens were generated.
     pub(super) generated: bool,
-    /// Whether the given token has expired and is validated as of the time of its issue.
+    /// Whether the given token has expired. It is then validated as of the time of its issue.
     pub(super) expired: bool,
     pub(super) rounds: u64,
     /// Whether Ctrl-C ended the run, so that parts are missing or have fewer rounds.

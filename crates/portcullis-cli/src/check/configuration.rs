@@ -27,7 +27,7 @@ pub(super) async fn gate(
     let mut builder = variables
         .builder()
         .map_err(|error| explain(&error))?
-        // The tokens come from the user of the command, not from clients, so a flood is no concern.
+        // The user of the command supplies the tokens, so there is no flood to protect the issuer from.
         .cooldown(Duration::from_secs(1))
         .without_background_refresh()
         .clock(clock);
@@ -38,7 +38,7 @@ pub(super) async fn gate(
         builder = builder.key_source(SharedKeySet::new(from_file(&file, &allowed)?));
     }
     if arguments.feed {
-        // A dry run: the entries of the service's store are not read.
+        // `check` validates without the entries of the service's store.
         builder = builder.revocations(Revocations::in_memory());
     }
     report_environment(&variables);
@@ -53,8 +53,8 @@ pub(super) async fn gate(
     Ok(gate)
 }
 
-/// Names the variables in use and the unknown ones on standard error: a forgotten or misspelt variable
-/// would change the verdict silently.
+/// Names the variables in use and the unknown ones on standard error. A forgotten or misspelt variable
+/// would otherwise change the verdict unnoticed.
 fn report_environment(variables: &Variables<'_>) {
     let names = variables.of_the_environment();
     if !names.is_empty() {
@@ -68,8 +68,8 @@ fn report_environment(variables: &Variables<'_>) {
     }
 }
 
-/// Reads the keys of a file once. A service reads its file again for an unknown `kid`. In this
-/// command, a second read would delay a batch, and a pipe cannot be read twice.
+/// Reads the keys of a file once. A service reads its file again for an unknown `kid`. Here, a second read
+/// would delay a batch of tokens, and a pipe cannot be read twice.
 fn from_file(path: &str, allowed: &[Algorithm]) -> Result<KeySet, Failure> {
     let unusable = |reason: &dyn Error| Failure::no_keys(format!("--jwks: {path}: {reason}"));
     let document = fs::read_to_string(path).map_err(|error| unusable(&error))?;

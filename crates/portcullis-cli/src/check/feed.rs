@@ -1,5 +1,5 @@
-//! `check --feed`: what the revocation feed needs of the issuer, and what it can revoke of a token. No
-//! store is read.
+//! `check --feed`: what the revocation feed needs from the issuer, and what can revoke a token through the
+//! feed. Does not read a store.
 
 use std::fmt;
 
@@ -19,34 +19,44 @@ pub(super) fn tell_settings(gate: &Gate) {
 
 fn settings(feed: &FeedStatus) -> String {
     let session = feed.session_at.join(".");
-    if feed.logout_clients.is_empty() {
-        return format!(
+    let mut text = if feed.logout_clients.is_empty() {
+        format!(
             "feed: the session of a token is in `{session}`; no logout token is accepted, because \
              PORTCULLIS_LOGOUT_CLIENTS is not set"
-        );
-    }
-    let kind =
-        if feed.untyped_logout_tokens { "`logout+jwt`, `JWT` or none" } else { "`logout+jwt`" };
-    let matched = match feed.logout_match {
-        LogoutMatch::Subject => "all earlier tokens of its `sub`".to_owned(),
-        _ => format!("the tokens whose `{session}` equals its `sid`"),
+        )
+    } else {
+        let kind =
+            if feed.untyped_logout_tokens { "`logout+jwt`, `JWT` or none" } else { "`logout+jwt`" };
+        let matched = match feed.logout_match {
+            LogoutMatch::Subject => "all earlier tokens of its `sub`".to_owned(),
+            _ => format!("the tokens whose `{session}` equals its `sid`"),
+        };
+        format!(
+            "feed: a logout token for {}, with the `typ` {kind}, revokes {matched}",
+            feed.logout_clients.join(" or ")
+        )
     };
-    format!(
-        "feed: a logout token for {}, with the `typ` {kind}, revokes {matched}",
-        feed.logout_clients.join(" or ")
-    )
+    if !feed.event_audiences.is_empty() {
+        let revoked = match feed.logout_match {
+            LogoutMatch::Subject => "all earlier tokens of its user".to_owned(),
+            _ => format!("the tokens whose `{session}` equals its session, or those of its user"),
+        };
+        let audiences = feed.event_audiences.join(" or ");
+        text = format!("{text}; a security event token for {audiences} revokes {revoked}");
+    }
+    text
 }
 
-/// What a report must name to revoke a token.
+/// The values of a token by which a reported event can revoke it.
 #[derive(Debug, Serialize)]
 pub(super) struct Revocable {
     session: bool,
     subject: bool,
     token: bool,
     client: bool,
-    /// Where the session was looked for.
+    /// The claim in which the session was looked up.
     session_at: String,
-    /// Set if the issuer's logout tokens have no effect on this token.
+    /// Set if the issuer's reports of a session have no effect on this token.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'static str>,
 }
@@ -65,9 +75,8 @@ impl Revocable {
         };
         let session = at(&feed.session_at).is_some();
         let client = ["client_id", "azp", "cid"].map(|name| at(&[name.to_owned()]).is_some());
-        let needs_session = !session
-            && !feed.logout_clients.is_empty()
-            && feed.logout_match == LogoutMatch::Session;
+        let is_told = !feed.logout_clients.is_empty() || !feed.event_audiences.is_empty();
+        let needs_session = is_told && !session && feed.logout_match == LogoutMatch::Session;
         Some(Self {
             session,
             subject: claims.subject().is_some(),
@@ -75,7 +84,7 @@ impl Revocable {
             client: client.contains(&true),
             session_at: feed.session_at.join("."),
             note: needs_session.then_some(
-                "a logout token with `sid` does not revoke it: set PORTCULLIS_SESSION_AT, or \
+                "a logout token or event with a session does not revoke it: set PORTCULLIS_SESSION_AT, or \
                  PORTCULLIS_LOGOUT_MATCH to sub",
             ),
         })

@@ -18,8 +18,8 @@ use super::verdict::{Accepted, Verdict};
 use crate::cli::CheckArguments;
 use crate::exit::Failure;
 
-/// Total time that a run waits to fetch the key set again for unknown `kid`s. The cooldown allows one
-/// such fetch per second.
+/// The total time for which a run waits to fetch the key set again for unknown `kid`s. The cooldown
+/// allows one such fetch per second.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Judge {
@@ -72,8 +72,8 @@ impl Judge {
     }
 }
 
-/// A request with an Authorization header and nothing else. It is not an [`http::HeaderMap`], which
-/// would reject some bytes before the [`Authenticator`](portcullis::Authenticator) reads them.
+/// A request with only an Authorization header. It is not an [`http::HeaderMap`], which would reject some
+/// bytes before the [`Authenticator`](portcullis::Authenticator) reads them.
 pub(crate) struct Request(Vec<u8>);
 
 impl Request {

@@ -42,7 +42,7 @@ pub(crate) fn tokens(
     }))
 }
 
-/// Returns the token of a line. A truncated line is validated, too, and rejected: it is still
+/// Returns the token of a line. A truncated line is validated as well. It is rejected, because it is
 /// longer than the maximum length of a token.
 fn on_standard_input(line: io::Result<Line>) -> Result<Token, Failure> {
     let line = line.map_err(|error| Failure::wrong(format!("standard input: {error}")))?;

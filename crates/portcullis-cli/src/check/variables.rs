@@ -26,7 +26,7 @@ pub(super) struct Variables<'a>(pub(super) &'a CheckArguments);
 impl Variables<'_> {
     /// Returns the builder of a service with these variables.
     pub(super) fn builder(&self) -> Result<AuthenticatorBuilder, ConfigError> {
-        // Rejects a variable under a former name, as the service does.
+        // Rejects a variable with a former name, as the service does.
         if let Err(error @ ConfigError::Renamed { .. }) = AuthenticatorBuilder::from_env() {
             return Err(error);
         }
@@ -41,7 +41,7 @@ impl Variables<'_> {
         let named = self.0.jwks.clone().filter(|place| !place.contains("://"));
         named.or_else(|| {
             let set = |name| self.get(name).filter(|value| !value.is_empty());
-            // If another key source is set too, the service's builder reports the contradiction.
+            // With another key source set as well, the service's builder reports the contradiction.
             let alone = ["PORTCULLIS_JWKS_URL", "PORTCULLIS_DISCOVERY_URL"];
             set("PORTCULLIS_JWKS_FILE").filter(|_| alone.iter().all(|name| set(name).is_none()))
         })

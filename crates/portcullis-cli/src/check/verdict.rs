@@ -19,7 +19,7 @@ use crate::output::escaped;
 pub(super) enum Verdict {
     Accepted(Accepted),
     Refused(Refused),
-    /// The keys or the revocation status could not be fetched.
+    /// The keys or the revocation status are unavailable.
     Undecided(Refused),
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Accepted {
     issued_secs_ago: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claims: Option<Map<String, Value>>,
-    /// With `--feed`.
+    /// Set with `--feed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     feed: Option<Revocable>,
 }
@@ -85,8 +85,8 @@ impl From<&Refusal> for Verdict {
             status: refusal.status().as_u16(),
             rule: refusal.rule(),
             reason: refusal.reason().to_string(),
-            // The reason contains only that no response came; the cause of the failed fetch is in
-            // the source.
+            // The reason says only that no response came. The source contains the cause of the failed
+            // fetch.
             error: refusal
                 .source()
                 .filter(|_| is_undecided(kind))

@@ -16,8 +16,8 @@ const OF_EVERY_REALM: [&str; 6] = [
     "security-admin-console",
 ];
 
-/// Profiles of issuers that use the client's id as audience. These profiles reject the client's ID tokens by
-/// other claims.
+/// Profiles of issuers that use the client's id as audience. These profiles distinguish the client's ID
+/// tokens by other claims, and reject them.
 const FOR_CLIENTS: [&str; 7] =
     ["authentik", "clerk", "cognito", "entra-b2c", "entra-v1", "entra-v2", "spring"];
 

@@ -7,7 +7,7 @@ use super::{audiences, issuers};
 /// A lifetime above this, in seconds, is noted as long.
 const LONG: u64 = 24 * 60 * 60;
 
-/// The maximum time that is taken for seconds: it is in the year 5138. Larger numbers are taken for
+/// The maximum time that is read as seconds, which is in the year 5138. Larger numbers are read as
 /// milliseconds.
 const MILLISECONDS: u64 = 100_000_000_000;
 

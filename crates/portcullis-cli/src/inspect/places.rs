@@ -63,8 +63,8 @@ fn elsewhere(claims: &Map<String, Value>, read: &[Vec<&str>]) -> Vec<Vec<String>
     paths
 }
 
-/// Returns whether the roles at this path may be roles for this API. Groups describe the
-/// organisation, and a client's roles apply only to that client.
+/// Returns whether the roles at this path may be roles for this API. Groups describe the organisation
+/// instead, and the roles of a client apply only to that client.
 fn is_for(path: &[String], claims: &Map<String, Value>, audience: &str) -> bool {
     match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["groups"] | ["permissions"] => false,
@@ -79,7 +79,7 @@ fn is_for(path: &[String], claims: &Map<String, Value>, audience: &str) -> bool 
     }
 }
 
-/// Clients of every realm, whose roles concern Keycloak itself.
+/// Clients that every realm has. Their roles concern Keycloak itself.
 const KEYCLOAKS_OWN: [&str; 3] = ["account", "broker", "realm-management"];
 
 fn owned(path: &[&str]) -> Vec<String> {

@@ -80,7 +80,7 @@ fn settings(
              settings",
         ));
     }
-    // The kind of token is checked before its audience: nothing is suggested for an ID token.
+    // Checks the kind of token before the audience, because no settings are suggested for an ID token.
     let writable = names.iter().find(|name| audiences::unwritable(name).is_none());
     if let Some(any) =
         writable.map(String::as_str).or(names.is_empty().then_some("https://api.example"))

@@ -1,4 +1,4 @@
-//! Findings about a key set, each with a remedy, worst first.
+//! Findings about a key set, each with a remedy. The worst come first.
 
 use std::borrow::Cow;
 

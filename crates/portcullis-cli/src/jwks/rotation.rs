@@ -69,8 +69,8 @@ impl Rotations {
         }
     }
 
-    /// Adds a finding for each withdrawn key. The key must have been published together with its
-    /// successor for as long as verifiers may cache a key set without the successor.
+    /// Adds a finding for each withdrawn key. It is a warning if the key and its successor were published
+    /// together for less time than verifiers may cache a key set without the successor.
     pub(super) fn judge(&self, jwks_ttl: u64, findings: &mut Vec<Finding>) {
         let mut add = |level, what, remedy: &'static str| {
             findings.push(Finding { level, what, remedy: remedy.into() });
@@ -202,7 +202,7 @@ mod tests {
             let [judged] = &judged(looks)[..] else { panic!("{looks:?}: {:?}", judged(looks)) };
             assert!(judged.starts_with(level) && judged.contains(told), "{looks:?}: {judged}");
         }
-        // A key published ahead of its use gives a change and no finding.
+        // A key that is published before its first use is a change, but gives no finding.
         assert_eq!(judged(&[(0, &["a"]), (10, &["a", "b"])]), Vec::<String>::new());
     }
 

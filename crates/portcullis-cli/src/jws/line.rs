@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                     members.add(&name, value);
                 }
                 if ids > 1 {
-                    // The answer to a line with several ids has the line number instead.
+                    // If a line has several ids, its answer has the line number instead.
                     members.id = None;
                 }
                 Ok(members)

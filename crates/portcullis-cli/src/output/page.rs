@@ -7,9 +7,9 @@ use std::process;
 
 use crate::exit::Failure;
 
-/// A file that is written when the result is complete. Its path is tested before the computation,
-/// so that an invalid path is reported at once. The complete file then replaces an existing file in
-/// one step. If the computation fails, an existing file keeps its content, and no new file remains.
+/// A file that is written when the result is complete. Its path is tested before the computation, so
+/// that an invalid path is reported immediately. The complete file replaces an existing file in one
+/// step. If the computation fails, an existing file keeps its content, and no new file remains.
 #[derive(Debug)]
 pub(crate) struct Page {
     option: &'static str,

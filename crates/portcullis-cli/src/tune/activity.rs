@@ -1,4 +1,4 @@
-//! Recorded requests from a CSV file: a line for each request, with its session and its time.
+//! Recorded requests from a CSV file with one line per request: its session and its time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ pub(super) struct Recorded {
     pub(super) summary: Summary,
 }
 
-/// The numbers of sessions and requests, and in seconds the time span and the means of the activity.
+/// The numbers of sessions and requests, and the time span and the mean times in seconds.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Summary {
     pub(super) sessions: u64,
@@ -85,7 +85,7 @@ fn seconds(time: &str) -> Option<f64> {
     time.trim().parse::<f64>().ok().filter(|secs| secs.is_finite())
 }
 
-/// Whether the line is a header: no number, and no time in another format.
+/// Whether the line is a header: the session is not a number, and the time has no digits.
 fn is_head(session: &str, time: &str) -> bool {
     seconds(session).is_none() && !time.contains(|c: char| c.is_ascii_digit())
 }
@@ -102,8 +102,8 @@ fn no_time(session: &str, time: &str) -> &'static str {
 }
 
 impl Summary {
-    /// The means between requests. The time before a session's first request and after its last one is
-    /// unknown and left out.
+    /// Computes the mean times between requests. Leaves out the time before the first request of a session and
+    /// after its last one, which the file does not show.
     fn of(sessions: &[Vec<f64>], gap: f64, span: f64) -> Self {
         let (mut within, mut gaps) = (Mean::default(), Mean::default());
         let mut bursts = 0.0_f64;
@@ -124,7 +124,7 @@ impl Summary {
             requests: sessions.iter().map(|times| times.len() as u64).sum(),
             span,
             request_every,
-            // A request stands for the time until the next one.
+            // Each request counts as active time until the next request.
             burst: within.sum / bursts + request_every,
             pause: (gaps.mean() - request_every).max(0.0),
         }
@@ -172,7 +172,7 @@ mod tests {
             ("a,0\nb,100", "no session has two requests"),
             ("a,0\nb,100", "within --burst-gap, 60 s"),
             ("a,0\na,30", "its 2 requests span 30 s"),
-            // A first line with data is no header.
+            // A first line that contains a digit in its time is data, not a header.
             (
                 "a,2026-01-01T00:00:00Z\na,2026-01-01T00:01:00Z",
                 "line 1: the time is not in seconds",

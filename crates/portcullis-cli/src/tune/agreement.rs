@@ -1,9 +1,9 @@
-//! The comparison of closed forms and simulation, which may differ only by the chance in the simulation.
+//! Compares the closed forms with the simulation. They may differ only by the randomness of the simulation.
 //!
-//! Each figure has an interval. The intervals share one false-alarm probability for the whole report,
-//! whatever the number of figures. Shares use Chernoff's bound. Distributions use the bound of
-//! Dvoretzky, Kiefer and Wolfowitz. Both bounds hold for any number of values. Counts and ratios
-//! use their own variance, with Bernstein's term for few events.
+//! Each figure has an interval. `FALSE_ALARM` is divided among all figures of a report, so it does not depend
+//! on their number. Shares use Chernoff's bound. Distributions use the bound of Dvoretzky, Kiefer and
+//! Wolfowitz. Both bounds hold for samples of any size. Counts and ratios use their own variance, with
+//! Bernstein's term for few events.
 
 use serde::Serialize;
 
@@ -19,17 +19,17 @@ pub(super) const FIGURES: usize = 11;
 /// The number of further figures with `session_idle`.
 pub(super) const FIGURES_OF_IDLE: usize = 2;
 
-/// One figure, by closed form and by simulation.
+/// One figure, computed by closed form and by simulation.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Comparison {
     pub(super) name: &'static str,
     pub(super) model: f64,
     pub(super) simulated: f64,
-    /// The largest difference that chance explains.
+    /// The largest difference that can be due to chance.
     pub(super) allowed: f64,
     pub(super) agrees: bool,
-    /// The difference in standard deviations. Over many settings these add up to zero, unless one of the
-    /// two is slightly wrong.
+    /// The difference in standard deviations. Summed over many settings it is near zero; otherwise the closed
+    /// form or the simulation is slightly wrong.
     #[serde(skip)]
     #[cfg_attr(not(test), expect(dead_code, reason = "a test sums them over many settings"))]
     pub(super) deviations: Option<f64>,
@@ -146,7 +146,7 @@ impl Gate {
         }
     }
 
-    /// Compares sums, whose variance is `variance`.
+    /// Compares a count, whose variance is `variance`.
     fn count(&self, name: &'static str, model: f64, sum: u64, variance: f64) -> Comparison {
         let (simulated, off) = (sum as f64, (sum as f64 - model).abs());
         let allowed = (2.0 * self.odds * variance).sqrt() + self.odds / 3.0;

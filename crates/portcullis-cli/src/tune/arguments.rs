@@ -130,9 +130,10 @@ pub(crate) struct TuneArguments {
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = seconds, allow_hyphen_values = true, help_heading = "Trouble")]
     pub(super) clock_skew: f64,
 
-    /// Issuer whose measured costs and known defaults are assumed. --issuer takes precedence.
-    #[arg(long, value_enum, default_value_t = MeasuredAt::Companion, value_name = "ISSUER", help_heading = "Costs")]
-    pub(super) costs_of: MeasuredAt,
+    /// Issuer whose measured costs and known defaults are assumed. --issuer takes precedence. [default:
+    /// companion; keycloak if --issuer is a Keycloak]
+    #[arg(long, value_enum, value_name = "ISSUER", help_heading = "Costs")]
+    costs_of: Option<MeasuredAt>,
 
     /// Cores of the issuer for refreshes, fetches and the guarantees of routes.
     #[arg(long, value_name = "NUMBER", default_value_t = 2.0, value_parser = positive, help_heading = "Costs")]

@@ -1,22 +1,27 @@
-//! The closed forms: plain functions of seconds and shares, which the page restates. `simulate` uses none of
-//! them, and `agreement` compares the two.
+//! The closed forms: plain functions of seconds and shares. The script of `--page` restates them. `simulate`
+//! uses none of them, and `agreement` compares them with the simulation.
 //!
-//! The letters of the formulas: *b* the mean burst and *p* the mean pause, both exponential (*p* = 0:
-//! always active); *X* the access expiry, *L* the leeway, *U* the age at which a client wants its next
-//! token; *T* the TTL of the keys, *a* how long before it an instance begins to renew them, *ρ* the rate of
-//! rotations, *S* how long beyond the TTL stale keys serve; *D* an outage. A refresh happens to an active session only, so
-//! each is a fresh start, and renewal theory gives the rest.
+//! The letters of the formulas:
+//!
+//! - *b* is the mean burst and *p* the mean pause, both exponential (*p* = 0: always active).
+//! - *X* is the access expiry, *L* the leeway, and *U* the age of a token at which a client needs the next one.
+//! - *T* is the TTL of the keys. An instance renews them between 2·*a* and *a* before the end of the TTL.
+//! - *ρ* is the rate of rotations, *S* the time beyond the TTL for which stale keys are used, *D*
+//!   the length of an outage.
+//!
+//! Only active sessions refresh, so each refresh starts the process anew and renewal theory applies.
 
 use std::f64::consts::SQRT_2;
 
 use super::waiting::{kept, unseen};
 
-/// The share of time, or of sessions, in bursts: b / (b + p).
+/// The share of time that a session spends in bursts, which is the share of active sessions: b / (b + p).
 pub(super) fn active_share(burst: f64, pause: f64) -> f64 {
     burst / (burst + pause)
 }
 
-/// The probability that a session is active `after` it was: s + (1 − s)·e^(−after·(1/b + 1/p)).
+/// The probability that a session is active at a time `after` one at which it was active:
+/// s + (1 − s)·e^(−after·(1/b + 1/p)), with s the [`active_share`].
 pub(super) fn active_again(burst: f64, pause: f64, after: f64) -> f64 {
     if pause == 0.0 {
         return 1.0;
@@ -25,7 +30,7 @@ pub(super) fn active_again(burst: f64, pause: f64, after: f64) -> f64 {
     share + (1.0 - share) * (-mixing(burst, pause) * after).exp()
 }
 
-/// The probability that a session is active `after` it was inactive. Without pauses, all are active.
+/// The probability that a session is active at a time `after` one at which it was inactive. 1 without pauses.
 pub(super) fn active_back(burst: f64, pause: f64, after: f64) -> f64 {
     if pause == 0.0 {
         return 1.0;
@@ -49,23 +54,23 @@ fn mixing(burst: f64, pause: f64) -> f64 {
     1.0 / burst + 1.0 / pause
 }
 
-/// The longest time for which a revoked session is accepted: X + 2·L. The leeway counts twice: an issuer
-/// whose clock is ahead dates a token into the future, and a token is accepted beyond its expiry. The bound
-/// of `max_token_lifetime` in the core is the same.
+/// The longest time for which a revoked session is accepted: X + 2·L. The leeway counts twice. A token is
+/// accepted until one leeway after its expiry, and an issuer whose clock is ahead dates it up to one leeway
+/// into the future. `max_token_lifetime` in the core has the same bound.
 pub(super) fn lag_bound(expiry: f64, leeway: f64) -> f64 {
     expiry + 2.0 * leeway
 }
 
 /// The mean time between two refreshes of a session: U + (1 − again(U))·p. Clients that refresh at the
-/// next request wait for it: + wait·(1 + p/b), with the pauses in between.
+/// next request add the time until that request, with the pauses in it: wait·(1 + p/b).
 pub(super) fn cycle(used: f64, wait: f64, burst: f64, pause: f64) -> f64 {
     used + (1.0 - active_again(burst, pause, used)) * pause + wait * (1.0 + pause / burst)
 }
 
-/// The probability that a session that is revoked at a random moment is accepted for longer than
-/// `lag`. A token is accepted until the age `accepted` (A). An active session replaces it at the age `used`
-/// (U), so only an inactive session has an older one. p is the mean pause.
-/// (min(A − lag, U) + (1 − again(U))·p·(1 − e^(−(A − lag − U)/p))) / cycle
+/// The probability that a session, revoked at a random moment, is accepted for longer than `lag`:
+/// (min(A − lag, U) + (1 − again(U))·p·(1 − e^(−(A − lag − U)/p))) / cycle.
+/// A is the age until which a token is `accepted`, U the age until which it is `used`, p the mean pause. An
+/// active session replaces its token at the age U, so only an inactive session has an older one.
 pub(super) fn lag_exceeds(
     lag: f64,
     accepted: f64,
@@ -85,9 +90,9 @@ pub(super) fn lag_exceeds(
 }
 
 /// Of the sessions that are active at the end of an outage, the share whose token is then older than
-/// `limit`. A token of age y at the start is young enough if y + D < limit. A session has a token of
-/// age y > U only if it has been inactive since the token reached the age U, or if a lazy client waits
-/// for a request.
+/// `limit`. A token of age y when the outage begins is not older than that if y + D < limit. A session has a
+/// token of age y > U in two cases: it has been inactive since the token reached the age U, or its lazy
+/// client has made no request since.
 pub(super) fn tokens_older(
     limit: f64,
     outage: f64,
@@ -107,26 +112,26 @@ pub(super) fn tokens_older(
     (1.0 - serve / (cycle * active_share(burst, pause))).clamp(0.0, 1.0)
 }
 
-/// The `refresh_ahead` in effect: the setting, at most a third of the TTL. An instance renews its keys
-/// between one and two times this before their TTL.
+/// The `refresh_ahead` in effect: the setting, but at most a third of the TTL. An instance renews its keys
+/// between one and two times this value before the end of their TTL.
 pub(super) fn ahead(refresh_ahead: f64, ttl: f64) -> f64 {
     refresh_ahead.min(ttl / 3.0)
 }
 
-/// The mean time between two fetches of an instance. T − 1.5·a without rotations.
+/// The mean time between two fetches of an instance: T − 1.5·a if there are no rotations.
 pub(super) fn fetch_cycle(ttl: f64, ahead: f64, rotations: f64) -> f64 {
     time_older(0.0, ttl, ahead, rotations)
 }
 
-/// The probability that an instance's keys are older than `age` at a random moment. By symmetry in
-/// time, this is also the probability that the instance does not fetch them again within `age`.
+/// The probability that an instance's keys are older than `age` at a random moment. By symmetry in time,
+/// this is also the probability that the instance does not fetch keys within the next `age`.
 pub(super) fn key_age_exceeds(age: f64, ttl: f64, ahead: f64, rotations: f64) -> f64 {
     time_older(age, ttl, ahead, rotations) / fetch_cycle(ttl, ahead, rotations)
 }
 
-/// The mean time for which keys are older than `age`, per fetch: the integral from `age` of the
-/// probability that keys reach an age y. An instance renews them at an age that is uniform from T − 2a
-/// to T − a, or at a rotation if that comes first: e^(−ρy)·min((T − a − y)/a, 1).
+/// The mean time, per fetch, for which keys are older than `age`: the integral over y ≥ `age` of the
+/// probability that keys reach the age y, e^(−ρy)·min((T − a − y)/a, 1). An instance renews keys at an age
+/// between T − 2a and T − a, uniformly distributed, or at a rotation if that comes first.
 fn time_older(age: f64, ttl: f64, ahead: f64, rotations: f64) -> f64 {
     let (age, latest) = (age.max(0.0), ttl - ahead);
     let earliest = latest - ahead;
@@ -134,7 +139,7 @@ fn time_older(age: f64, ttl: f64, ahead: f64, rotations: f64) -> f64 {
     let mut time = (-rotations * age).exp() * level * mean_decay(rotations * level);
     let from = age.max(earliest);
     let slope = latest - from;
-    // Never positive if a = 0.
+    // `slope` is not positive if a = 0.
     if slope > 0.0 {
         let falling = slope * slope / ahead * mean_falling_decay(rotations * slope);
         time += (-rotations * from).exp() * falling;
@@ -147,7 +152,8 @@ fn mean_decay(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { -(-x).exp_m1() / x }
 }
 
-/// The integral of (1 − s)·e^(−x·s) over s from 0 to 1: its series where the formula would cancel.
+/// The integral of (1 − s)·e^(−x·s) over s from 0 to 1. A small x uses the series, because the formula would
+/// lose digits by cancellation.
 fn mean_falling_decay(x: f64) -> f64 {
     if x < 1e-3 {
         return 0.5 - x / 6.0 + x * x / 24.0 - x * x * x / 120.0;
@@ -155,8 +161,8 @@ fn mean_falling_decay(x: f64) -> f64 {
     (1.0 - mean_decay(x)) / x
 }
 
-/// The longest time for which a withdrawn key is accepted while the issuer is reachable: the TTL, a failed
-/// fetch, the back-off of 1.1 s, and the next fetch.
+/// The longest time for which a withdrawn key is accepted while the issuer is reachable: the TTL, a fetch
+/// that fails after its timeout, the back-off of 1.1 s, and the next fetch.
 pub(super) fn key_lag_bound(ttl: f64, fetch_timeout: f64) -> f64 {
     const BACK_OFF: f64 = 1.1;
     ttl + 2.0 * fetch_timeout + BACK_OFF
@@ -177,18 +183,18 @@ pub(super) fn keys_ended(
     1.0 - (1.0 - old) * (1.0 - restarted)
 }
 
-/// The probability of at least one of n independent losses: 1 − (1 − share)^n.
+/// The probability that at least one of n independent events happens: 1 − (1 − share)^n.
 pub(super) fn any(share: f64, of: f64) -> f64 {
     1.0 - (1.0 - share).powf(of)
 }
 
-/// Either of two independent losses, or both: 1 − (1 − one)·(1 − other).
+/// The probability that at least one of two independent events happens: 1 − (1 − one)·(1 − other).
 pub(super) fn either(one: f64, other: f64) -> f64 {
     1.0 - (1.0 - one) * (1.0 - other)
 }
 
-/// The expected number of `instances` that see a token until the age `used`: n·(1 − E e^(−τ/(r·n))), where
-/// τ is the time in bursts and r the mean time between two requests.
+/// The expected number of `instances` that see a token before it reaches the age `used`:
+/// n·(1 − E e^(−τ/(r·n))), where τ is the time in bursts and r the mean time between two requests.
 pub(super) fn instances_that_see(
     used: f64,
     request_every: f64,
@@ -206,10 +212,10 @@ pub(super) fn clocks_beyond(secs: f64, skew: f64) -> f64 {
 }
 
 /// Of the requests with an unexpired token, the share that an instance rejects because its clock is wrong by
-/// more than the leeway. Clocks are normally distributed. The share is the integral of
+/// more than the leeway. Clock errors are normally distributed. The share is the integral of
 /// again(y)·(Q((X + L − y)/σ) + Q((L + y)/σ)) over the ages y at which tokens are used, divided by the
-/// integral of again(y). A client that refreshes after a 401 repeats the rejected request
-/// with a token of age 0. Such requests have the weight `wait`, the mean time to the next request.
+/// integral of again(y). A client that refreshes after a 401 repeats the rejected request with a token of
+/// age 0. These repeated requests have the weight `wait`, the mean time until the next request.
 pub(super) fn refused_by_skew(
     expiry: f64,
     leeway: f64,
@@ -224,7 +230,7 @@ pub(super) fn refused_by_skew(
     }
     let oldest = used.min(expiry);
     let beyond = |secs: f64| clocks_beyond(secs, skew);
-    // Beyond nine deviations the integrand is negligible.
+    // The integrand is negligible beyond nine standard deviations.
     let edge = (9.0 * skew).min(oldest);
     let too_young =
         simpson(0.0, edge, |age| active_again(burst, pause, age) * beyond(leeway + age));
@@ -235,15 +241,9 @@ pub(super) fn refused_by_skew(
     ((repeated + too_young + too_old) / (wait + active_time(burst, pause, 0.0, oldest))).min(1.0)
 }
 
-/// The time that the issuer needs for the sessions that wait for it after an outage, beside refreshes and fetches:
-/// waiting·cost / (cores − load). Infinite if these take all cores.
-pub(super) fn recovery(waiting: f64, cost: f64, cores: f64, load: f64) -> f64 {
-    if cores > load { waiting * cost / (cores - load) } else { f64::INFINITY }
-}
-
-/// The share of sessions that need a new token at some time within `time`: the residual of a renewal
-/// process of refreshes. A token is due after `used` if the session is active then, or else when it
-/// becomes active.
+/// The share of sessions that need a new token at some moment within `time`. This is the residual of the
+/// renewal process of refreshes. A token is due at the age `used` if the session is then active, and
+/// otherwise when the session becomes active.
 pub(super) fn due_within(time: f64, used: f64, burst: f64, pause: f64, cycle: f64) -> f64 {
     let late = (time - used).max(0.0);
     let inactive = 1.0 - active_again(burst, pause, used);
@@ -264,7 +264,7 @@ pub(super) fn simpson(from: f64, to: f64, f: impl Fn(f64) -> f64) -> f64 {
     sum * step / 3.0
 }
 
-/// The smallest value, up to `most`, from which a monotonic condition holds.
+/// The smallest value, at most `most`, from which on a monotonic condition holds.
 pub(super) fn bisect(most: f64, holds: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, most);
     for _ in 0..60 {

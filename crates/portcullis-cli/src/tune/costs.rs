@@ -22,13 +22,13 @@ pub(crate) enum MeasuredAt {
     Keycloak,
 }
 
-/// In microseconds of CPU time.
+/// CPU times in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IssuerCosts {
     pub(super) refresh: f64,
     pub(super) fetch: f64,
     pub(super) lookup: f64,
-    /// A validation without the token cache, with its default algorithm.
+    /// A validation that misses the token cache, with the issuer's default algorithm.
     pub(super) verify: f64,
     /// The source of the figures, and their range.
     pub(super) source: &'static str,
@@ -39,7 +39,7 @@ const REFRESH: f64 = 100.0;
 const FETCH: f64 = 1200.0;
 const LOOKUP: f64 = 900.0;
 
-/// A validation with ES256: first a cache miss, then a cache hit. The test that compares the
+/// A validation with ES256: a cache miss (`VERIFY`) and a cache hit (`HIT`). The test that compares the
 /// figures above also compares these.
 pub(super) const VERIFY: f64 = 73.6;
 pub(super) const HIT: f64 = 0.2;
@@ -50,8 +50,8 @@ pub(super) const VERIFY_RS256: f64 = 21.8;
 /// A login with a password grant at Keycloak 26, with its default password hash.
 pub(super) const KEYCLOAK_LOGIN: f64 = 75_000.0;
 
-/// Each cost of Keycloak that has an option: the option, and the upper end of the measured range in
-/// seconds of CPU time. For a login there is only one measurement.
+/// Each cost of Keycloak that has an option: the option, and the upper end of the measured range in seconds
+/// of CPU time. A login was measured only once.
 pub(super) const KEYCLOAK_MOST: [(&str, f64); 4] = [
     ("--refresh-cost", 10e-3),
     ("--fetch-cost", 1.7e-3),
@@ -60,7 +60,7 @@ pub(super) const KEYCLOAK_MOST: [(&str, f64); 4] = [
 ];
 
 impl MeasuredAt {
-    /// As in the option.
+    /// The value of `--costs-of`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Companion => "companion",
@@ -68,7 +68,7 @@ impl MeasuredAt {
         }
     }
 
-    /// The default algorithm of its tokens.
+    /// The default signature algorithm of the issuer's tokens.
     pub(super) fn algorithm(self) -> &'static str {
         match self {
             Self::Companion => "ES256",
@@ -87,9 +87,8 @@ impl MeasuredAt {
                          docs/reference/measurements.md, the others from \
                          benches/RESULTS.md. Every fetch has \
                          the cost of a status list over a new connection; the cost of an \
-                         introspection is an upper limit. It computes password \
-                         hashes on at most half of its cores, so a login peak needs at least twice the \
-                         cores of its logins; a login that waits for more than 5 s gets 503. Other \
+                         introspection is an upper limit. A login that waits for more than 5 s \
+                         gets 503. Other \
                          issuers need more: see --costs-of keycloak",
             },
             // The middle of the range of several runs on shared machines.
@@ -105,7 +104,7 @@ impl MeasuredAt {
         }
     }
 
-    /// The default lifetime of its access tokens, in seconds.
+    /// The issuer's default lifetime of access tokens, in seconds.
     pub(super) fn access_expiry(self) -> f64 {
         match self {
             Self::Companion => 900.0,
@@ -113,7 +112,7 @@ impl MeasuredAt {
         }
     }
 
-    /// The time without a new token after which it ends a session: Keycloak's "SSO Session Idle".
+    /// The time without a new token after which the issuer ends a session: "SSO Session Idle" in Keycloak.
     pub(super) fn session_idle(self) -> Option<f64> {
         match self {
             Self::Companion => None,
@@ -121,7 +120,12 @@ impl MeasuredAt {
         }
     }
 
-    /// The `max-age` of its JWKS. Keycloak sends `no-cache`, so the TTL decides.
+    /// Whether a process computes password hashes on at most half of its cores.
+    pub(super) fn hashes_on_half(self) -> bool {
+        self == Self::Companion
+    }
+
+    /// The `max-age` of the issuer's JWKS. Keycloak sends `no-cache`, so the TTL applies.
     pub(super) fn max_age(self) -> Option<f64> {
         match self {
             Self::Companion => Some(300.0),
@@ -129,7 +133,7 @@ impl MeasuredAt {
         }
     }
 
-    /// The mechanisms that it offers to routes.
+    /// The mechanisms that the issuer offers to routes.
     pub(super) fn offers(self) -> Offers {
         match self {
             Self::Companion => Offers {
@@ -146,7 +150,7 @@ impl MeasuredAt {
     }
 }
 
-/// Costs of a validation by `portcullis bench`, in microseconds.
+/// CPU costs of a validation as measured by `portcullis bench`, in microseconds.
 #[derive(Debug)]
 pub(super) struct ValidationCosts {
     pub(super) verify: f64,
@@ -155,7 +159,7 @@ pub(super) struct ValidationCosts {
 }
 
 impl ValidationCosts {
-    /// The costs of the first algorithm in a report of `bench --json`.
+    /// Reads the costs of the first algorithm in a report of `bench --json`.
     pub(super) fn read(file: &Path) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::wrong(format!("--bench: {}: {why}", file.display()));
         let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;

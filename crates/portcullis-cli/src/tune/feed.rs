@@ -1,15 +1,17 @@
-//! `Revocation::feed`: its row in the guarantees, and what it misses. Closed forms without a simulation.
+//! `Revocation::feed`: its row in the table of guarantees, and the events that it misses. Closed forms
+//! without a simulation.
 
 use super::mechanisms::Mechanism;
 use super::report::Report;
 use super::scenario::Scenario;
 use crate::units::{duration, number};
 
-/// The mean time until an instance reads an entry from a store that does not notify: it reads once a second.
+/// The mean time until an instance reads an entry from a store that does not notify. The instance
+/// reads once a second.
 const READ: f64 = 0.5;
 
-/// The issuer gets no request: it sends logout tokens. The instances know what they need from the store, so
-/// an outage locks out as many sessions as with the expiry alone.
+/// The row has the issuer's load of the expiry: instances read the store and send the issuer no requests.
+/// For the same reason, an outage locks out as many sessions as with the expiry alone.
 pub(super) fn row(expiry: &Mechanism, max_age: f64) -> Mechanism {
     Mechanism {
         name: format!("the feed of reported logouts, at most {} old", duration(max_age)),
@@ -20,7 +22,7 @@ pub(super) fn row(expiry: &Mechanism, max_age: f64) -> Mechanism {
     }
 }
 
-/// The remaining bound of the feed, and its load.
+/// The footnote: what the feed needs and misses, and the bound for the events that it misses.
 fn text(scenario: &Scenario, max_age: f64) -> String {
     format!(
         "`Revocation::feed({})` (--feed-max-age): its lag begins when the service answers the \

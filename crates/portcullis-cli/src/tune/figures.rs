@@ -1,4 +1,4 @@
-//! The figures of one setting, from closed form and simulation.
+//! The figures of one setting, by closed form and by simulation.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use super::simulate::{Share, Simulated};
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
     pub(super) scenario: Scenario,
-    /// The bound with clocks that differ by the leeway, and that with clocks that agree.
+    /// The bound if clocks differ by the leeway; `lag_longest` is the bound if clocks agree.
     pub(super) lag_bound: f64,
     pub(super) lag_longest: f64,
     /// The share of revoked sessions whose token had expired.
@@ -27,13 +27,14 @@ pub(super) struct Figures {
     pub(super) key_lag_bound_in_outage: f64,
     pub(super) key_lag_median: Figure,
     pub(super) key_lag_p99: Figure,
-    /// Until the last instance has fetched: the median of many withdrawals.
+    /// The time until the last instance has fetched the new key set: the median of many withdrawals.
     pub(super) key_lag_last_instance: f64,
     pub(super) refreshes: Figure,
-    /// Of these, the logins of sessions that ended while idle, if the issuer ends idle sessions.
+    /// The refreshes that are logins of sessions that ended while idle, if the issuer ends idle
+    /// sessions.
     pub(super) idle_logins: Option<Figure>,
     pub(super) busiest_second: u64,
-    /// The figures of the recorded requests. The other figures use their means.
+    /// The figures of the recorded requests. All other figures use the means of these requests.
     pub(super) recorded: Option<Replayed>,
     pub(super) fetches: Figure,
     pub(super) issuer_cores: f64,
@@ -47,29 +48,32 @@ pub(super) struct Figures {
     pub(super) tokens_ended: Figure,
     pub(super) keys_ended: Figure,
     pub(super) locked_out: Figure,
-    /// Sessions that request a token right after the outage.
+    /// The number of sessions that request a token right after the outage.
     pub(super) waiting_after_outage: Figure,
-    /// Of these, the logins, if the issuer ends idle sessions.
+    /// The number of the waiting sessions that must log in, if the issuer ends idle sessions.
     pub(super) logging_in_after_outage: Option<Figure>,
-    /// The time that the issuer needs for these; `None` if unlimited.
+    /// The time that the issuer needs for the waiting sessions, in seconds; `None` if it never
+    /// finishes.
     pub(super) recovery: Option<f64>,
+    /// Whether the logins decide the recovery, because only a part of the cores hashes passwords.
+    pub(super) recovery_by_logins: bool,
     pub(super) refused_by_skew: Figure,
     /// Closed forms and simulation side by side.
     pub(super) agreement: Vec<Comparison>,
-    /// Measured with an issuer and instances, and fewer sessions.
+    /// The measurements of a live run, which has fewer sessions.
     pub(super) live: Option<Measured>,
 }
 
-/// One figure by closed form and by simulation.
+/// One figure, computed by closed form and by simulation.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Figure {
     pub(super) model: f64,
     pub(super) simulated: f64,
-    /// Half the 95 % interval of the simulation.
+    /// Half the width of the 95 % interval of the simulation.
     pub(super) error: f64,
 }
 
-/// The half width of the 95 % interval of a normal deviate.
+/// Half the width of the 95 % interval of a normal distribution, in standard deviations.
 pub(super) const DEVIATE: f64 = 1.96;
 
 impl Figure {
@@ -98,6 +102,7 @@ impl Figures {
         let (sessions, keys, outage) = (&simulated.sessions, &simulated.keys, scenario.outage);
         let recorded = recorded.map(|recorded| Replayed::new(recorded, scenario));
         let load = Load::with(scenario, recorded.as_ref());
+        let recovery = load.recovery(scenario);
         let lag = |quantile| Figure {
             model: scenario.lag_quantile(quantile),
             simulated: sessions.lags.quantile(quantile),
@@ -166,7 +171,8 @@ impl Figures {
                 let share = scenario.logging_in(outage) / active;
                 Figure::share(share, sessions.logging_in).times(active)
             }),
-            recovery: Some(load.recovery(scenario)).filter(|secs| secs.is_finite()),
+            recovery: recovery.map(|served| served.secs),
+            recovery_by_logins: recovery.is_some_and(|served| served.by_logins),
             refused_by_skew: Figure::share(scenario.refused_by_skew(), sessions.skewed),
             agreement: agreement::compare(scenario, simulated, window, agreement::FALSE_ALARM),
             recorded,
@@ -180,7 +186,7 @@ impl Figures {
         Load::with(&self.scenario, self.recorded.as_ref())
     }
 
-    /// The probability that a session that is revoked at a random moment is accepted for longer.
+    /// The probability that a session, revoked at a random moment, is accepted for longer than `lag`.
     pub(super) fn lag_exceeds(&self, lag: f64) -> f64 {
         match &self.recorded {
             Some(recorded) => recorded.exceeds(lag, &self.scenario),

@@ -58,6 +58,7 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<h2>{title}</h2>\n{svg}");
     }
     body += &figures(report);
+    body += &format!("<p>Sizing: {}.</p>\n", prose(&report.sizing_text()));
     body += &affected(report);
     body += &guarantees(report);
     let tiers = report.tiers_table().html();
@@ -89,7 +90,7 @@ fn plots(report: &Report) -> Vec<(&'static str, String)> {
     };
     let longest = report.settings.iter().map(|figures| figures.lag_bound).fold(0.0, f64::max);
     let lags = lines(report, longest, Figures::lag_exceeds);
-    // The axis ends where nearly all sessions are locked out, and not before the given outage.
+    // The axis reaches the outage at which nearly all sessions are locked out, and at least the given one.
     let given = report.settings.first().map_or(0.0, |figures| figures.scenario.outage);
     let lost = report
         .settings

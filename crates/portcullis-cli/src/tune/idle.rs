@@ -4,9 +4,10 @@ use super::closed_forms::active_again;
 use super::scenario::Scenario;
 use super::waiting::unseen;
 
-/// The probability that a session's next token needs a login: the session was without a new token for
-/// `idle` (I). A timer waits only for a pause to end, from the age U: (1 − again(U))·e^(−(I − U)/p). A lazy
-/// client waits for a request, at which the mean `wait` is that of an active session.
+/// The probability that a session's next token needs a login, because the session had no new token for
+/// `idle` (I). With a timer, a token that is due at the age U is replaced when the pause ends:
+/// (1 − again(U))·e^(−(I − U)/p). A lazy client also waits for a request; an active session waits for a
+/// mean time of `wait`.
 pub(super) fn ended_while_idle(idle: f64, used: f64, wait: f64, burst: f64, pause: f64) -> f64 {
     let rest = idle - used;
     if rest <= 0.0 {
@@ -21,14 +22,14 @@ pub(super) fn ended_while_idle(idle: f64, used: f64, wait: f64, burst: f64, paus
 }
 
 impl Scenario {
-    /// Logins per second; they are among the refreshes.
+    /// Logins per second. The refreshes include these.
     pub(super) fn idle_logins(&self) -> f64 {
         let Some(idle) = self.session_idle else { return 0.0 };
         let (used, wait, activity) = (self.used_for(), self.waits_for(), &self.activity);
         self.refreshes() * ended_while_idle(idle, used, wait, activity.burst, activity.pause)
     }
 
-    /// Whether the issuer has ended a session whose token has this age, so its next token needs a login.
+    /// Whether the issuer has ended a session whose token has this age. The next token then needs a login.
     pub(super) fn is_ended(&self, age: f64) -> bool {
         self.session_idle.is_some_and(|idle| idle <= self.used_for() || age >= idle)
     }

@@ -88,6 +88,8 @@ impl Report {
         }
         if self.login_peak.is_some() || scenario.session_idle.is_some() {
             inputs.push(("CPU of a login at the issuer", cost(costs.login, &sources.login)));
+            let hashing = number(scenario.login_cores());
+            inputs.push(("cores of the issuer for password hashes", hashing));
         }
         inputs
     }

@@ -1,5 +1,5 @@
-//! `--issuer`: the metadata, headers, mechanisms and costs of one issuer, from a bounded number of requests,
-//! one at a time.
+//! `--issuer`: reads the metadata and headers of one issuer, and measures its mechanisms and costs. Sends a
+//! bounded number of requests, one at a time.
 
 mod client;
 mod limited;
@@ -60,7 +60,7 @@ pub(crate) struct IssuerArguments {
     ca_file: Option<PathBuf>,
 }
 
-/// The options of this module.
+/// The names of all options in [`IssuerArguments`].
 pub(super) const ISSUER_OPTIONS: &[&str] = &[
     "--issuer",
     "--client-id",
@@ -73,7 +73,7 @@ pub(super) const ISSUER_OPTIONS: &[&str] = &[
     "--ca-file",
 ];
 
-/// The findings. Times are in seconds.
+/// What was found at the issuer. Times are in seconds.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Found {
     pub(super) issuer: String,
@@ -91,9 +91,9 @@ pub(super) struct Found {
     pub(super) introspection: Option<Timing>,
     /// The lifetime of the tokens that the client received.
     pub(super) token_lifetime: Option<f64>,
-    /// Whether the issuer reports the client's own token as inactive.
+    /// Whether introspection reports the client's own token as inactive, so the client may not introspect.
     pub(super) may_not_ask: bool,
-    /// By the path of its metadata.
+    /// Whether the issuer is a Keycloak: its metadata has the path of one, and it has no status lists.
     pub(super) is_keycloak: bool,
     /// The `alg` of its tokens.
     pub(super) algorithm: Option<String>,
@@ -111,13 +111,13 @@ pub(crate) enum Lacked {
     BackchannelLogout,
 }
 
-/// Properties of the issuer that the figures of other settings need.
+/// Properties of the issuer that apply to all settings.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Habits {
-    /// The `max-age` of its JWKS.
+    /// The `max-age` of the issuer's JWKS.
     pub(super) max_age: Option<f64>,
     pub(super) offers: Offers,
-    /// Whether it pushes its status list.
+    /// Whether the issuer pushes its status list.
     pub(super) pushes: bool,
 }
 
@@ -130,7 +130,7 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// The mechanisms that are left out, each with the reason.
+    /// The mechanisms that the issuer does not offer, each with the reason.
     pub(super) fn lacks(self) -> Vec<&'static str> {
         let missing = [
             (self.status_lists, "status lists: this issuer's tokens have no `status` claim"),

@@ -1,6 +1,6 @@
-//! `--live`: an issuer, instances and clients in one process, independent of the model. A simulated clock
-//! advances from event to event: hours pass in seconds, the speed of the machine has no effect, and the same
-//! seed gives the same events.
+//! `--live`: runs an issuer, instances and clients in one process, independently of the model. A
+//! simulated clock advances from event to event, so hours pass in seconds. The speed of the machine has
+//! no effect, and the same seed gives the same events.
 
 mod clock;
 mod session;
@@ -19,13 +19,13 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use session::{Event, Session, What};
 use world::World;
 
-/// The measured time, in tokens of a session.
+/// The measured time, as a multiple of the time for which a session uses one token.
 const CYCLES: f64 = 4.0;
 
-/// Attempts with a revoked token within the time for which it may be accepted.
+/// The number of attempts with a revoked token while it may still be accepted.
 const TRIES: f64 = 100.0;
 
-/// Runs this number of sessions of the scenario.
+/// Runs the scenario with this number of sessions.
 pub(super) fn run(scenario: &Scenario, sessions: u64, seed: u64) -> Result<Measured, Failure> {
     let scenario = Scenario { sessions, ..*scenario };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -51,8 +51,8 @@ struct Live {
 }
 
 impl Live {
-    /// Starts without sessions. Logins are spread over the lifetime of a token and all sessions are revoked
-    /// at the same moment, so tokens of all ages are revoked.
+    /// Starts without sessions. Logins are spread over the lifetime of a token, and all sessions are
+    /// revoked at the same moment. So tokens of all ages are revoked.
     async fn start(scenario: &Scenario, seed: u64) -> Result<Self, Failure> {
         let activity = &scenario.activity;
         let settled =
@@ -84,7 +84,7 @@ impl Live {
     async fn run(mut self) -> Result<Measured, Failure> {
         while let Some(Reverse(event)) = self.events.pop() {
             self.world.clock.set(event.at);
-            // A key rotation halfway must reject no request.
+            // Rotates the key halfway through. No request may be rejected because of that.
             if !self.rotated && event.at > self.from.midpoint(self.until) {
                 self.world.rotate().await?;
                 self.rotated = true;

@@ -1,10 +1,11 @@
-//! The load of the sessions at the issuer: from recorded requests if there are any, otherwise from the
+//! The load of the sessions at the issuer, from recorded requests if there are any and otherwise from the
 //! closed forms.
 
 use super::activity::Recorded;
-use super::closed_forms::{either, recovery};
+use super::closed_forms::either;
 use super::replay::Replayed;
 use super::scenario::Scenario;
+use super::sizing::{Served, Work};
 
 #[derive(Debug, Clone)]
 pub(super) struct Load {
@@ -12,7 +13,8 @@ pub(super) struct Load {
     pub(super) refreshes: f64,
     /// Per second in the busiest minute of the recorded requests.
     pub(super) busiest_minute: Option<f64>,
-    /// Of the refreshes, the logins of sessions that ended while idle, and the same in the busiest minute.
+    /// The refreshes that are logins of sessions that ended while idle, and their number in the busiest
+    /// minute.
     pub(super) idle_logins: f64,
     pub(super) busiest_idle_logins: Option<f64>,
     pub(super) validations: f64,
@@ -21,7 +23,7 @@ pub(super) struct Load {
     pub(super) tokens_ended: f64,
     /// Sessions that request a token right after the outage.
     pub(super) waiting: f64,
-    /// Of these, the logins.
+    /// The number of the waiting sessions that must log in.
     pub(super) logging_in: f64,
     pub(super) lag_median: f64,
 }
@@ -54,12 +56,12 @@ impl Load {
         }
     }
 
-    /// Cores of the issuer for refreshes, with the logins among them, and fetches.
+    /// Cores of the issuer for fetches and for refreshes, which include logins.
     pub(super) fn issuer_cores(&self, scenario: &Scenario) -> f64 {
         cores(scenario, self.refreshes, self.idle_logins).iter().sum()
     }
 
-    /// The same in the busiest minute.
+    /// Cores of the issuer for fetches and for refreshes in the busiest minute.
     pub(super) fn busiest_cores(&self, scenario: &Scenario) -> f64 {
         self.busiest_parts(scenario).iter().sum()
     }
@@ -71,13 +73,19 @@ impl Load {
         cores(scenario, refreshes, self.busiest_idle_logins.unwrap_or(self.idle_logins))
     }
 
-    /// The time in seconds that the issuer needs for the waiting sessions; infinite if refreshes and fetches take
-    /// all cores.
-    pub(super) fn recovery(&self, scenario: &Scenario) -> f64 {
-        let (costs, load) = (&scenario.costs, self.issuer_cores(scenario));
-        let dearer = self.logging_in * (costs.login - costs.refresh);
-        let cost = costs.refresh + if self.waiting > 0.0 { dearer / self.waiting } else { 0.0 };
-        recovery(self.waiting, cost, scenario.issuer_cores, load)
+    /// The issuer's work for the sessions that wait for a token after the outage.
+    pub(super) fn waiting_work(&self, scenario: &Scenario) -> Work {
+        let costs = &scenario.costs;
+        let logins = self.logging_in * costs.login;
+        Work { all: (self.waiting - self.logging_in) * costs.refresh + logins, logins }
+    }
+
+    /// The time that the issuer needs for the waiting sessions, in addition to refreshes and fetches.
+    /// `None` if it never catches up.
+    pub(super) fn recovery(&self, scenario: &Scenario) -> Option<Served> {
+        let [without, logins] = cores(scenario, self.refreshes, self.idle_logins);
+        let usual = Work { all: without + logins, logins };
+        self.waiting_work(scenario).time(scenario, [usual; 2], 0.0)
     }
 
     /// The share of active sessions that are rejected at the end of the outage.

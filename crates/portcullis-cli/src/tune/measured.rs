@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Times are in seconds.
+/// The figures of a live run. Times are in seconds.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Measured {
     pub(super) sessions: u64,

@@ -1,6 +1,6 @@
-//! The guarantees of `portcullis::Revocation`: expiry, status lists, introspection and the feed, each with its
-//! lag, load and lockout. Only expiry is also simulated; the others are closed forms, and marked
-//! so in the report. Measurements are in `benches/RESULTS.md`.
+//! The guarantees of `portcullis::Revocation` (expiry, status lists, introspection and the feed), each
+//! with its lag, load and lockout. Only the expiry is also simulated. The others are closed forms, and
+//! the report says so. Measurements are in `benches/RESULTS.md`.
 
 use serde::Serialize;
 
@@ -13,21 +13,21 @@ use super::mix::Kinds;
 use super::scenario::Scenario;
 use crate::units::duration;
 
-/// The longest time until a revocation is in the published list, in seconds.
+/// The longest time until the published list contains a revocation, in seconds.
 const PUBLICATION: f64 = 0.1;
 
 /// The median time until a pushed revocation reaches an instance, in seconds. A test compares it with
 /// `benches/RESULTS.md`.
 const PUSHED: f64 = 0.0644;
 
-/// The issuer's default cache time of a list, in seconds.
+/// The time for which the issuer lets a list be cached by default, in seconds.
 const LIST_TTL: f64 = 60.0;
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Mechanism {
     pub(super) name: String,
     pub(super) lag_bound: f64,
-    /// The median over revoked sessions whose token has not expired, without lost requests.
+    /// The median lag of revoked sessions whose token has not expired, if no request is lost.
     pub(super) usual_lag: f64,
     /// Requests to the issuer per second, including refreshes and fetches.
     pub(super) issuer_requests: f64,
@@ -36,33 +36,34 @@ pub(super) struct Mechanism {
     pub(super) busiest_cores: Option<f64>,
     /// The share of active sessions that the outage locks out of routes with this guarantee.
     pub(super) locked_out: f64,
-    /// The same if clients reach the issuer and services do not, so only keys and lists get old.
+    /// The same share in a partition: clients reach the issuer but services do not, so only keys and
+    /// lists age.
     pub(super) in_partition: f64,
     /// Whether the figures are closed forms without a simulation.
     pub(super) only_modelled: bool,
 }
 
-/// Each guarantee alone, and the mix of a service's routes.
+/// The rows of the guarantees, and the figures of the mix of a service's routes.
 #[derive(Debug)]
 pub(super) struct Ways {
     pub(super) rows: Vec<Mechanism>,
-    /// The mix, by kind of route.
+    /// The mix, with the bound and the lockout of each kind of route.
     pub(super) routes: Option<String>,
-    /// For the mix.
+    /// The cores for the mix.
     pub(super) route_cores: RouteCores,
 }
 
-/// Cores of the issuer for the guarantees of the routes, beside refreshes and fetches.
+/// Cores of the issuer for the guarantees of the routes, in addition to those for refreshes and fetches.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RouteCores {
     pub(super) introspection: f64,
-    /// Introspection by one active session.
+    /// Cores for the introspections of one active session.
     pub(super) per_active: f64,
     pub(super) status_lists: f64,
 }
 
-/// Each guarantee that the issuer is not known to lack. `pushes`: the issuer holds a request for its
-/// list until the list changes.
+/// Returns a row for each guarantee, except those that the issuer is known to lack. `pushes`: the issuer
+/// holds a request for its list open until the list changes.
 pub(super) fn mechanisms(
     scenario: &Scenario,
     load: &Load,
@@ -85,8 +86,8 @@ pub(super) fn mechanisms(
     };
     let instances = scenario.instances as f64;
     let with_list = |name: &str, usual_lag: f64, oldest: f64, questions: f64| {
-        // The route rejects every request once the list is too old. The list was up to `oldest` old
-        // when the outage began.
+        // The route rejects every request once the list is older than `max_age`. When the outage began,
+        // the list was at most `oldest` old.
         let too_old = ((scenario.outage - max_age + oldest) / oldest).clamp(0.0, 1.0);
         Mechanism {
             name: format!("a status list, at most {} old, {name}", duration(max_age)),
@@ -102,15 +103,15 @@ pub(super) fn mechanisms(
             only_modelled: true,
         }
     };
-    // An instance polls at half of the age, up to a tenth earlier.
+    // An instance polls after half of the maximum age, or up to a tenth earlier.
     let interval = (max_age / 2.0).clamp(1.0, LIST_TTL) * 0.95;
     let polled = with_list("polled", interval / 2.0, interval, instances / interval);
-    // A long poll: the issuer answers after a third of the age, or at a revocation.
+    // A long poll: the issuer answers after a third of the maximum age, or sooner if a token is revoked.
     let wait = (max_age / 3.0).floor().clamp(1.0, 60.0);
     let publications = (scenario.revocations_per_day / 86_400.0).min(1.0 / PUBLICATION);
     let questions = instances * (1.0 / wait + publications);
     let pushed = with_list("pushed", PUSHED, wait, questions);
-    // `less`: the introspections of each request that are made.
+    // `less`: the share of requests that are introspected.
     let introspected = |name: String, lag: f64, less: f64| Mechanism {
         name,
         lag_bound: lag.min(expiry.lag_bound),
@@ -132,7 +133,7 @@ pub(super) fn mechanisms(
             "introspection, a response reused for {} on all of --live-share",
             duration(reuse)
         );
-        // With fewer requests, an instance finds a recent response less often.
+        // With fewer requests, an instance is less likely to have a recent response for the token.
         let of = |share: f64| {
             let less = scenario.introspections(share, reuse) / (share * scenario.validations());
             introspected(name.clone(), reuse, less)

@@ -26,6 +26,7 @@ pub(super) fn memo(report: &Report, at: SystemTime) -> String {
     if let (Some(peak), Some(first)) = (&report.login_peak, report.settings.first()) {
         text += &format!("\nLogin peak: {}\n", peak.text(&first.scenario));
     }
+    text += &format!("\nSizing: {}.\n", report.sizing_text());
     if let Some(issuer) = &report.issuer {
         text += &format!("\n## Issuer\n\n{}, {} requests\n\n", issuer.issuer, issuer.requests);
         for (name, value) in issuer.lines() {
@@ -54,7 +55,7 @@ pub(super) fn memo(report: &Report, at: SystemTime) -> String {
     text + &format!("\n{}\n\n{}", report.agreement(), report.provenance())
 }
 
-/// `08 Nov 2026`, in UTC.
+/// The date in UTC, such as `08 Nov 2026`.
 fn date(at: SystemTime) -> String {
     let date = httpdate::fmt_http_date(at);
     date.get(5..16).unwrap_or(&date).to_owned()
@@ -154,7 +155,7 @@ const FORMULAS: &str = "\n## Formulas\n\n\
     - keys expired after an outage D = share of key sets that were older than TTL + max stale − D when it began\n\n\
     ## Assumptions\n\n";
 
-/// The remaining risks, with the guarantees that the issuer offers against the first.
+/// The remaining risks. The first one lists the guarantees that the issuer offers against it.
 fn remains(report: &Report) -> String {
     let offers = report.habits.offers;
     let age = duration(report.guarantees.list_max_age);

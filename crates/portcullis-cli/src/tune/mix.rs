@@ -29,7 +29,7 @@ pub(crate) struct Mix {
     pub(super) reuse_for: Option<f64>,
 }
 
-/// The guarantee of each kind of route.
+/// The row of each guarantee.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kinds<'a> {
     pub(super) expiry: &'a Mechanism,
@@ -54,7 +54,7 @@ impl Mix {
         Ok(())
     }
 
-    /// Rejects a share of a guarantee that the issuer does not offer.
+    /// Rejects a share of requests for a guarantee that the issuer does not offer.
     pub(super) fn check_offers(self, offers: Offers) -> Result<(), Failure> {
         if self.reuse_for.is_some() && offers.introspection == Some(false) {
             return Err(Failure::wrong(
@@ -131,13 +131,13 @@ impl Mix {
         self.live_share + self.list_share + self.feed_share > 0.0
     }
 
-    /// The share of the routes that rely on the expiry, in percent.
+    /// The share of requests to routes that rely on the expiry, in percent.
     fn rest(self) -> f64 {
         (100.0 - self.live_share - self.list_share - self.feed_share).max(0.0)
     }
 
-    /// The cores of the issuer for introspection and for status lists, beside those of the expiry, in the
-    /// busiest minute if there is one. `active`: the active sessions.
+    /// The cores of the issuer for introspection and for status lists, in addition to those of the
+    /// expiry. Uses the busiest minute if there is one. `active`: the number of active sessions.
     pub(super) fn route_cores(self, of: Kinds<'_>, active: f64) -> RouteCores {
         let live = self.live_share / 100.0;
         let cores = |of: &Mechanism| of.busiest_cores.unwrap_or(of.issuer_cores);
@@ -149,13 +149,14 @@ impl Mix {
         }
     }
 
-    /// All routes together, from the figures of each guarantee alone; `None` if all rely on the expiry.
+    /// Combines the rows of all guarantees into one for the whole service. `None` if all routes rely on the
+    /// expiry.
     pub(super) fn together(self, kinds: Kinds<'_>, pushed: bool) -> Option<Mechanism> {
         if !self.is_given() {
             return None;
         }
         let Kinds { expiry, list, feed, live } = kinds;
-        // Each instance fetches the list, however few of its requests need it. The feed is no load.
+        // Each instance fetches the list, even if few of its requests need it. The feed adds no load.
         let fetched = if self.list_share > 0.0 { 1.0 } else { 0.0 };
         let beside = |of: fn(&Mechanism) -> f64| {
             let introspected = self.live_share / 100.0 * (of(live) - of(expiry));

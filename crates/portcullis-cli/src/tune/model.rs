@@ -1,4 +1,4 @@
-//! The [closed forms](super::closed_forms) of a scenario.
+//! Applies the [closed forms](super::closed_forms) to a scenario.
 
 use super::closed_forms::{self as forms, bisect};
 use super::scenario::Scenario;
@@ -20,14 +20,14 @@ impl Scenario {
         forms::lag_bound(self.access_expiry, self.verifier.leeway)
     }
 
-    /// The probability that a session that is revoked at a random moment is accepted for longer.
+    /// The probability that a session, revoked at a random moment, is accepted for longer than `lag`.
     pub(super) fn lag_exceeds(&self, lag: f64) -> f64 {
         let (accepted, used) = (self.accepted_for(), self.used_for());
         let activity = &self.activity;
         forms::lag_exceeds(lag, accepted, used, activity.burst, activity.pause, self.cycle())
     }
 
-    /// A quantile of the lag of those sessions whose token was still accepted.
+    /// A quantile of the lag, over the sessions whose token was still accepted when they were revoked.
     pub(super) fn lag_quantile(&self, quantile: f64) -> f64 {
         let accepted = self.lag_exceeds(0.0);
         bisect(self.accepted_for(), |lag| self.lag_exceeds(lag) <= (1.0 - quantile) * accepted)
@@ -43,12 +43,13 @@ impl Scenario {
         forms::key_lag_bound(self.verifier.jwks_ttl, self.verifier.fetch_timeout)
     }
 
-    /// The same while the issuer's `max-age` shortens the TTL; the issuer may change it.
+    /// The same bound with the TTL in effect, which the issuer's `max-age` may have shortened. The
+    /// issuer may change that header.
     pub(super) fn key_lag_bound_by_header(&self) -> f64 {
         forms::key_lag_bound(self.verifier.used_ttl, self.verifier.fetch_timeout)
     }
 
-    /// The same while the issuer is unavailable.
+    /// The longest time for which a withdrawn key is accepted while the issuer is unavailable.
     pub(super) fn key_lag_bound_in_outage(&self) -> f64 {
         self.verifier.jwks_ttl + self.verifier.max_stale
     }
@@ -58,18 +59,18 @@ impl Scenario {
         forms::ahead(self.verifier.refresh_ahead, self.verifier.used_ttl)
     }
 
-    /// JWKS fetches per second at the issuer: ahead of the TTL, and at each rotation.
+    /// JWKS fetches per second at the issuer, both before the end of the TTL and at each rotation.
     pub(super) fn fetches(&self) -> f64 {
         let cycle = forms::fetch_cycle(self.verifier.used_ttl, self.ahead(), self.rotations());
         self.instances as f64 / cycle
     }
 
-    /// The probability that an instance accepts a withdrawn key for longer.
+    /// The probability that an instance accepts a withdrawn key for longer than `lag`.
     pub(super) fn key_lag_exceeds(&self, lag: f64) -> f64 {
         forms::key_age_exceeds(lag, self.verifier.used_ttl, self.ahead(), self.rotations())
     }
 
-    /// A quantile of one instance's lag.
+    /// A quantile of the time for which one instance accepts a withdrawn key.
     pub(super) fn key_lag_quantile(&self, quantile: f64) -> f64 {
         bisect(self.verifier.used_ttl, |lag| self.key_lag_exceeds(lag) <= 1.0 - quantile)
     }
@@ -83,14 +84,15 @@ impl Scenario {
         forms::any(ended, self.fan_out as f64)
     }
 
-    /// Of the sessions that are active at the end of an outage, the share whose token is older.
+    /// Of the sessions that are active at the end of an outage, the share whose token is older than
+    /// `limit`.
     fn tokens_older(&self, limit: f64, outage: f64) -> f64 {
         let activity = &self.activity;
         let (due, cycle) = ([self.used_for(), self.waits_for()], self.cycle());
         forms::tokens_older(limit, outage, due, activity.burst, activity.pause, cycle)
     }
 
-    /// The share whose token has expired.
+    /// Of the sessions that are active at the end of an outage, the share whose token has expired.
     pub(super) fn tokens_ended(&self, outage: f64) -> f64 {
         self.tokens_older(self.accepted_for(), outage)
     }
@@ -101,12 +103,13 @@ impl Scenario {
         forms::either(self.tokens_ended(outage), self.keys_ended(outage))
     }
 
-    /// Sessions that request a token right after an outage.
+    /// The number of sessions that request a token right after an outage.
     pub(super) fn waiting(&self, outage: f64) -> f64 {
         self.active_sessions() * self.tokens_older(self.used_for(), outage)
     }
 
-    /// Of these, the logins: sessions without a new token for `session_idle`.
+    /// The number of these waiting sessions that must log in, because they had no new token for
+    /// `session_idle`.
     pub(super) fn logging_in(&self, outage: f64) -> f64 {
         let Some(idle) = self.session_idle else { return 0.0 };
         self.active_sessions() * self.tokens_older(idle.max(self.used_for()), outage)
@@ -117,8 +120,8 @@ impl Scenario {
         self.sessions as f64 * share
     }
 
-    /// The share of instances whose clock is behind by more than the leeway, where the bound of a session
-    /// does not hold.
+    /// The share of instances whose clock is slow by more than the leeway. The lag bound does not hold
+    /// for these.
     pub(super) fn clocks_behind(&self) -> f64 {
         forms::clocks_beyond(self.verifier.leeway, self.clock_skew)
     }
@@ -131,14 +134,15 @@ impl Scenario {
         forms::refused_by_skew(expiry, leeway, used, wait, skew, activity.burst, activity.pause)
     }
 
-    /// The share of validations that hit the token cache, with requests to random instances and a cache
-    /// that is large enough.
+    /// The share of validations that hit the token cache. Requests go to random instances, and the cache
+    /// is large enough for all tokens.
     pub(super) fn cache_hits(&self) -> f64 {
         let (used, activity) = (self.used_for(), &self.activity);
         let (burst, pause) = (activity.burst, activity.pause);
         let every = self.validation_every();
         let instances = self.instances as f64;
-        // A repeated request has a new token, which is in no cache yet: one miss in each service.
+        // A repeated request has a new token, which no cache contains: it is one cache miss in each
+        // service.
         let repeated = self.waits_for() / every;
         let others = 1.0 - repeated / instances;
         let misses =

@@ -1,15 +1,17 @@
-//! `--page`: one offline file with sliders for the effect of each setting on lag, load and lockout. Its
-//! script restates the closed forms; a test compares each figure with the command's.
+//! `--page`: one offline HTML file with sliders for the effect of each setting on lag, load and lockout.
+//! Its script restates the closed forms. A test compares each figure with the command's.
 
 use serde_json::{Value, json};
 
 use super::arguments::TuneArguments;
 use super::issuer::Habits;
+use super::recommend::Recommendation;
 use super::report::Report;
 use super::scenario::Scenario;
+use super::sizing::counted;
 use crate::document::{self, prose};
 
-/// The calculations of the page. No part needs a browser, so the test runs the same text.
+/// The calculations of the page. They do not need a browser, so the test runs them as they are.
 pub(super) const CALCULATIONS: &str = concat!(
     include_str!("page/forms.js"),
     include_str!("page/units.js"),
@@ -30,7 +32,8 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
         "compared_expiry": report.settings.get(1).map(|other| other.scenario.access_expiry),
     });
     let controls = CONTROLS.replace("<!-- warnings -->\n", &warnings(report));
-    let mut body = format!("<style>\n{STYLE}</style>\n{controls}{RESULTS}");
+    let results = RESULTS.replace("<!-- rule -->", &prose(&first.scenario.rule()));
+    let mut body = format!("<style>\n{STYLE}</style>\n{controls}{results}");
     if report.recorded.is_some() {
         body += "<p>This page has only the means of the recorded requests: burst, pause and time between \
                  requests. <code class=\"option\">portcullis tune --activity</code> replays the requests themselves.</p>\n";
@@ -48,24 +51,34 @@ pub(super) fn page(report: &Report, arguments: &TuneArguments) -> String {
     document::page("Access expiry and JWKS TTL", &body, &[CALCULATIONS, DRAWINGS, WIRING])
 }
 
-/// The warnings of the report, and its conflict of goals: the sliders do not change them.
+/// The warnings of the report, its recommendation, and the cores of its login peak. Moving a slider does not
+/// change them.
 fn warnings(report: &Report) -> String {
     let warnings = report.warnings.iter().map(|text| ("Warning", text.clone()));
-    let conflict = report.recommendation.as_ref().and_then(|found| found.conflict);
-    let conflict = conflict.map(|conflict| {
-        let text = conflict.text() + ". Single routes can have a shorter bound than the others";
-        ("Recommendation", text)
+    let found = report.recommendation.as_ref();
+    let conflict = found.and_then(|found| found.conflict).map(|conflict| {
+        conflict.text() + ". Single routes can have a shorter bound than the others"
     });
+    let unmet = found
+        .filter(|found| found.unmet && found.conflict.is_none())
+        .map(|_| "no setting reaches a goal; the command's report has the reason".to_owned());
+    let settings = found.and_then(Recommendation::settings);
+    let peak = report.login_peak.as_ref().map(|peak| {
+        format!("{} in the login peak, which the sliders do not change", counted(peak.sizing.cores))
+    });
+    let recommended = settings.into_iter().chain(conflict).chain(unmet);
+    let recommended = recommended.map(|text| ("Recommendation", text));
+    let sized = peak.into_iter().map(|text| ("Sizing", text));
     let paragraph = |(kind, text): (&str, String)| {
         format!(
             "<p class=\"lead\">{kind}, for the values of the command line: {}.</p>\n",
             prose(&text)
         )
     };
-    warnings.chain(conflict).map(paragraph).collect()
+    warnings.chain(recommended).chain(sized).map(paragraph).collect()
 }
 
-/// The start values of the page: a scenario, and the settings with a slider, by their names in the page.
+/// The start values of the page: the scenario, and the settings with a slider by their names in the page.
 pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habits) -> Value {
     let (verifier, activity) = (scenario.verifier, scenario.activity);
     json!({
@@ -94,7 +107,7 @@ pub(super) fn start(scenario: &Scenario, arguments: &TuneArguments, habits: Habi
     })
 }
 
-/// JSON that cannot end the script element that it stands in.
+/// Encodes JSON so that it cannot end the script element around it.
 fn data(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c")
 }

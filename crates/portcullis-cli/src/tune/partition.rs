@@ -1,4 +1,4 @@
-//! Routes with `Revocation::live().in_outage(…)` in a partition, where clients reach the issuer and services
+//! Routes with `Revocation::live().in_outage(…)` in a partition: clients reach the issuer but services
 //! do not. Closed forms without a simulation.
 
 use serde::Serialize;
@@ -9,10 +9,14 @@ use super::scenario::Scenario;
 use super::waiting::kept;
 use crate::units::{duration, percent};
 
-/// The times after the partition began, in seconds.
+/// The times since the partition began, in seconds.
 const TIMES: [f64; 3] = [300.0, 600.0, 1800.0];
 
-/// The terms of the sum over services cancel beyond this number.
+/// The text about `in_outage` with a status list. No figure depends on it.
+const LISTS: &str = "Routes with `Revocation::status_list(…).in_outage(…)` use the last list until its `exp` at \
+                     most, and answer a token with an `idx` beyond its end with 401";
+
+/// With more services than this, the terms of the alternating sum lose all digits by cancellation.
 const SERVICES: u64 = 20;
 
 /// The share of requests that get 503 at a time after the partition began.
@@ -22,7 +26,7 @@ pub(super) struct Rejected {
     pub(super) rejected: f64,
 }
 
-/// `share`: that of the requests to these routes.
+/// `share`: the share of requests to these routes.
 pub(super) fn rejected(scenario: &Scenario, share: f64) -> Vec<Rejected> {
     let at = |after| Rejected { after, rejected: 1.0 - scenario.known(after, share) };
     TIMES.map(at).into()
@@ -30,11 +34,13 @@ pub(super) fn rejected(scenario: &Scenario, share: f64) -> Vec<Rejected> {
 
 impl Scenario {
     /// Of the requests to routes with introspection, the share that every service of the request accepts
-    /// `after` the partition began: the instance introspected the same token before. That token had an age y
-    /// below U − after then, so this is the integral over y of P(active at y + after, and all k instances saw
-    /// the token by y), divided by the mean time in bursts of a token. P(one sees it) = 1 − e^(−θτ) for the
-    /// time τ in bursts, so the k-th power is a sum over j of e^(−jθτ), whose integrals are those of
-    /// [`kept`]. A response is not used after the token's `exp`, also where the leeway lets a token live.
+    /// at a time `after` the partition began. A service accepts it if its instance introspected the same
+    /// token before the partition, when the token had an age y below U − after. So the share is the
+    /// integral over y of P(the session is active at y + after, and all k instances have seen the token
+    /// by y), divided by the mean time in bursts of a token. P(one instance has seen it) = 1 − e^(−θτ),
+    /// where τ is the time in bursts. So the k-th power is a sum over j of e^(−jθτ), whose integrals
+    /// [`kept`] returns. A response is not used after the token's `exp`, although the leeway accepts a
+    /// token for longer.
     fn known(&self, after: f64, share: f64) -> f64 {
         let (burst, pause) = (self.activity.burst, self.activity.pause);
         let oldest = self.used_for().min(self.access_expiry) - after;
@@ -62,8 +68,24 @@ impl Scenario {
 }
 
 impl Report {
-    /// The shares by time, if the issuer offers introspection.
+    /// The text about `in_outage` in a partition, for each guarantee that the issuer offers.
     pub(super) fn partition_text(&self) -> Option<String> {
+        let lists = self.habits.offers.status_lists != Some(false);
+        let parts: Vec<_> = [self.introspection_text(), lists.then(|| LISTS.to_owned())]
+            .into_iter()
+            .flatten()
+            .collect();
+        (!parts.is_empty()).then(|| {
+            format!(
+                "In a partition, routes with `Revocation::in_outage` accept the last known answer for the \
+                 time that is set, but no expired token: the lag of a session has the same bound. {}",
+                parts.join(". ")
+            )
+        })
+    }
+
+    /// The text with the share at each time, if the issuer offers introspection.
+    fn introspection_text(&self) -> Option<String> {
         let scenario = self.settings.first().filter(|_| !self.in_partition.is_empty())?.scenario;
         let shares = self.in_partition.iter();
         let shares =
@@ -71,11 +93,11 @@ impl Report {
         let expiry = duration(scenario.access_expiry);
         let most = TIMES.iter().copied().fold(scenario.access_expiry, f64::max);
         Some(format!(
-            "In a partition, routes with `Revocation::live().in_outage({})` answer this share of their requests \
+            "Routes with `Revocation::live().in_outage({})` answer this share of their requests \
              with 503: {}. Without `in_outage`, all. An instance accepts a token only if it introspected \
              the same token before the partition. Each active session has another token within {expiry}, \
-             the expiry, and its requests go to random instances of each service. Closed forms without a \
-             simulation",
+             the expiry, so `in_outage` helps it for one expiry at most, and its requests go to random \
+             instances of each service. Closed forms without a simulation",
             duration(most),
             shares.collect::<Vec<_>>().join(", ")
         ))
@@ -96,7 +118,7 @@ mod tests {
         assert!(of.known(300.0, 1.0) > of.known(600.0, 1.0) && of.known(600.0, 1.0) > 0.0);
     }
 
-    /// Without pauses: 1/U times the integral of (1 − e^(−θy))^k.
+    /// Without pauses, the share is 1/U times the integral of (1 − e^(−θy))^k.
     #[test]
     fn share_without_pauses_is_the_integral_over_token_ages() {
         let base = Scenario::for_test();
@@ -113,7 +135,7 @@ mod tests {
         }
     }
 
-    /// If every instance sees each token at once, only the sessions with a new token are rejected.
+    /// If every instance sees each token immediately, only sessions with a new token are rejected.
     #[test]
     fn instances_that_see_all_tokens_reject_only_the_renewed_ones() {
         for pause in [0.0, 1500.0] {

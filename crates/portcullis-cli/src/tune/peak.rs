@@ -1,4 +1,4 @@
-//! A peak of logins, and the peak of refreshes that follows it. Closed forms without a simulation.
+//! A peak of logins, and the peak of refreshes after it. Closed forms without a simulation.
 
 use clap::Args;
 use serde::Serialize;
@@ -9,15 +9,12 @@ use super::load::Load;
 use super::mechanisms::RouteCores;
 use super::renewals::refreshes_until;
 use super::scenario::Scenario;
+use super::sizing::{Sizing, USABLE, Work, counted};
 use crate::exit::Failure;
 use crate::units::{duration, micros, number, positive, seconds};
 
-/// CPU time of a password hash with usual parameters, in microseconds.
+/// CPU time of a password hash with common parameters, in microseconds.
 pub(super) const HASH: f64 = 50_000.0;
-
-/// A utilisation that leaves room for the queues of random arrivals: with two cores, requests then wait about
-/// as long as they take.
-const USABLE: f64 = 0.7;
 
 /// A peak of logins.
 #[derive(Debug, Clone, Copy, Args)]
@@ -41,17 +38,20 @@ pub(super) struct LoginPeak {
     pub(super) sessions: f64,
     pub(super) within: f64,
     pub(super) logins: f64,
-    /// Sessions that are active as the logins end, when most are: those of the peak, and the others.
+    /// Active sessions when the logins end, at which time their number is highest: all of them, and
+    /// those that do not belong to the peak.
     pub(super) active: f64,
     pub(super) active_others: f64,
-    /// Refreshes per second of the sessions of the peak as the logins end, or when their first tokens are
-    /// due, if that is later.
+    /// Refreshes per second of the sessions of the peak, when the logins end or when the first tokens
+    /// are due, whichever is later.
     pub(super) refreshes_again: f64,
     /// Cores of the issuer at full utilisation, the sum of the parts.
     pub(super) cores: f64,
     pub(super) cores_at_70_percent: f64,
+    /// The cores that the issuer needs by the rule.
+    pub(super) sizing: Sizing,
     pub(super) parts: Parts,
-    /// An option, or an assumption.
+    /// The source of the cost of a login: an option or an assumption.
     pub(super) login_source: String,
 }
 
@@ -63,9 +63,9 @@ pub(super) struct Parts {
     /// Logins of sessions that ended while idle.
     pub(super) idle_logins: f64,
     pub(super) logins: f64,
-    /// Refreshes of the sessions of the peak.
+    /// Refreshes of the sessions that log in at the peak.
     pub(super) refreshes_due: f64,
-    /// By all sessions that are active then.
+    /// Introspection by all sessions that are active when the logins end.
     pub(super) introspection: f64,
     pub(super) status_lists: f64,
 }
@@ -75,7 +75,7 @@ impl PeakArguments {
         self.login_peak.is_some()
     }
 
-    /// `may_end`: the issuer ends idle sessions, so figures without a peak contain logins as well.
+    /// `may_end`: the issuer ends idle sessions, so there are logins without a peak as well.
     pub(super) fn check(self, may_end: bool) -> Result<(), Failure> {
         if self.login_cost.is_some() && self.login_peak.is_none() && !may_end {
             return Err(Failure::wrong(
@@ -91,8 +91,8 @@ impl PeakArguments {
         Ok(())
     }
 
-    /// The load of the peak at the issuer, as the logins end. `--sessions` includes the sessions of the
-    /// peak.
+    /// The load of the peak at the issuer, when the logins end. `--sessions` includes the sessions of
+    /// the peak.
     pub(super) fn peak(
         self,
         scenario: &Scenario,
@@ -104,14 +104,14 @@ impl PeakArguments {
         let (within, costs) = (self.login_within, scenario.costs);
         let logins = sessions / within;
         let (burst, pause) = (scenario.activity.burst, scenario.activity.pause);
-        let others = (1.0 - sessions / scenario.sessions as f64).max(0.0);
+        let others = others(sessions, scenario);
         let active_others = others * scenario.active_sessions();
-        // The integral of the probability that a session is active a given time after its login.
+        // The integral, over the time since a login, of the probability that the session is active.
         let active_peak = logins * active_time(burst, pause, 0.0, within);
         let used = scenario.used_for();
         let until = refreshes_until(within, used, burst, pause);
         let refreshes_again = logins * until.max(active_again(burst, pause, used));
-        // A session of the peak can have been idle for too long only in a peak that is longer.
+        // A session of the peak can exceed the idle limit only if the peak lasts longer than the limit.
         let ended = scenario
             .session_idle
             .filter(|idle| *idle < within)
@@ -135,10 +135,15 @@ impl PeakArguments {
             refreshes_again,
             cores: parts.sum(),
             cores_at_70_percent: parts.sum() / USABLE,
+            sizing: Sizing::new(parts.work(), scenario.hashes_on_half),
             parts,
             login_source,
         })
     }
+}
+
+fn others(sessions: f64, scenario: &Scenario) -> f64 {
+    (1.0 - sessions / scenario.sessions as f64).max(0.0)
 }
 
 impl Parts {
@@ -150,9 +155,18 @@ impl Parts {
             + self.introspection
             + self.status_lists
     }
+
+    fn work(self) -> Work {
+        Work { all: self.sum(), logins: self.logins + self.idle_logins }
+    }
 }
 
 impl LoginPeak {
+    /// Of the sessions without a peak, the share that does not belong to the peak.
+    pub(super) fn others(&self, scenario: &Scenario) -> f64 {
+        others(self.sessions, scenario)
+    }
+
     pub(super) fn text(&self, scenario: &Scenario) -> String {
         let parts = &self.parts;
         let idle = match parts.idle_logins {
@@ -169,11 +183,11 @@ impl LoginPeak {
             .map(|(cores, what)| format!(" + {} for {what} on your routes", number(cores)))
             .collect::<String>();
         format!(
-            "{} logins in {} are {} logins/s. As they end, {} sessions are active: {} of the peak, and {} \
+            "{} logins in {} are {} logins/s. When they end, {} sessions are active: {} of the peak, and {} \
              of the others. The issuer needs {} cores then at 100 % utilisation, and {} at 70 %: {} for the refreshes of the other sessions \
              and the fetches{idle} + {} for logins of the peak ({} each, {}) + {} for the \
              refreshes of the sessions of the peak ({} refreshes/s; the first is due {} after \
-             the login){beside}. \
+             the login){beside}. Size for {}{}. \
              --sessions includes the sessions of the peak. {}A closed form without a \
              simulation.",
             number(self.sessions),
@@ -191,6 +205,12 @@ impl LoginPeak {
             number(parts.refreshes_due),
             number(self.refreshes_again),
             duration(scenario.used_for()),
+            counted(self.sizing.cores),
+            if self.sizing.by_logins {
+                format!(", by twice the {} cores of the logins", number(self.sizing.load.logins))
+            } else {
+                String::new()
+            },
             if self.within < scenario.used_for() {
                 "An upper limit: these refreshes are due after the logins end. "
             } else {

@@ -24,7 +24,7 @@ impl<W: Write> Progress<W> {
     }
 }
 
-/// Erases the line.
+/// Erases the progress line.
 impl<W: Write> Drop for Progress<W> {
     fn drop(&mut self) {
         if let Some(shown_on) = &mut self.shown_on {

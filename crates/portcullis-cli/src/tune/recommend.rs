@@ -1,4 +1,4 @@
-//! Settings that reach a goal, or the reason why none does.
+//! Settings that reach a goal, or the reason why no setting reaches it.
 
 use serde::Serialize;
 
@@ -10,24 +10,27 @@ use crate::units::{duration, number};
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Recommendation {
-    /// In whole seconds, like the settings.
+    /// The recommended settings, in whole seconds like the settings themselves.
     pub(super) access_expiry: Option<u64>,
     pub(super) jwks_ttl: Option<u64>,
     pub(super) max_stale: Option<u64>,
     pub(super) refreshes: Option<f64>,
-    /// The expiries of two goals that no expiry reaches together.
+    /// Two goals that no expiry reaches together, and the expiry that each requires.
     pub(super) conflict: Option<Conflict>,
     pub(super) why: Vec<String>,
+    /// Whether the outage goal has no survivors, so that each expiry reaches it.
+    #[serde(skip)]
+    pub(super) is_any_expiry: bool,
     /// Whether no setting reaches one of the goals.
     pub(super) unmet: bool,
 }
 
-/// In whole seconds.
+/// Two expiries, in whole seconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Conflict {
-    /// The longest expiry that --max-lag permits.
+    /// The longest expiry that satisfies --max-lag.
     pub(super) max_lag_expiry: u64,
-    /// The shortest expiry that the other goal requires, and the option of that goal.
+    /// The shortest expiry that the other goal requires; `other_goal` is the option of that goal.
     pub(super) other_expiry: u64,
     pub(super) other_goal: &'static str,
 }
@@ -43,11 +46,11 @@ impl Conflict {
     }
 }
 
-/// The longest expiry and TTL that are tried, in seconds.
+/// The longest expiry and TTL that are considered, in seconds.
 pub(super) const DAY: u64 = 86_400;
 
-/// The longest expiry and TTL that reach the goal: longer ones load the issuer less and survive longer
-/// outages.
+/// Finds the longest expiry and TTL that reach the goals. Longer ones cause less load at the issuer and
+/// survive longer outages.
 pub(super) fn recommend(
     arguments: &TuneArguments,
     scenario: &Scenario,
@@ -75,8 +78,22 @@ pub(super) fn recommend(
 }
 
 impl Recommendation {
-    /// Names the options that show the figures of the recommendation: the report has those of the given
-    /// settings. In a conflict, the expiry is that of --max-lag.
+    /// The recommended settings, without their reasons; `None` if there are none.
+    pub(super) fn settings(&self) -> Option<String> {
+        let secs = |secs: u64| duration(secs as f64);
+        let settings: Vec<_> = [
+            self.access_expiry.map(|expiry| format!("an access expiry of {}", secs(expiry))),
+            self.jwks_ttl.map(|ttl| format!("a JWKS TTL of {}", secs(ttl))),
+            self.max_stale.map(|stale| format!("a max_stale of at least {}", secs(stale))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!settings.is_empty()).then(|| settings.join(", "))
+    }
+
+    /// Names the options that show the figures of the recommendation, because the report shows those of
+    /// the given settings. In a conflict, the expiry is that of --max-lag.
     fn set_beside(&mut self, arguments: &TuneArguments, scenario: &Scenario, known: &Known) {
         let expiry = self.access_expiry.or(self.conflict.map(|of| of.max_lag_expiry));
         self.why.extend(
@@ -113,8 +130,9 @@ impl Recommendation {
         }
     }
 
-    /// Combines the expiry of the lag and load goals, the longest one if the lag is bounded and else the
-    /// shortest, with that of the outage goal, which is the shortest.
+    /// Combines two expiries. `within` meets the lag and load goals: it is the longest such expiry
+    /// if the lag is bounded (`is_longest`), and otherwise the shortest. `self.access_expiry` is
+    /// the shortest expiry that meets the outage goal.
     fn reconcile(
         &mut self,
         within: Option<u64>,
@@ -124,6 +142,8 @@ impl Recommendation {
     ) {
         let needed = self.access_expiry.take();
         self.refreshes = None;
+        // Without survivors, the outage sets no expiry.
+        let needed = needed.or(self.is_any_expiry.then_some(0));
         let (Some(within), Some(needed)) = (within, needed) else { return };
         if is_longest && needed > within {
             let conflict =
@@ -158,7 +178,7 @@ impl Recommendation {
     ) {
         let with = |expiry: u64| Scenario { access_expiry: expiry as f64, ..*scenario };
         let refreshes = |expiry: u64| Load::of(&with(expiry), recorded).refreshes;
-        // The part of the bound that no expiry changes.
+        // The part of the bound that does not depend on the expiry.
         let beside = with(0).lag_bound();
         let longest =
             arguments.max_lag.map_or(DAY as f64, |lag| (lag - beside).clamp(0.0, DAY as f64))
@@ -212,7 +232,7 @@ impl Recommendation {
     fn ttl(&mut self, lag: f64, scenario: &Scenario, max_age: Option<f64>) {
         let with =
             |ttl: f64| Scenario { verifier: scenario.verifier.with_ttl(ttl, max_age), ..*scenario };
-        // The part of the bound that no TTL changes.
+        // The part of the bound that does not depend on the TTL.
         let beside = with(0.0).key_lag_bound();
         let ttl = (lag - beside).min(DAY as f64).floor();
         if ttl >= 1.0 {
@@ -237,7 +257,7 @@ impl Recommendation {
     }
 }
 
-/// The shortest expiry for which `of`, which falls with the expiry, is at most `most`.
+/// The shortest expiry for which `of` is at most `most`. `of` decreases as the expiry grows.
 pub(super) fn shortest(most: f64, of: impl Fn(u64) -> f64) -> Option<u64> {
     if of(DAY) > most {
         return None;

@@ -2,11 +2,11 @@
 
 use super::closed_forms::{active_again, active_share, active_time, cycle};
 
-/// Beyond this many tokens in a row, refreshes are in proportion to the time in bursts.
+/// With more tokens in a row than this, the number of refreshes grows with the time in bursts.
 const EXACT: f64 = 64.0;
 
-/// The expected number of refreshes by a timer until the age `until` of a session that is active at age 0:
-/// the sum of the probabilities that the k-th one has happened.
+/// The expected number of refreshes by a timer before a session reaches the age `until`. The session is
+/// active at age 0. This is the sum over k of the probability that the k-th refresh has happened.
 pub(super) fn refreshes_until(until: f64, used: f64, burst: f64, pause: f64) -> f64 {
     let tokens = (until / used).floor();
     if pause == 0.0 {
@@ -20,9 +20,9 @@ pub(super) fn refreshes_until(until: f64, used: f64, burst: f64, pause: f64) -> 
     few + active_time(burst, pause, exact, until) / (cycle * active_share(burst, pause))
 }
 
-/// The probability that the k-th refresh has happened. k tokens take k·U and the pauses in which they
-/// became due: a binomial number of exponential times. j pauses take at most `rest` mean pauses with the
-/// probability that a Poisson number of that mean is j or more.
+/// The probability that the k-th refresh has happened. k tokens take k·U, and a pause for each token that
+/// became due in one. The number of these pauses is binomial, and their lengths are exponential. j pauses
+/// take at most `rest` mean pauses if a Poisson number with the mean `rest` is j or more.
 fn kth(k: u32, rest: f64, active: f64) -> f64 {
     let mut binomial = active.powf(f64::from(k));
     let (mut poisson, mut at_least, mut sum) = ((-rest).exp(), 1.0_f64, 0.0);
@@ -44,16 +44,16 @@ mod tests {
     fn refreshes_until_an_age_are_those_by_hand() {
         assert_eq!(refreshes_until(900.0, 300.0, 300.0, 0.0), 3.0);
         assert_eq!(refreshes_until(299.0, 300.0, 300.0, 1500.0), 0.0);
-        // One token: active when it is due, or back from the pause within 300 s.
+        // One refresh: the session is active when its token is due, or returns from the pause within 300 s.
         let active = active_again(300.0, 1500.0, 300.0);
         let one = active + (1.0 - active) * (1.0 - (-300.0_f64 / 1500.0).exp());
         assert!((refreshes_until(599.999_999, 300.0, 300.0, 1500.0) - one).abs() < 1e-6);
-        // Nearly without pauses, one for each token.
+        // Almost no pauses: one refresh for each token.
         let all = refreshes_until(3001.0, 100.0, 1e6, 1e-3);
         assert!((all - 30.0).abs() < 1e-3, "{all}");
     }
 
-    /// In the long run, one refresh for each cycle; the approximation continues the sum.
+    /// In the long run there is one refresh per cycle, and the approximation continues the sum.
     #[test]
     fn refreshes_of_many_tokens_continue_those_of_few() {
         let rate = |from: f64, to: f64| {

@@ -15,14 +15,15 @@ pub(super) struct Replayed {
     pub(super) busiest_minute: f64,
     /// `None` if the scenario has many more sessions than the file, whose seconds are then a small sample.
     pub(super) busiest_second: Option<f64>,
-    /// Of the refreshes, the logins of sessions that ended while idle: on average, and in their busiest
-    /// minute.
+    /// The logins of sessions that ended while idle, which `refreshes` includes: on average, and in
+    /// their busiest minute.
     pub(super) idle_logins: f64,
     pub(super) busiest_idle_logins: f64,
     pub(super) validations: f64,
-    /// The same in the busiest minute of requests.
+    /// Validations per second in the busiest minute of requests.
     pub(super) busiest_validations: f64,
-    /// First tokens of sessions per second in their busiest minute: logins, and no refreshes.
+    /// Logins per second in their busiest minute: the first tokens of sessions, which are not
+    /// refreshes.
     pub(super) busiest_logins: f64,
     /// The share of moments at which a revoked session has an accepted token.
     pub(super) with_lag: f64,
@@ -32,9 +33,10 @@ pub(super) struct Replayed {
     /// Of the sessions that are active when an outage ends, the share whose token has expired, over all
     /// times of the outage; `None` if the file is shorter than the outage.
     pub(super) tokens_ended: Option<f64>,
-    /// Sessions that request a token then.
+    /// Sessions that request a token when the outage ends.
     pub(super) waiting: Option<f64>,
-    /// Of these, the logins: sessions without a token, and those that were idle for too long.
+    /// The sessions in `waiting` that must log in: those without a token, and those that were idle
+    /// for too long.
     pub(super) logging_in: Option<f64>,
     pub(super) cache_hits: f64,
     /// The time in seconds for which a session kept each token.
@@ -55,7 +57,7 @@ impl Replayed {
     pub(super) fn new(recorded: &Recorded, scenario: &Scenario) -> Self {
         let tokens: Vec<_> =
             recorded.sessions.iter().map(|times| Tokens::of(times, recorded, scenario)).collect();
-        // Scaled to the sessions of the scenario.
+        // Scales the counts to the number of sessions in the scenario.
         let scale = scenario.sessions as f64 / tokens.len().max(1) as f64;
         let span = recorded.until - recorded.from;
         let (minute, second) =
@@ -103,7 +105,7 @@ impl Replayed {
         replayed
     }
 
-    /// The share of moments at which a revoked session would be accepted for longer.
+    /// The share of moments at which a revoked session would be accepted for longer than `lag`.
     pub(super) fn exceeds(&self, lag: f64, scenario: &Scenario) -> f64 {
         let young = (scenario.accepted_for() - lag).max(0.0);
         let all: f64 = self.held.iter().sum();
@@ -112,7 +114,7 @@ impl Replayed {
     }
 }
 
-/// The number of these moments in their busiest minute and second.
+/// The number of `moments` in their busiest minute and in their busiest second.
 fn busiest<'a>(recorded: &Recorded, moments: impl Iterator<Item = &'a f64>) -> (u32, u32) {
     let span = recorded.until - recorded.from;
     let mut by_second = vec![0_u32; span.ceil() as usize + 1];
@@ -240,7 +242,7 @@ mod tests {
     fn replay_counts_the_refreshes_of_the_clients() {
         let steady: String = (0..=3600).map(|secs| format!("a,{secs}\n")).collect();
         let recorded = Recorded::parse(&steady, 60.0).unwrap();
-        // Each of ten clients every 60 s; a lazy client after the leeway of 10 s as well.
+        // Each of ten clients refreshes every 60 s. A lazy client also waits for the leeway of 10 s.
         let timer = Replayed::new(&recorded, &scenario(60.0, Habit::Timer));
         assert!((timer.refreshes - 10.0 * 60.0 / 3600.0).abs() < 1e-9, "{timer:?}");
         let lazy = Replayed::new(&recorded, &scenario(60.0, Habit::Lazy));

@@ -10,11 +10,12 @@ use super::issuer::{Found, Habits, ISSUER_OPTIONS};
 use super::live;
 use super::load::Load;
 use super::mechanisms::{self, Mechanism};
-use super::outage::Affected;
+use super::outage::{self, Affected};
 use super::partition::{self, Rejected};
 use super::peak::LoginPeak;
 use super::recommend::{self, Recommendation};
 use super::simulate;
+use super::sizing::Sizing;
 use super::sweep::{self, Point};
 use super::tiers::{self, Tier};
 use crate::exit::Failure;
@@ -23,19 +24,19 @@ use crate::units::{duration, number};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    /// The same command line with the same version gives the same report.
+    /// The report is reproducible: the same command line and version give the same figures.
     pub(super) version: &'static str,
     pub(super) command: String,
-    /// Overload of the issuer, and clocks that break a bound.
+    /// Warnings about an overloaded issuer, and about clocks for which a bound does not hold.
     pub(super) warnings: Vec<String>,
     pub(super) seed: u64,
     pub(super) simulated_secs: f64,
     /// The command line that repeats the report without --issuer.
     pub(super) repeat: Option<String>,
-    /// Where the issuer's costs were measured, and the source of each cost.
+    /// Where the costs were measured. `cost_sources` has the source of each cost.
     pub(super) costs: String,
     pub(super) cost_sources: Sources,
-    /// Measurements at the issuer that vary too much, or that stand for something else.
+    /// Measurements at the issuer that vary too much, or that stand in for another measurement.
     #[serde(skip)]
     pub(super) doubtful: Vec<String>,
     #[serde(skip)]
@@ -44,22 +45,24 @@ pub(super) struct Report {
     pub(super) issuer: Option<Found>,
     #[serde(skip)]
     pub(super) habits: Habits,
-    /// A summary of the file of activity.
+    /// A summary of the recorded requests.
     pub(super) recorded: Option<Summary>,
-    /// One for each of the one or two expiries.
+    /// One for each given expiry; there are one or two.
     pub(super) settings: Vec<Figures>,
     pub(super) comparison: Option<Comparison>,
     /// The login peak, computed with the first expiry.
     pub(super) login_peak: Option<LoginPeak>,
-    /// What the routes of the service require.
+    /// The cores that the issuer needs without a login peak, by the rule.
+    pub(super) sizing: Sizing,
+    /// The guarantees that the routes of the service require.
     pub(super) guarantees: Guarantees,
     pub(super) mechanisms: Vec<Mechanism>,
-    /// The users that the outage affects at the first expiry.
+    /// The users that the outage affects with the first expiry.
     pub(super) affected: Affected,
-    /// Requests to routes with `live().in_outage(…)` that get 503 in a partition.
+    /// The share of requests to routes with `live().in_outage(…)` that get 503 in a partition.
     pub(super) in_partition: Vec<Rejected>,
     pub(super) tiers: Vec<Tier>,
-    /// The bound and the lockout of each kind of route.
+    /// The text about the bound and the lockout of each kind of route.
     pub(super) routes: Option<String>,
     /// Mechanisms that the issuer does not offer, each with the reason.
     pub(super) left_out: Vec<&'static str>,
@@ -67,7 +70,8 @@ pub(super) struct Report {
     pub(super) recommendation: Option<Recommendation>,
 }
 
-/// The maximum ages of a status list and of the feed in seconds, and shares of the requests.
+/// The maximum ages of a status list and of the feed in seconds, and the share of requests for each
+/// guarantee.
 #[derive(Debug, Serialize)]
 pub(super) struct Guarantees {
     pub(super) list_max_age: f64,
@@ -75,15 +79,15 @@ pub(super) struct Guarantees {
     pub(super) live_share: f64,
     pub(super) list_share: f64,
     pub(super) feed_share: f64,
-    /// The time for which an introspection response is used again.
+    /// The time in seconds for which an instance uses an introspection response again.
     pub(super) reuse_for: Option<f64>,
 }
 
-/// How many more refreshes the second expiry makes than the first.
+/// The number of refreshes with the second expiry, divided by that with the first.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
     pub(super) always_active: f64,
-    /// For the recorded requests, or for these bursts.
+    /// With the recorded requests if there are any, and otherwise with the given bursts.
     pub(super) as_given: f64,
     pub(super) as_simulated: f64,
 }
@@ -137,7 +141,8 @@ impl Report {
             _ => partition::rejected(&first, if live > 0.0 { live } else { 1.0 }),
         };
         let repeat = arguments.in_place_of_issuer(&known).map(|options| {
-            // It writes no file, which would replace that of this run, and text: a form can be appended.
+            // Leaves out --html and --page, which would overwrite this run's files, and the form, so
+            // that a reader can append another one.
             let without = [ISSUER_OPTIONS, &["--html", "--page"]].concat();
             let command = output::command_without(&without, &["--json", "--memo"]);
             format!("{command} {}", options.join(" "))
@@ -156,6 +161,7 @@ impl Report {
             doubtful: arguments.doubtful(&known),
             noisy: arguments.noisy(&known),
             affected: Affected::new(&first, &load, login_peak.as_ref(), routes),
+            sizing: Sizing::new(outage::usual_load(&first, &load, routes), first.hashes_on_half),
             in_partition,
             tiers: tiers::tiers(&first, recorded),
             comparison: comparison(&settings),
@@ -199,7 +205,7 @@ impl Report {
     }
 }
 
-/// Adds the measurements of a live run to each setting, if --live is given.
+/// Adds the measurements of a live run to each setting, if --live is set.
 #[cfg(feature = "live")]
 fn with_live(
     mut settings: Vec<Figures>,

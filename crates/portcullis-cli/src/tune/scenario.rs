@@ -1,4 +1,4 @@
-//! The model's inputs: services, their clients and the issuer. All times are in seconds.
+//! The inputs of the model: the services, their clients and the issuer. All times are in seconds.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -8,9 +8,9 @@ pub(super) struct Scenario {
     pub(super) access_expiry: f64,
     pub(super) verifier: Verifier,
     pub(super) sessions: u64,
-    /// The instances of all services together.
+    /// The number of instances of all services together.
     pub(super) instances: u64,
-    /// Services per user request.
+    /// The number of services that each user request passes through.
     pub(super) fan_out: u64,
     pub(super) activity: Activity,
     pub(super) habit: Habit,
@@ -30,6 +30,8 @@ pub(super) struct Scenario {
     pub(super) costs: Costs,
     /// Cores of the issuer.
     pub(super) issuer_cores: f64,
+    /// Whether the issuer computes password hashes on at most half of its cores.
+    pub(super) hashes_on_half: bool,
 }
 
 /// The settings of the instances.
@@ -46,7 +48,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    /// Another TTL, and the default `refresh_ahead` that follows from it.
+    /// Sets another TTL. A `refresh_ahead` that has its default value gets the new default.
     pub(super) fn with_ttl(self, jwks_ttl: f64, max_age: Option<f64>) -> Self {
         let is_default = self.refresh_ahead == default_ahead(self.jwks_ttl);
         let refresh_ahead =
@@ -60,8 +62,8 @@ pub(super) fn default_ahead(jwks_ttl: f64) -> f64 {
     (jwks_ttl / 10.0).min(30.0)
 }
 
-/// The TTL in effect: a `max-age` shortens the TTL, down to `min_ttl`, and never lengthens it. Zero
-/// forbids caching and is ignored.
+/// The TTL in effect. A `max-age` shortens the TTL, to `min_ttl` at the least, and never lengthens it. A
+/// `max-age` of 0 forbids caching and is ignored.
 pub(super) fn used_ttl(jwks_ttl: f64, max_age: Option<f64>) -> f64 {
     const MIN_TTL: f64 = 10.0;
     max_age
@@ -69,12 +71,12 @@ pub(super) fn used_ttl(jwks_ttl: f64, max_age: Option<f64>) -> f64 {
         .map_or(jwks_ttl, |age| age.clamp(MIN_TTL.min(jwks_ttl), jwks_ttl))
 }
 
-/// Bursts and pauses of exponential lengths, with requests at random moments of a burst.
+/// Bursts and pauses of exponentially distributed lengths, with requests at random moments of a burst.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Activity {
     pub(super) request_every: f64,
     pub(super) burst: f64,
-    /// Zero: always active.
+    /// Zero: sessions are always active.
     pub(super) pause: f64,
 }
 
@@ -89,7 +91,7 @@ pub(crate) enum Habit {
     Lazy,
 }
 
-/// CPU time in seconds.
+/// CPU times in seconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Costs {
     pub(super) verify: f64,
@@ -101,7 +103,7 @@ pub(super) struct Costs {
 }
 
 impl Scenario {
-    /// How long a token is accepted, with clocks that agree.
+    /// The time from a token's issue for which it is accepted, if clocks agree.
     pub(super) fn accepted_for(&self) -> f64 {
         self.access_expiry + self.verifier.leeway
     }
@@ -114,8 +116,8 @@ impl Scenario {
         }
     }
 
-    /// The mean time for which an active session keeps a token that is due: until a request is rejected,
-    /// which a lazy client then repeats with its new token.
+    /// The mean time for which an active session keeps a token that is due. A lazy client keeps it until
+    /// a request is rejected, which it then repeats with its new token.
     pub(super) fn waits_for(&self) -> f64 {
         match self.habit {
             Habit::Timer => 0.0,
@@ -123,7 +125,7 @@ impl Scenario {
         }
     }
 
-    /// Key rotations in a second.
+    /// Key rotations per second.
     pub(super) fn rotations(&self) -> f64 {
         self.rotations_per_day / 86_400.0
     }
@@ -133,7 +135,7 @@ impl Scenario {
         self.activity.request_every / self.fan_out as f64
     }
 
-    /// The share of instances that lose their keys by a restart in the outage.
+    /// The share of instances that lose their keys because they restart during the outage.
     pub(super) fn keys_forgotten(&self) -> f64 {
         if self.kept_keys { 0.0 } else { self.restarted }
     }
@@ -180,6 +182,7 @@ impl Scenario {
                 login: 0.05,
             },
             issuer_cores: 2.0,
+            hashes_on_half: true,
         }
     }
 }

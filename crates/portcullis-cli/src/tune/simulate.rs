@@ -1,6 +1,6 @@
-//! The discrete-event simulation. Each session and each instance has a timeline of its own, since none
-//! waits for another: all are simulated, and memory does not grow with their number. Each starts in its
-//! stationary state, at a random moment of a long life.
+//! The discrete-event simulation. It simulates all sessions and all instances, each on a timeline of its
+//! own, because none waits for another. So memory does not grow with their number. Each starts in its
+//! stationary state, at a random moment long after its beginning.
 //!
 //! The random numbers of a block of sessions come from the seed and the block's number, so the number of
 //! threads does not change the result.
@@ -23,7 +23,7 @@ pub(super) use tally::{Misses, Share, Tally};
 /// The random number generator.
 type Chance = Xoshiro256PlusPlus;
 
-/// Sessions of one block.
+/// The number of sessions in one block.
 const BLOCK: u64 = 4096;
 
 #[derive(Debug)]
@@ -47,7 +47,8 @@ pub(super) fn simulate(scenario: &Scenario, window: f64, seed: u64) -> Simulated
                         break;
                     }
                     let sessions = BLOCK.min(scenario.sessions - block * BLOCK);
-                    // A generator of its own for keys: sessions are the same whether or not keys expire.
+                    // Keys have their own random generator, so the sessions are the same whether or
+                    // not keys expire.
                     let (mut own, mut keys) = (chance(seed, block), chance(!seed, block));
                     session::run(scenario, sessions, window, &mut own, &mut keys, &mut tally);
                 }
@@ -62,6 +63,6 @@ pub(super) fn simulate(scenario: &Scenario, window: f64, seed: u64) -> Simulated
 }
 
 fn chance(seed: u64, block: u64) -> Chance {
-    // `seed_from_u64` uses SplitMix64, which separates neighbouring seeds.
+    // `seed_from_u64` applies SplitMix64, so similar seeds give unrelated numbers.
     Chance::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ block.rotate_left(17))
 }

@@ -7,12 +7,12 @@ use super::scenario::{Habit, Scenario, Verifier};
 use crate::units::{duration, number, percent};
 
 /// The longest back-off between two attempts of an instance to fetch its keys, with jitter, in seconds.
-/// The first attempt after the outage may be as late.
+/// So this much time may pass between the end of the outage and the first attempt.
 const RETRY: f64 = 33.0;
 
 impl Recommendation {
-    /// `survivors`: the share of the sessions that are active as the outage ends and must have an accepted
-    /// token.
+    /// `survivors`: of the sessions that are active when the outage ends, the share that must have an
+    /// accepted token.
     pub(super) fn survive(
         &mut self,
         outage: f64,
@@ -21,8 +21,8 @@ impl Recommendation {
         recorded: Option<&Recorded>,
     ) {
         let ttl = scenario.verifier.used_ttl;
-        // The oldest keys are those of an instance that is about to renew them. They must last until its
-        // first fetch after the outage.
+        // The instance with the oldest keys is just about to renew them when the outage begins. Its
+        // keys must last until its first fetch after the outage.
         let margin = RETRY + scenario.verifier.fetch_timeout;
         let max_stale = ((outage - scenario.ahead()).max(0.0) + margin).ceil();
         let given = scenario.verifier.max_stale;
@@ -63,6 +63,14 @@ impl Recommendation {
             }
         ));
         match shortest(1.0 - survivors, lost) {
+            _ if survivors == 0.0 => {
+                self.is_any_expiry = true;
+                self.why.push(format!(
+                    "With --survivors 0, no session needs an accepted token at the end of a full outage of {}, \
+                     so any access expiry reaches the goal, and this max_stale matters only in a partition",
+                    duration(outage)
+                ));
+            }
             Some(expiry) => {
                 let scenario = with(expiry);
                 let load = Load::of(&scenario, recorded);
@@ -101,7 +109,7 @@ impl Recommendation {
                 percent(1.0 - lost(DAY))
             )),
         }
-        if scenario.habit == Habit::Timer {
+        if scenario.habit == Habit::Timer && survivors > 0.0 {
             self.early(survivors, with(1), recorded);
         }
         self.why.push(format!(
@@ -118,7 +126,7 @@ impl Recommendation {
 }
 
 impl Recommendation {
-    /// The expiry for clients that refresh before the expiry, by the length of the outage.
+    /// The expiry for clients that refresh early, which is computed from the length of the outage.
     fn early(&mut self, survivors: f64, scenario: Scenario, recorded: Option<&Recorded>) {
         let outage = scenario.outage;
         let with = |expiry: u64| Scenario {
@@ -141,7 +149,7 @@ impl Recommendation {
     }
 }
 
-/// The part of the outage for which the oldest keys are stale, as the first terms of a sum.
+/// The terms of a sum: the part of the outage during which the oldest keys are stale.
 fn oldest_keys(outage: f64, ahead: f64) -> String {
     let (outage_text, left) = (duration(outage), duration(ahead));
     if ahead == 0.0 {
@@ -161,15 +169,24 @@ fn oldest_keys(outage: f64, ahead: f64) -> String {
     )
 }
 
-/// The time that the issuer needs after the outage.
+/// The time that the issuer needs after the outage, as text.
 fn recovery(load: &Load, scenario: &Scenario) -> String {
     match load.recovery(scenario) {
-        secs if secs.is_finite() => duration(secs),
-        _ => "unlimited time, since refreshes and fetches need all of them".to_owned(),
+        Some(served) if served.by_logins => {
+            format!("{}, {}", duration(served.secs), scenario.logins_decide())
+        }
+        Some(served) => duration(served.secs),
+        None => {
+            let all = "unlimited time, since refreshes and fetches need all of them";
+            let logins =
+                "unlimited time, since the usual logins need all cores that hash passwords";
+            let is_all = load.issuer_cores(scenario) >= scenario.issuer_cores;
+            if is_all { all } else { logins }.to_owned()
+        }
     }
 }
 
-/// The limit of what `max_stale` achieves in an outage without new tokens.
+/// A text about the limits of `max_stale` in an outage in which no client gets a new token.
 fn stale_keys(scenario: &Scenario) -> String {
     format!(
         "In a full outage no client gets a new token. After {} (expiry + leeway), the tokens of all honest \

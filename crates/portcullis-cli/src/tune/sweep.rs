@@ -1,4 +1,4 @@
-//! All combinations of some expiries and TTLs, with the best ones marked.
+//! All combinations of several expiries and TTLs, with the best ones marked.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub(super) struct Point {
     pub(super) fetches: f64,
     pub(super) issuer_cores: f64,
     pub(super) locked_out: f64,
-    /// Whether every other point with a lower `worst` bound needs more issuer cores.
+    /// Whether every point with a lower `worst` bound needs more issuer cores.
     pub(super) on_front: bool,
 }
 
@@ -38,7 +38,7 @@ impl Point {
         }
     }
 
-    /// The larger of the two bounds: of revoked sessions and of withdrawn keys.
+    /// The larger of two bounds: that of revoked sessions and that of withdrawn keys.
     fn worst(&self) -> f64 {
         self.lag_bound.max(self.key_lag_bound)
     }
@@ -58,9 +58,10 @@ pub(super) fn sweep(
     let points: Vec<_> = EXPIRIES
         .into_iter()
         .flat_map(|access_expiry| {
-            // The load of clients does not depend on the TTL.
+            // The TTL has no effect on the load of clients.
             let load = Load::of(&Scenario { access_expiry, ..*scenario }, recorded);
-            // A TTL above the issuer's max-age has no effect of its own.
+            // Leaves out TTLs above the issuer's max-age, because max-age shortens them all to the same
+            // TTL.
             let kept = |ttl: &f64| *ttl == TTLS[0] || used_ttl(*ttl, jwks_max_age) == *ttl;
             let points = TTLS.into_iter().filter(kept).map(|ttl| {
                 let verifier = scenario.verifier.with_ttl(ttl, jwks_max_age);

@@ -1,4 +1,4 @@
-//! The tables of a report, once for the text, the memo and the HTML page.
+//! The tables of a report, which the text, the memo and the HTML page share.
 
 use super::report::Report;
 use super::tiers;
@@ -12,8 +12,8 @@ pub(super) struct Table {
 }
 
 impl Report {
-    /// The guarantees that a route can require. `*` marks closed forms without a simulation, `!` more
-    /// cores than the issuer has.
+    /// The guarantees that a route can require. `*` marks closed forms without a simulation. `!` marks
+    /// a number of cores that the issuer does not have.
     pub(super) fn guarantees_table(&self) -> Table {
         let mut columns =
             vec!["guarantee", "lag bound", "median lag", "issuer requests/s", "issuer cores"];
@@ -35,7 +35,7 @@ impl Report {
         Table { columns, rows: self.mechanisms.iter().map(row).collect() }
     }
 
-    /// The settings of the sweep for which no other setting is better.
+    /// The best settings of the sweep: no other setting has a lower bound with as few cores.
     pub(super) fn front_table(&self) -> Table {
         let columns = vec![
             "expiry",
@@ -74,7 +74,7 @@ impl Report {
     }
 }
 
-/// Cores of the issuer, marked if it has fewer.
+/// The number of cores, marked with `!` if the issuer has fewer.
 pub(super) fn loaded(cores: f64, has: f64) -> String {
     format!("{}{}", number(cores), if cores > has { " !" } else { "" })
 }
@@ -84,7 +84,7 @@ impl Table {
         Self { columns, rows }
     }
 
-    /// Aligned, the first column to the left.
+    /// The table as text in aligned columns. The first column is aligned to the left.
     pub(super) fn text(&self) -> String {
         let cells = |at: usize| self.rows.iter().filter_map(move |row| row.get(at));
         let head = |at: usize| self.columns.get(at).copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Whole reports: what they compare, recommend and bound.
+//! Tests of whole reports: their comparisons, recommendations and bounds.
 
 mod conflicts;
 mod core;
@@ -37,7 +37,7 @@ fn report(options: &str) -> Report {
     Report::new(&arguments(options), String::new(), &mut |_| {}).unwrap()
 }
 
-/// The error that these options give.
+/// Returns the error of a run with these options.
 fn refused(options: &str) -> String {
     let words = std::iter::once("tune").chain(options.split_whitespace());
     let arguments = match Command::try_parse_from(words) {
@@ -130,8 +130,8 @@ fn model_holds_for_a_running_system() {
     }
 }
 
-/// Bursts are random, so a mean of few sessions is less certain: twice its error is
-/// tolerated in addition to 5 %. `cargo xtask soak` runs thousands of sessions.
+/// Bursts are random, so the mean of few sessions is less certain. The tolerance is 5 % plus twice its
+/// error. `cargo xtask soak` runs thousands of sessions.
 #[cfg(feature = "live")]
 #[test]
 fn model_holds_for_sessions_with_pauses() {

@@ -1,4 +1,4 @@
-//! The report in words and columns.
+//! The report as text, in sentences and columns.
 
 mod lines;
 
@@ -13,7 +13,7 @@ use super::tiers::TIERS_TABLE;
 use crate::output::escaped;
 use crate::units::{duration, number};
 
-/// What every figure assumes: also in the memo and in the HTML report.
+/// The assumptions of every figure. The memo and the HTML report contain them as well.
 pub(super) const ASSUMPTIONS: &[&str] = &[
     "A session is revoked at a random moment. The lag is the time for which its access token is accepted \
      after that, whether or not a client uses it. Clocks agree, unless a figure names clock skew; the bound \
@@ -69,6 +69,7 @@ impl fmt::Display for Report {
         if let (Some(peak), Some(first)) = (&self.login_peak, self.settings.first()) {
             writeln!(f, "Login peak: {}\n", peak.text(&first.scenario))?;
         }
+        writeln!(f, "Sizing: {}.\n", self.sizing_text())?;
         if let Some(first) = self.settings.first() {
             writeln!(f, "{}", self.affected_title())?;
             write_lines(f, &self.affected.lines(&first.scenario))?;
@@ -104,7 +105,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What the table of guarantees shows.
+/// Explains the table of guarantees.
 pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revocation`), at the \
     first expiry. Rows with *, and the shares of your routes, are closed forms without a \
     simulation. So are the lag bound and the cores of the row `expiry`; its other values are \
@@ -116,26 +117,22 @@ pub(super) const GUARANTEES: &str = "Guarantees that a route can require (`Revoc
     at the end of a full outage; \
     `in a partition`, clients reach the issuer and services do not: routes with introspection \
     answer every request with 503, and routes with a status list do so once the list is older than \
-    its maximum age; routes with the feed answer as with the expiry. `Revocation::in_outage` would lock out fewer sessions; these shares are \
-    without it. With `in_outage`, routes accept the last known answer for the time that is set, \
-    but no status list after its `exp` and no expired token: the lag of a session has the same \
-    bound. With introspection, `in_outage` helps each session for one expiry at most, because a \
-    token that was renewed in a partition was never introspected. \
-    In the row `your routes`, both lags are \
+    its maximum age; routes with the feed answer as with the expiry. These shares are without \
+    `Revocation::in_outage`, which locks out fewer sessions. In the row `your routes`, both lags are \
     those of the routes with the longest lag, usually those that rely on the expiry. --reuse-for \
     applies to all routes of --live-share, and is their lag.";
 
-/// What the table of the sweep shows.
+/// Explains the table of the sweep.
 pub(super) const FRONT: &str = "The best settings of the sweep: every setting with a lower lag \
     bound needs more issuer cores. The lag bound is that of sessions or that of keys, whichever is \
     longer. TTLs beyond the issuer's max-age are left out. Closed forms without a simulation, or \
     from recorded requests.";
 
-/// What the recommendation is computed from.
+/// States how the recommendation was computed.
 pub(super) const COMPUTED: &str =
     "Computed by closed forms without a simulation, or from recorded requests:";
 
-/// Names and values, with the values aligned.
+/// Writes names and values. The values are aligned.
 fn write_lines<N: AsRef<str>>(f: &mut fmt::Formatter<'_>, lines: &[(N, String)]) -> fmt::Result {
     let names = lines.iter().map(|(name, _)| name.as_ref().chars().count());
     let width = names.max().unwrap_or_default();
@@ -143,7 +140,7 @@ fn write_lines<N: AsRef<str>>(f: &mut fmt::Formatter<'_>, lines: &[(N, String)])
 }
 
 impl Report {
-    /// The heading of the users that the outage affects.
+    /// The heading of the table of users that the outage affects.
     pub(super) fn affected_title(&self) -> String {
         self.settings.first().map_or_else(String::new, |first| {
             format!(
@@ -154,7 +151,7 @@ impl Report {
         })
     }
 
-    /// A summary of the file of activity.
+    /// A summary of the recorded requests.
     pub(super) fn recorded_text(&self) -> Option<String> {
         let recorded = self.recorded.as_ref()?;
         Some(format!(
@@ -168,7 +165,7 @@ impl Report {
         ))
     }
 
-    /// Whether the closed forms and the simulation agree.
+    /// States whether the closed forms and the simulation agree.
     pub(super) fn agreement(&self) -> String {
         let off = self.disagreements();
         let figures = self.settings.iter().map(|figures| figures.agreement.len()).sum::<usize>();
@@ -251,7 +248,7 @@ impl fmt::Display for Figures {
 }
 
 impl Figure {
-    /// The closed form, and the simulation with its interval: two digits of that are known.
+    /// The closed form, and the simulation with its interval, of which two digits are significant.
     pub(super) fn show(self, unit: fn(f64) -> String) -> String {
         let mut text = unit(self.model);
         let error = unit(two_digits(self.error));

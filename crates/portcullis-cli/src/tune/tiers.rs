@@ -1,5 +1,5 @@
-//! Tiers of routes with `Policy::max_token_age`: their bound, and their cost by the share of sessions that
-//! use them. Closed forms without a simulation.
+//! Tiers of routes with `Policy::max_token_age`: their bounds, and their costs by the share of sessions
+//! that use them. Closed forms without a simulation.
 
 use serde::Serialize;
 
@@ -9,13 +9,13 @@ use super::scenario::Scenario;
 use super::tables::{Table, loaded};
 use crate::units::{duration, number, percent};
 
-/// Token ages.
+/// The `max_token_age` of each tier, in seconds.
 const TIERS: [f64; 3] = [60.0, 300.0, 900.0];
 
-/// The share of sessions of the first cost.
+/// The share of sessions that use the tier in the first of the two costs.
 const FEW: f64 = 0.1;
 
-/// What the table shows.
+/// Explains the table of tiers.
 pub(super) const TIERS_TABLE: &str = "Tiers: all routes accept the same token, and single routes \
     set a shorter bound with `Policy::max_token_age`. Clients of those routes must refresh before \
     their token reaches that age. The cost is that of all refreshes and fetches: in one column if \
@@ -26,10 +26,10 @@ pub(super) const TIERS_TABLE: &str = "Tiers: all routes accept the same token, a
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Tier {
-    /// `None`: the access expiry alone.
+    /// `None`: the tier has the bound of the access expiry alone.
     pub(super) max_token_age: Option<f64>,
     pub(super) lag_bound: f64,
-    /// If a tenth of the sessions use the tier, and if all do.
+    /// The first figure is for a tier that a tenth of the sessions use, the second for one that all use.
     pub(super) refreshes: [f64; 2],
     pub(super) issuer_cores: [f64; 2],
     pub(super) locked_out: f64,

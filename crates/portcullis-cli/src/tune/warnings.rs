@@ -1,9 +1,11 @@
-//! Warnings: a load above the issuer's cores, and clock skew that breaks the bound.
+//! Warnings: a load above the issuer's cores, logins above those that hash passwords, and clock skew that breaks
+//! the bound.
 
 use super::report::Report;
+use super::sizing::{Sizing, counted};
 use crate::units::{duration, number, percent};
 
-/// A smaller share of wrong clocks gives no warning.
+/// If the share of instances with a wrong clock is smaller than this, there is no warning.
 pub(super) const RARE: f64 = 1e-4;
 
 impl Report {
@@ -25,15 +27,13 @@ impl Report {
             ));
         }
         all.extend(self.doubtful.iter().cloned());
+        let noisy = match self.noisy.is_empty() {
+            true => String::new(),
+            false => format!("; it may depend on the NOISY costs of {}", self.noisy.join(", ")),
+        };
         let mut overload = |what: &str, cores: f64| {
             if cores > has {
                 let (cores, has) = (number(cores), number(has));
-                let noisy = match self.noisy.is_empty() {
-                    true => String::new(),
-                    false => {
-                        format!("; it may depend on the NOISY costs of {}", self.noisy.join(", "))
-                    }
-                };
                 all.push(format!(
                     "overload: {what}: needs {cores} cores of the issuer, which has {has}{noisy}"
                 ));
@@ -51,8 +51,27 @@ impl Report {
         if let Some(peak) = &self.login_peak {
             overload("the login peak", peak.cores);
         }
-        // The first row, expiry, is that of the settings above. With shares, only the mix is what the
-        // service will do.
+        let queue = |what: &str, sizing: &Sizing| {
+            let (logins, of) = (sizing.load.logins, scenario.login_cores());
+            (of < has && logins > of).then(|| {
+                format!(
+                    "logins are the limit: {what}, they need {} cores, and the companion issuer hashes passwords on at most {} \
+                     of its {} cores. Logins queue, and one that waits for more than 5 s gets 503. \
+                     Size for {}{noisy}",
+                    number(logins),
+                    number(of),
+                    number(has),
+                    counted(sizing.cores)
+                )
+            })
+        };
+        let peak = self.login_peak.as_ref().map(|peak| &peak.sizing);
+        let queues = [
+            queue("without a login peak", &self.sizing),
+            peak.and_then(|of| queue("in the login peak", of)),
+        ];
+        // Skips the first row, expiry, whose figures are those of the settings above. If the routes
+        // have shares, only the row of the mix describes what the service will do.
         let rows = self.mechanisms.iter().skip(1);
         let last = self.routes.as_ref().map_or(0, |_| self.mechanisms.len().saturating_sub(2));
         for mechanism in rows.skip(last) {
@@ -61,6 +80,7 @@ impl Report {
                 None => overload(&mechanism.name, mechanism.issuer_cores),
             }
         }
+        all.extend(queues.into_iter().flatten());
         all
     }
 }

@@ -139,6 +139,17 @@ assert.equal(await page.evaluate(`return document.querySelectorAll('img, #notice
 await page.open(`${url}#live=70&list=60`);
 assert.equal(await text('live-value'), '40 %');
 assert.equal(await text('list-value'), '60 %');
+// A load above the cores is marked in its cells.
+const marks = (id) =>
+  page.evaluate(`return [...document.querySelectorAll('#${id} td')].map((cell) => cell.textContent)
+    .filter((text) => text.endsWith(' !')).length;`);
+await page.open(`${url}#sessions=10&cores=64`);
+assert.deepEqual([await marks('guarantees'), await marks('tiers')], [0, 0]);
+assert.equal(await text('sizing'), '2 cores');
+await page.open(`${url}#sessions=50000000&cores=0.1`);
+assert.deepEqual([await marks('guarantees'), await marks('tiers')], [5, 6]);
+assert.match(await text('summary'), /[0-9] ! issuer cores/);
+assert.match(await text('issuer_cores'), /[0-9] ! cores/);
 assert.deepEqual(page.wrong, []);
 console.log('ok: sliders and links');
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::{self, run};
 
-/// Of the user, whose name is `tester`.
+/// The password of the user `tester`.
 pub(crate) const PASSWORD: &str = "pass word/1";
 const SECRET: &str = "s3cret/of the:client";
 
@@ -33,7 +33,7 @@ impl Issuer {
         Self::slow(Duration::ZERO, change)
     }
 
-    /// Every other token takes 30 ms longer.
+    /// An issuer at which every other token takes 30 ms longer.
     pub(crate) fn unsteady() -> Self {
         Self::slow(Duration::ZERO, |metadata| {
             metadata["token_endpoint"] =
@@ -41,7 +41,7 @@ impl Issuer {
         })
     }
 
-    /// By the path of its metadata.
+    /// An issuer whose metadata have the path of a Keycloak's.
     pub(crate) fn keycloak() -> Self {
         Self::start(|metadata| {
             metadata["issuer"] =
@@ -49,7 +49,7 @@ impl Issuer {
         })
     }
 
-    /// Its first response with metadata takes this long.
+    /// An issuer whose first response with metadata takes this long.
     pub(crate) fn slow(first_metadata: Duration, change: impl Fn(&mut Value)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -143,7 +143,7 @@ impl Issuer {
         Self { url: issuer, asked, forms, folder }
     }
 
-    /// With the client, and a user of the password grant.
+    /// Runs `tune` with the client, and with a user for the password grant.
     pub(crate) fn tune_as_user(&self, options: &[&str]) -> support::Ended {
         let file = self.folder.path().join("password");
         let user = ["--username", "tester", "--password-file", file.to_str().unwrap()];

@@ -24,7 +24,7 @@ pub(crate) const ISSUED: u64 = 1_700_000_000;
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    // `cargo xtask test` sets variables with the settings' prefix, which `check` would report.
+    // `cargo xtask test` sets variables with the settings' prefix, and `check` would report them.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PORTCULLIS_") {
             command.env_remove(name);

@@ -1,5 +1,7 @@
 //! `clients`: manages machine clients, services that get tokens in their own name.
 
+mod audiences;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -80,7 +82,7 @@ pub(super) enum Clients {
 
 #[derive(Debug, Args)]
 pub(super) struct AddClient {
-    /// The client_id and the sub of its tokens: letters, digits, dots, underscores, tildes, hyphens
+    /// The client's id, which is the `client_id` and `sub` of its tokens: letters, digits, dots, underscores, tildes, hyphens
     id: String,
     /// A scope that its tokens may have; may be repeated
     #[arg(long = "scope", value_name = "SCOPE")]
@@ -96,11 +98,11 @@ pub(super) struct AddClient {
     /// An additional right: introspect-all, continue-sessions, exchange-tokens; may be repeated
     #[arg(long = "right", value_name = "RIGHT")]
     rights: Vec<ClientRight>,
-    /// Where it receives a logout token whenever a session ends (OpenID Connect Back-Channel
+    /// The URL to which a logout token is sent whenever a session ends (OpenID Connect Back-Channel
     /// Logout): an https URL without a fragment, or http on a loopback host
     #[arg(long, value_name = "URI")]
     backchannel_logout_uri: Option<String>,
-    /// A file with its public keys, a JSON Web Key Set, instead of a secret
+    /// A file with the client's public keys, a JSON Web Key Set, instead of a secret
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
 }
@@ -118,7 +120,7 @@ pub(super) struct UpdateClient {
     /// An API that it may request tokens for; replaces its current APIs; may be repeated
     #[arg(long = "audience", value_name = "AUDIENCE")]
     audiences: Vec<String>,
-    /// Remove its own list: the client may then request tokens for the APIs of
+    /// Remove the client's own list: it may then request tokens for the APIs of
     /// IDENTSPHERE_AUDIENCES
     #[arg(long, conflicts_with = "audiences")]
     no_audiences: bool,
@@ -136,10 +138,10 @@ pub(super) struct UpdateClient {
     /// Remove all rights
     #[arg(long, conflicts_with = "rights")]
     no_rights: bool,
-    /// Where it receives logout tokens: an https URL without a fragment, or http on a loopback host
+    /// The URL to which logout tokens are sent: an https URL without a fragment, or http on a loopback host
     #[arg(long, value_name = "URI", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     backchannel_logout_uri: Option<String>,
-    /// Remove the URI: it receives no logout tokens
+    /// Remove the URL: the client receives no logout tokens
     #[arg(long, conflicts_with = "backchannel_logout_uri")]
     no_backchannel_logout_uri: bool,
 }
@@ -203,8 +205,10 @@ async fn work(command: Clients, issuer: &Issuer) -> Outcome {
             if !client.has_changes() {
                 return Err("nothing to update: name at least one option, such as --scope".into());
             }
+            let named = [&*client.audiences, &*client.resource_servers].concat();
             issuer.update_client(&id, client.changes()).await?;
             println!("updated {id}; its tokens keep their scopes and audiences until they expire");
+            audiences::warn_of_unknown(issuer, &id, &named).await?;
         }
         Clients::RotateSecret { id, overlap_secs } => {
             let overlap = Duration::from_secs(overlap_secs);
@@ -238,6 +242,7 @@ async fn work(command: Clients, issuer: &Issuer) -> Outcome {
 }
 
 async fn add(issuer: &Issuer, client: AddClient) -> Outcome {
+    let named = [&*client.audiences, &*client.resource_servers].concat();
     let mut new = NewClient::new(&client.id)
         .scopes(client.scopes)
         .audiences(client.audiences)
@@ -254,7 +259,7 @@ async fn add(issuer: &Issuer, client: AddClient) -> Outcome {
     if let Some(secret) = secret {
         println!("secret: {secret}");
     }
-    Ok(())
+    audiences::warn_of_unknown(issuer, &client.id, &named).await
 }
 
 fn line(client: &RegisteredClient) -> String {

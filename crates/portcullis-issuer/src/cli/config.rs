@@ -14,7 +14,7 @@ pub(super) enum Config {
     /// Check the settings, without opening a database or a socket
     ///
     /// Exit code 0: the settings are right. 1: a setting is wrong, and standard error has the reason.
-    /// The files, folders and servers that the settings name are not looked at. 2: the command line is wrong. 3: the settings are right, but a variable that begins
+    /// The files, folders and servers that the settings name are not checked. 2: the command line is wrong. 3: the settings are right, but a variable that begins
     /// with IDENTSPHERE_ is not a setting and has no effect.
     Check,
     /// Print each setting, its value and where it comes from; secrets are not shown

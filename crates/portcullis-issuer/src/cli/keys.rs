@@ -48,8 +48,7 @@ pub(super) enum Keys {
     ///
     /// Each verifier rejects the tokens once its cached key set has expired. If the key is the
     /// signing key, another key signs from now on.
-    // One `kid` in 64 begins with a hyphen, and a few begin with `-h`, which must not print the
-    // help.
+    // One `kid` in 64 begins with a hyphen. A few begin with `-h`, which must not print the help.
     #[command(disable_help_flag = true)]
     Withdraw {
         /// The key's kid, as `keys list` shows it
@@ -108,7 +107,7 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
     if let Some(new) = after.iter().find(|key| key.kid == kid) {
         println!("{kid} ({}): {}", new.algorithm, state(new));
     }
-    // Another process may have rotated at the same moment; then that process prints this line.
+    // If another process rotated at the same moment, that process prints this line.
     if let Some(old) = before.iter().find(|key| key.state == KeyState::Active)
         && let Some(old) = after.iter().find(|key| key.kid == old.kid)
     {
@@ -118,7 +117,8 @@ async fn rotate(issuer: &Issuer, now: bool) -> Outcome {
 }
 
 async fn rekey(issuer: &Issuer, file: &Path) -> Outcome {
-    // Only now: if the old key is wrong, no file of a new key is left behind.
+    // The file is created only after the old key was checked. So if the old key is wrong, no file of a
+    // new key is left behind.
     let new = KeyEncryptionKey::read_or_create(file)?;
     issuer.rekey(&new).await?;
     println!("everything is encrypted under the key in {}", file.display());

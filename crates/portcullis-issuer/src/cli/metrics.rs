@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 const BUCKETS: [f64; 12] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// How often recorded samples are aggregated, so that they do not pile up between scrapes.
+/// The interval at which recorded samples are aggregated, so that they do not pile up between scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Starts to record metrics, and serves them until the process ends.

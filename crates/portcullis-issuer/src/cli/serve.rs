@@ -34,7 +34,8 @@ pub(super) async fn serve(config: IssuerConfig) -> Outcome {
     with_issuer(config, async |issuer| {
         if let Some(listener) = probes {
             let probed = issuer.clone();
-            // Probes are answered until the process ends: `/readyz` must fail while it stops.
+            // Probes are answered until the process ends, because `/readyz` must fail while the issuer
+            // stops.
             tokio::spawn(
                 async move { probed.serve_probes(listener, std::future::pending()).await },
             );
@@ -95,9 +96,9 @@ fn is_elsewhere_on_this_machine(issuer: &str, address: SocketAddr) -> bool {
     is_loopback && url.port_or_known_default() != Some(address.port())
 }
 
-/// Returns a future that completes at Ctrl-C or at a service manager's SIGTERM. This call installs
-/// the handlers. If the first poll did, a signal before it would kill the process without a clean
-/// shutdown.
+/// Returns a future that completes at Ctrl-C or at a service manager's SIGTERM. This call itself
+/// installs the handlers. If the first poll installed them, a signal before that poll would kill the
+/// process without a clean shutdown.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -62,14 +62,22 @@ async fn list(issuer: &Issuer, user: &str) -> Outcome {
 async fn end(issuer: &Issuer, user: &str) -> Outcome {
     let ended = issuer.end_sessions_of(user).await?.ok_or_else(|| no_such_user(user))?;
     let expiry = issuer.config().access_expiry.as_secs();
-    println!("ended {ended} of {user}'s sessions; their access tokens expire within {expiry} s");
+    match ended {
+        0 => println!("{user} had no live session"),
+        _ => println!(
+            "ended the sessions of {user} ({ended}); their access tokens expire within {expiry} s"
+        ),
+    }
     Ok(())
 }
 
 async fn end_all(issuer: &Issuer) -> Outcome {
     let ended = issuer.end_all_sessions().await?;
     let expiry = issuer.config().access_expiry.as_secs();
-    println!("ended {ended} sessions of all users; their access tokens expire within {expiry} s");
+    match ended {
+        0 => println!("there was no live session"),
+        _ => println!("ended all sessions ({ended}); their access tokens expire within {expiry} s"),
+    }
     Ok(())
 }
 

@@ -87,6 +87,14 @@ impl IssuerConfig {
                 "it must be from 1 to 3600",
             ));
         }
+        let age = self.admin_max_auth_age.as_secs();
+        if age != 0 && !(60..=86_400).contains(&age) {
+            return Err(ConfigError::new(
+                "IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS",
+                age,
+                "it must be from 60 to 86400, or 0 for no limit",
+            ));
+        }
         if self.address_verification && self.notifier.is_none() {
             return Err(ConfigError::new(
                 "IDENTSPHERE_ADDRESS_VERIFICATION",
@@ -104,16 +112,16 @@ impl IssuerConfig {
         if self.key_encryption_key.is_some() && self.key_encryption_key_file.is_some() {
             return Err(ConfigError::hidden(
                 "IDENTSPHERE_KEY_ENCRYPTION_KEY",
-                "is set together with IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE; set one of them",
+                "is set together with IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE; set only one of them",
             ));
         }
         let has_key = self.key_encryption_key.is_some() || self.key_encryption_key_file.is_some();
         if self.database_url.is_some() && !has_key {
             return Err(ConfigError::hidden(
                 "IDENTSPHERE_KEY_ENCRYPTION_KEY",
-                "is not set. Every issuer process on one PostgreSQL needs the same: make it once \
-                 (openssl rand -base64 32), keep it apart from the database's backups, and set it \
-                 or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
+                "is not set. All issuer processes on one PostgreSQL database need the same key: \
+                 create it once (openssl rand -base64 32), keep it apart from the database's \
+                 backups, and set this variable or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
             ));
         }
         match &self.cookie_domain {
@@ -254,6 +262,11 @@ mod tests {
                  IDENTSPHERE_JWKS_MAX_AGE_SECS or IDENTSPHERE_ACCESS_EXPIRY_SECS",
             ),
             (
+                refused(|config| config.admin_max_auth_age = Duration::from_secs(59)),
+                "IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS is \"59\": it must be from 60 to 86400, or 0 \
+                 for no limit",
+            ),
+            (
                 refused(|config| config.address_verification = true),
                 "IDENTSPHERE_ADDRESS_VERIFICATION is \"on\": it needs IDENTSPHERE_NOTIFIER, which \
                  delivers the tokens",
@@ -280,9 +293,10 @@ mod tests {
                     let url = "postgres://issuer@localhost/issuer";
                     config.database_url = Some(DatabaseUrl::new(url).unwrap());
                 }),
-                "IDENTSPHERE_KEY_ENCRYPTION_KEY is not set. Every issuer process on one PostgreSQL \
-                 needs the same: make it once (openssl rand -base64 32), keep it apart from the \
-                 database's backups, and set it or IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
+                "IDENTSPHERE_KEY_ENCRYPTION_KEY is not set. All issuer processes on one PostgreSQL \
+                 database need the same key: create it once (openssl rand -base64 32), keep it \
+                 apart from the database's backups, and set this variable or \
+                 IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE",
             ),
             (
                 refused(|config| config.clock_skew = Duration::ZERO),

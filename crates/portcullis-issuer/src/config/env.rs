@@ -31,11 +31,12 @@ impl IssuerConfig {
         config.dangerous_http_host = text("IDENTSPHERE_DANGEROUS_HTTP_HOST");
         let file = text("IDENTSPHERE_DATABASE");
         if let Some(url) = text("IDENTSPHERE_DATABASE_URL") {
-            // The default path is accepted beside a URL: many lists of all settings contain it.
+            // The default path is accepted together with a URL, because many complete lists of settings
+            // contain it.
             if file.as_deref().is_some_and(|file| Path::new(file) != config.database) {
                 return Err(ConfigError::hidden(
                     "IDENTSPHERE_DATABASE_URL",
-                    "is set together with IDENTSPHERE_DATABASE; set one of them",
+                    "is set together with IDENTSPHERE_DATABASE; set only one of them",
                 ));
             }
             config.database_url = Some(DatabaseUrl::new(url)?);
@@ -64,6 +65,7 @@ impl IssuerConfig {
             ("IDENTSPHERE_STATUS_LIST_TTL_SECS", &mut config.status_list_ttl),
             ("IDENTSPHERE_JWKS_MAX_AGE_SECS", &mut config.jwks_max_age),
             ("IDENTSPHERE_CLOCK_SKEW_SECS", &mut config.clock_skew),
+            ("IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS", &mut config.admin_max_auth_age),
         ] {
             if let Some(secs) = read(text, name, "it must be a whole number of seconds")? {
                 *duration = std::time::Duration::from_secs(secs);
@@ -141,7 +143,7 @@ impl IssuerConfig {
     }
 }
 
-/// Returns those of `names` that look like settings and are none, each with the nearest setting.
+/// Returns those of `names` that look like settings but are not, each with the most similar setting.
 pub(crate) fn unknown_settings(
     names: impl Iterator<Item = String>,
 ) -> Vec<(String, Option<&'static str>)> {

@@ -43,8 +43,8 @@ impl SettingsFile {
         let wrong = |why: String| ConfigError::hidden(path.display().to_string(), why);
         let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {error}"));
         let file = File::open(path).map_err(unreadable)?;
-        // This is the metadata of the open file, not of the path: another file may replace the one
-        // at the path in between.
+        // The metadata is that of the open file, not of the path, because another file may have
+        // replaced the one at the path.
         let metadata = file.metadata().map_err(unreadable)?;
         let mut content = Zeroizing::new(String::new());
         file.take(MAX_BYTES + 1).read_to_string(&mut content).map_err(unreadable)?;
@@ -58,7 +58,8 @@ impl SettingsFile {
 
     fn parse(path: &Path, content: &str) -> Result<Self, ConfigError> {
         let line = |offset: usize| 1 + content.bytes().take(offset).filter(|b| *b == b'\n').count();
-        // Only the message is shown: the error's own text has the line, which may contain a secret.
+        // Only the message is shown, because the error's own text quotes the line, which may contain a
+        // secret.
         let values: BTreeMap<Spanned<String>, Spanned<Value>> =
             toml::from_str(content).map_err(|error| {
                 let place = error.span().map(|span| line(span.start));
@@ -120,8 +121,8 @@ fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key() == key)
 }
 
-/// Creates the error for an unknown key. It omits the value: a misspelt key may be that of a
-/// secret.
+/// Creates the error for an unknown key. It omits the value, because a misspelt key may have been meant
+/// for a secret.
 fn unknown(name: &str) -> ConfigError {
     let key = name.to_lowercase();
     let nearest = SETTINGS

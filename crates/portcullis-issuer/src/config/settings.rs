@@ -31,7 +31,8 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_DANGEROUS_HTTP_HOST",
         default: "",
         meaning: "The one host, besides loopback hosts, for which IDENTSPHERE_ISSUER may use http, \
-                  such as a container's name. Everyone on that network can read passwords and \
+                  such as a container's name. Everyone on the network between the clients \
+                  and the issuer can read passwords and \
                   tokens, and browsers do not keep the cookies",
     },
     Setting {
@@ -54,7 +55,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_CONNECTIONS_PER_ADDRESS",
         default: "256",
-        meaning: "Open connections of an IPv4 address or an IPv6 network (/64), 1 to 896 (the \
+        meaning: "Maximum number of open connections from an IPv4 address or an IPv6 network \
+                  (/64), 1 to 896 (the \
                   limit of all clients together). Proxies in IDENTSPHERE_TRUSTED_PROXIES are \
                   exempt. If IDENTSPHERE_CLIENT_ADDRESS_HEADER is set and no proxies are listed, \
                   every connection is exempt",
@@ -63,7 +65,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_SHUTDOWN_DELAY_SECS",
         default: "0",
         meaning: "How long the issuer still serves requests after a signal to stop, while /readyz \
-                  fails, 0 to 300. Set it longer than a load balancer needs to notice",
+                  fails, 0 to 300. Set it longer than a load balancer needs to notice the failing probe",
     },
     Setting {
         name: "IDENTSPHERE_DATABASE",
@@ -172,8 +174,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "IDENTSPHERE_LOGIN_ATTEMPTS_PER_ADDRESS",
         default: "200",
-        meaning: "The same rate limit for an IPv4 address or an IPv6 network (/64), and the rate limit \
-                  of its challenges of passkeys",
+        meaning: "The same rate limit for an IPv4 address or an IPv6 network (/64), and the rate \
+                  limit of challenges for passkeys from there",
     },
     Setting {
         name: "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
@@ -210,6 +212,13 @@ pub const SETTINGS: &[Setting] = &[
                   `optional` (if the user has one), or `required` (a \
                   session without one gets tokens for the \
                   issuer alone, without roles and scopes, until the user has set one up)",
+    },
+    Setting {
+        name: "IDENTSPHERE_ADMIN_MAX_AUTH_AGE_SECS",
+        default: "900",
+        meaning: "How long ago an administrator may have logged in, or shown the second factor, for \
+                  a change at /v1/admin, 60 to 86400; otherwise 401 with `max_age` (RFC 9470). 0: no \
+                  limit",
     },
     Setting {
         name: "IDENTSPHERE_PASSKEY_RP_ID",
@@ -253,7 +262,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "IDENTSPHERE_ADDRESS_VERIFICATION",
         default: "off",
         meaning: "`on`: the name of a registration is an address. The user can log in after \
-                  returning a token that was sent there, and no response tells whether a name is \
+                  returning a token that was sent to this address, and no response tells whether a name is \
                   taken. Needs IDENTSPHERE_NOTIFIER",
     },
     Setting {

@@ -29,7 +29,8 @@ impl SettingSources {
 }
 
 /// Returns a value without its secrets. Of a database's URL only the password is hidden, and of a
-/// notifier the origin or program is shown. Every other value that may be secret is hidden.
+/// notifier only the origin or the program is shown. Every other value that may be secret is hidden
+/// as a whole.
 fn shown(setting: &Setting, text: &str) -> String {
     const NOT_SHOWN: &str = "(set, not shown)";
     if setting.name == "IDENTSPHERE_DATABASE_URL" {

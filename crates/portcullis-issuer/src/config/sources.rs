@@ -178,7 +178,7 @@ pub fn warn_of_ignored_variables() {
     }
 }
 
-/// Returns the `IDENTSPHERE_*` variables that are not settings, each with the nearest setting.
+/// Returns the `IDENTSPHERE_*` variables that are not settings, each with the most similar setting.
 #[must_use]
 pub fn ignored_variables() -> Vec<(String, Option<&'static str>)> {
     unknown_settings(std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()))

@@ -123,16 +123,16 @@ fn found(id: &str, found: bool) -> Result<(), Error> {
     if found { Ok(()) } else { Err(Error::NoSuchClient { id: id.to_owned() }) }
 }
 
-/// Returns 256 random bits and their hash, which is stored. A plain hash is enough, since random
-/// bits cannot be guessed. A slow hash, as for passwords, would only make a flood of requests cost
-/// more.
+/// Returns 256 random bits and their hash, which is stored. A plain hash is enough, because random bits
+/// cannot be guessed. A slow hash, as for passwords, would only make a flood of requests more
+/// expensive.
 fn new_secret() -> Result<(Credential, String), Error> {
     let secret = random::secret()?;
     Ok((Credential::Secret(hash_of(&secret)), secret.to_string()))
 }
 
-/// Checks that every key of a key set can be used. Unlike a verifier, it rejects the whole set for
-/// one wrong key: the operator reads the error and can correct the set.
+/// Checks that every key of a key set can be used. Unlike a verifier, it rejects the whole set because
+/// of one invalid key, because the operator sees the error and can correct the set.
 fn checked_keys(jwks: &str) -> Result<String, Error> {
     let wrong = |problem: String| Err(Error::InvalidClientKeys { problem });
     if jwks.len() > MAX_KEYS_BYTES {
@@ -147,7 +147,7 @@ fn checked_keys(jwks: &str) -> Result<String, Error> {
         return wrong(format!("the key {id:?}: {}", skipped.reason));
     }
     if keys.is_empty() {
-        return wrong("the set has no keys".to_owned());
+        return wrong("the key set has no keys".to_owned());
     }
     Ok(jwks.to_owned())
 }

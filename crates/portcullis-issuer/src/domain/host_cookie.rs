@@ -1,10 +1,10 @@
-//! The value of the cookie that proves which host set the others.
+//! The value of the cookie that proves which host has set the other cookies.
 //!
 //! Any host of a domain can set a `__Secure-` cookie for the domain's other hosts, but not a
 //! `__Host-` cookie (RFC 6265bis §4.1.3). So the issuer sets a `__Host-` cookie beside the
-//! `__Secure-` cookies. It names the session and the refresh token of the refresh cookie. No API
-//! receives the `__Host-` cookie, so a request with it does not come from an API that has seen the
-//! session's access token.
+//! `__Secure-` cookies. The `__Host-` cookie names the session and the refresh token of the refresh
+//! cookie. No API receives the `__Host-` cookie, so a request with it does not come from an API
+//! that has seen the session's access token.
 
 use std::fmt;
 
@@ -42,7 +42,7 @@ impl HostCookies {
         format!("{}.{}", encode(of_session.as_ref()), encode(&hash_of(refresh_token)))
     }
 
-    /// Returns whether the value was made for this session.
+    /// Returns whether the value belongs to this session.
     pub(crate) fn is_of_session(&self, value: &str, session_id: &str) -> bool {
         let tag = value.split_once('.').and_then(|(tag, _)| URL_SAFE_NO_PAD.decode(tag).ok());
         let mut keys = std::iter::once(&self.current).chain(&self.earlier);
@@ -51,8 +51,8 @@ impl HostCookies {
         })
     }
 
-    /// Returns whether the value was made for this refresh token. The check needs no key: a sibling
-    /// host cannot set the cookie at all.
+    /// Returns whether the value belongs to this refresh token. The check needs no key, because a
+    /// sibling host cannot set the cookie at all.
     pub(crate) fn is_of_refresh_token(value: &str, refresh_token: &str) -> bool {
         let hash = value.split_once('.').and_then(|(_, hash)| URL_SAFE_NO_PAD.decode(hash).ok());
         hash.is_some_and(|hash| verify_slices_are_equal(&hash, &hash_of(refresh_token)).is_ok())

@@ -14,14 +14,14 @@ use crate::domain::messages;
 use crate::domain::tokens::TokenSettings;
 use crate::error::Error;
 
-/// The interval between two runs. The first run comes after one interval, so a short command of the
-/// CLI never runs housekeeping.
+/// The interval between two runs. The first run comes after one interval, so short CLI commands never run
+/// housekeeping.
 const TICK: Duration = Duration::from_secs(30);
 
 /// The maximum number of rows that one transaction deletes.
 const BATCH: u64 = 200;
 
-/// The pause between two batches, in which other writers get their turn.
+/// The pause between two batches, during which other writers get their turn.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The age after which the heartbeat is written again, in seconds.
@@ -60,7 +60,7 @@ impl Housekeeping {
     /// Deletes all data that is due.
     pub(crate) async fn run(&self) -> Result<(), Error> {
         let now = now_secs(&*self.clock);
-        // This step runs even if the clock is wrong: at worst, a client cannot repeat a refresh
+        // This step runs even if the clock may be wrong. At worst, a client cannot repeat a refresh
         // whose response was lost.
         self.finish(Chore::EraseSuccessors, now.saturating_sub(self.grace_secs)).await?;
         let last = self.store.heartbeat().await?;
@@ -77,7 +77,7 @@ impl Housekeeping {
             let before = match chore {
                 Chore::FreePlaces => self.tokens.until(now).free,
                 Chore::ForgetEvents => now.saturating_sub(secs(self.audit_retention)),
-                // The account is added before its token, so the token may be missing for a moment.
+                // The account is added before its token, so an account may briefly have no token.
                 Chore::ForgetUnverified => now.saturating_sub(secs(messages::LIFETIME)),
                 _ => now,
             };

@@ -10,13 +10,18 @@ use utoipa::ToSchema;
 
 pub(crate) use self::exchange::Exchanged;
 use crate::clock::{now_secs, secs};
-use crate::domain::audit::NewEvent;
+use crate::domain::audit::{Cap, NewEvent};
 use crate::domain::clients::{ClientRight, Clients, RegisteredClient};
 use crate::domain::keys::KeyRing;
 use crate::domain::sessions::{Session, Sessions};
 use crate::domain::tokens::{FIRST_PARTY, TWO_FACTORS, Tokens, name_of};
 use crate::domain::users::User;
 use crate::error::Error;
+use crate::metrics;
+
+/// How often each process warns of a client that introspects tokens that it must not introspect, in
+/// an hour.
+const WARNINGS_PER_HOUR: u32 = 1;
 
 /// The claims of a token that this issuer signed.
 #[derive(Debug, Deserialize)]
@@ -122,9 +127,29 @@ pub(crate) struct Introspection {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The warnings of clients that introspect tokens that they must not introspect.
+    warnings: Cap,
+}
+
+/// The state of a token, before the client is told.
+enum State {
+    Active(Box<Introspected>),
+    Inactive,
+    /// The client must not introspect the token, for this reason. It may be active.
+    Foreign(&'static str),
 }
 
 impl Introspection {
+    pub(crate) fn new(
+        sessions: Arc<Sessions>,
+        clients: Arc<Clients>,
+        keys: Arc<KeyRing>,
+        tokens: Arc<Tokens>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { sessions, clients, keys, tokens, clock, warnings: Cap::new(WARNINGS_PER_HOUR) }
+    }
+
     /// Returns whether a token of this issuer is active, and its claims. Unlike an API that
     /// validates locally, it reads the store. The session must be live, the client must exist and
     /// be enabled, and the token must not be revoked.
@@ -135,27 +160,60 @@ impl Introspection {
         token: &str,
         client: &RegisteredClient,
     ) -> Result<Introspected, Error> {
-        let active = if token.contains('.') {
-            self.active_access_token(token, client).await?
+        let state = if token.contains('.') {
+            self.state_of_access_token(token, client).await?
         } else if !client.has(ClientRight::ContinueSessions) {
-            None
+            State::Foreign(
+                "it is not an access token, and the client lacks the `continue-sessions` right",
+            )
         } else {
             let session = self.sessions.of_refresh_token(token).await?;
-            session.map(|(session, user)| self.refresh_token_of(session, user))
+            session.map_or(State::Inactive, |(session, user)| {
+                State::Active(Box::new(self.refresh_token_of(session, user)))
+            })
         };
-        Ok(active.unwrap_or_default())
+        Ok(match state {
+            State::Active(introspected) => {
+                metrics::introspected("active");
+                *introspected
+            }
+            State::Inactive => {
+                metrics::introspected("inactive");
+                Introspected::default()
+            }
+            State::Foreign(reason) => {
+                metrics::introspected("foreign");
+                // An operator must learn of it, and the log must not grow with each request.
+                if self.warnings.take(&client.id, self.now()) {
+                    let client_id = &client.id;
+                    tracing::warn!(
+                        client_id,
+                        reason,
+                        "introspected token reported as inactive; see `clients update`"
+                    );
+                }
+                Introspected::default()
+            }
+        })
     }
 
-    async fn active_access_token(
+    async fn state_of_access_token(
         &self,
         token: &str,
         client: &RegisteredClient,
-    ) -> Result<Option<Introspected>, Error> {
-        let Some(issued) = self.issued(token).await? else { return Ok(None) };
+    ) -> Result<State, Error> {
+        let Some(issued) = self.issued(token).await? else { return Ok(State::Inactive) };
         let is_for_it = issued.aud.iter().any(|aud| client.resource_servers.contains(aud));
         if !is_for_it && !client.has(ClientRight::IntrospectAll) {
-            return Ok(None);
+            return Ok(State::Foreign(
+                "its audience has none of the client's resource servers, and the client lacks the `introspect-all` right",
+            ));
         }
+        let active = self.active_access_token(issued).await?;
+        Ok(active.map_or(State::Inactive, |introspected| State::Active(Box::new(introspected))))
+    }
+
+    async fn active_access_token(&self, issued: Issued) -> Result<Option<Introspected>, Error> {
         if self.tokens.is_spent(&name_of(&issued.iss, &issued.jti)).await? {
             return Ok(None);
         }
@@ -244,8 +302,8 @@ impl Introspection {
             }
             None => {
                 let name = name_of(&issued.iss, &issued.jti);
-                // A process whose clock is behind this one's accepts the token for that much
-                // longer.
+                // A process whose clock is behind that of this process accepts the token for
+                // longer, by at most the clock skew.
                 let until = issued.exp.saturating_add(secs(self.tokens.settings().clock_skew));
                 self.tokens.spend(&name, until, Some(&event)).await?;
             }

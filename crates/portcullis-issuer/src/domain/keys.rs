@@ -10,8 +10,8 @@
 //!
 //! Due changes are made by the next request that needs the ring, and by a periodic task; a late
 //! change is always safe. Only an operator breaks the contract. With `keys rotate --now`, verifiers
-//! that do not fetch the keys again for an unknown `kid`, as Portcullis does, reject new tokens for
-//! a while. `keys withdraw --now` is meant to have tokens rejected.
+//! reject new tokens for a while, unless they fetch the keys again for an unknown `kid`, as
+//! Portcullis does. `keys withdraw --now` is meant to have tokens rejected.
 //!
 //! # Several processes on one database
 //!
@@ -54,12 +54,12 @@ use crate::clock::{is_ahead, now_secs};
 use crate::domain::background::Background;
 use crate::error::Error;
 
-/// How long due changes are paused, in seconds, after a signer failed to make a key or while the
+/// How long due changes are paused, in seconds, after a signer failed to create a key, or while the
 /// clock may be wrong.
 const PAUSE: i64 = 30;
 
-/// The shortest and the longest wait of the task between two turns of the ring. It wakes for the
-/// next due change, and often enough to notice the changes of other processes.
+/// The shortest and the longest wait of the task between two checks of the ring. It wakes for the next due
+/// change, and often enough to notice the changes of other processes.
 const TURNS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
 /// The keys of one issuer.
@@ -73,9 +73,9 @@ pub(crate) struct KeyRing {
     schedule: Schedule,
     current: ArcSwap<Snapshot>,
     shared: SharedKeySet,
-    /// Held while the table is loaded, so that an older table never replaces a newer one.
+    /// Locked while the table is loaded, so that an older table never replaces a newer one.
     loading: tokio::sync::Mutex<()>,
-    /// Held by the one task that makes due changes; the others do not wait for it.
+    /// Locked by the task that makes due changes. Other tasks do not wait for it.
     turning: tokio::sync::Mutex<()>,
     /// The time until which due changes are paused, in seconds since 1970; see [`PAUSE`].
     paused_until: AtomicI64,
@@ -108,7 +108,7 @@ impl KeyRing {
             let now = now_secs(&*clock);
             let first = algorithm.unwrap_or_default();
             let key = custody.new_key(first, &schedule, now, 0).await?;
-            // Another process may have added the first key before; then its key is used.
+            // If another process has added the first key already, that key is used.
             store.add_first_key(&key).await?;
         }
         let snapshot = load(&*store, &custody, &schedule).await?;
@@ -150,8 +150,8 @@ impl KeyRing {
         self.reload(Some(version)).await
     }
 
-    /// Returns the ring for a change that compares the ring's version with the store's. It makes no
-    /// query if the store does not push versions: the change itself compares them.
+    /// Returns the ring for a change that compares the ring's version with the version in the store. If
+    /// the store does not push versions, this makes no query, because the change itself compares them.
     pub(crate) async fn for_change(&self) -> Result<KeysForChange, Error> {
         let snapshot = self.current.load_full();
         let is_due = snapshot.next_change.is_some_and(|due| due <= now_secs(&*self.clock));
@@ -163,8 +163,8 @@ impl KeyRing {
         Ok(KeysForChange { snapshot, version })
     }
 
-    /// Returns whether due changes are paused. If the clock was set back meanwhile, the pause ends
-    /// at once, so that it cannot last longer than [`PAUSE`].
+    /// Returns whether due changes are paused. If the clock has been set back, the pause ends
+    /// immediately, so it cannot last longer than [`PAUSE`].
     fn is_paused(&self, now: i64) -> bool {
         let until = self.paused_until.load(Ordering::Relaxed);
         (until.saturating_sub(PAUSE)..until).contains(&now)
@@ -197,10 +197,10 @@ impl KeyRing {
                 if self.schedule.publishes_next_at(active).is_some_and(|due| due <= now) =>
             {
                 match self.publish_next(active, ChangedBy::Schedule).await {
-                    // The active key continues to sign, so requests do not fail.
+                    // The active key continues to sign, so requests do not fail because of this.
                     Err(Error::Signer(error)) => {
                         let error = &*error as &(dyn std::error::Error + 'static);
-                        tracing::error!(error, "the signer made no next key; retrying");
+                        tracing::error!(error, "the signer did not create the next key; retrying");
                         self.paused_until.store(now + PAUSE, Ordering::Relaxed);
                     }
                     published => published?,
@@ -216,7 +216,7 @@ impl KeyRing {
         let lead = self.schedule.lead(active);
         let now = now_secs(&*self.clock);
         let key = self.new_key(algorithm, now, lead).await?;
-        // Generating an RSA key takes a while, and the lead time begins when the key is published.
+        // Generating an RSA key takes time, but the lead time begins only when the key is published.
         let late = now_secs(&*self.clock).saturating_sub(now);
         let signs_from = key.signs_from.saturating_add(late);
         let key = NewKey { signs_from, ..key };
@@ -233,7 +233,7 @@ impl KeyRing {
         lead: i64,
     ) -> Result<NewKey, Error> {
         let key = self.custody.new_key(algorithm, &self.schedule, now, lead).await?;
-        // Only a signer can return a key that it has returned before.
+        // Only an external signer can return a key that it has returned before.
         if self.list().await?.iter().any(|known| known.kid == key.kid) {
             return Err(Error::Signer(
                 format!("it returned the key {}, which was used before", key.kid).into(),
@@ -266,7 +266,7 @@ impl KeyRing {
         Duration::from_secs(u64::try_from(wait).unwrap_or(0))
     }
 
-    /// Returns the ring as it was last read, for responses that must not fail with the store.
+    /// Returns the ring as it was last read, for responses that must succeed even if the store fails.
     pub(crate) fn last_known(&self) -> Arc<Snapshot> {
         self.current.load_full()
     }
@@ -308,7 +308,7 @@ impl KeyRing {
         } else {
             let made = now_secs(&*self.clock);
             let key = self.new_key(algorithm, made, 0).await?;
-            // The time is read again: generating an RSA key takes a while, in which the old key
+            // Reads the time again, because generating an RSA key takes time, during which the old key
             // signs.
             self.store.rotate_key(&key, self.by_operator(), margin).await?;
             key.kid
@@ -341,7 +341,7 @@ impl KeyRing {
         Ok(self.store.keys().await?.keys)
     }
 
-    /// Reads the table again, unless another task has meanwhile loaded the version `seen`.
+    /// Reads the table again, unless another task has already replaced the version `seen`.
     async fn reload(&self, seen: Option<i64>) -> Result<Arc<Snapshot>, Error> {
         let _one_at_a_time = self.loading.lock().await;
         let known = self.current.load_full();

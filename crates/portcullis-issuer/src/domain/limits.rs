@@ -42,6 +42,13 @@ const MESSAGES: u32 = 3;
 /// The period of the budget for messages, in milliseconds.
 const MESSAGES_WINDOW: u64 = 15 * 60 * 1000;
 
+/// The number of rejections that are recorded at once, of an account and of a network. The budget
+/// returns over [`RECORDED_WINDOW`].
+const RECORDED: u32 = 12;
+
+/// The period of the budget for recorded rejections, in milliseconds.
+const RECORDED_WINDOW: u64 = 60 * 60 * 1000;
+
 /// Rate limits for passwords, codes and the credentials of machine clients.
 #[derive(Debug)]
 pub(crate) struct Limits {
@@ -56,6 +63,8 @@ pub(crate) struct Limits {
     challenges: Attempts,
     /// Messages, keyed by the recipient.
     messages: Attempts,
+    /// Rejections that are recorded, keyed by account or network.
+    recorded: Attempts,
     audit: Arc<Audit>,
 }
 
@@ -74,6 +83,7 @@ impl Limits {
             client_networks: attempts(per_network),
             challenges: attempts(per_network),
             messages: Attempts::new(MESSAGES, MESSAGES_WINDOW, Arc::clone(clock)),
+            recorded: Attempts::new(RECORDED, RECORDED_WINDOW, Arc::clone(clock)),
             audit,
         }
     }
@@ -82,7 +92,7 @@ impl Limits {
     /// rejected attempt.
     pub(crate) async fn take(&self, account: &str, peer: &Peer) -> Result<(), Error> {
         self.take_of_network(peer).await?;
-        self.admit(self.accounts.take(account), "account", peer).await
+        self.admit(self.accounts.take(account), Some(account), peer).await
     }
 
     /// Returns the attempt to both limits, after a success or if the check could not be made.
@@ -91,15 +101,15 @@ impl Limits {
         self.give_back_of_network(peer);
     }
 
-    /// Takes an attempt from the network's limit only, for a request for a message or a token from
-    /// a message. A limit per name would let strangers use up another user's attempts.
+    /// Takes an attempt from the network's limit only: for a request for a message, or for a token from
+    /// a message. With a limit per name, strangers could use up another user's attempts.
     pub(crate) async fn take_of_network(&self, peer: &Peer) -> Result<(), Error> {
-        self.admit(self.networks.take(&network_of(peer)), "address", peer).await
+        self.admit(self.networks.take(&network_of(peer)), None, peer).await
     }
 
     /// Takes a challenge of a passkey, for which a row is stored.
     pub(crate) async fn take_challenge(&self, peer: &Peer) -> Result<(), Error> {
-        self.admit(self.challenges.take(&network_of(peer)), "challenges of an address", peer).await
+        self.admit(self.challenges.take(&network_of(peer)), None, peer).await
     }
 
     /// Returns the challenge after a success.
@@ -121,7 +131,7 @@ impl Limits {
     /// from every key of [`take`](Self::take): failed logins with the user's name must not use up
     /// this limit.
     pub(crate) async fn take_of_session(&self, account: &str, peer: &Peer) -> Result<(), Error> {
-        self.admit(self.accounts.take(account), "account", peer).await
+        self.admit(self.accounts.take(account), Some(account), peer).await
     }
 
     /// Returns the attempt after a success.
@@ -140,26 +150,38 @@ impl Limits {
         client_id.map_or(Ok(()), |id| self.accounts.take(&format!("client {id}")))
     }
 
+    /// Records a rejection. `account` is `None` if the network's budget is used up.
     async fn admit(
         &self,
         taken: Result<(), Limited>,
-        budget: &'static str,
+        account: Option<&str>,
         peer: &Peer,
     ) -> Result<(), Error> {
         let Err(limited) = taken else { return Ok(()) };
-        // Only the first rejection is recorded: the log must not grow with each request of a
-        // rejected client.
         if limited.first {
-            let client = peer.shown_address();
-            tracing::warn!(budget, client, "too many failed attempts; rejecting further ones");
-            self.audit.record(&self.audit.event(EventKind::LoginLimited, peer)).await?;
+            let event = self.audit.event(EventKind::LoginLimited, peer);
+            if self.records(account, peer) {
+                let budget = if account.is_some() { "account" } else { "address" };
+                let client = peer.shown_address();
+                tracing::warn!(budget, client, "too many failed attempts; rejecting further ones");
+                self.audit.record(&event).await?;
+            } else {
+                self.audit.count(&event);
+            }
         }
         Err(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }
+
+    /// Returns whether to record the first rejection after an accepted attempt. The logs must grow
+    /// neither with each request of a rejected client nor with each name that it makes up.
+    pub(crate) fn records(&self, account: Option<&str>, peer: &Peer) -> bool {
+        self.recorded.take(&format!("network {}", network_of(peer))).is_ok()
+            && account.is_none_or(|name| self.recorded.take(&format!("account {name}")).is_ok())
+    }
 }
 
-/// Returns the key of the peer's network. Callers without an address share one key, so that they
-/// are limited too.
+/// Returns the key of the peer's network. Callers without an address share one key, so they are limited
+/// as well.
 fn network_of(peer: &Peer) -> String {
     peer.address.map_or_else(String::new, |address| Network::of_client(address).to_string())
 }

@@ -29,7 +29,7 @@ pub(crate) enum Login {
     /// The passkey is unknown, another user's or removed, or its ceremony failed. The response does
     /// not distinguish them.
     WrongPasskey,
-    /// After too many wrong codes.
+    /// There were too many wrong codes.
     Locked,
 }
 
@@ -67,14 +67,15 @@ impl Logins {
         let account = folded.as_ref().map_or("", FoldedName::as_str);
         self.limits.take(account, peer).await?;
         let checked = self.users.check_password(folded.as_ref(), password).await;
-        // Nothing was checked: the user's next attempts must not be rejected for that.
+        // If the password could not be checked, the attempt is returned, so that it does not count
+        // against the user.
         let checked = checked.inspect_err(|_| self.limits.give_back(account, peer))?;
         let (stored, outdated) = match checked {
             PasswordCheck::Right { stored, outdated } if stored.may_log_in => (stored, outdated),
             PasswordCheck::Right { stored, .. } => {
                 return self.refuse(Some(&stored.user.id), peer).await;
             }
-            // An unknown name is not recorded: it may be a password in the wrong field.
+            // An unknown name is not recorded, because it may be a password in the wrong field.
             PasswordCheck::Wrong { user } => {
                 return self.refuse(user.as_ref().map(|user| &*user.id), peer).await;
             }
@@ -125,7 +126,7 @@ impl Logins {
                 self.limits.give_back(account, peer);
                 Ok(Login::Begun(grant))
             }
-            // The user was disabled, or given another password, since the password was checked.
+            // The user was disabled, or got another password, after the password was checked.
             None => self.refuse(Some(&user.id), peer).await,
         }
     }

@@ -10,21 +10,22 @@
 mod attempt;
 mod slots;
 mod store;
+mod sweep;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use portcullis::clock::Clock;
-use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::attempt::Attempt;
-pub(crate) use self::attempt::not_delivered;
 use self::slots::Slots;
 pub(crate) use self::store::{Due, LogoutClient, LogoutMessage, LogoutStore, Undeliverable};
+use self::sweep::{PAUSE, Sweep};
 use crate::backchannel::Sender;
-use crate::clock::{is_ahead, now_secs, secs};
+use crate::clock::{now_secs, secs};
 use crate::domain::background::Background;
 use crate::domain::clients::LogoutUris;
 use crate::domain::keys::KeyRing;
@@ -35,26 +36,20 @@ use crate::metrics;
 /// How often the store is read for messages of other processes, and for retries that are due.
 const POLL: Duration = Duration::from_millis(500);
 
-/// How often undeliverable messages are dropped, in seconds.
-const SWEEP_SECS: i64 = 10;
+/// When a process that serves no requests begins to send. A command ends sooner: it would end in the
+/// middle of an attempt.
+const WITHOUT_ROUTES: Duration = Duration::from_secs(10);
 
 /// How long a claim is valid, in seconds: longer than an attempt takes.
 const CLAIM_SECS: i64 = 15;
 
-/// The maximum number of messages that wait for one client.
-const PER_CLIENT: i64 = 100_000;
-
-/// How many messages one transaction drops.
-const BATCH: i64 = 200;
-
 /// Sends logout tokens in the background.
 pub(crate) struct Logouts {
-    delivery: Arc<Delivery>,
-    runtime: Handle,
-    task: OnceLock<Background>,
+    serves: Arc<Notify>,
+    task: Background,
 }
 
-/// What an attempt needs.
+/// The services that an attempt uses.
 pub(crate) struct Delivery {
     pub(crate) store: Arc<dyn LogoutStore>,
     pub(crate) keys: Arc<KeyRing>,
@@ -65,42 +60,49 @@ pub(crate) struct Delivery {
 }
 
 impl Logouts {
-    /// Must be called in a runtime, on which the task will run.
+    /// Starts the task, which begins to send after [`WITHOUT_ROUTES`] or at a call of
+    /// [`start`](Self::start). The process that leads must send, even if it serves no requests:
+    /// otherwise the other processes wait for it.
     pub(crate) fn new(delivery: Delivery) -> Self {
-        let delivery = Arc::new(delivery);
-        Self { delivery, runtime: Handle::current(), task: OnceLock::new() }
+        let serves = Arc::new(Notify::new());
+        let told = Arc::clone(&serves);
+        let task = Background::spawn(async move {
+            tokio::select! {
+                () = told.notified() => {}
+                () = tokio::time::sleep(WITHOUT_ROUTES) => {}
+            }
+            run(Arc::new(delivery)).await;
+        });
+        Self { serves, task }
     }
 
-    /// Starts the task, unless it was started before. Only a process that serves requests calls it:
-    /// a command would end in the middle of an attempt.
+    /// Begins to send at once: this process serves requests.
     pub(crate) fn start(&self) {
-        self.task.get_or_init(|| {
-            let _entered = self.runtime.enter();
-            Background::spawn(run(Arc::clone(&self.delivery)))
-        });
+        self.serves.notify_one();
     }
 
     pub(crate) fn stop(&self) {
-        if let Some(task) = self.task.get() {
-            task.stop();
-        }
+        self.task.stop();
     }
 }
 
 async fn run(delivery: Arc<Delivery>) {
     let mut slots = Slots::default();
     let mut attempts = JoinSet::new();
-    let mut swept_at: Option<i64> = None;
+    let mut sweep = Sweep::default();
+    let mut led = false;
     loop {
-        if delivery.store.leads() {
-            let now = delivery.now();
-            // The absolute value, since the clock may be set back.
-            if swept_at.is_none_or(|swept| (now - swept).abs() >= SWEEP_SECS) {
-                swept_at = Some(now);
-                warn(delivery.sweep().await);
-            }
+        let leads = delivery.store.leads();
+        if leads {
+            warn(delivery.sweep(&mut sweep).await);
             warn(delivery.begin_attempts(&mut slots, &mut attempts).await);
+        } else if led {
+            // The next leader counts them.
+            metrics::logouts_waiting(0);
+            sweep = Sweep::default();
         }
+        led = leads;
+        let wait = if sweep.is_under_way() { PAUSE } else { POLL };
         tokio::select! {
             () = delivery.store.session_ended() => {}
             Some(ended) = attempts.join_next() => {
@@ -112,7 +114,7 @@ async fn run(delivery: Arc<Delivery>) {
                     next = attempts.try_join_next();
                 }
             }
-            () = tokio::time::sleep(POLL) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }
@@ -124,10 +126,12 @@ fn warn(done: Result<(), Error>) {
     }
 }
 
-/// Logs only the first failure of a client and its end: an unreachable client must not fill the log.
+/// Logs only a client's first failure and the end of its failures, because an unreachable client must
+/// not fill the log.
 fn settle(slots: &mut Slots, attempt: &Attempt) {
     let client_id = &attempt.client_id;
-    let has_changed = slots.end(client_id, attempt.failure.is_some());
+    let times = (attempt.began, Instant::now());
+    let has_changed = slots.end(client_id, times, attempt.failure.is_some());
     match &attempt.failure {
         Some(reason) if has_changed => {
             tracing::warn!(client_id, reason, "logout token not delivered; retrying");
@@ -138,13 +142,14 @@ fn settle(slots: &mut Slots, attempt: &Attempt) {
 }
 
 impl Delivery {
-    /// Begins as many attempts as there are free slots. Clients are served in a random order, so
-    /// that none is always the last.
+    /// Begins as many attempts as there are free slots. Clients are served in a random order, so that
+    /// no client is always the last.
     async fn begin_attempts(
         self: &Arc<Self>,
         slots: &mut Slots,
         attempts: &mut JoinSet<Attempt>,
     ) -> Result<(), Error> {
+        slots.look_at_clock(Instant::now());
         let now = self.now();
         let due = Due { now, expired: self.expired(now) };
         let mut clients = self.store.clients_to_notify(due).await?;
@@ -159,57 +164,12 @@ impl Delivery {
             }
             let until = now.saturating_add(CLAIM_SECS);
             for message in self.store.claim_logouts(&client.id, due, until, free).await? {
-                slots.begin(&client.id);
-                attempts.spawn(Arc::clone(self).attempt(message, client.uri.clone()));
+                let began = Instant::now();
+                slots.begin(&client.id, began);
+                attempts.spawn(Arc::clone(self).attempt(message, client.uri.clone(), began));
             }
         }
         Ok(())
-    }
-
-    /// Drops messages that have expired, and the oldest ones of a client for which too many wait.
-    async fn sweep(&self) -> Result<(), Error> {
-        let now = self.now();
-        // With a wrong clock, messages that must be delivered would count as expired.
-        if self.store.heartbeat().await?.is_some_and(|last| is_ahead(last, now)) {
-            return Ok(());
-        }
-        let expired = self.drop_all(Undeliverable::Expired(self.expired(now)), i64::MAX).await?;
-        if expired > 0 {
-            metrics::logouts("expired", expired);
-            tracing::warn!(count = expired, "logout tokens dropped: the sessions' tokens expired");
-        }
-        let mut waiting = 0;
-        for (client_id, count) in self.store.waiting_logouts().await? {
-            waiting += count.min(PER_CLIENT);
-            if count > PER_CLIENT {
-                let excess = Undeliverable::Of(client_id.clone());
-                let dropped = self.drop_all(excess, count - PER_CLIENT).await?;
-                metrics::logouts("dropped", dropped);
-                tracing::warn!(
-                    client_id,
-                    count = dropped,
-                    "logout tokens dropped: more than 100,000 waited for the client"
-                );
-            }
-        }
-        metrics::logouts_waiting(waiting);
-        Ok(())
-    }
-
-    /// Drops at most `limit` messages, and returns their number.
-    async fn drop_all(&self, which: Undeliverable, limit: i64) -> Result<u64, Error> {
-        let mut dropped = 0;
-        let mut left = limit;
-        while left > 0 {
-            let batch = left.min(BATCH);
-            let found = self.store.drop_logouts(which.clone(), self.now(), batch).await?;
-            dropped += found;
-            left -= batch;
-            if found < batch.unsigned_abs() {
-                break;
-            }
-        }
-        Ok(dropped)
     }
 
     /// Returns the `exp` of access tokens that no service accepts any more, even if the clocks of

@@ -31,8 +31,8 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The timeout of one delivery by the notifier.
 const DELIVERY: Duration = Duration::from_secs(10);
 
-/// The maximum number of messages that are delivered at once. Further messages are dropped: a flood
-/// of requests must not become a flood of tasks.
+/// The maximum number of messages that are delivered at once. Further messages are dropped, so that a
+/// flood of requests does not become a flood of tasks.
 const UNDER_WAY: usize = 64;
 
 /// Messages to users.
@@ -104,7 +104,7 @@ impl Messages {
         let user = user.address(address).roles(roles).scopes(scopes);
         let origin = Origin {
             awaits: Some(Awaits::Invitation),
-            // A stranger's registration must not block the name.
+            // A stranger's unfinished registration must not block the name.
             replaces: &[Awaits::Invitation, Awaits::Verification],
             share: Share::Users,
             event: self.audit.event_by(EventKind::UserInvited, by),
@@ -113,7 +113,8 @@ impl Messages {
         let added = self.users.add(user, origin).await?;
         let account = self.people.account(&UserRef::WithId(added.id)).await?;
         match (self.send(&account, MessageKind::Invitation, None).await, by) {
-            // The response to an administrator does not depend on the delivery, as no response does.
+            // The response to an administrator does not depend on the delivery, as with all other
+            // HTTP responses.
             (Err(Error::NotDelivered { .. }), Actor::Admin { .. }) => Ok(account),
             (sent, _) => sent.map(|()| account),
         }
@@ -130,8 +131,8 @@ impl Messages {
         event: NewEvent,
     ) -> Result<(), Error> {
         let origin = Origin {
-            // Each registration replaces an unfinished one of the same name. It is completed only
-            // by its own token and password.
+            // Each registration replaces an unfinished registration of the same name. It can be
+            // completed only with its own token and password.
             awaits: Some(Awaits::Verification),
             replaces: &[Awaits::Verification],
             share: Share::Strangers,
@@ -177,8 +178,8 @@ impl Messages {
         let found = self.or_give_back(self.store.account_of_token(&token, purposes, now), peer);
         let Some((account, _)) = found.await? else { return Ok(Redeemed::WrongToken) };
         let address = account.address.as_deref();
-        // The token proves who the user is, so the share of users is used: registrations must not
-        // delay it.
+        // The token proves who the user is, so the password is hashed in `Share::Users`:
+        // registrations must not delay it.
         let hash = self.users.hash(Share::Users, password, &account.name, address);
         let hash = self.or_give_back(hash, peer).await?;
         let event = self.audit.event(EventKind::PasswordReset, peer).user(&account.id);
@@ -187,8 +188,8 @@ impl Messages {
         Ok(if set { Redeemed::Done } else { Redeemed::WrongToken })
     }
 
-    /// Completes a registration. The password must come with the token: the owner of an address must
-    /// not activate an account whose password a stranger has chosen.
+    /// Completes a registration. The password must come with the token, because the owner of an address
+    /// must not activate an account whose password a stranger has chosen.
     pub(crate) async fn verify_address(
         &self,
         token: &str,
@@ -210,8 +211,8 @@ impl Messages {
         Ok(if verified { Redeemed::Done } else { Redeemed::WrongToken })
     }
 
-    /// Returns the network's attempt if the check could not be made. A password that breaks a rule
-    /// is not returned: it has used a hashing slot, and the token can be used again.
+    /// Returns the network's attempt if the check could not be made. A password that breaks a rule does
+    /// not return the attempt: it has used a hashing slot, and the token can be used again.
     async fn or_give_back<T, E: Into<Error>>(
         &self,
         check: impl Future<Output = Result<T, E>>,
@@ -281,7 +282,7 @@ impl Messages {
         let work = work(Arc::clone(self));
         drop(tokio::spawn(async move {
             let _place = place;
-            // A failed delivery was logged and counted.
+            // A failed delivery has already been logged and counted.
             if let Err(error) = work.await
                 && !matches!(error, Error::NotDelivered { .. })
             {

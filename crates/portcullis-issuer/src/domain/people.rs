@@ -142,14 +142,14 @@ impl People {
         }
     }
 
-    /// Ends the sessions of all users, and returns their number. It compares no times: a restored
-    /// database may come from a host whose clock was ahead.
+    /// Ends the sessions of all users, and returns their number. This method does not compare
+    /// times, because a restored database may come from a host whose clock was ahead.
     pub(crate) async fn end_all_sessions(&self, by: Actor<'_>) -> Result<u64, Error> {
         let event = self.audit.event_by(EventKind::AllSessionsEnded, by);
         let mut ended = 0;
-        // The authority is checked with the first batch only: that batch may end the
-        // administrator's own session. The event is recorded with it, so that a request that is
-        // cancelled after some batches is in the audit log.
+        // The authority is checked only with the first batch, because that batch may end the
+        // administrator's own session. The event is recorded with the first batch, so that the audit
+        // log contains it even if the request is cancelled after some batches.
         let mut authority = by.authority();
         let mut begins = Some(&event);
         // Sessions end in batches, so that a database with a million sessions serves requests in

@@ -33,8 +33,8 @@ impl Registrations {
         self.users.add(NewUser::new(name, password), origin).await
     }
 
-    /// Adds a user whose name is an address, and who can log in once the address is verified. The
-    /// client does not learn whether the name is taken.
+    /// Adds a user whose name is an address. The user can log in once the address is verified. The
+    /// response does not reveal whether the name is taken.
     pub(crate) async fn register_address(
         &self,
         address: &str,
@@ -49,14 +49,13 @@ impl Registrations {
         }
     }
 
-    /// Takes an attempt from the budgets, and never returns it: even a successful registration
-    /// counts like a failed login. So a client can neither try many names nor add users without
-    /// limit.
+    /// Takes an attempt from the budgets, and never returns it: even a successful registration counts
+    /// like a failed login. So a client can neither try many names nor add users without limit.
     async fn take(&self, name: &str, peer: &Peer) -> Result<(), Error> {
         let folded = FoldedName::of(name);
         let account = folded.as_ref().map_or("", FoldedName::as_str);
-        // The count is separate from that of logins: a stranger must not keep a user from logging
-        // in.
+        // This count is separate from that of logins, because strangers must not be able to keep a user
+        // from logging in.
         self.limits.take(&format!("registration of {account}"), peer).await
     }
 }

@@ -31,9 +31,9 @@ use crate::error::Error;
 /// which cannot decrypt the secrets in existing databases.
 const LABEL: &str = "tollgate-issuer: secrets of second factors";
 
-/// The number of consecutive wrong codes, on all processes together, after which only an operator
-/// can unlock the second factor. Three of a million codes are valid at any time, so 100 attempts
-/// guess a valid code with a probability of 0.03 %.
+/// The number of consecutive wrong codes, on all processes together, after which only an operator can
+/// unlock the second factor. At any time, three of a million codes are valid, so 100 attempts guess a
+/// valid code with a probability of 0.03 %.
 const MOST_FAILURES: i64 = 100;
 
 /// Seals the secrets from which codes are calculated.
@@ -50,7 +50,7 @@ impl Sealing {
     }
 }
 
-/// The secret for an authenticator app and the recovery codes, which are shown once.
+/// The recovery codes, and the secret for an authenticator app. All of them are shown once.
 pub(crate) struct Enrolment {
     pub(crate) secret: Zeroizing<String>,
     /// <https://github.com/google/google-authenticator/wiki/Key-Uri-Format>, for a QR code.
@@ -100,8 +100,8 @@ pub(crate) struct SecondFactors {
 }
 
 impl SecondFactors {
-    /// Creates a secret for the user's app, and recovery codes. They are in effect from the first
-    /// right code on. Returns `None` if the password is wrong: a stolen access token is not enough.
+    /// Creates a secret for the user's app, and recovery codes. They take effect with the first
+    /// correct code. Returns `None` if the password is wrong: a stolen access token is not enough.
     ///
     /// A user who has passkeys must have stepped up recently: the recovery codes of such a user are
     /// accepted at once, so a password alone must not replace them.
@@ -170,7 +170,7 @@ impl SecondFactors {
         audience: &Audience,
         peer: &Peer,
     ) -> Result<SteppedUp, Error> {
-        // There are only a million codes, and each is valid for a minute or more, so attempts are
+        // There are only a million codes, and each is valid for a minute or more, so attempts must be
         // limited.
         let account = format!("second factor of {}", user.id);
         self.limits.take_of_session(&account, peer).await?;
@@ -185,7 +185,7 @@ impl SecondFactors {
                 return Ok(SteppedUp::NotEnrolled);
             }
         };
-        // Steps that may fail come before the code is used up: a code is accepted only once.
+        // Steps that may fail come before the code is used up, because a code is accepted only once.
         let keys = self.keys.current().await?;
         let now = now_secs(&*self.clock);
         let place = self.tokens.take_place(&session.id, now).await?;
@@ -297,11 +297,11 @@ impl SecondFactors {
     }
 }
 
-/// Returns the generator of codes: six digits, a new code every 30 seconds, SHA-1, which all
-/// authenticator apps support. The previous and the next code are accepted, too, since clocks
+/// Returns the generator of codes: six digits, a new code every 30 seconds, and SHA-1, which all
+/// authenticator apps support. The previous and the next code are accepted as well, because clocks
 /// differ.
 fn totp(secret: &[u8], user: &User, issuer: &str) -> Result<Totp, Error> {
-    // The issuer's name in an app is its host, without a colon: the format reserves colons.
+    // The issuer's name in an app is its host, without a colon, because the URL format reserves colons.
     let issuer = issuer.split("//").last().unwrap_or(issuer).replace(':', " ");
     Builder::new()
         .with_secret(Secret::new(secret.into()))

@@ -27,8 +27,8 @@ use crate::domain::tokens::{Audience, Subject, Tokens};
 use crate::domain::users::User;
 use crate::error::Error;
 
-/// How many live sessions a user has at most. A login beyond that ends the session that was used
-/// least recently: rows and places in status lists must not grow with the number of logins.
+/// The maximum number of live sessions of a user. A login beyond that ends the least recently used
+/// session, so that rows and places in status lists do not grow with the number of logins.
 pub(crate) const SESSIONS_PER_USER: usize = 100;
 
 /// The result of a login or a refresh: the session's tokens.
@@ -58,10 +58,10 @@ pub struct SessionInfo {
     pub user_agent: Option<String>,
 }
 
-/// The state of the credentials with which a user has authenticated at a login.
+/// The state of the credentials with which a user authenticated at a login.
 #[derive(Debug, Clone)]
 pub(crate) struct Proof {
-    /// The count of the credentials that the password or passkey was checked under.
+    /// The count of credential changes when the password or passkey was checked.
     pub(crate) credentials: i64,
     /// When the second factor was shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
@@ -80,8 +80,8 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Begins a session. Returns `None` if the user was disabled, or the credentials changed, since
-    /// the proof.
+    /// Begins a session. Returns `None` if, since the proof, the user was disabled or the credentials
+    /// changed.
     pub(crate) async fn begin(
         &self,
         id: String,
@@ -103,8 +103,8 @@ impl Sessions {
             methods: proof.methods,
             place: None,
         };
-        // The place is taken before the session is stored: the access token names the place, and
-        // signing the token may fail.
+        // The place is taken before the session is stored, because the access token names the place,
+        // and signing the token may fail.
         let place = self.tokens.take_place(&session.id, now).await?;
         let session = Session { place: Some(place), ..session };
         let access_token = self.tokens.issue(&keys, &session.subject(user), audience, now).await?;
@@ -115,8 +115,8 @@ impl Sessions {
         Ok(started.then(|| self.grant(access_token, refresh_token, audience, user, session)))
     }
 
-    /// Ends the session of a refresh token, spent or not. An unknown token ends no session, and
-    /// gets the same response (RFC 7009 section 2.2).
+    /// Ends the session of a refresh token, whether or not the token is spent. An unknown token ends no
+    /// session, and gets the same response (RFC 7009 section 2.2).
     pub(crate) async fn logout(&self, token: &str, peer: &Peer) -> Result<(), Error> {
         self.end_of_refresh_token(token, &self.audit.event(EventKind::Logout, peer)).await
     }
@@ -133,7 +133,7 @@ impl Sessions {
         }
     }
 
-    /// Returns the id of the session that a refresh token, spent or not, was made for.
+    /// Returns the id of the session to which a refresh token, spent or not, belongs.
     async fn session_of(&self, token: &str) -> Result<Option<String>, Error> {
         match self.refresh_tokens.read(token) {
             None => Ok(None),

@@ -43,7 +43,7 @@ impl Tokens {
         Ok(self.store.take_place(owner, self.settings.until(now)).await?)
     }
 
-    /// Revokes every place, also places that were taken after a restored backup was made.
+    /// Revokes every place, including places that were taken after the restored backup was made.
     pub(crate) async fn start_new_lists(&self, event: &NewEvent) -> Result<(), Error> {
         Ok(self.store.start_new_lists(event).await?)
     }

@@ -56,14 +56,14 @@ pub(crate) struct Outdated {
     new: String,
 }
 
-/// The circumstances in which a user is added.
+/// How a user is added.
 pub(crate) struct Origin<'a> {
     pub(crate) awaits: Option<Awaits>,
-    /// Users of the same name who await this make room.
+    /// A user of the same name who still awaits one of these steps is replaced.
     pub(crate) replaces: &'static [Awaits],
     pub(crate) share: Share,
     pub(crate) event: NewEvent,
-    /// The administrator's, who adds the user.
+    /// The authority of the administrator who adds the user, if any.
     pub(crate) authority: Option<Authority<'a>>,
 }
 

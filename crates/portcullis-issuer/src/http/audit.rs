@@ -27,7 +27,7 @@ pub(super) struct Page {
 /// A part of the audit log.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Events {
-    /// In the order of their serial numbers.
+    /// The events, in the order of their serial numbers.
     events: Vec<ShownEvent>,
 }
 
@@ -55,6 +55,10 @@ struct ShownEvent {
     user_agent: Option<String>,
     /// The actor, if it was not the user: `operator`, or an administrator's user id.
     actor: Option<String>,
+    /// The name of the user, if the event is about a user who was deleted.
+    user_name: Option<String>,
+    /// The number of things that the event is about, if it is about several.
+    count: Option<i64>,
 }
 
 /// The audit log, for users with the scope `identsphere:audit`.
@@ -88,7 +92,22 @@ impl From<Event> for ShownEvent {
             address,
             user_agent,
             actor,
+            user_name,
+            count,
         } = event;
-        Self { serial, at, kind, user_id, session_id, kid, client_id, address, user_agent, actor }
+        Self {
+            serial,
+            at,
+            kind,
+            user_id,
+            session_id,
+            kid,
+            client_id,
+            address,
+            user_agent,
+            actor,
+            user_name,
+            count,
+        }
     }
 }

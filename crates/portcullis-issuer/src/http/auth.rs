@@ -24,7 +24,7 @@ use crate::error::Error;
 /// A name, a password and, if the user has a second factor, a code.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Credentials {
-    /// Case-insensitive.
+    /// The user's name, case-insensitive.
     username: String,
     password: String,
     /// The code that the authenticator app shows, or a recovery code.
@@ -200,8 +200,8 @@ pub(super) fn without_cookies(api: &Api, answer: impl IntoResponse) -> Result<Re
     Ok(response)
 }
 
-/// Returns the problem for a cookie that is not a valid header value. It never occurs: tokens and
-/// checked settings are visible ASCII.
+/// Returns the problem for a cookie that is not a valid header value. This problem never occurs:
+/// tokens and checked settings are visible ASCII.
 pub(super) fn no_header(_: axum::http::header::InvalidHeaderValue) -> Problem {
     Problem::from(Error::Crypto("writing a cookie"))
 }

@@ -40,7 +40,7 @@ impl Connections {
         Self::limited(config.connections_per_address, proxies)
     }
 
-    /// No limit per address, for a listener that clients do not reach.
+    /// Counts connections without a limit per address, for a listener that clients do not reach.
     pub(super) fn unlimited() -> Arc<Self> {
         Self::limited(u32::MAX, Proxies::All)
     }

@@ -1,4 +1,4 @@
-//! Protection from cross-site requests. A browser sends cookies also with requests of another
+//! Protection from cross-site requests. A browser also sends cookies with requests of another
 //! site's pages. This module rejects such requests, and tells browsers which other pages may read
 //! responses (CORS).
 
@@ -43,7 +43,8 @@ pub(super) fn check(headers: &HeaderMap, config: &IssuerConfig) -> Result<(), Pr
     if more.is_none() && sender.is_some_and(is_trusted) {
         return Ok(());
     }
-    // <https://www.w3.org/TR/fetch-metadata/>; `none` is the user, typing or following a bookmark.
+    // <https://www.w3.org/TR/fetch-metadata/>; `none` means that the user typed the address or
+    // followed a bookmark.
     let fetched_from_here = headers
         .get_all("sec-fetch-site")
         .iter()

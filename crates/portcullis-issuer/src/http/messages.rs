@@ -17,7 +17,7 @@ use crate::domain::peer::Peer;
 /// The user who has forgotten the password.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Forgotten {
-    /// Case-insensitive.
+    /// The user's name, case-insensitive.
     username: String,
 }
 
@@ -26,7 +26,8 @@ pub(super) struct Forgotten {
 pub(super) struct TokenAndNewPassword {
     /// Valid once, and for 15 minutes.
     token: String,
-    /// Neither the user's name or address nor a common password; at most 1024 bytes in UTF-8.
+    /// The new password: neither the user's name or address nor a common password; at most 1024
+    /// bytes in UTF-8.
     #[schema(min_length = 8, max_length = 1024)]
     new_password: String,
 }

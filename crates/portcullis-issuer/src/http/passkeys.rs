@@ -167,15 +167,15 @@ pub(super) struct NewPasskey {
 pub(super) struct ShownPasskey {
     /// The passkey's id at the issuer.
     id: String,
-    /// The user's name for it.
+    /// The user's name for the passkey.
     name: String,
-    /// When it was registered, in seconds since 1970.
+    /// When the passkey was registered, in seconds since 1970.
     created_at: i64,
-    /// When it was last used, in seconds since 1970.
+    /// When the passkey was last used, in seconds since 1970.
     last_used_at: Option<i64>,
-    /// Whether its key may be on several devices.
+    /// Whether the passkey may be on several devices.
     synced: bool,
-    /// Whether its key is on several devices, or in a backup.
+    /// Whether the passkey is on several devices, or in a backup.
     backed_up: bool,
 }
 
@@ -197,8 +197,8 @@ impl From<StoredPasskey> for ShownPasskey {
 pub(super) struct RegisteredPasskey<'r> {
     #[serde(flatten)]
     passkey: ShownPasskey,
-    /// Codes for when all passkeys are lost, shown once: each counts once, after the password. They
-    /// are present if the passkey is the user's first second factor.
+    /// Recovery codes for a user who has lost all passkeys, shown once. Each is valid once, after
+    /// the password. They are present if the passkey is the user's first second factor.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     recovery_codes: Option<Vec<&'r str>>,
@@ -277,7 +277,7 @@ pub(super) struct PasskeyName {
     operation_id = "rename_passkey",
     params(("id" = String, Path, description = "The `id` from the list of passkeys")),
     request_body = PasskeyName,
-    responses((status = 204, description = "The passkey has the name")),
+    responses((status = 204, description = "The passkey has the new name")),
 )]
 pub(super) async fn rename(
     State(api): State<Arc<Api>>,

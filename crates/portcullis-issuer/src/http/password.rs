@@ -22,7 +22,8 @@ use crate::domain::peer::Peer;
 pub(super) struct Passwords {
     /// The current password; may be absent within 5 minutes of a step-up.
     password: Option<String>,
-    /// Neither the user's name or address nor a common password; at most 1024 bytes in UTF-8.
+    /// The new password: neither the user's name or address nor a common password; at most 1024
+    /// bytes in UTF-8.
     #[schema(min_length = 8, max_length = 1024)]
     new_password: String,
 }

@@ -194,13 +194,14 @@ impl Problem {
                 S::UNAUTHORIZED,
                 "login-too-old",
                 "Login too old",
-                "Log in again, or send your password: this operation is accepted within 5 minutes.",
+                "Send your password, or log in again: this operation needs a login in the last 5 \
+                 minutes.",
             ),
             Self::StepUpTooOld => (
                 S::UNAUTHORIZED,
                 "step-up-too-old",
                 "Step-up too old",
-                "Show your second factor: this operation is accepted within 5 minutes of it.",
+                "Show your second factor: this operation needs one in the last 5 minutes.",
             ),
             Self::TooManyPasskeys => (
                 S::CONFLICT,
@@ -224,8 +225,8 @@ impl Problem {
                 S::UNAUTHORIZED,
                 "token-revoked",
                 "Token revoked",
-                "The token was revoked, or its client was disabled, removed or lost the right to \
-                 exchange tokens.",
+                "The token was revoked, its second factor was removed, or its client was disabled, \
+                 removed or lost the right to exchange tokens.",
             ),
             Self::CrossSite => (
                 S::FORBIDDEN,

@@ -48,7 +48,7 @@ impl LiveSession {
         &self.session.id
     }
 
-    /// Returns the user's current data. The token has the user's data of the time when it was
+    /// Returns the user's current data. The token has the user's data as they were when it was
     /// issued.
     #[must_use]
     pub fn user(&self) -> &User {
@@ -157,6 +157,7 @@ pub(super) struct SessionClaims {
     /// Whether the token has `act`: a backend acts for the user (RFC 8693 section 4.1).
     #[serde(rename = "act", default, deserialize_with = "is_present")]
     pub(super) has_actor: bool,
+    acr: Option<String>,
     #[serde(default)]
     jti: String,
     #[serde(default)]
@@ -236,8 +237,12 @@ async fn require_live_session(
     let issuers_own = !claims.has_actor
         && (claims.is_for_alone(&api.config.issuer)
             || (by_cookie && has_host_cookie(&api, headers, &claims.sid)));
-    let SessionClaims { sid, aud, has_actor, jti, client_id, iat } = claims;
+    let SessionClaims { sid, aud, has_actor, acr, jti, client_id, iat } = claims;
     let (session, user) = api.domain.sessions.live(&sid).await?.ok_or(Problem::SessionOver)?;
+    // The token states a second factor that has been removed since. A refresh gives another token.
+    if acr.as_deref() == Some(TWO_FACTORS) && session.stepped_up_at.is_none() {
+        return Err(Problem::TokenRevoked);
+    }
     if has_actor && !api.domain.introspection.may_still_act(&jti, &client_id, iat).await? {
         return Err(Problem::TokenRevoked);
     }

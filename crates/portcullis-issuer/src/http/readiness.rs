@@ -11,10 +11,10 @@ const MAX_WAIT: Duration = Duration::from_millis(900);
 /// Returns an error with the reason, for operators, if requests should not be sent to this process.
 pub(super) async fn readiness(api: &Api) -> Result<(), &'static str> {
     if api.stopping.load(Ordering::Acquire) {
-        return Err("It is stopping.");
+        return Err("The issuer is stopping.");
     }
     if api.domain.users.is_closed() {
-        return Err("It has been closed.");
+        return Err("The issuer has been closed.");
     }
     match tokio::time::timeout(MAX_WAIT, api.domain.keys.current()).await {
         Ok(Ok(_)) => Ok(()),

@@ -69,14 +69,14 @@ pub(super) struct Secret<'s> {
     secret: &'s str,
     /// The secret as an `otpauth` URL, for a QR code.
     otpauth_url: &'s str,
-    /// Each counts once, instead of a code of the app.
+    /// The recovery codes. Each is valid once, instead of a code from the app.
     recovery_codes: Vec<&'s str>,
 }
 
-/// Codes for when the app is lost. Shown once.
+/// Recovery codes for a user who has lost the app. They are shown once.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Codes<'s> {
-    /// Each counts once, instead of a code of the app.
+    /// The recovery codes. Each is valid once, instead of a code from the app.
     recovery_codes: Vec<&'s str>,
 }
 
@@ -113,9 +113,9 @@ pub(super) async fn enrol(
 /// A code of the authenticator app or a recovery code, or else a passkey.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SecondFactor {
-    /// Valid once.
+    /// The code, which is valid once.
     code: Option<String>,
-    /// Of the session's user.
+    /// A passkey of the session's user.
     passkey: Option<Asserted>,
 }
 

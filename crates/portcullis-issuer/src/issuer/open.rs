@@ -173,13 +173,13 @@ async fn domain(store: &Arc<dyn Store>, config: &IssuerConfig) -> Result<Domain,
         audit: Arc::clone(&audit),
         messages: messages.clone(),
     };
-    let introspection = Introspection {
-        sessions: Arc::clone(&sessions),
-        clients: Arc::clone(&clients),
-        keys: Arc::clone(&keys),
+    let introspection = Introspection::new(
+        Arc::clone(&sessions),
+        Arc::clone(&clients),
+        Arc::clone(&keys),
         tokens,
         clock,
-    };
+    );
     Ok(Domain {
         audit,
         clients,

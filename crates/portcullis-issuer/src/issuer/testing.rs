@@ -10,7 +10,8 @@ use crate::issuer::Issuer;
 
 impl Issuer {
     /// Returns a function that issues an access token of this live session at each call, with the
-    /// current signing key. That is the part of a login or a refresh that does not use the store.
+    /// current signing key. The function does the part of a login or a refresh that does not use
+    /// the store.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ pub(super) struct WebhookNotifier {
 
 impl WebhookNotifier {
     pub(super) fn new(url: &str, secret: Option<String>) -> Result<Self, ConfigError> {
-        let expected = "must be an https URL (http on loopback only), exec: and a program, or log \
+        let expected = "must be an https URL (http on loopback only), `exec:` followed by a program, or `log` \
                         (the value is not shown here)";
         let wrong = || ConfigError::hidden(SETTING, expected);
         let parsed = Url::parse(url).map_err(|_| wrong())?;

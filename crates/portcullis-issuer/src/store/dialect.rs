@@ -38,17 +38,17 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     -> impl Future<Output = Result<Transaction<Self>, sqlx::Error>> + Send;
     fn reader(&self) -> impl Future<Output = Result<Pooled<Self>, sqlx::Error>> + Send;
     fn writer(&self) -> impl Future<Output = Result<Writer<Self>, sqlx::Error>> + Send;
-    /// Returns the version of the keys if it is known without a query. On SQLite it never is.
+    /// Returns the version of the keys if it is known without a query. On SQLite, it is never known.
     fn told_version(&self) -> Option<i64>;
     fn learn_version(&self, version: i64);
     fn is_leader(&self) -> bool;
-    /// Is notified when this process has ended a session.
+    /// Returns the notifier that is notified when this process has ended a session.
     fn ended_sessions(&self) -> &Notify;
     fn close_all(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// A change of the store, with all of its values. It is applied again if its transaction failed as
-/// a whole, so it must keep no state from an earlier attempt.
+/// A change of the store, with all of its values. It is applied again if its transaction failed as a
+/// whole, so it must not keep state from an earlier attempt.
 pub(super) trait Change: Send + 'static {
     type Outcome: Send + 'static;
 
@@ -92,6 +92,12 @@ pub(super) trait Dialect: Send {
     /// Selects the client with this `place_owner`, if it is enabled. Prevents changes of the row
     /// until the transaction ends.
     const HOLD_CLIENT: &'static str;
+    /// Deletes at most `$2` logout messages that expire at `$1` or before. Returns the id of each
+    /// one's client.
+    const DROP_EXPIRED_LOGOUTS: &'static str;
+    /// Deletes at most `$2` logout messages of the client `$1`, those that expire first. Returns the
+    /// id of each one's client.
+    const DROP_LOGOUTS_OF_CLIENT: &'static str;
 
     /// Runs a statement, and returns the number of changed rows.
     fn execute(

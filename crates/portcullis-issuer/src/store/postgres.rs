@@ -146,7 +146,7 @@ impl Dialect for PgConnection {
     const USER_NAMED: &'static str = "SELECT * FROM users WHERE lower(name COLLATE \"C\") = $1";
     const FORGET_AWAITING: &'static str =
         "DELETE FROM users WHERE lower(name COLLATE \"C\") = $1 AND awaits = $2";
-    /// A session that another process has locked is being used, and is left.
+    /// A session that another process has locked is being used, and is not ended.
     const END_OLDEST_SESSIONS: &'static str = "UPDATE sessions \
         SET ended_at = $1, end_reason = 'deleted' WHERE id IN (SELECT id FROM sessions WHERE id IN \
         (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL AND expires_at > $1 \
@@ -163,6 +163,13 @@ impl Dialect for PgConnection {
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL FOR SHARE";
     const HOLD_CLIENT: &'static str =
         "SELECT id FROM clients WHERE place_owner = $1 AND disabled_at IS NULL FOR SHARE";
+    /// A message that another process has locked is being claimed or finished, and is left.
+    const DROP_EXPIRED_LOGOUTS: &'static str = "DELETE FROM logout_messages WHERE id IN \
+        (SELECT id FROM logout_messages WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 \
+         FOR UPDATE SKIP LOCKED) RETURNING client_id";
+    const DROP_LOGOUTS_OF_CLIENT: &'static str = "DELETE FROM logout_messages WHERE id IN \
+        (SELECT id FROM logout_messages WHERE client_id = $1 ORDER BY expires_at LIMIT $2 \
+         FOR UPDATE SKIP LOCKED) RETURNING client_id";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Postgres>()?;

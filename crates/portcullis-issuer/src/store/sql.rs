@@ -7,7 +7,7 @@ mod audit;
 mod clients;
 mod housekeeping;
 mod keys;
-mod logouts;
+pub(super) mod logouts;
 mod passkeys;
 mod people;
 mod rekey;

@@ -180,6 +180,12 @@ impl Dialect for SqliteConnection {
         WHERE id = $1 AND credentials = $2 AND disabled_at IS NULL AND awaits IS NULL";
     const HOLD_CLIENT: &'static str =
         "SELECT id FROM clients WHERE place_owner = $1 AND disabled_at IS NULL";
+    const DROP_EXPIRED_LOGOUTS: &'static str = "DELETE FROM logout_messages WHERE id IN \
+        (SELECT id FROM logout_messages WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) \
+        RETURNING client_id";
+    const DROP_LOGOUTS_OF_CLIENT: &'static str = "DELETE FROM logout_messages WHERE id IN \
+        (SELECT id FROM logout_messages WHERE client_id = $1 ORDER BY expires_at LIMIT $2) \
+        RETURNING client_id";
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let arguments = statement.arguments::<Sqlite>()?;
@@ -242,18 +248,70 @@ impl SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sql::logouts;
     use crate::store::sql::tokens::places::REVOKED;
+
+    /// Returns the steps in which SQLite runs a statement with `values` numbers.
+    async fn plan(statement: &str, values: usize) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("a.db")).await.unwrap();
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let plan = (0..values).fold(sqlx::query(explain), |plan, _| plan.bind(1));
+        let steps = plan.fetch_all(&mut *store.reader().await.unwrap()).await.unwrap();
+        steps.iter().map(|step| step.get("detail")).collect()
+    }
+
+    /// A hundred thousand messages may wait for each client.
+    #[tokio::test]
+    async fn logout_messages_are_found_by_their_indexes() {
+        for (statement, values, expected) in [
+            (
+                logouts::TO_NOTIFY,
+                2,
+                "SEARCH logout_messages USING INDEX logout_messages_to_send \
+                 (client_id=? AND next_at<?)",
+            ),
+            (
+                logouts::DUE,
+                4,
+                "SEARCH logout_messages USING INDEX logout_messages_to_send \
+                 (client_id=? AND next_at<?)",
+            ),
+            (
+                logouts::WAITING,
+                0,
+                "SEARCH logout_messages USING INDEX logout_messages_of_client (client_id=?)",
+            ),
+            (
+                SqliteConnection::DROP_EXPIRED_LOGOUTS,
+                2,
+                "SEARCH logout_messages USING INDEX logout_messages_by_expiry (expires_at<?)",
+            ),
+            (
+                SqliteConnection::DROP_LOGOUTS_OF_CLIENT,
+                2,
+                "SEARCH logout_messages USING INDEX logout_messages_of_client (client_id=?)",
+            ),
+            (
+                "DELETE FROM logout_messages WHERE client_id = $1",
+                1,
+                "SEARCH logout_messages USING INDEX logout_messages_of_client (client_id=?)",
+            ),
+        ] {
+            // Whether the index covers the statement depends on the version of SQLite.
+            let plain = |step: &String| step.replace(" EXISTS", "").replace(" COVERING", "");
+            let steps: Vec<String> = plan(statement, values).await.iter().map(plain).collect();
+            assert!(steps.iter().any(|step| step == expected), "{statement}: {steps:?}");
+            let is_slow =
+                |step: &String| step.contains("TEMP B-TREE") || step.ends_with("logout_messages");
+            assert!(!steps.iter().any(is_slow), "{statement}: {steps:?}");
+        }
+    }
 
     /// Reading all places of a list, about half a million, takes ten times as long.
     #[tokio::test]
     async fn revoked_places_are_read_from_the_index_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("a.db")).await.unwrap();
-        let mut reader = store.reader().await.unwrap();
-        let explain = format!("EXPLAIN QUERY PLAN {}", REVOKED);
-        let plan = sqlx::query(sqlx::AssertSqlSafe(explain)).bind(1).bind(1);
-        let plan = plan.fetch_all(&mut *reader).await.unwrap();
-        let steps: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();
+        let steps = plan(REVOKED, 2).await;
         assert!(
             matches!(&steps[..], [step] if step.contains("USING COVERING INDEX revoked_places")),
             "{steps:?}"

@@ -828,7 +828,7 @@ async fn place_of_a_disabled_or_removed_client_is_revoked(place: Place) {
     assert_eq!(revoked(&*store, &places).await, [0, 1]);
 }
 
-/// A request for the client's first token that was authenticated before.
+/// The request for the client's first token was authenticated before the client was disabled.
 async fn first_place_of_a_client_that_was_disabled_meanwhile_is_revoked(place: Place) {
     let store = place.open().await;
     let client = machine("reports", Credential::Secret([7; 32]));
@@ -854,7 +854,7 @@ async fn status_lists_from_before_a_restored_backup_are_revoked(place: Place) {
     assert!(store.status_version().await.unwrap() > version + 1_000_000);
     let after = store.take_place("one", UNTIL).await.unwrap();
     assert!(after.list > before.list);
-    // The restored database does not have the lists that were begun after the backup. They are
+    // Lists that were begun after the backup are not in the restored database. Their places are
     // revoked, too.
     for list in 0..after.list {
         assert_eq!(store.revoked_places(list, 1000).await.unwrap(), Some(Revoked::All), "{list}");

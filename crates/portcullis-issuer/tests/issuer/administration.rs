@@ -6,10 +6,12 @@ use serde_json::json;
 use crate::common::{
     Home, PASSWORD, execute, login, on_every_store, post, refresh, stranger, with_token,
 };
+use crate::people::{login_as, with_admin};
 
 on_every_store!(
     administrators_token_without_the_scope_is_403,
     end_of_all_sessions_includes_more_than_one_batch,
+    changes_of_accounts_need_a_recent_login,
 );
 
 /// A token lacks the scope if it was issued before the user got the scope.
@@ -39,4 +41,39 @@ async fn end_of_all_sessions_includes_more_than_one_batch(home: Home) {
         None => execute(&mut stranger(&home).await, MANY).await,
     }
     assert_eq!(issuer.end_all_sessions().await.unwrap(), 1001);
+}
+
+async fn changes_of_accounts_need_a_recent_login(home: Home) {
+    let (issuer, _) = with_admin(&home).await;
+    let alice = issuer.account("alice").await.unwrap().id;
+    let disable = format!("POST /v1/admin/users/{alice}/disable");
+    let grant = login_as(&issuer, "root", PASSWORD).await.expect(200);
+    home.advance(800);
+    let grant = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
+    with_token(&issuer, &disable, &grant.text("access_token")).await.expect(200);
+    home.advance(101);
+    // A stolen refresh token gives no later `auth_time`.
+    let grant = refresh(&issuer, &grant.text("refresh_token")).await.expect(200);
+    let token = grant.text("access_token");
+    for (method, path) in [
+        ("POST", format!("/v1/admin/users/{alice}/disable")),
+        ("POST", format!("/v1/admin/users/{alice}/enable")),
+        ("POST", format!("/v1/admin/users/{alice}/password")),
+        ("POST", format!("/v1/admin/users/{alice}/address")),
+        ("POST", format!("/v1/admin/users/{alice}/roles")),
+        ("POST", format!("/v1/admin/users/{alice}/scopes")),
+        ("POST", format!("/v1/admin/users/{alice}/unlock")),
+        ("DELETE", format!("/v1/admin/users/{alice}/second-factor")),
+        ("DELETE", format!("/v1/admin/users/{alice}/sessions")),
+        ("DELETE", format!("/v1/admin/users/{alice}")),
+        ("DELETE", "/v1/admin/sessions".to_owned()),
+    ] {
+        let refused = with_token(&issuer, &format!("{method} {path}"), &token).await.expect(401);
+        let challenge = refused.header("www-authenticate");
+        let wanted = ["error=\"insufficient_user_authentication\"", "max_age=\"900\""];
+        assert!(wanted.iter().all(|part| challenge.contains(part)), "{path}: {challenge}");
+    }
+    with_token(&issuer, "GET /v1/admin/users", &token).await.expect(200);
+    let token = login_as(&issuer, "root", PASSWORD).await.expect(200).text("access_token");
+    with_token(&issuer, &disable, &token).await.expect(200);
 }

@@ -17,6 +17,7 @@ on_every_store!(
     header_is_used_on_connections_of_trusted_proxies_only,
     header_is_ignored_if_the_connection_is_unknown,
     attempt_that_could_not_be_checked_is_returned,
+    rejected_attempts_fill_the_audit_log_up_to_a_budget,
 );
 
 const FROM_PROXY: &str = "127.0.0.1:40000";
@@ -170,4 +171,32 @@ async fn attempt_that_could_not_be_checked_is_returned(home: Home) {
     for _ in 0..5 {
         assert_eq!(wrong_login(&issuer, FROM_PROXY, None).await, 503);
     }
+}
+
+async fn rejected_attempts_fill_the_audit_log_up_to_a_budget(home: Home) {
+    const NAMES: usize = 30;
+    let issuer = limited(&home, |config| {
+        (config.attempts_per_account, config.attempts_per_address) = (1, 0);
+    })
+    .await;
+    for name in 0..NAMES {
+        for expected in [401, 429] {
+            let body = json!({ "username": format!("name-{name}"), "password": "wrong" });
+            let answer = crate::common::post(&issuer, "/v1/auth/login", &body).await;
+            assert_eq!(answer.status.as_u16(), expected);
+        }
+    }
+    let recorded = async || {
+        let events = issuer.events(0, 1000).await.unwrap();
+        events.iter().filter(|event| event.kind == "login_limited").count()
+    };
+    assert_eq!(recorded().await, 12);
+    // One more every 5 minutes.
+    home.advance(300);
+    let body = json!({ "username": "name-0", "password": "wrong" });
+    for expected in [401, 429] {
+        let answer = crate::common::post(&issuer, "/v1/auth/login", &body).await;
+        assert_eq!(answer.status.as_u16(), expected);
+    }
+    assert_eq!(recorded().await, 13);
 }

@@ -87,7 +87,7 @@ async fn tokens_of_a_removed_client_stay_revoked_if_it_is_added_again(home: Home
     issuer.disable_client("billing").await.unwrap();
     assert!(revoked(&issuer, &second).await);
     issuer.enable_client("billing").await.unwrap();
-    // Another party may have them, for which the client was disabled.
+    // The tokens stay revoked: the client may have been disabled because another party has them.
     assert!(revoked(&issuer, &first).await && revoked(&issuer, &second).await);
     assert_eq!(active(&issuer, &all, &second).await["active"], false);
     let third = token(&issuer, &billing).await;

@@ -135,7 +135,7 @@ async fn client_gets_a_token_in_its_own_name(home: Home) {
     assert!(api(ISSUER).await.unwrap().authenticate(&headers).await.is_err());
     with_token(&issuer, "GET /v1/users/me", &token).await.expect(401);
 
-    // The same secret in the body.
+    // The request has the same secret in its body.
     let secret = STANDARD.decode(billing.strip_prefix("Basic ").unwrap()).unwrap();
     let (id, secret) = std::str::from_utf8(&secret).unwrap().split_once(':').unwrap();
     let body = format!("{CLIENT_CREDENTIALS}&client_id={id}&client_secret={secret}");
@@ -277,7 +277,7 @@ async fn assertion_is_accepted_once_and_for_this_issuer_only(home: Home) {
     home.advance(1);
     refused(&ask(first).await, 401, "invalid_client");
 
-    // One of many concurrent requests is accepted.
+    // Only one of many concurrent requests is accepted.
     let body = asserting.signed(&asserting.claims("3"));
     let attempts: Vec<_> = (0..8)
         .map(|n| {
@@ -705,7 +705,7 @@ async fn invalid_client_is_not_added() {
     for (jwks, problem) in [
         ("<html>".to_owned(), "it is HTML or XML, not JSON"),
         (key.jwk().to_string(), "`keys` is absent"),
-        (json!({ "keys": [] }).to_string(), "the set has no keys"),
+        (json!({ "keys": [] }).to_string(), "the key set has no keys"),
         (json!({ "keys": [private] }).to_string(), "the key \"k\": a private key"),
         (json!({ "keys": [key.jwk(), { "kty": "oct", "k": "AAAA" }] }).to_string(), "symmetric"),
     ] {
@@ -784,7 +784,7 @@ fn clients_are_managed_on_the_command_line() {
         command(&["update", "billing", "--audience", API, "--right", "introspect-all"]);
     assert!(done, "{complaint}");
     let (done, _, complaint) = command(&["update", "billing", "--right", "everything"]);
-    assert!(!done && complaint.contains("a client's right is introspect-all"), "{complaint}");
+    assert!(!done && complaint.contains("a client's right must be introspect-all"), "{complaint}");
     assert_ne!(first, secret(&rotated));
     let keys = home.path().join("keys.json");
     let key = TestKey::generate("k", Algorithm::Es256);

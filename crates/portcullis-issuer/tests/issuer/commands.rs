@@ -24,10 +24,13 @@ async fn user_commands_print_what_they_did() {
         ("users unlock alice", "", "the second factor of alice was not locked"),
         ("users passwd ALICE --password-stdin", &stdin, "set the password of ALICE; ended"),
         ("users passwd alice", "", "\npassword: "),
-        ("users disable alice", "", "disabled alice; ended 0 sessions"),
+        ("users disable alice", "", "disabled alice; there was no live session"),
+        ("users disable alice", "", "alice was disabled before; there was no live session"),
         ("users list", "", "roles=clerk,auditor\tscope=\taddress=alice@example.com\tdisabled at "),
         ("users enable alice", "", "enabled alice"),
-        ("sessions end --all", "", "sessions of all users"),
+        ("users enable alice", "", "alice was not disabled"),
+        ("sessions end alice", "", "alice had no live session"),
+        ("sessions end --all", "", "there was no live session"),
         ("users remove alice", "", "removed alice"),
     ] {
         let (succeeded, output) = command(line, input);

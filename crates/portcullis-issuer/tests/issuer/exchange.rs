@@ -3,18 +3,21 @@
 
 use std::time::Duration;
 
+use portcullis_issuer::{ClientRight, NewClient};
 use serde_json::json;
 
 use crate::audiences::{exchange, login_for, open, with_backend};
-use crate::clients::{TOKEN, form, good, refused};
-use crate::common::{API, Home, ISSUER, on_every_store, part, post};
+use crate::clients::{TOKEN, active, basic, form, good, refused};
+use crate::common::{API, Home, ISSUER, on_every_store, part, post, with_token};
 use crate::second_factor::{code, enrolled, step_up};
+use crate::status_lists::revoked;
 
 on_every_store!(
     exchanged_token_has_only_scopes_that_its_user_still_has,
     exchanged_token_has_the_acr_of_the_presented_one,
     exchanged_token_expires_no_later_than_an_access_token,
     exchange_without_the_access_token_type_is_400,
+    exchanged_token_ends_with_the_session_of_the_presented_one,
 );
 
 async fn exchanged_token_has_only_scopes_that_its_user_still_has(home: Home) {
@@ -68,4 +71,43 @@ async fn exchange_without_the_access_token_type_is_400(home: Home) {
         let body = format!("{grant}&subject_token={received}{kind}");
         refused(&form(&issuer, TOKEN, &backend, &body).await, 400, "invalid_request");
     }
+}
+
+async fn exchanged_token_ends_with_the_session_of_the_presented_one(home: Home) {
+    let issuer = open(&home, |config| {
+        config.access_expiry = Duration::from_secs(600);
+        config.refresh_expiry = config.access_expiry;
+    })
+    .await;
+    let backend = with_backend(&issuer).await;
+    let all = NewClient::new("all").rights([ClientRight::IntrospectAll]);
+    let all = basic("all", &issuer.add_client(all).await.unwrap().unwrap());
+    let accepted = async |token: &str| {
+        let status = with_token(&issuer, "GET /v1/users/me", token).await.status.as_u16();
+        (status, active(&issuer, &all, token).await["active"] == true)
+    };
+
+    let grant = login_for(&issuer, &[API]).await.expect(200);
+    let received = grant.text("access_token");
+    let exchanged = good(exchange(&issuer, &backend, &received, "").await).text("access_token");
+    assert_eq!(accepted(&exchanged).await, (200, true));
+    assert!(!revoked(&issuer, &exchanged).await);
+    let body = json!({ "refresh_token": grant.text("refresh_token") });
+    post(&issuer, "/v1/auth/logout", &body).await.expect(204);
+    assert_eq!(accepted(&exchanged).await, (401, false));
+    assert!(revoked(&issuer, &exchanged).await);
+    refused(&exchange(&issuer, &backend, &received, "").await, 400, "invalid_request");
+
+    // A session that expires.
+    let received = login_for(&issuer, &[API]).await.expect(200).text("access_token");
+    let end = home.now() + 600;
+    home.advance(590);
+    let answer = good(exchange(&issuer, &backend, &received, "").await);
+    let exchanged = answer.text("access_token");
+    assert_eq!(accepted(&exchanged).await, (200, true));
+    assert_eq!(part(&exchanged, 1)["exp"], end, "no later than the session");
+    assert_eq!(answer.json["expires_in"], json!(10));
+    home.advance(10);
+    assert_eq!(accepted(&exchanged).await, (401, false));
+    refused(&exchange(&issuer, &backend, &received, "").await, 400, "invalid_request");
 }

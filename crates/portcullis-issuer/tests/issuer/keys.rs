@@ -197,7 +197,7 @@ async fn rotation_keeps_the_algorithm_unless_one_is_configured(home: Home) {
     assert_eq!(algorithms(&issuer).await, ["ES256"]);
 }
 
-/// A retired key is due to be withdrawn, so the issuer would have to write.
+/// A retired key must be withdrawn at this time, so the issuer would have to write.
 #[tokio::test]
 async fn keys_are_served_while_the_database_is_locked() {
     let home = Home::new();

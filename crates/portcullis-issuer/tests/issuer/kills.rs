@@ -39,7 +39,7 @@ async fn acknowledged_changes_survive_and_no_token_has_two_successors(home: Home
         })
         .collect();
     for kill in 0..kills {
-        // The kill follows 0 to 30 operations later, at any point of the next operation.
+        // The kill follows after 0 to 30 more operations, at any moment of the next operation.
         let enough = acknowledged.operations.load(Ordering::Relaxed) + kill * 7919 % 31;
         while acknowledged.operations.load(Ordering::Relaxed) < enough {
             let refused = clients.iter().any(|client| client.is_finished());

@@ -36,7 +36,7 @@ async fn one_command_ends_the_sessions_of_a_leaked_password(home: Home) {
         let output = tokio::task::block_in_place(|| run(home.path(), &settings, arguments, ""));
         let told = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{told} {}", String::from_utf8_lossy(&output.stderr));
-        assert!(told.contains("ended 1 sessions"), "{told}");
+        assert!(told.contains("ended 1 session, whose"), "{told}");
         let acknowledged = Instant::now();
         while ask(&gate, &request).await == "passes" {
             assert!(acknowledged.elapsed() < PUSHED_WITHIN, "no push arrived");

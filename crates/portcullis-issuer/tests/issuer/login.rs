@@ -61,7 +61,8 @@ async fn login_of_a_user_with_a_second_factor_needs_a_code(home: Home) {
     assert_eq!(kind(&needed), "second-factor-needed");
     assert_eq!(needed.header("www-authenticate"), "Bearer");
     assert!(needed.cookie("__Host-portcullis-access").is_none());
-    // Passwords from another service that are right here are in the log, too.
+    // The log also shows a correct password without a code, as an attacker with passwords from another
+    // service would send.
     let last = issuer.events(0, 1000).await.unwrap().pop().unwrap();
     assert_eq!(last.kind, "second_factor_asked");
     assert_eq!(last.user_id.as_ref(), Some(&issuer.account("alice").await.unwrap().id));
@@ -228,7 +229,7 @@ async fn mode_off_needs_a_code_at_step_up_only(home: Home) {
     call(&issuer, "POST /v1/auth/recovery-codes", &[]).await.expect(401);
 }
 
-/// Being asked would tell that the password is right.
+/// Asking for a code would reveal that the password is right.
 async fn disabled_user_is_not_asked_for_a_code(home: Home) {
     let issuer = home.open_with_alice().await;
     with_factor(&home, &issuer).await;
@@ -238,7 +239,7 @@ async fn disabled_user_is_not_asked_for_a_code(home: Home) {
     assert_eq!(refused.json, post(&issuer, "/v1/auth/login", &unknown).await.expect(401).json);
 }
 
-/// Its token is for the issuer alone, which must be able to enrol a factor with it.
+/// The token of such a session is for the issuer alone, so that the user can enrol a factor with the token.
 async fn session_without_a_required_factor_gets_the_issuers_cookie_for_any_resource(home: Home) {
     drop(home.open_with_alice().await);
     let body = json!({ "username": "alice", "password": PASSWORD, "resource": [API] });

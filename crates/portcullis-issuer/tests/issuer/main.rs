@@ -1,6 +1,6 @@
 //! Tests of the issuer's public interfaces: HTTP, the command line and the Rust API.
 
-// `cfg(test)` is always true here. It makes clippy treat the helpers as test code.
+// `cfg(test)` is always true here. The attribute makes clippy treat the helpers as test code.
 #[cfg(test)]
 mod administration;
 #[cfg(test)]
@@ -41,6 +41,8 @@ mod kills;
 mod leaked_password;
 #[cfg(test)]
 mod login;
+#[cfg(test)]
+mod logout_delivery;
 #[cfg(test)]
 mod logout_processes;
 #[cfg(test)]

@@ -24,7 +24,7 @@ async fn changes_by_commands_have_the_operator_as_actor(home: Home) {
 
     let events = issuer.events(0, 1000).await.unwrap();
     let (first, commands) = events.split_first().unwrap();
-    // The first key is created by the start.
+    // The start of the issuer creates the first key.
     assert_eq!((&*first.kind, &first.actor), ("key_active", &None));
     let told: Vec<_> = commands
         .iter()
@@ -109,6 +109,43 @@ fn command_without_an_effect_says_so() {
         assert_eq!(output.status.success(), succeeds, "{told}");
         assert!(told.contains(expected), "{told}");
     }
+}
+
+#[test]
+fn mistyped_audience_is_a_warning_that_names_the_known_ones() {
+    let home = Home::new();
+    let command = |audiences: &str, line: &str| {
+        let arguments: Vec<_> = line.split(' ').collect();
+        let output = run(home.path(), &[("IDENTSPHERE_AUDIENCES", audiences)], &arguments, "");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let api = "https://api.example.com";
+    command(api, "users add alice");
+    for (line, expected) in [
+        ("clients add right --audience https://api.example.com", ""),
+        (
+            "clients add typo --audience https://apis.example.com",
+            "did you mean `https://api.example.com`?",
+        ),
+        ("clients update typo --audience https://api.example.com", ""),
+        (
+            "clients add api --resource-server https://other.example.org",
+            "known ones are https://api.example.com",
+        ),
+        ("clients add caller --audience https://other.example.org", ""),
+    ] {
+        let told = command(api, line);
+        assert!(
+            told.contains(expected) && told.is_empty() == expected.is_empty(),
+            "{line}: {told}"
+        );
+    }
+    let told = command(api, "users set-roles alice clerk");
+    assert_eq!(told, "");
+    let output = run(home.path(), &[], &["users", "set-roles", "alice", "site admin"], "");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && told.contains("`site-admin` instead of"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,10 @@ on_every_store!(
     disabled_users_passkey_is_rejected,
     registration_belongs_to_its_session,
     registration_without_a_step_up_fails_once_there_is_a_second_factor,
+    registration_fails_once_the_factor_of_its_step_up_is_removed,
+    unconfirmed_app_is_no_second_factor_of_a_user_with_a_passkey,
+    answers_to_registrations_are_limited,
+    reset_accepts_codes_again_and_ends_sessions_of_removed_passkeys,
     registration_needs_a_recent_authentication,
     credential_of_another_user_cannot_be_registered_again,
     number_of_passkeys_of_a_user_is_limited,
@@ -324,6 +328,70 @@ async fn registration_without_a_step_up_fails_once_there_is_a_second_factor(home
     let secret = enrolled(&issuer, &token).await;
     step_up(&issuer, &token, &code(&home, &secret)).await.expect(200);
     assert_refused(finish(&issuer, &thief, &begun, &mut device()).await);
+}
+
+async fn registration_fails_once_the_factor_of_its_step_up_is_removed(home: Home) {
+    let issuer = open(&home).await;
+    let mut stolen = registered(&issuer, "alice").await;
+    let mut kept = device();
+    let raised = passkey_login(&issuer, &mut stolen).await.expect(200).text("access_token");
+    register(&issuer, &raised, &mut kept).await;
+    let passkey = answered(&issuer, &mut stolen).await;
+    let body = json!({ "username": "alice", "password": PASSWORD, "passkey": passkey });
+    let thief = post(&issuer, "/v1/auth/login", &body).await.expect(200).text("access_token");
+    let begun = begin(&issuer, &thief, json!({})).await.expect(201);
+    let id = issuer.passkeys("alice").await.unwrap()[0].id.clone();
+    let owner = passkey_login(&issuer, &mut kept).await.expect(200).text("access_token");
+    with_token(&issuer, &format!("DELETE /v1/auth/passkeys/{id}"), &owner).await.expect(204);
+    // The thief's session continues, but its token still states the removed factor.
+    let me = with_token(&issuer, "GET /v1/users/me", &thief).await.expect(401);
+    assert_eq!(me.json["type"], "urn:portcullis:problem:token-revoked");
+    begin(&issuer, &thief, json!({})).await.expect(401);
+    finish(&issuer, &thief, &begun, &mut device()).await.expect(401);
+    let refreshed = token_of(&issuer, "alice").await;
+    assert_refused(finish(&issuer, &refreshed, &begun, &mut device()).await);
+    assert_eq!(issuer.passkeys("alice").await.unwrap().len(), 1);
+}
+
+async fn unconfirmed_app_is_no_second_factor_of_a_user_with_a_passkey(home: Home) {
+    let issuer = open(&home).await;
+    // A thief who knows the password, before Alice has a second factor.
+    let thief = token_of(&issuer, "alice").await;
+    let planted = enrolled(&issuer, &thief).await;
+    let mut laptop = registered(&issuer, "alice").await;
+    let shown = code(&home, &planted);
+    let body = json!({ "username": "alice", "password": PASSWORD, "code": shown });
+    post(&issuer, "/v1/auth/login", &body).await.expect(403);
+    step_up(&issuer, &thief, &shown).await.expect(403);
+    passkey_login(&issuer, &mut laptop).await.expect(200);
+}
+
+async fn answers_to_registrations_are_limited(home: Home) {
+    let issuer = open(&home).await;
+    let token = token_of(&issuer, "alice").await;
+    let begun = begin(&issuer, &token, json!({})).await.expect(201);
+    let mut wrong = device();
+    wrong.origin = "https://evil.example".to_owned();
+    let mut refused = 0;
+    while finish(&issuer, &token, &begun, &mut wrong).await.status == 403 {
+        refused += 1;
+        assert!(refused < 100, "answers are not limited");
+    }
+    finish(&issuer, &token, &begun, &mut wrong).await.expect(429);
+}
+
+async fn reset_accepts_codes_again_and_ends_sessions_of_removed_passkeys(home: Home) {
+    let issuer = open(&home).await;
+    let mut laptop = registered(&issuer, "alice").await;
+    let token = passkey_login(&issuer, &mut laptop).await.expect(200).text("access_token");
+    step_up(&issuer, &token, "000000").await.expect(403);
+    assert_eq!(home.count("SELECT totp_failures FROM users").await, 1);
+    let id = issuer.passkeys("alice").await.unwrap()[0].id.clone();
+    with_token(&issuer, &format!("DELETE /v1/auth/passkeys/{id}"), &token).await.expect(204);
+    issuer.reset_second_factor("alice").await.unwrap();
+    assert_eq!(home.count("SELECT totp_failures FROM users").await, 0);
+    let began = "SELECT COUNT(*) FROM sessions WHERE first_factor <> 'pwd' AND ended_at IS NULL";
+    assert_eq!(home.count(began).await, 0);
 }
 
 async fn registration_needs_a_recent_authentication(home: Home) {

@@ -27,7 +27,7 @@ on_every_store!(
 
 const NEW: &str = "of clouds and 7 anvils";
 
-async fn login_as(issuer: &Issuer, name: &str, password: &str) -> Answer {
+pub(crate) async fn login_as(issuer: &Issuer, name: &str, password: &str) -> Answer {
     post(issuer, "/v1/auth/login", &json!({ "username": name, "password": password })).await
 }
 
@@ -106,6 +106,10 @@ async fn removed_user_is_deleted_with_the_sessions(home: Home) {
     login(&issuer).await.expect(401);
     assert!(issuer.accounts().await.unwrap().is_empty());
     assert_eq!(last(&issuer, "user_removed").await.1.as_deref(), Some("operator"));
+    let events = issuer.events(0, 1000).await.unwrap();
+    let removed = events.iter().rfind(|event| event.kind == "user_removed").unwrap();
+    // No account has the id any more.
+    assert_eq!(serde_json::to_value(removed).unwrap()["user_name"], "alice");
     // A new user with the same name does not get the old session.
     issuer.add_user(NewUser::new("alice", PASSWORD)).await.unwrap();
     has_ended(&issuer, &grant).await;
@@ -127,7 +131,7 @@ async fn changed_roles_and_scopes_are_in_the_next_token(home: Home) {
 
 /// Opens an issuer whose tokens are for itself alone, with alice and an administrator. Returns it
 /// with the administrator's token.
-async fn with_admin(home: &Home) -> (Issuer, String) {
+pub(crate) async fn with_admin(home: &Home) -> (Issuer, String) {
     drop(home.open_with_alice().await);
     let mut config = home.config();
     config.audiences.clear();
@@ -143,7 +147,7 @@ async fn administrator_needs_the_scope_and_a_token_for_the_issuer_alone(home: Ho
     with_token(&issuer, LIST, &token).await.expect(200);
     let alices = login(&issuer).await.expect(200).text("access_token");
     with_token(&issuer, LIST, &alices).await.expect(403);
-    // A token that is also for an API.
+    // This token is also for an API.
     let shared = home.open().await;
     let seen = login_as(&shared, "root", PASSWORD).await.expect(200).text("access_token");
     let refused = with_token(&issuer, LIST, &seen).await.expect(403);
@@ -285,7 +289,7 @@ async fn own_password_is_changed_with_the_old_one_or_after_a_step_up(home: Home)
     let refused = change(&token, json!({ "new_password": NEW })).await.expect(403);
     assert_eq!(kind(&refused), "wrong-password");
     change(&raised, json!({ "new_password": NEW })).await.expect(204);
-    // A fresh token that is also for an API.
+    // This token is fresh, but is also for an API.
     home.advance(30);
     let alice = json!({ "username": "alice", "password": NEW, "code": code(&home, &secret) });
     let seen = post(&issuer, "/v1/auth/login", &alice).await.expect(200);

@@ -47,7 +47,7 @@ async fn connection_errors_are_explained() {
     }
 }
 
-/// The server's certificate is for its IP address, and its authority is used by the tests only.
+/// The server's certificate is for its IP address. Only the tests use the CA that signed it.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
 async fn password_is_sent_only_to_a_server_with_a_trusted_certificate() {

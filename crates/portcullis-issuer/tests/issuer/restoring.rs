@@ -87,7 +87,7 @@ async fn restored_backup_does_not_revive_withdrawn_keys_or_ended_sessions() {
          /var/lib/portcullis-issuer/identsphere.db.key",
     );
     let told = tokio::task::block_in_place(|| restored(&home, &url));
-    assert!(told.contains("ended 1 sessions"), "{told}");
+    assert!(told.contains("ended 1 session, began"), "{told}");
 
     let mut config = home.config();
     config.issuer = url;
@@ -126,7 +126,7 @@ async fn restored_database_voids_all_tokens(home: Home) {
     assert_eq!(old.len(), 2, "the active and the next key");
 
     let told = tokio::task::block_in_place(|| restored(&home, &url));
-    assert!(told.contains("ended 1 sessions"), "{told}");
+    assert!(told.contains("ended 1 session, began"), "{told}");
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while kids(&issuer).await.iter().any(|kid| old.contains(kid)) {
         assert!(std::time::Instant::now() < deadline, "an old key is still published");

@@ -109,7 +109,7 @@ fn file_written_by_config_show_can_be_read() {
     assert!(expiry.contains("\t60\t/"), "{expiry}");
 }
 
-/// Containers with a network of their own and without browsers use such a URL.
+/// Containers use such a URL if they have a private network and serve no browsers.
 #[tokio::test]
 async fn http_url_is_accepted_for_the_named_host_only() {
     let home = Home::new();

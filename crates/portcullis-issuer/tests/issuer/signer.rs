@@ -137,7 +137,7 @@ async fn external_key_signs_rotates_and_survives_a_restart(home: Home) {
     assert!(matches!(error, Error::NoSigner { .. }), "{error:?}");
 }
 
-/// The refresh token stays valid during an outage of the signer of any length.
+/// However long an outage of the signer lasts, the refresh token stays valid.
 async fn failed_signer_does_not_spend_a_refresh_token(home: Home) {
     let signer = Arc::new(Remote::default());
     let issuer = with_alice(&home, &signer).await;

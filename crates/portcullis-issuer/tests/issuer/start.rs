@@ -154,7 +154,7 @@ async fn file_that_is_not_the_issuers_database_is_not_changed() {
 async fn damaged_database_is_rejected() {
     let home = Home::new();
     let _issuer = home.open_with_alice().await;
-    // A copy in one file, in which all pages but the first are overwritten.
+    // Copies the database into one file, and overwrites all pages but the first.
     let copy = home.path().join("copy.db");
     let url = format!("sqlite://{}", home.database().display());
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
@@ -370,7 +370,7 @@ fn program_serves_and_follows_a_rotation_from_the_command_line() {
     assert!(listed.contains("since 20") && listed.lines().count() == 1, "{listed}");
     let ended = run(home.path(), &settings, &["sessions", "end", "alice"], "");
     let told = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert_eq!(told, "ended 1 of alice's sessions; their access tokens expire within 900 s\n");
+    assert_eq!(told, "ended the sessions of alice (1); their access tokens expire within 900 s\n");
     let listed = run(home.path(), &settings, &["sessions", "list", "alice"], "");
     assert!(listed.status.success() && listed.stdout.is_empty(), "{listed:?}");
     assert!(!run(home.path(), &settings, &["sessions", "end", "eve"], "").status.success());

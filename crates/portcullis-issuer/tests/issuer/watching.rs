@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Request;
 use metrics_util::debugging::DebuggingRecorder;
-use portcullis_issuer::{Delivery, Error, Issuer, Message, NewUser, Notifier};
+use portcullis_issuer::{Delivery, Error, Issuer, Message, NewClient, NewUser, Notifier};
 use serde_json::json;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use crate::clients::{active, basic};
 use crate::common::{Home, PASSWORD, call, login, post, refresh, send, with_token};
 use crate::process::{HttpClient, Running, program, request, run, wait_for};
 
@@ -46,7 +47,13 @@ fn recorded() -> BTreeSet<String> {
             let none: [&str; 0] = [];
             let invited = issuer.invite_user("bob", "bob@example.com", none, none).await;
             assert!(matches!(invited, Err(Error::NotDelivered { .. })), "{invited:?}");
+            let other = NewClient::new("other").resource_servers(["https://other.example"]);
+            let other = basic("other", &issuer.add_client(other).await.unwrap().unwrap());
             let grant = login(&issuer).await.expect(200);
+            for token in [&*grant.text("access_token"), "a.b.c"] {
+                let answer = active(&issuer, &other, token).await;
+                assert_eq!(answer, json!({ "active": false }));
+            }
             let wrong = json!({ "username": "alice", "password": "hunter2" });
             post(&issuer, "/v1/auth/login", &wrong).await.expect(401);
             let token = grant.text("refresh_token");
@@ -86,6 +93,8 @@ fn recorded_metrics_are_documented_and_have_no_user_data() {
         "portcullis_issuer_refreshes_total{outcome=reused}",
         "portcullis_issuer_refreshes_total{outcome=refused}",
         "portcullis_issuer_tokens_issued_total{algorithm=ES256}",
+        "portcullis_issuer_introspections_total{outcome=foreign}",
+        "portcullis_issuer_introspections_total{outcome=inactive}",
         "portcullis_issuer_refusals_total{problem=wrong-credentials}",
         "portcullis_issuer_refusals_total{problem=session-over}",
         "portcullis_issuer_refusals_total{problem=invalid_client}",
@@ -165,6 +174,30 @@ async fn request_span_has_the_route_and_the_status() {
     assert!(!told.contains("hunter2") && !told.contains("injected"), "{told}");
 }
 
+#[tokio::test]
+async fn client_that_introspects_tokens_of_others_is_logged_once_an_hour() {
+    let (log, _kept) = Log::of_this_thread();
+    let home = Home::new();
+    let issuer = home.open_with_alice().await;
+    let other = NewClient::new("other").resource_servers(["https://other.example"]);
+    let other = basic("other", &issuer.add_client(other).await.unwrap().unwrap());
+    for expected in [1, 2] {
+        let grant = login(&issuer).await.expect(200);
+        for token in ["access_token", "refresh_token", "access_token"] {
+            let answer = active(&issuer, &other, &grant.text(token)).await;
+            assert_eq!(answer, json!({ "active": false }), "the answer gives no reason");
+        }
+        let told = log.text();
+        let warning = "introspected token reported as inactive";
+        assert_eq!(told.matches(warning).count(), expected, "{told}");
+        assert!(
+            told.contains("client_id=\"other\"") && told.contains("resource servers"),
+            "{told}"
+        );
+        home.advance(3600);
+    }
+}
+
 /// Clients that reach the issuer past its proxy must not fill the log.
 #[tokio::test]
 async fn an_unusable_client_address_is_logged_once() {
@@ -231,7 +264,7 @@ async fn stopping_process_is_not_ready_before_it_stops_listening() {
             other => break other,
         }
     };
-    assert_eq!((refused.0, &refused.1["detail"]), (503, &json!("It is stopping.")));
+    assert_eq!((refused.0, &refused.1["detail"]), (503, &json!("The issuer is stopping.")));
     assert_eq!(client.get("/healthz").await.unwrap().0, 200);
     assert_eq!(client.login().await.unwrap().0, 200, "new clients are still served");
 }

@@ -1,4 +1,4 @@
-//! What is left after the server was killed.
+//! Tests which entries remain after the server was killed.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::{client, open, read, session};
 
-/// The server would acknowledge commits that are only in memory, and writes them late: only the
-/// store's own setting makes the append wait for the disk.
+/// The server is configured to acknowledge commits that are only in memory, and to write them late.
+/// Only the store's own setting makes an append wait for the disk.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
 async fn acknowledged_entry_survives_a_kill_of_a_server_with_synchronous_commit_off() {
@@ -70,7 +70,7 @@ async fn append_outlasts_a_restart() {
     assert_eq!(read(&open(&server), None).await.0, ["a"]);
 }
 
-/// A commit that no standby confirmed is in this server only, and a failover would lose it.
+/// A commit that no standby has confirmed exists only on this server, and a failover would lose it.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
 async fn commit_that_a_synchronous_standby_does_not_confirm_is_an_error() {

@@ -1,4 +1,4 @@
-//! What every store guarantees.
+//! Tests the guarantees that every store must give.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ async fn table_of_migrations_is_used_without_the_right_to_create_one() {
     client.batch_execute(PostgresRevocations::SCHEMA).await.unwrap();
     let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON portcullis_revocations TO app";
     client.batch_execute(grant).await.unwrap();
-    // Past the back-off.
+    // Waits until the back-off has ended.
     tokio::time::sleep(Duration::from_secs(1)).await;
     for store in [without, PostgresRevocations::new(&url).unwrap()] {
         store.append(&session("a")).await.unwrap();

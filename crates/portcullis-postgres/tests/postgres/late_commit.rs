@@ -1,4 +1,4 @@
-//! The order of commits is not the order of numbers.
+//! Transactions do not commit in the order of their numbers.
 
 use portcullis::feed::{Entry, RevocationStore as _};
 use portcullis_test_support::postgres_server::PostgresServer;
@@ -28,7 +28,7 @@ async fn transaction_that_commits_late_is_read_after_later_ones() {
     store.append(&session("later")).await.unwrap();
     let (found, cursor) = read(&store, None).await;
     assert_eq!(found, ["before", "later"]);
-    // The open transaction makes no reader read the later entry again and again.
+    // The open transaction does not make a reader read the later entry repeatedly.
     let (found, cursor) = read(&store, Some(cursor)).await;
     assert_eq!(found, [""; 0]);
     late.batch_execute("COMMIT").await.unwrap();

@@ -20,7 +20,7 @@ fn session(value: &str) -> Entry {
     Entry::new("https://auth.example", target, 1_800_000_000, 4_000_000_000)
 }
 
-/// Reads to the end. Returns the sessions, and the last cursor.
+/// Reads all pages. Returns the sessions, and the last cursor.
 async fn read(store: &impl RevocationStore, after: Option<Cursor>) -> (Vec<String>, Cursor) {
     let (mut sessions, mut after) = (Vec::new(), after);
     loop {
@@ -34,7 +34,7 @@ async fn read(store: &impl RevocationStore, after: Option<Cursor>) -> (Vec<Strin
     }
 }
 
-/// A connection beside the store's.
+/// Opens a connection that is independent of the store.
 async fn client(server: &PostgresServer) -> tokio_postgres::Client {
     let connected = tokio_postgres::connect(&server.url(), tokio_postgres::NoTls).await;
     let (client, connection) = connected.unwrap();

@@ -39,7 +39,7 @@ async fn unreachable_server_is_unavailable_not_unsuitable() {
     assert!(!error.is_unsuitable(), "{error:?}");
 }
 
-/// A standby may lag behind: a reader of it would not have an entry that is acknowledged.
+/// A standby may lag behind, so a read from it could miss an acknowledged entry.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: run cargo xtask test"]
 async fn standby_is_unavailable() {

@@ -1,4 +1,4 @@
-//! What is left after the server was killed.
+//! Tests which entries remain after the server was killed.
 
 use std::time::{Duration, Instant};
 

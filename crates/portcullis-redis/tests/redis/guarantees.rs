@@ -1,4 +1,4 @@
-//! What every store guarantees.
+//! Tests the guarantees that every store must give.
 
 use std::time::Duration;
 
@@ -62,10 +62,10 @@ async fn prune_deletes_ended_entries_and_old_elements_of_the_stream() {
     }
     store.prune(2000).await.unwrap();
     assert_eq!(read(&store, None).await.0.len(), 1500);
-    // 1,500 entries, and the name.
+    // The hash contains the 1,500 entries, and one field with the name of the store.
     let entries = send(&server, &["HLEN", "{portcullis:revocations}:entries"]).await;
     assert_eq!(entries, "int(1501)");
-    // Elements from before an hour ago.
+    // Adds elements that are older than an hour.
     send(&server, &["DEL", LOG]).await;
     let add = "for i = 1, 3000 do redis.call('XADD', KEYS[1], i .. '-0', 'id', 'none') end";
     send(&server, &["EVAL", add, "1", LOG]).await;
@@ -86,7 +86,7 @@ async fn entries_that_are_appended_while_the_hash_is_scanned_are_read_before_the
     }
     let first = store.changes(None).await.unwrap();
     assert!(first.has_more);
-    // Some of them are where the scan was already.
+    // Some of them are in a part of the hash that the scan has already visited.
     let late: Vec<_> = (0..50).map(|number| format!("late {number}")).collect();
     for value in &late {
         store.append(&session(value)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Changes of the past that a cursor cannot follow.
+//! Changes of the data that a cursor cannot follow, such as a flush.
 
 use portcullis::feed::RevocationStore as _;
 use portcullis_test_support::redis_server::{DURABLE, Program, RedisServer};
@@ -20,7 +20,7 @@ async fn trimmed_stream_loses_the_cursor_and_no_entry() {
     let error = behind.changes(Some(&cursor)).await.unwrap_err();
     assert!(error.is_cursor_lost(), "{error:?}");
     assert_eq!(read(&behind, None).await.0, ["a", "b", "c"]);
-    // A reader that had seen the trimmed elements goes on.
+    // A reader that had already seen the trimmed elements can continue.
     store.append(&session("d")).await.unwrap();
     assert_eq!(read(&store, Some(current.clone())).await.0, ["d"]);
 
@@ -43,7 +43,7 @@ async fn flushed_server_loses_the_cursor() {
     send(&server, &["FLUSHALL"]).await;
     let error = store.changes(Some(&cursor)).await.unwrap_err();
     assert!(error.is_cursor_lost(), "{error:?}");
-    // As many entries as before.
+    // The number of entries is the same as before.
     for value in ["c", "d"] {
         store.append(&session(value)).await.unwrap();
     }

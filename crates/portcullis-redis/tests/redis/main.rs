@@ -23,7 +23,7 @@ fn session(value: &str) -> Entry {
     Entry::new("https://auth.example", target, 1_800_000_000, 4_000_000_000)
 }
 
-/// Reads to the end. Returns the sessions, and the last cursor.
+/// Reads all pages. Returns the sessions, and the last cursor.
 async fn read(store: &impl RevocationStore, after: Option<Cursor>) -> (Vec<String>, Cursor) {
     let (mut sessions, mut after) = (Vec::new(), after);
     loop {
@@ -37,7 +37,7 @@ async fn read(store: &impl RevocationStore, after: Option<Cursor>) -> (Vec<Strin
     }
 }
 
-/// Sends a command beside the store, and returns the response as text.
+/// Sends a command on a connection of its own, and returns the response as text.
 async fn send(server: &RedisServer, command: &[&str]) -> String {
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();

@@ -1,4 +1,4 @@
-//! A failover to a replica keeps what was acknowledged.
+//! A failover to a replica keeps acknowledged entries.
 
 use portcullis::feed::{Appended, RevocationStore as _};
 use portcullis_redis::RedisRevocations;
@@ -41,7 +41,7 @@ async fn append_that_no_replica_confirms_is_an_error() {
     store.check().await.unwrap();
     let error = format!("{:?}", store.append(&session("a")).await.unwrap_err());
     assert!(error.contains("1 server and 0 replicas in time, and 1 replicas"), "{error}");
-    // The entry is there, and is acknowledged when a replica has it.
+    // The entry is stored, but is acknowledged only when a replica has it.
     let port = server.port().to_string();
     let of = ["--replicaof", "127.0.0.1", &port, "--repl-diskless-sync-delay", "0"];
     let _replica = RedisServer::start(Program::Valkey, &[&DURABLE[..], &of[..]].concat());

@@ -17,7 +17,7 @@ async fn setting_that_could_lose_an_entry_is_unsuitable() {
     let server = RedisServer::start(Program::Redis, &[]);
     let store = open(&server);
     for (setting, value, expected) in [
-        // The defaults of Debian.
+        // Debian's defaults.
         ("appendonly", "no", "`appendonly` of Redis 7.0"),
         ("appendonly", "yes", "is everysec; set it to always"),
         ("no-appendfsync-on-rewrite", "yes", "is everysec; set it to always"),
@@ -66,7 +66,7 @@ async fn unreadable_settings_are_unsuitable_unless_trusted() {
         trusting.append(&session("a")).await.unwrap();
         assert_eq!(read(&trusting, None).await.0, ["a"]);
     }
-    // What `INFO` says is checked in any case.
+    // The information from `INFO` is checked in any case.
     let server = RedisServer::start(Program::Redis, &["--rename-command", "CONFIG", ""]);
     let trusting = RedisRevocations::builder(&server.url()).trust_unreadable_config();
     let error = trusting.build().unwrap().check().await.unwrap_err();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use portcullis::Policy;
 
-/// An issuer whose keys always require waiting.
+/// An issuer whose keys are never ready at once.
 pub(super) const LATE_ISSUER: &str = "https://late.example";
 /// An issuer whose keys cannot be fetched.
 pub(super) const ABSENT_ISSUER: &str = "https://absent.example";

@@ -1,5 +1,5 @@
-//! What the gate and the route require of a caller: streams that outlive the request must keep
-//! meeting it.
+//! The requirements of the gate and the route for a caller. A stream that outlives the request must keep
+//! meeting them.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ pub(crate) trait Demand: Send + Sync {
     /// Checks the policy alone.
     fn is_met_by(&self, who: &Authenticated) -> Result<(), Unreported>;
 
-    /// Calls `visit` with each required revocation check.
+    /// Calls `visit` with each revocation check that is required.
     fn visit_means(&self, visit: &mut dyn FnMut(Means));
 }
 
-/// The requirements that a caller has met. To note the first one of a gate and the first one of a
-/// route costs no allocation.
+/// The requirements that a caller has met. The first requirement of a gate, and the first one of a route,
+/// are recorded without an allocation.
 #[derive(Clone, Default)]
 pub(crate) struct Demands {
     gate: Option<Arc<dyn Demand>>,
@@ -29,7 +29,7 @@ impl Demands {
         self.gate = demand;
     }
 
-    /// Adds a requirement of a route. Those that were added before stay.
+    /// Adds a requirement of a route. Earlier requirements remain.
     pub(crate) fn add(&mut self, demand: Arc<dyn Demand>) {
         self.route = Some(match self.route.take() {
             Some(outer) => Arc::new(Both(outer, demand)),
@@ -46,7 +46,7 @@ impl Demands {
         self.all().try_for_each(|demand| demand.is_met_by(who))
     }
 
-    /// Returns the revocation checks that all requirements name, each once.
+    /// Returns the revocation checks of all requirements, without duplicates.
     pub(crate) fn means(&self) -> Vec<Means> {
         let mut all = Vec::new();
         for demand in self.all() {

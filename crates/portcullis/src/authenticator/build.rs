@@ -244,7 +244,7 @@ impl IssuerSettings {
                 };
                 let lifetimes = Lifetimes { leeway: rules.leeway, bound };
                 let entries = revocations.of_issuer(&rules.issuer, lifetimes);
-                let expects_logouts = !self.logout.clients.is_empty();
+                let expects_logouts = self.logout.accept_any();
                 Some(TokenFeed {
                     revocations,
                     entries,
@@ -307,6 +307,9 @@ impl IssuerSettings {
         }
         for id in &self.logout.clients {
             not_empty(settings::LOGOUT_CLIENTS, id)?;
+        }
+        for audience in &self.logout.event_audiences {
+            not_empty(settings::EVENT_AUDIENCES, audience)?;
         }
         self.check_keys()?;
         self.check_times()

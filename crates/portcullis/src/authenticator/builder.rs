@@ -92,6 +92,7 @@ of_issuer! {
     introspection_secret_file(path: impl Into<PathBuf>);
     session_at[S: Into<String>](path: impl IntoIterator<Item = S>);
     logout_clients[S: Into<String>](ids: impl IntoIterator<Item = S>);
+    event_audiences[S: Into<String>](audiences: impl IntoIterator<Item = S>);
     logout_match(matches: LogoutMatch);
     untyped_logout_tokens();
     fetch_token_file(path: impl Into<PathBuf>);

@@ -79,7 +79,7 @@ pub enum ConfigError {
         #[source]
         problem: Box<ConfigError>,
     },
-    /// A gate uses live revocation, and introspection is not configured for this issuer.
+    /// A gate requires introspection, which is not configured for this issuer.
     #[error(
         "the gate requires introspection (`Revocation::live`), but issuer {issuer} has no \
          `introspection_url`; set it for every issuer of the gate"
@@ -89,14 +89,15 @@ pub enum ConfigError {
         /// The issuer.
         issuer: String,
     },
-    /// A gate uses the revocation feed, and the authenticator has no
+    /// A gate requires the revocation feed, but the authenticator has no
     /// [`revocations`](crate::AuthenticatorBuilder::revocations).
     #[error(
         "the gate requires the revocation feed (`Revocation::feed`), but the authenticator has no \
-         `revocations`; give them to its builder"
+         `revocations`; set them on its builder"
     )]
     NoRevocations,
-    /// The authenticator has revocations, and nothing bounds how long the issuer's tokens live.
+    /// The authenticator has revocations, but no setting limits the lifetime of the issuer's
+    /// tokens.
     #[error(
         "`revocations` is set, but issuer {issuer} has neither `max_token_lifetime` nor \
          `max_token_age`, so that a revocation would have to be kept forever; set one of them"
@@ -106,7 +107,7 @@ pub enum ConfigError {
         /// The issuer.
         issuer: String,
     },
-    /// The store of the revocations could lose some.
+    /// The store of the revocations could lose entries.
     #[error("the revocation store cannot be used")]
     #[non_exhaustive]
     RevocationStore {
@@ -114,10 +115,11 @@ pub enum ConfigError {
         source: StoreError,
     },
     /// A receiver of logout tokens was created, and no issuer has
-    /// [`logout_clients`](crate::IssuerSettings::logout_clients).
+    /// [`logout_clients`](crate::IssuerSettings::logout_clients) or
+    /// [`event_audiences`](crate::IssuerSettings::event_audiences).
     #[error(
-        "no logout token could be accepted: set `revocations`, and the `logout_clients` of at least \
-         one issuer"
+        "no logout token or security event token could be accepted: set `revocations`, and the \
+         `logout_clients` or the `event_audiences` of at least one issuer"
     )]
     NoLogoutClients,
     /// A host of `allow_private_host` is not a valid host name or address.

@@ -71,97 +71,13 @@ impl AuthenticatorBuilder {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Lookup(lookup);
         env.check_quotes()?;
-        let issuer = env.compulsory(settings::ISSUER)?;
-        let mut audiences = list(&env.compulsory(settings::AUDIENCE)?);
-        if audiences.is_empty() {
-            return Err(ConfigError::Missing { setting: settings::AUDIENCE });
-        }
-        let mut first = IssuerSettings::new(issuer, audiences.remove(0));
         let mut builder = Self::without_issuer();
-        first.audiences.append(&mut audiences);
-        first.origin = KeyOrigin {
-            jwks_url: env.text(settings::JWKS_URL),
-            discovery_url: env.text(settings::DISCOVERY_URL),
-            jwks_file: env.path(settings::JWKS_FILE),
-            http_host: env.text(settings::ALLOW_HTTP_HOST),
-            ca_file: env.path(settings::CA_FILE),
-            token_file: env.path(settings::FETCH_TOKEN_FILE),
-            ..KeyOrigin::default()
-        };
-        first.status_lists = env.text(settings::STATUS_LISTS);
-        first.introspection = IntrospectionSettings {
-            url: env.text(settings::INTROSPECTION_URL),
-            client_id: env.text(settings::INTROSPECTION_CLIENT_ID),
-            secret_file: env.path(settings::INTROSPECTION_SECRET_FILE),
-        };
-        for (setting, limit) in [
-            (settings::JWKS_TTL, &mut first.keys.ttl),
-            (settings::MAX_STALE, &mut first.keys.max_stale),
-            (settings::COOLDOWN, &mut first.keys.cooldown),
-            (settings::FETCH_TIMEOUT, &mut first.keys.fetch_timeout),
-            (settings::LEEWAY, &mut first.leeway),
-        ] {
-            if let Some(secs) = env.seconds(setting)? {
-                *limit = secs;
-            }
-        }
-        first.keys.min_ttl = env.seconds(settings::MIN_TTL)?;
-        first.keys.refresh_ahead = env.seconds(settings::REFRESH_AHEAD)?;
-        let (mut token_cache, mut max_token_bytes) = (builder.token_cache, builder.max_token_bytes);
-        for (setting, number) in [
-            (settings::MAX_BODY, &mut first.keys.max_body),
-            (settings::MAX_KEYS, &mut first.keys.max_keys),
-            (settings::TOKEN_CACHE, &mut token_cache),
-            (settings::MAX_TOKEN_BYTES, &mut max_token_bytes),
-        ] {
-            if let Some(value) = env.text(setting) {
-                *number = parse_number(setting, &value)?;
-            }
-        }
-        for (setting, switch) in [
-            (settings::BACKGROUND_REFRESH, &mut first.keys.background_refresh),
-            (settings::OBEY_NO_CACHE, &mut first.keys.obey_no_cache),
-            (settings::START_WITHOUT_KEYS, &mut first.start_without_keys),
-            (settings::UNTYPED_LOGOUT_TOKENS, &mut first.logout.may_be_untyped),
-        ] {
-            if let Some(value) = env.text(setting) {
-                *switch = parse_switch(setting, &value)?;
-            }
-        }
+        builder.issuer = Some(env.issuer()?);
+        env.numbers([
+            (settings::TOKEN_CACHE, &mut builder.token_cache),
+            (settings::MAX_TOKEN_BYTES, &mut builder.max_token_bytes),
+        ])?;
         builder.kept_keys = env.path(settings::KEPT_KEYS_FILE).map(KeptKeysSetting::File);
-        first.max_token_lifetime = env.seconds(settings::MAX_TOKEN_LIFETIME)?;
-        first.max_token_age = env.seconds(settings::MAX_TOKEN_AGE)?;
-        if let Some(names) = env.text(settings::REQUIRED_CLAIMS) {
-            first.required_claims = list(&names);
-        }
-        if let Some(names) = env.text(settings::ALGORITHMS) {
-            first.algorithms = list(&names)
-                .iter()
-                .map(|name| parse(settings::ALGORITHMS, name))
-                .collect::<Result<Vec<Algorithm>, _>>()?;
-        }
-        if let Some(text) = env.text(settings::SESSION_AT) {
-            first.session_at = read_path(settings::SESSION_AT, &text)?;
-        }
-        if let Some(ids) = env.text(settings::LOGOUT_CLIENTS) {
-            first.logout.clients = list(&ids);
-        }
-        if let Some(name) = env.text(settings::LOGOUT_MATCH) {
-            first.logout.matches = parse(settings::LOGOUT_MATCH, &name)?;
-        }
-        if let Some(name) = env.text(settings::PROFILE) {
-            first.profile = parse(settings::PROFILE, &name)?;
-        }
-        if let Some(text) = env.text(settings::SCOPES_AT) {
-            first.profile = first.profile.clone().scopes_at(read_path(settings::SCOPES_AT, &text)?);
-        }
-        if let Some(text) = env.text(settings::ROLES_AT) {
-            for path in read_paths(settings::ROLES_AT, &text)? {
-                first.profile = first.profile.clone().roles_at(path);
-            }
-        }
-        builder.issuer = Some(first);
-        (builder.token_cache, builder.max_token_bytes) = (token_cache, max_token_bytes);
         if let Some(realm) = env.text(settings::REALM) {
             builder.realm = realm;
         }
@@ -184,9 +100,143 @@ impl AuthenticatorBuilder {
     }
 }
 
+impl IssuerSettings {
+    /// Creates the settings of one issuer from `lookup`, which returns the value of a
+    /// `PORTCULLIS_*` variable: for services that store the settings of several issuers, such as in
+    /// a file.
+    ///
+    /// The variables are those of [`AuthenticatorBuilder::from_lookup`] that have a method here. The
+    /// others are ignored.
+    ///
+    /// ```
+    /// use portcullis::IssuerSettings;
+    ///
+    /// let lookup = |name: &str| match name {
+    ///     "PORTCULLIS_ISSUER" => Some("https://auth.example".to_owned()),
+    ///     "PORTCULLIS_AUDIENCE" => Some("https://api.example".to_owned()),
+    ///     "PORTCULLIS_PROFILE" => Some("keycloak".to_owned()),
+    ///     _ => None,
+    /// };
+    /// assert!(IssuerSettings::from_lookup(lookup).is_ok());
+    ///
+    /// let error = IssuerSettings::from_lookup(|_| None).err().unwrap();
+    /// assert!(error.to_string().starts_with("issuer (PORTCULLIS_ISSUER) is not set"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// An error if a required setting is missing or a value is invalid.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Lookup(lookup);
+        env.check_quotes()?;
+        env.issuer()
+    }
+}
+
 struct Lookup<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Lookup<F> {
+    /// Reads the settings of one issuer.
+    fn issuer(&self) -> Result<IssuerSettings, ConfigError> {
+        let name = self.compulsory(settings::ISSUER)?;
+        let mut audiences = list(&self.compulsory(settings::AUDIENCE)?);
+        if audiences.is_empty() {
+            return Err(ConfigError::Missing { setting: settings::AUDIENCE });
+        }
+        let mut issuer = IssuerSettings::new(name, audiences.remove(0));
+        issuer.audiences.append(&mut audiences);
+        issuer.origin = KeyOrigin {
+            jwks_url: self.text(settings::JWKS_URL),
+            discovery_url: self.text(settings::DISCOVERY_URL),
+            jwks_file: self.path(settings::JWKS_FILE),
+            http_host: self.text(settings::ALLOW_HTTP_HOST),
+            ca_file: self.path(settings::CA_FILE),
+            token_file: self.path(settings::FETCH_TOKEN_FILE),
+            ..KeyOrigin::default()
+        };
+        issuer.status_lists = self.text(settings::STATUS_LISTS);
+        issuer.introspection = IntrospectionSettings {
+            url: self.text(settings::INTROSPECTION_URL),
+            client_id: self.text(settings::INTROSPECTION_CLIENT_ID),
+            secret_file: self.path(settings::INTROSPECTION_SECRET_FILE),
+        };
+        for (setting, limit) in [
+            (settings::JWKS_TTL, &mut issuer.keys.ttl),
+            (settings::MAX_STALE, &mut issuer.keys.max_stale),
+            (settings::COOLDOWN, &mut issuer.keys.cooldown),
+            (settings::FETCH_TIMEOUT, &mut issuer.keys.fetch_timeout),
+            (settings::LEEWAY, &mut issuer.leeway),
+        ] {
+            if let Some(secs) = self.seconds(setting)? {
+                *limit = secs;
+            }
+        }
+        issuer.keys.min_ttl = self.seconds(settings::MIN_TTL)?;
+        issuer.keys.refresh_ahead = self.seconds(settings::REFRESH_AHEAD)?;
+        self.numbers([
+            (settings::MAX_BODY, &mut issuer.keys.max_body),
+            (settings::MAX_KEYS, &mut issuer.keys.max_keys),
+        ])?;
+        for (setting, switch) in [
+            (settings::BACKGROUND_REFRESH, &mut issuer.keys.background_refresh),
+            (settings::OBEY_NO_CACHE, &mut issuer.keys.obey_no_cache),
+            (settings::START_WITHOUT_KEYS, &mut issuer.start_without_keys),
+            (settings::UNTYPED_LOGOUT_TOKENS, &mut issuer.logout.may_be_untyped),
+        ] {
+            if let Some(value) = self.text(setting) {
+                *switch = parse_switch(setting, &value)?;
+            }
+        }
+        issuer.max_token_lifetime = self.seconds(settings::MAX_TOKEN_LIFETIME)?;
+        issuer.max_token_age = self.seconds(settings::MAX_TOKEN_AGE)?;
+        if let Some(names) = self.text(settings::REQUIRED_CLAIMS) {
+            issuer.required_claims = list(&names);
+        }
+        if let Some(names) = self.text(settings::ALGORITHMS) {
+            issuer.algorithms = list(&names)
+                .iter()
+                .map(|name| parse(settings::ALGORITHMS, name))
+                .collect::<Result<Vec<Algorithm>, _>>()?;
+        }
+        if let Some(text) = self.text(settings::SESSION_AT) {
+            issuer.session_at = read_path(settings::SESSION_AT, &text)?;
+        }
+        if let Some(ids) = self.text(settings::LOGOUT_CLIENTS) {
+            issuer.logout.clients = list(&ids);
+        }
+        if let Some(audiences) = self.text(settings::EVENT_AUDIENCES) {
+            issuer.logout.event_audiences = list(&audiences);
+        }
+        if let Some(name) = self.text(settings::LOGOUT_MATCH) {
+            issuer.logout.matches = parse(settings::LOGOUT_MATCH, &name)?;
+        }
+        if let Some(name) = self.text(settings::PROFILE) {
+            issuer.profile = parse(settings::PROFILE, &name)?;
+        }
+        if let Some(text) = self.text(settings::SCOPES_AT) {
+            issuer.profile =
+                issuer.profile.clone().scopes_at(read_path(settings::SCOPES_AT, &text)?);
+        }
+        if let Some(text) = self.text(settings::ROLES_AT) {
+            for path in read_paths(settings::ROLES_AT, &text)? {
+                issuer.profile = issuer.profile.clone().roles_at(path);
+            }
+        }
+        Ok(issuer)
+    }
+
+    fn numbers<const N: usize>(
+        &self,
+        numbers: [(&'static Setting, &mut usize); N],
+    ) -> Result<(), ConfigError> {
+        for (setting, number) in numbers {
+            if let Some(value) = self.text(setting) {
+                *number = parse_number(setting, &value)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the value. An empty value counts as unset, because deployments often unset a
     /// variable by leaving it empty.
     fn text(&self, setting: &'static Setting) -> Option<String> {

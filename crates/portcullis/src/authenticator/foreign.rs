@@ -16,7 +16,7 @@ impl Authenticator {
     /// nothing is fetched and no key is looked up.
     ///
     /// Malformed requests are still refused: those with tokens in two places, or with characters
-    /// after `Bearer` that no token has.
+    /// after `Bearer` that a token cannot contain.
     pub(crate) fn decide_unless_foreign<R: RequestView + ?Sized>(
         &self,
         request: &R,
@@ -68,31 +68,31 @@ impl Authenticator {
 }
 
 impl Inner {
-    /// The reason why `text` is no token of a trusted issuer. `None` if it is or may be such a
+    /// Returns the reason why `text` is not a token of a trusted issuer. `None` if it is, or may be, such a
     /// token.
     fn why_foreign(&self, text: &str) -> Option<TokenError> {
         let claimed = |payload: &[u8]| self.issuers.why_foreign(payload);
         match CompactJws::parse_knowing(text, self.max_token_bytes, &self.headers) {
             Ok(jws) => jws.peek(claimed).ok().flatten(),
             Err(error) if error.is_of_form() => (!self.holds_token(text)).then_some(error),
-            // A text over the size limit is not read, so it may be any issuer's token.
+            // A text over the size limit is not read, so it may be a token of a trusted issuer.
             Err(TokenError::TooLong { .. }) => None,
             // The form is that of a JWS; only the content of the header is rejected.
             Err(_) => peek_payload(text).ok().as_deref().and_then(claimed),
         }
     }
 
-    /// Whether an Authorization header with another scheme may be passed on, because it contains
-    /// none of our tokens.
+    /// Whether an Authorization header with a scheme other than `Bearer` may be passed on, because
+    /// it contains none of this service's tokens.
     fn is_foreign_scheme(&self, line: Option<&[u8]>) -> bool {
         let line = line.and_then(|line| std::str::from_utf8(line).ok());
         line.is_some_and(|line| !self.holds_token(line))
     }
 
-    /// Whether a text that does not have the form of a token contains one of our tokens. A more
-    /// lenient parser in the code behind the gate may find a token after a scheme, with white space
-    /// or quotes, or with an additional part. It may also find one in base64 instead of base64url,
-    /// or as JSON (RFC 7515 §7.2).
+    /// Whether a text that does not have the form of a token contains one of this service's tokens.
+    /// A more lenient parser in the code behind the gate may find a token in such a text: after a
+    /// scheme, with white space or quotes, or with an additional part. Such a parser may also
+    /// accept a token in base64 instead of base64url, or as JSON (RFC 7515 §7.2).
     fn holds_token(&self, text: &str) -> bool {
         let readable = text.chars().filter(|character| !character.is_whitespace());
         let as_base64url = |character| match character {

@@ -28,7 +28,7 @@ impl IntrospectionSettings {
         self.url.is_some()
     }
 
-    /// The introspector, from the URL alone or from all three settings.
+    /// The introspector, from the URL alone or from the URL, the client ID and the secret file.
     pub(super) fn introspector(
         &self,
         issuer: &str,

@@ -228,8 +228,8 @@ impl IssuerSettings {
     /// [`Revocation::feed`](crate::Revocation::feed): `sid` by default. `path` lists member names,
     /// from the outermost to the innermost.
     ///
-    /// A token without the claim has no session, so that the end of a session does not revoke it. A
-    /// token with another type than a string or a number there is rejected.
+    /// A token without this claim has no session, so the end of a session does not revoke it. A token whose
+    /// claim has another type than a string or a number is rejected.
     ///
     /// ```
     /// # use portcullis::IssuerSettings;
@@ -247,8 +247,8 @@ impl IssuerSettings {
     /// Accepts logout tokens of this issuer that are for one of these client IDs, at the
     /// [`LogoutReceiver`](crate::feed::LogoutReceiver): none by default.
     ///
-    /// They are the IDs of the clients that log users in and have this service's URL as their
-    /// back-channel logout URI, and not the audience of the access tokens.
+    /// List the IDs of the clients that log users in and have this service's URL as their back-channel
+    /// logout URI. They are not the audience of the access tokens.
     ///
     /// `PORTCULLIS_LOGOUT_CLIENTS`
     #[doc(alias("backchannel logout", "back-channel"))]
@@ -257,7 +257,25 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets what a logout token with both `sid` and `sub` revokes: the session by default.
+    /// Accepts security event tokens ([RFC 8935]) of this issuer whose `aud` is one of these, at the
+    /// [`LogoutReceiver`](crate::feed::LogoutReceiver): none by default.
+    ///
+    /// The issuer or the administrator chooses the audience when the event stream is created.
+    ///
+    /// `PORTCULLIS_EVENT_AUDIENCES`
+    ///
+    /// [RFC 8935]: https://www.rfc-editor.org/rfc/rfc8935
+    #[doc(alias("CAEP", "shared signals", "SET"))]
+    pub fn event_audiences<S: Into<String>>(
+        mut self,
+        audiences: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.logout.event_audiences = audiences.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets what a logout token with both `sid` and `sub` revokes: the session by default. The same
+    /// holds for a security event token that names a session and its user.
     ///
     /// `PORTCULLIS_LOGOUT_MATCH`: `sid` or `sub`.
     pub fn logout_match(mut self, matches: LogoutMatch) -> Self {
@@ -302,7 +320,7 @@ impl IssuerSettings {
 
     /// Sets the shortest TTL that the server's caching headers can cause: 10 seconds by default.
     ///
-    /// It keeps a server that sends `max-age=1` from causing a fetch at every request.
+    /// It keeps a server that sends `max-age=1` from causing a fetch for every request.
     ///
     /// `PORTCULLIS_JWKS_MIN_TTL_SECS`
     pub fn min_ttl(mut self, min_ttl: Duration) -> Self {
@@ -404,8 +422,10 @@ impl IssuerSettings {
     }
 
     /// Sets the clock skew that `exp`, `nbf` and `iat` tolerate: 10 seconds by default, at most 5
-    /// minutes. It adds once to the lag of a revoked session and twice to its bound, but not to the
-    /// lag of a withdrawn key or of a status list.
+    /// minutes. A token of a revoked session is accepted for up to the leeway after its `exp`. The
+    /// [bound](crate::status::IssuerStatus::revocation_bound) contains the leeway twice, because
+    /// `iat` may be in the future, too. The leeway does not extend how long a withdrawn key or a
+    /// status list is used.
     ///
     /// `PORTCULLIS_LEEWAY_SECS`
     #[doc(alias("clock skew", "clock_skew"))]

@@ -1,5 +1,6 @@
 //! The accepted issuers, and the selection of one for a token.
 
+mod made;
 mod resolved;
 mod resolver;
 
@@ -67,9 +68,9 @@ impl Issuers {
     }
 
     /// The issuer that the token claims to be from. A single configured issuer is returned without
-    /// reading `iss`: the signature and the claims check cover the claim. Otherwise, the unverified
-    /// `iss` selects the issuer, and the claims check compares the verified `iss` with that issuer
-    /// later. For resolved issuers, `request` takes part in the selection.
+    /// reading `iss`. Otherwise, the unverified `iss` selects the issuer. In both cases, the claims
+    /// check later compares the verified `iss` with the issuer. For resolved issuers, `request`
+    /// takes part in the selection.
     pub(super) fn of(
         &self,
         jws: &CompactJws<'_>,
@@ -95,8 +96,8 @@ impl Issuers {
         if is_another { Err(TokenError::UntrustedIssuer) } else { Ok(()) }
     }
 
-    /// Whether an unverified payload names one of our issuers, or is a JSON object that cannot be
-    /// read.
+    /// Whether an unverified payload names one of the trusted issuers, or is a JSON object that cannot
+    /// be read.
     pub(super) fn may_name_ours(&self, payload: &[u8]) -> bool {
         match json::from_slice::<Claimed<'_>>(payload) {
             Ok(claimed) => claimed.iss.is_some_and(|Text(name)| self.is_ours(&name)),
@@ -104,10 +105,10 @@ impl Issuers {
         }
     }
 
-    /// The reason why the issuer in an unverified payload is none of ours. `None` if it is ours, or
-    /// the payload is unreadable.
+    /// Returns the reason why the issuer in an unverified payload is not trusted. `None` if it is
+    /// trusted, or if the payload is unreadable.
     ///
-    /// Tokens of our issuers always have `iss`, so a token without it is foreign.
+    /// Tokens of trusted issuers always have `iss`, so a token without it is foreign.
     pub(super) fn why_foreign(&self, payload: &[u8]) -> Option<TokenError> {
         let claimed: Claimed<'_> = json::from_slice(payload).ok()?;
         match claimed.iss {
@@ -138,8 +139,8 @@ impl Issuers {
 }
 
 impl Issuers {
-    /// Whether the log may name `issuer`: it is a configured one, or one of its tokens was
-    /// accepted. An unverified token alone writes no name into the log.
+    /// Whether the log may name `issuer`: it is a configured one, or one of its tokens was accepted. An
+    /// unverified token cannot cause the name to be logged.
     pub(super) fn may_be_named(&self, issuer: &Arc<TrustedIssuer>) -> bool {
         self.in_resolved(issuer, Resolved::has_accepted)
     }

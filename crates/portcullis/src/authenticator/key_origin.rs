@@ -29,7 +29,7 @@ pub(super) struct KeyOrigin {
     pub(super) discovery_url: Option<String>,
     pub(super) jwks_file: Option<PathBuf>,
     pub(super) http_host: Option<String>,
-    /// The hosts that documents of a resolved issuer may come from although they are not public.
+    /// The hosts without a public address from which documents of a resolved issuer may be fetched.
     pub(super) private_hosts: Vec<String>,
     /// Whether documents may come from public addresses only, because tenants may choose the URLs.
     pub(super) public_only: bool,

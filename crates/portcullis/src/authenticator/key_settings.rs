@@ -18,10 +18,10 @@ pub(super) struct KeySettings {
     /// reject a withdrawn key sooner.
     pub(super) ttl: Duration,
     /// The minimum TTL: by default 10 seconds, or the TTL if it is shorter. A server that sends
-    /// `max-age=1` must not cause a fetch at every request.
+    /// `max-age=1` must not cause a fetch for every request.
     pub(super) min_ttl: Option<Duration>,
     /// The time between a refresh and the end of the TTL: by default a tenth of the TTL, at most 30
-    /// seconds. It allows several attempts before a request must wait.
+    /// seconds. In this time the refresh can be attempted several times before a request must wait.
     pub(super) refresh_ahead: Option<Duration>,
     pub(super) background_refresh: bool,
     /// The maximum time after the TTL that stale keys are used: an hour by default. Most outages

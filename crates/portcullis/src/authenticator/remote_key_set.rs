@@ -99,8 +99,8 @@ impl RemoteKeySetBuilder {
         self
     }
 
-    /// Imports keys for these algorithms only: all asymmetric ones by default. Each user of the set
-    /// also has its own list of accepted algorithms.
+    /// Imports keys for these algorithms only: all asymmetric ones by default. Each issuer that
+    /// uses the set also has its own list of accepted algorithms.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.issuer = self.issuer.algorithms(algorithms);
         self

@@ -61,8 +61,8 @@ pub(super) async fn first_keys(
     }
 }
 
-/// Decides on a start without the keys of some issuers: it fails if no issuer has keys. One
-/// unreachable issuer does not stop the others.
+/// Decides whether to start without the keys of some issuers. The start fails only if no issuer has
+/// keys: one unreachable issuer must not affect the tokens of the others.
 pub(super) fn start_without(
     away: Vec<(String, FetchError)>,
     trusted: &[Arc<TrustedIssuer>],

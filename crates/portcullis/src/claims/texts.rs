@@ -32,7 +32,8 @@ impl Span {
 }
 
 impl Texts {
-    /// Builds the texts of `payload`. `unescaped` holds those that contain escapes in the payload.
+    /// Builds the texts of `payload`. `unescaped` has the unescaped form of the texts that contain
+    /// escapes in the payload.
     pub(super) fn new(mut payload: String, unescaped: &str) -> Self {
         let length = payload.len();
         payload.push_str(unescaped);

@@ -7,8 +7,8 @@ use crate::request::{NoRequest, RequestView};
 /// A token without `Bearer`, and the request that it belongs to, if there is one: the argument of
 /// [`Gate::authenticate_token`](crate::Gate::authenticate_token).
 ///
-/// Converts from `&str`, `&String` and any other reference to text. The request matters if an
-/// [`IssuerResolver`](crate::config::IssuerResolver) selects a rule set by it. The log has the
+/// Converts from `&str`, `&String` and any other reference to text. The request has an effect if an
+/// [`IssuerResolver`](crate::config::IssuerResolver) selects a rule set by it. The log contains the
 /// request's method and route. No token is read from the request.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! The value of a token that differs from the configured one.
+//! The value of `iss` or `aud` if it differs from the configured one.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ const MAX_CHARS: usize = 128;
 
 /// The `iss` or `aud` of a token with a valid signature: each name quoted, escaped and truncated.
 ///
-/// `Display` is for operators only; `Debug` shows nothing of it. A claim that an issuer uses
+/// `Display` is for operators only; `Debug` does not show the names. A claim that an issuer uses
 /// instead of `aud` is not displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Found {

@@ -1,5 +1,5 @@
-//! What an operator can do if valid tokens are rejected. Each text is correct at least for every
-//! issuer that has a [profile](crate::Profile).
+//! What an operator can do if valid tokens are rejected. Each text is correct for every issuer that
+//! has a [profile](crate::Profile).
 
 use super::TokenError;
 

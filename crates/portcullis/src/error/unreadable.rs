@@ -1,9 +1,11 @@
-//! A claim that is present and cannot be read: it is neither absent nor equal to any value.
+//! A claim that is present but cannot be read: it counts neither as absent nor as equal to any
+//! value.
 
 use crate::causes::debug_with_causes;
 use crate::json::Unreadable;
 
-/// A claim that is present and cannot be read, with the reason. Contains no value from the token.
+/// A claim that is present but cannot be read, with the reason. It contains no value from the
+/// token.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("claim `{name}` cannot be read: {why}")]
 pub struct UnreadableClaim {

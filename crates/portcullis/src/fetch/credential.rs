@@ -23,10 +23,11 @@ pub(crate) struct OriginCredential {
 /// The credential of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Credential {
-    /// The file of a bearer token, without which nothing must be fetched.
+    /// A file with a bearer token. Nothing must be fetched without the token.
     Token(PathBuf),
-    /// The client that also introspects tokens. The document is public: an issuer may prefer clients
-    /// that it knows. So it is fetched without a secret that cannot be read.
+    /// The credentials of the client that also introspects tokens. The document is public, but an
+    /// issuer may prefer clients that authenticate. If the secret cannot be read, the document is
+    /// fetched without it.
     Client(ClientCredential),
 }
 

@@ -8,7 +8,7 @@ use super::Gate;
 use crate::refusal::{Protocol, Refusal, with_body};
 use crate::request::RequestView;
 
-/// The facts of a request through a [`Gate`] that its response depends on.
+/// The facts about a request by which a [`Gate`] completes the response.
 #[derive(Debug, Clone)]
 pub struct Exit {
     pub(super) vary: Option<HeaderValue>,

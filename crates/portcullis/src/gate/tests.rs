@@ -198,7 +198,7 @@ async fn foreign_credentials_pass_only_a_gate_that_opts_in() {
         (&[of("Basic YTpi")], ["missing", "anonymous", "scheme", "scheme"]),
         (&[of("ApiKey key_1")], ["missing", "anonymous", "scheme", "scheme"]),
         (&[of("key_1")], ["missing", "anonymous", "scheme", "scheme"]),
-        // A request with a token is not foreign, whatever else it has.
+        // A request with a token is not foreign, whatever other credential it has.
         (&[of("Basic YTpi"), ("cookie", &cookie)], ["caller"; 4]),
         (&[of("Bearer key_1"), of("Bearer key_1")], ["credentials_repeated"; 4]),
         (&[of("Basic YTpi"), of("Basic YTpi")], ["credentials_repeated"; 4]),

@@ -1,4 +1,4 @@
-//! The rules for claims. They are pure, and each fails closed.
+//! The rules for claims. They are pure functions. Each rejects a token that it cannot check.
 
 use std::time::Duration;
 
@@ -108,8 +108,8 @@ impl ClaimsRules {
                 _ => false,
             };
             if !present {
-                // The claim was parsed leniently, so it may be present and unreadable. This code
-                // finds the reason.
+                // The claim was parsed leniently, so it may be present and unreadable. The second
+                // search finds the reason.
                 return Err(match claims.raw().find(name) {
                     Ok(None) => TokenError::MissingClaim { name },
                     Ok(Some(_)) => TokenError::WrongType { name },
@@ -306,7 +306,7 @@ mod tests {
         let rules = ClaimsRules { max_token_lifetime: Some(Duration::from_secs(900)), ..rules() };
         assert_eq!(verdict(&rules, &[]), Ok(()));
         assert_eq!(verdict(&rules, &[("exp", "1800000901")]).unwrap_err().rule(), "lifetime");
-        // A token's lifetime is too long even near its end.
+        // A token with too long a lifetime is rejected even shortly before it expires.
         let near_end = [("iat", "1799900000"), ("exp", "1800000001")];
         assert_eq!(verdict(&rules, &near_end).unwrap_err().rule(), "lifetime");
         let no_iat = [("iat", "")];
@@ -319,7 +319,7 @@ mod tests {
         let rules = ClaimsRules { max_token_lifetime: Some(max), ..rules() };
         let bound = rules.revocation_bound().unwrap().as_secs();
         assert_eq!(bound, 920);
-        // The worst dates that an issuer can set: from the latest `iat` that is accepted now.
+        // The worst case: `iat` is the latest one that is accepted now.
         let payload = Payload::for_test(
             r#"{"iss":"https://issuer.example","aud":"https://api.example",
                 "iat":1800000010,"exp":1800000910}"#,

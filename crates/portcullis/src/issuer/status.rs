@@ -33,7 +33,7 @@ pub struct IssuerStatus {
     pub feed: Option<FeedStatus>,
 }
 
-/// What this instance knows of the revocations of an issuer.
+/// The state of an issuer's revocations at this instance.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FeedStatus {
@@ -42,8 +42,8 @@ pub struct FeedStatus {
     /// Every token that was issued before this time is rejected, because there were too many
     /// entries. `None` if all entries are kept.
     pub watermark: Option<SystemTime>,
-    /// The age of this instance's knowledge; `None` before the store was read. Always zero for
-    /// [`Revocations::in_memory`](crate::feed::Revocations::in_memory).
+    /// The time since this instance last read the store completely; `None` before the first read.
+    /// Always zero for [`Revocations::in_memory`](crate::feed::Revocations::in_memory).
     pub age: Option<Duration>,
     /// The error of the last read of the store, if it failed.
     pub last_error: Option<String>,
@@ -52,6 +52,9 @@ pub struct FeedStatus {
     /// The clients whose logout tokens are accepted:
     /// [`logout_clients`](crate::IssuerSettings::logout_clients).
     pub logout_clients: Vec<String>,
+    /// The audiences of accepted security event tokens:
+    /// [`event_audiences`](crate::IssuerSettings::event_audiences).
+    pub event_audiences: Vec<String>,
     /// What a logout token with `sid` and `sub` revokes.
     pub logout_match: LogoutMatch,
     /// Whether logout tokens need no `typ`:
@@ -78,6 +81,7 @@ impl TrustedIssuer {
                 last_error: feed.revocations.last_error(),
                 session_at: feed.session_at.clone(),
                 logout_clients: self.logout.clients.clone(),
+                event_audiences: self.logout.event_audiences.clone(),
                 logout_match: self.logout.matches,
                 untyped_logout_tokens: self.logout.may_be_untyped,
             }),

@@ -1,5 +1,5 @@
-//! Documents from a server. They are read like any other object, and an error describes a document
-//! that is not an object.
+//! Documents from a server. They are read like any other JSON object. If a document is not an
+//! object, the error describes its content.
 
 use std::collections::HashSet;
 

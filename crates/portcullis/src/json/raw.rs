@@ -117,7 +117,8 @@ impl<'a> Raw<'a> {
         })
     }
 
-    /// Returns the strings of a string or an array. Other values in it must be readable.
+    /// Returns the string itself, or the strings of an array. The other values of the array must be
+    /// readable.
     pub(crate) fn strings(self) -> Result<Lenient<'a>, Unreadable> {
         if let Some(text) = self.string() {
             return Ok(Lenient::Text(text));

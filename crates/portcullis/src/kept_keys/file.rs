@@ -85,7 +85,7 @@ fn read(path: &Path, user: Option<u32>) -> Result<Option<Bytes>, Box<dyn Error +
     // elsewhere.
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
-        Ok(_) => return Err("it is not a file".into()),
+        Ok(_) => return Err("it is not a regular file; links are not followed".into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     }

@@ -213,7 +213,7 @@ impl Jwk {
             Algorithm::MlDsa44 => self.parse_akp(algorithm, &signature::ML_DSA_44, 1312),
             Algorithm::MlDsa65 => self.parse_akp(algorithm, &signature::ML_DSA_65, 1952),
             Algorithm::MlDsa87 => self.parse_akp(algorithm, &signature::ML_DSA_87, 2592),
-            // Unreachable for a JWK; see above.
+            // Unreachable, because a JWK with a symmetric key has already been rejected.
             Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => Err(KeyError::Symmetric),
         }
     }

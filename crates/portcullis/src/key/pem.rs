@@ -169,7 +169,7 @@ impl Block<'_> {
         };
         match found {
             Ok(found) => import(found, allowed),
-            // The error is that of a private key, whatever the label of the block.
+            // A private key is reported as one, whatever the label of the block.
             Err(error) => match spki::read(&self.der) {
                 Err(KeyError::Private) => Err(KeyError::Private),
                 _ => Err(error),

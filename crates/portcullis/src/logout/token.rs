@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
+use super::claims::{claims_of, date, events, id_of, is_for, issued_at, string};
 use crate::claims::NumericDate;
 use crate::issuer::TrustedIssuer;
-use crate::json::{Lenient, Members, Raw};
+use crate::json::Members;
 use crate::revocation::LogoutMatch;
 use crate::revocation::feed::{Entry, Revocations, Target, rounded_up};
 
 /// The member of `events` that makes a token a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// How long after its `iat` a token without `exp` is accepted. Hydra omits it.
+/// The time after its `iat` for which a token without `exp` is accepted. Hydra omits `exp`.
 const WITHOUT_EXP: Duration = Duration::from_secs(300);
 
-/// How long after its `iat` any token is accepted: until then, its `jti` must be remembered.
+/// The time after its `iat` for which any token is accepted. Its `jti` must be stored for as long.
 const AT_MOST: Duration = Duration::from_secs(3600);
 
 /// What a verified logout token reports.
@@ -29,33 +30,26 @@ pub(super) struct LogoutToken {
 }
 
 impl LogoutToken {
-    /// Checks the claims of a token whose signature is verified. Returns the reason if one is not
+    /// Checks the claims of a token whose signature is verified. Returns the reason if a claim is not
     /// acceptable.
     pub(super) fn check(
         payload: &[u8],
         issuer: &TrustedIssuer,
         now: NumericDate,
     ) -> Result<Self, &'static str> {
-        let text = std::str::from_utf8(payload).map_err(|_| "the payload is not UTF-8")?;
-        serde_json::from_str::<serde::de::IgnoredAny>(text)
-            .map_err(|_| "the payload is not JSON")?;
-        let raw = Raw::new(text);
-        if !raw.is_object() {
-            return Err("the payload is not a JSON object");
+        let claims = claims_of(payload, issuer)?;
+        if !is_for(&claims, &issuer.logout.clients)? {
+            return Err("`aud` is none of the `logout_clients`");
         }
-        let claims = raw.members().map_err(|_| "a claim is duplicated")?;
-        if string(&claims, "iss", "`iss` is not a string")?.as_deref() != Some(issuer.name()) {
-            return Err("`iss` is not the issuer");
+        if !events(&claims)?.get(EVENT).is_some_and(|event| event.is_object()) {
+            return Err("`events` has no object for back-channel logout");
         }
-        check_audience(&claims, &issuer.logout.clients)?;
-        check_event(&claims)?;
-        // An ID token has it, and must not be taken for a logout token.
+        // ID tokens have a `nonce`. They must not be accepted as logout tokens.
         if claims.get("nonce").is_some() {
             return Err("`nonce` is present");
         }
         let (at, ends) = times(&claims, now, issuer.rules.leeway)?;
-        let id = string(&claims, "jti", "`jti` is not a string")?.filter(|id| !id.is_empty());
-        let id = id.ok_or("`jti` is absent")?;
+        let id = id_of(&claims)?;
         let session = string(&claims, "sid", "`sid` is not a string")?;
         let subject = string(&claims, "sub", "`sub` is not a string")?;
         let target = match (issuer.logout.matches, session, subject) {
@@ -69,53 +63,13 @@ impl LogoutToken {
         Ok(Self { target, id, at, ends })
     }
 
-    /// The entry for the event. Its identity is that of the token, so that a token is accepted once.
+    /// Returns the entry for the event. The entry's ID is made from the token's `jti`, so that each
+    /// token is accepted once.
     pub(super) fn entry(self, issuer: &TrustedIssuer, revocations: &Revocations) -> Entry {
         let issuer = issuer.name();
-        let until = match self.target {
-            Target::Session(_) => revocations.end_of_session(issuer, self.at),
-            _ => revocations.end_of_tokens(issuer, self.at),
-        };
+        let until = revocations.end_of(issuer, &self.target, self.at);
         let entry = Entry::new(issuer, self.target, self.at, until.max(self.ends));
         entry.reported_by(&["logout token", issuer, &self.id])
-    }
-}
-
-/// Returns a claim that must be a string if it is present. `null` counts as absent.
-fn string(
-    claims: &Members<'_>,
-    name: &str,
-    otherwise: &'static str,
-) -> Result<Option<String>, &'static str> {
-    match claims.get(name) {
-        Some(claim) if !claim.is_null() => {
-            claim.string().map(|text| Some(text.0.into_owned())).ok_or(otherwise)
-        }
-        _ => Ok(None),
-    }
-}
-
-fn check_audience(claims: &Members<'_>, clients: &[String]) -> Result<(), &'static str> {
-    let audience = claims.get("aud").ok_or("`aud` is absent")?;
-    let audience = audience.strings().map_err(|_| "`aud` is not readable")?;
-    let is_ours = |name: &str| clients.iter().any(|client| client == name);
-    if !matches!(audience, Lenient::Text(_) | Lenient::Texts(_)) {
-        return Err("`aud` is neither a string nor an array of strings");
-    }
-    if audience.strings().iter().any(|name| is_ours(&name.0)) {
-        Ok(())
-    } else {
-        Err("`aud` is none of the `logout_clients`")
-    }
-}
-
-fn check_event(claims: &Members<'_>) -> Result<(), &'static str> {
-    let events = claims.get("events").filter(|events| events.is_object());
-    let events = events.ok_or("`events` is not an object")?;
-    let events = events.members().map_err(|_| "a member of `events` is duplicated")?;
-    match events.get(EVENT) {
-        Some(event) if event.is_object() => Ok(()),
-        _ => Err("`events` has no object for back-channel logout"),
     }
 }
 
@@ -126,23 +80,16 @@ fn times(
     leeway: Duration,
 ) -> Result<(u64, u64), &'static str> {
     let now = now.as_duration();
-    let date = |name| {
-        let claim = claims.get(name).filter(|claim| !claim.is_null());
-        claim.map(|claim| claim.parse::<NumericDate>().ok_or("a time is not a date")).transpose()
-    };
-    let issued_at = date("iat")?.ok_or("`iat` is absent")?.as_duration();
-    if issued_at > now.saturating_add(leeway) {
-        return Err("`iat` is in the future");
-    }
-    let ends = match date("exp")? {
-        Some(expires_at) => expires_at.as_duration().min(issued_at.saturating_add(AT_MOST)),
+    let issued_at = issued_at(claims, now, leeway)?;
+    let ends = match date(claims, "exp")? {
+        Some(expires_at) => expires_at.min(issued_at.saturating_add(AT_MOST)),
         None => issued_at.saturating_add(WITHOUT_EXP),
     };
     let ends = ends.saturating_add(leeway);
     if now >= ends {
         return Err("the token has expired");
     }
-    if date("nbf")?.is_some_and(|nbf| nbf.as_duration() > now.saturating_add(leeway)) {
+    if date(claims, "nbf")?.is_some_and(|nbf| nbf > now.saturating_add(leeway)) {
         return Err("`nbf` is in the future");
     }
     Ok((rounded_up(issued_at), rounded_up(ends)))

@@ -124,8 +124,8 @@ impl Rule {
         Denial::Forbidden { rule: self.to_string(), unread: None }
     }
 
-    /// Evaluates a rule about a list of names. If the list is malformed, a name that was not found
-    /// is neither present nor absent.
+    /// Evaluates a rule about a list of names. If the list is malformed, it is unknown whether a
+    /// name that was not found is present.
     fn lists<'r>(
         &self,
         claim: PolicyClaim,

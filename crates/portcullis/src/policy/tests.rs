@@ -208,7 +208,7 @@ fn absent_or_absurd_auth_time_or_iat_is_not_recent() {
     assert_eq!(Policy::max_token_age(secs(0)).check(&ahead), Ok(()));
 }
 
-/// The client could authenticate again without end, so the refusal is not a step-up challenge.
+/// Authenticating again would not help, so the refusal is not a step-up challenge.
 #[test]
 fn unreadable_auth_time_or_acr_is_unknown() {
     let (age, acr) = (Policy::max_auth_age(secs(300)), Policy::acr(["silver"]));
@@ -251,7 +251,8 @@ fn duplicate_claim_is_unknown() {
     }
 }
 
-/// A scope that the issuer has already granted need not be granted again.
+/// The operator learns that the issuer has granted the scope, in a claim that the profile does not
+/// read.
 #[test]
 fn denial_names_the_unread_claim_that_grants_it() {
     let scope = Policy::scopes(["orders:read"]);

@@ -4,8 +4,8 @@ use crate::authenticated::Authenticated;
 use crate::profile::Lack;
 use crate::refusal::Denial;
 
-/// A denial without the hint that another claim of the token has the missing names. The lookup is
-/// done only for the denial that rejects the request.
+/// A denial, before the hint is added that another claim of the token has the missing names. That
+/// claim is looked up only for the denial that rejects the request.
 pub(super) struct Unmet<'r> {
     pub(super) denial: Denial,
     /// The missing names, all of one claim.
@@ -39,8 +39,8 @@ impl Unmet<'_> {
         }
     }
 
-    /// Combines the denials of two conjuncts. The result names everything that the client must
-    /// change at once, or it states that no change by the client can help.
+    /// Combines the denials of two conjuncts. The result names all the changes that the client must
+    /// make together, or it states that no change by the client can help.
     pub(super) fn and(self, other: Self) -> Self {
         let (mut lacks, other_lacks) = (self.lacks, other.lacks);
         match (self.denial, other.denial) {

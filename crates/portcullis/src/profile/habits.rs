@@ -24,8 +24,8 @@ pub(super) struct Habits {
     pub(super) refuses: &'static [(&'static str, &'static str, &'static str)],
     /// What distinguishes the issuer's access tokens from its ID tokens.
     pub(super) mark: AccessTokenMark,
-    /// The claims among `nonce` and `at_hash` that the issuer's access tokens also carry. They are
-    /// usually signs of an ID token.
+    /// The claims among `nonce` and `at_hash` that the issuer's access tokens also carry. From
+    /// other issuers, these claims are signs of an ID token.
     pub(super) carries: &'static [&'static str],
     /// Two URL prefixes. If the issuer's URL starts with the first prefix, the location of the
     /// metadata is that URL with the second prefix instead.
@@ -136,7 +136,8 @@ impl Profile {
 }
 
 impl AccessTokenMark {
-    /// Returns which of the named claims are present: all of them for `AllOf`, otherwise the first.
+    /// Returns which of the named claims are present: each of them for `AllOf`, otherwise only the
+    /// first.
     fn claims_in(self, members: &LenientMembers<'_>) -> Result<MarkClaims, TokenError> {
         let mut found = MarkClaims::new();
         let (Self::OneOf(names) | Self::AllOf(names) | Self::NoneOf(names)) = self else {

@@ -239,8 +239,8 @@ fn profile_determines_metadata_url_and_key_hosts() {
     assert_eq!(v1.key_hosts(), Some(&["login.microsoftonline.com"][..]));
     assert_eq!(Profile::google_identity().key_hosts(), Some(&["www.googleapis.com"][..]));
     assert_eq!(Profile::auth0().key_hosts(), Some(&[][..]));
-    // These profiles allow any key host, such as the API server's external address or a split
-    // hostname.
+    // These profiles allow any key host, such as the API server's external address or a separate
+    // backend hostname.
     for profile in [Profile::jwt(), Profile::rfc9068(), Profile::kubernetes(), Profile::keycloak()]
     {
         assert_eq!((profile.key_hosts(), profile.metadata_of("https://a.example")), (None, None));

@@ -1,4 +1,4 @@
-//! The body of a refusal. It never says more than the headers do, and cannot replace any of them.
+//! The body of a refusal. It never reveals more than the headers do, and cannot replace any header.
 
 use std::fmt;
 use std::sync::Arc;

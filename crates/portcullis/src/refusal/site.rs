@@ -8,7 +8,7 @@ use super::{Refusal, Unreported};
 use crate::maybe_ready::MaybeReady;
 use crate::request::RequestView;
 
-/// Finds the pattern of the route in what a router stored in the request's extensions.
+/// Finds the pattern of the route in the data that a router stored in the request's extensions.
 pub type RouteFrom = fn(&Extensions) -> Option<&str>;
 
 /// Where a request was refused: its method, and the pattern of its route if the framework provides
@@ -21,8 +21,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Returns the site of `request`. `route_from` is for requests without a
-    /// [route](RequestView::route) of their own.
+    /// Returns the site of `request`. `route_from` is for requests that do not know their
+    /// [route](RequestView::route).
     #[must_use]
     pub fn of(request: &(impl RequestView + ?Sized), route_from: Option<RouteFrom>) -> Self {
         let left = || route_from?(request.extensions()?).map(Arc::from);

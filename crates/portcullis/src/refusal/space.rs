@@ -21,7 +21,8 @@ pub(crate) struct ProtectionSpace {
     pub(crate) clock: Arc<dyn Clock>,
     /// Counts refusals, for the log.
     pub(crate) tally: Arc<Tally>,
-    /// The registry of the service's streams, which depends on this module.
+    /// The registry of the service's streams. Its module depends on this one, so its type is not
+    /// named here.
     pub(crate) streams: Arc<dyn Any + Send + Sync>,
 }
 

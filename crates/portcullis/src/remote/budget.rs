@@ -42,9 +42,9 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Returns whether a fetch spends the budget even if there is no usable document. For a
-    /// configured issuer it does not, because its document is needed in any case. For a resolved
-    /// issuer it does, because an unverified token caused the fetch.
+    /// Returns whether a fetch spends the budget even if there is no usable document. For a configured
+    /// issuer it does not, because the issuer's document is needed in any case. For a resolved issuer it
+    /// does, because an unverified token caused the fetch.
     pub(super) fn covers_first_fetches(&self) -> bool {
         self.cap.is_some()
     }
@@ -149,7 +149,7 @@ mod tests {
             assert!(!budget.try_spend(now, COOLDOWN));
         }
         assert_eq!(spent, [100, 100, 100, 130, 160, 190, 220, 250, 280, 310, 340, 370]);
-        // A bucket that was not used for a while is full again, and holds no more than the burst.
+        // A bucket that was not used for a while is full again, but never holds more than the burst.
         let later = Duration::from_secs(10_000);
         for _ in 0..BURST {
             assert!(budget.try_spend(later, COOLDOWN));
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(budgets.of("a").wait(now, COOLDOWN), COOLDOWN);
         let of_many = (0..10_000).filter(|issuer| spend(&issuer.to_string())).count();
         assert_eq!(of_many, 1024 - 8);
-        // A fetch that the cap rejects costs the bucket nothing.
+        // If the cap rejects a fetch, the bucket spends nothing.
         let fresh = budgets.buckets.iter().find(|bucket| bucket.wait(now, COOLDOWN).is_zero());
         let budget = Budget { bucket: fresh.unwrap().clone(), cap: Some(budgets.cap.clone()) };
         // The first attempt moves the time of an unused bucket to `now`.

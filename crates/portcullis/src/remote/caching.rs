@@ -41,11 +41,11 @@ impl Headers {
         conditions
     }
 
-    /// Returns how long the keys may be used: at most the operator's limit, less if the server sets
-    /// a shorter lifetime, but never below the minimum.
+    /// Returns how long the keys may be used. This is the operator's limit, or the server's lifetime if
+    /// that is shorter, but never less than the minimum.
     ///
-    /// Directives that forbid caching, such as `no-cache`, count only if the operator obeys them:
-    /// most issuers send them with every response, as their framework's default.
+    /// Directives that forbid caching, such as `no-cache`, apply only if the operator obeys them, because
+    /// most issuers' frameworks send them with every response by default.
     pub(super) fn lifetime(&self, limits: &Limits, now: SystemTime, spread: f64) -> Lifetime {
         let directives = directives(&self.received);
         let has = |wanted: &str| directives.iter().any(|(name, _)| name == wanted);
@@ -79,8 +79,8 @@ impl Headers {
 }
 
 /// Returns how long the response is fresh from its generation at the server (§4.2.1), if its
-/// headers say so. Unreadable values count as stale. `private` and `s-maxage` do not apply to a
-/// cache within one process, and no heuristic uses the document's age (§4.2.2).
+/// headers state that. Unreadable values count as stale. `private` and `s-maxage` do not apply to a
+/// cache within one process. There is no heuristic lifetime from the document's age (§4.2.2).
 fn fresh_for(
     headers: &HeaderMap,
     directives: &[(String, String)],
@@ -181,7 +181,7 @@ mod tests {
             (&[("cache-control", "max-age=1")], 10),
             (&[("cache-control", "max-age=99999999999999999999")], 300),
             (&[("cache-control", "max-age=20, max-age=60")], 20),
-            // Directives without a lifetime leave the operator's TTL.
+            // Directives without a lifetime do not change the operator's TTL.
             (&[("cache-control", "public")], 300),
             (&[("cache-control", "immutable")], 300),
             (&[("last-modified", "Fri, 15 Jan 2027 07:59:00 GMT")], 300),

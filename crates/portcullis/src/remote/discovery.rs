@@ -25,8 +25,8 @@ pub(super) struct Discovered {
     pub(super) jwks_uri: Url,
 }
 
-/// Returns where the metadata of `issuer` may be: at `configured`, or at its well-known locations,
-/// starting with the last good one.
+/// Returns the URLs at which the metadata of `issuer` may be: the `configured` one, or the well-known
+/// locations. The location that last worked comes first.
 pub(super) fn locations(
     issuer: &str,
     configured: Option<&Url>,
@@ -45,9 +45,9 @@ pub(super) fn locations(
 /// Returns the key location of `issuer`, from the first of `locations` that responds with its
 /// metadata.
 ///
-/// Locations are tried in order: the next one starts when the previous one has failed or has used
-/// its share of the time until `deadline`. A slow location is still awaited, and one that hangs
-/// leaves time for the others and for the keys.
+/// Locations are tried in order. The next one starts when the previous one has failed, or has used its
+/// share of the time until `deadline`. So a slow location is still awaited, while one that hangs leaves
+/// time for the others and for the keys.
 pub(super) async fn discover(
     client: &Client,
     issuer: &str,
@@ -75,7 +75,7 @@ pub(super) async fn discover(
                 let metadata = locations.get(at).cloned().ok_or(FetchError::Abandoned)?;
                 return Ok(Discovered { metadata, jwks_uri });
             }
-            // The bearer token for fetches cannot be read: no location is at fault.
+            // The error is that of the file with the bearer token for fetches, so no location is at fault.
             Ok((_, Err(error @ FetchError::File { .. }))) => return Err(error),
             Ok((at, error)) => {
                 if let Some(attempt) = attempts.get_mut(at) {
@@ -172,7 +172,7 @@ async fn read_metadata(
             "`jwks_uri` is on a host that the profile does not list; if it is correct, set `jwks_url` to it",
         ));
     }
-    // Metadata from https must not point to plain http, not even on the loopback interface: the
+    // Metadata from https must not point to plain http, not even on the loopback interface, because the
     // process that listens there is not the issuer.
     if client.urls.allows(&jwks_uri) && (jwks_uri.scheme() == "https" || url.scheme() == "http") {
         Ok(jwks_uri)

@@ -35,9 +35,8 @@ impl Limits {
         !self.refresh_ahead.is_zero()
     }
 
-    /// Returns how long a withdrawn key may still be accepted while the issuer is reachable. The
-    /// last fetch with the key began up to a TTL ago, and the next fetch takes time and may fail
-    /// once.
+    /// Returns how long a withdrawn key may still be accepted while the issuer is reachable. The last fetch
+    /// with the key may have begun up to a TTL ago. The next fetch takes time and may fail once.
     pub(crate) fn withdrawal_bound(&self) -> Duration {
         let retry = BACK_OFF.0.mul_f64(1.0 + JITTER).saturating_add(self.fetch_timeout);
         self.ttl.saturating_add(self.fetch_timeout).saturating_add(retry)
@@ -71,10 +70,9 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// `spread`, from 0 to 1, distributes the refreshes of services that were started together.
-    /// Each refreshes its keys between one and two times `refresh_ahead` before the end of the TTL.
-    /// The server may set a short TTL, so a refresh begins at most two thirds of the TTL before its
-    /// end.
+    /// `spread`, from 0 to 1, distributes the refreshes of services that were started together. Each
+    /// refreshes its keys between one and two times `refresh_ahead` before the end of the TTL. If the
+    /// server sets a short TTL, a refresh begins at most two thirds of the TTL before its end.
     pub(crate) fn new(ttl: Duration, max_stale: Duration, limits: &Limits, spread: f64) -> Self {
         let ahead = limits.refresh_ahead.min(ttl / 3);
         let ageing = ttl.saturating_sub(ahead + ahead.mul_f64(spread.clamp(0.0, 1.0)));
@@ -112,7 +110,7 @@ pub(crate) struct Failure {
     pub(crate) retry_in: Duration,
     /// Time until our own back-off ends, regardless of `Retry-After`: no header extends a bound.
     pub(crate) back_off_in: Duration,
-    /// Time since our own back-off ended; zero before.
+    /// Time since our own back-off ended; zero before that.
     pub(crate) overdue: Duration,
 }
 
@@ -179,7 +177,8 @@ pub(crate) fn decide(
             }
         }
         (Lookup::Hit, Some(failure)) if !failure.back_off_in.is_zero() => Decision::Use,
-        // Stale keys are used only briefly after the back-off: the issuer may have recovered.
+        // Stale keys are used without waiting only for a short time after the back-off, because the
+        // issuer may have recovered.
         (Lookup::Hit, Some(failure))
             if history.in_flight || failure.overdue < limits.fetch_timeout =>
         {
@@ -191,7 +190,7 @@ pub(crate) fn decide(
         }
         (Lookup::Miss, Some(_)) => Decision::Fetch(Reason::Due),
         (Lookup::Miss, None) if !fresh => Decision::Fetch(Reason::Due),
-        // Joining the fetch in flight is free, and it may return the key.
+        // Joining the fetch in flight spends no budget, and that fetch may return the key.
         (Lookup::Miss, None) if history.in_flight || history.budget_in.is_zero() => {
             Decision::Fetch(Reason::UnknownKey)
         }
@@ -202,15 +201,15 @@ pub(crate) fn decide(
 /// The maximum time from a failed fetch to the next attempt if a request would wait for it.
 const MAX_DEMAND: Duration = Duration::from_secs(5);
 
-/// The fraction by which a back-off may be longer, so that services that lost the same issuer do
-/// not retry at the same time.
+/// The maximum random fraction that is added to a back-off, so that services that could not reach
+/// the same issuer do not retry at the same time.
 pub(crate) const JITTER: f64 = 0.1;
 
 /// The minimum and the maximum wait after a failed fetch.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// The maximum `Retry-After` that is respected. A longer value may be a mistake, and the cached
-/// keys would expire in the meantime.
+/// The maximum `Retry-After` that is respected. A longer value may be a mistake, and the cached keys
+/// would expire before the next fetch.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// Returns the wait after this number of consecutive failures: 1 s, doubling, at most 30 s.
@@ -335,7 +334,7 @@ mod tests {
             // The key is unknown, and the set is fresh: a fetch needs the budget.
             (Miss, Some(0), Good, UNKNOWN),
             (Miss, Some(299), Spent(1), limited(1)),
-            // Fetches fail: a retry spends no budget, and the next retry is at most 5 s away.
+            // Fetches fail. A retry spends no budget, and the next one is at most 5 s away.
             (Miss, Some(0), Failed(0, 1), limited(1)),
             (Miss, Some(0), Failed(1, 29), limited(4)),
             (Miss, Some(0), Failed(5, 25), DUE),
@@ -373,7 +372,7 @@ mod tests {
                     assert!(retry_after <= MAX_DEMAND, "{case}");
                 }
             }
-            // Unknown keys spend a budget.
+            // A fetch for an unknown key spends a budget.
             if let Decision::Fetch(Reason::UnknownKey) = miss {
                 assert!(matches!(past, Past::Good | Past::Spent(0)), "{case}");
             }

@@ -1,5 +1,5 @@
-//! The history of a document's fetches: numbers that readers load without waiting, and the rest
-//! behind a lock that is never held across an await.
+//! The history of a document's fetches. Readers load its numbers without waiting. The rest is behind a
+//! lock that is never held across an await.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -82,7 +82,7 @@ impl Record {
     }
 
     pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
-        // No holder of the lock can leave the data inconsistent.
+        // A panic while the lock is held cannot leave the data inconsistent.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -23,10 +23,10 @@ use crate::key_source::ResolveError;
 use crate::remote::single_flight::Deadline;
 use crate::settings;
 
-/// The maximum length of a response, in bytes: an issuer may include all claims.
+/// The maximum length of a response, in bytes. It is this large because an issuer may include all claims.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// The maximum age of a newly issued token.
+/// The age up to which a token counts as newly issued.
 const MOMENTS: Duration = Duration::from_secs(60);
 
 /// The introspection endpoint of an issuer, and the client credentials for it.
@@ -117,16 +117,17 @@ pub(crate) struct Answer {
     /// The token's expiry, if the issuer returns it.
     expires_at: Option<NumericDate>,
     life: Life,
-    asked_at: Timestamp,
+    pub(crate) asked_at: Timestamp,
 }
 
 impl Answer {
-    /// Returns the result of the response, if it was requested less than `age` ago. An expiry from
-    /// the issuer applies without leeway, since a new introspection request would not return the
+    /// Returns the result of the response, if the response was requested less than `age` ago. An expiry
+    /// from the issuer applies without leeway, because a new introspection request would not return the
     /// token as active either.
     pub(crate) fn within(&self, age: Duration, at: Timestamp) -> Option<Result<(), ResolveError>> {
         let now = NumericDate::from(at.wall()).as_duration();
-        // A token within the leeway has expired for the issuer, which reports it only as inactive.
+        // For the issuer, a token within the leeway has already expired, and is reported as merely
+        // inactive.
         let expiry = if self.active { self.expires_at } else { Some(self.life.expires_at) };
         let expiry = expiry.map(NumericDate::as_duration).filter(|&expiry| expiry <= now);
         let refusal = match expiry {
@@ -138,8 +139,8 @@ impl Answer {
         (at.since(self.asked_at) < age).then_some(standing)
     }
 
-    /// Returns whether the issuer calls a newly issued token inactive. The likely reason is that
-    /// this client may not introspect it, rather than a revocation.
+    /// Returns whether the issuer reports a newly issued token as inactive. The likely reason is that this
+    /// client may not introspect the token, rather than a revocation.
     pub(crate) fn denies_a_new_token(&self) -> bool {
         let asked_at = NumericDate::from(self.asked_at.wall()).as_duration();
         let age = self.life.issued_at.map(|at| asked_at.saturating_sub(at.as_duration()));

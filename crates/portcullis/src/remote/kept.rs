@@ -47,7 +47,7 @@ pub(crate) struct Record {
     pub(super) jwks_url: Option<String>,
     /// The time when the fetch began, in seconds since the epoch.
     fetched_at: u64,
-    /// The time that the keys may be used after the beginning of the fetch, in seconds. It follows
+    /// The time in seconds, from the beginning of the fetch, for which the keys may be used. It follows
     /// from the server's headers and the settings.
     usable_for: u64,
     /// The document as fetched.

@@ -96,7 +96,7 @@ pub(crate) struct Config {
 ///
 /// It has its own HTTP client, clock, budget and [`status`](Self::status), and its metrics have
 /// their own `location`, regardless of the number of authenticators that use it. An authenticator
-/// with a shared set starts, fails to start and becomes ready under the same conditions as with its
+/// with a shared set starts, fails to start and becomes ready under the same conditions as one with its
 /// own keys. A set that already has keys is not fetched again.
 ///
 /// ```
@@ -327,8 +327,8 @@ impl Document for Keys {
         let faulty = skipped.iter().filter(|key| key.reason.is_fault()).count();
         let unused = metrics::Skipped { faulty, for_other_uses: skipped.len() - faulty };
         metrics::keys_kept(&location, snapshot.kept.len(), unused, now);
-        // Skipped keys are logged once for each set, not for each fetch. Encryption keys need no
-        // warning.
+        // Skipped keys are logged once for each version of the set, not for each fetch. Keys for encryption
+        // need no warning.
         for SkippedKey { id, reason } in skipped.iter().filter(|_| modified) {
             let (kid, is_fault) = (id.as_deref(), reason.is_fault());
             let reason = tracing::field::display(reason);
@@ -364,8 +364,8 @@ impl Document for Keys {
 }
 
 impl Remote<Keys> {
-    /// Always fetches the full key set, never conditionally: a server may keep a validator through
-    /// a rotation and would then confirm withdrawn keys.
+    /// Always fetches the full key set, never conditionally. A server whose validator does not change at a
+    /// rotation would otherwise confirm withdrawn keys.
     async fn fetch_keys(
         &self,
         at_hand: Option<Arc<Snapshot<KeySet>>>,
@@ -378,19 +378,19 @@ impl Remote<Keys> {
             Location::Fixed(url) => self.get_keys(url).await?,
             Location::Discovered { issuer, metadata: configured } => {
                 let end = Instant::now() + deadline.mul_f64(0.99);
-                // Discover at each fetch, since the keys may move.
+                // Metadata is read at each fetch, because the keys may move.
                 let found = self.discover(issuer, configured.as_ref(), deadline).await?;
-                // Time out slightly early, so that the error names the slow URL.
+                // Times out slightly before the deadline, so that the error names the slow URL.
                 let late = Deadline { url: found.jwks_uri.as_str().into(), after: deadline };
                 let keys = self.get_keys(&found.jwks_uri);
                 let keys = timeout_at(end, keys).await.unwrap_or_else(|_| Err(late.passed()))?;
-                // Metadata counts as good only if the keys are where it points.
+                // Metadata counts as good only if the keys can be fetched from the URL that it names.
                 *self.document.metadata_at() = Some(found.metadata.clone());
                 metadata = Some(found.metadata);
                 keys
             }
         };
-        // Tokens verified with a key that is still in the set stay verified.
+        // An unchanged set keeps its generation, so cached tokens stay valid.
         let (kept, generation) = match at_hand {
             Some(at_hand) if at_hand.kept.is_same(&keys) => {
                 (at_hand.kept.clone(), at_hand.generation)
@@ -468,8 +468,8 @@ struct Fetched {
 }
 
 impl RemoteKeySet {
-    /// Uses the keys kept from an earlier run, since none can be fetched. Returns their age; `None`
-    /// if no keys are kept for this set.
+    /// Uses the keys that were kept from an earlier run, because no keys can be fetched. Returns their age.
+    /// `None` if no keys were kept for this set.
     pub(crate) fn restore(&self) -> Option<Result<Duration, String>> {
         let (keeper, issuer) = self.0.document.keeper.as_ref()?;
         Some(self.0.restore(keeper, issuer))

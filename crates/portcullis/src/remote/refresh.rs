@@ -26,7 +26,7 @@ pub(crate) trait Document: Sized + Send + Sync + 'static {
         deadline: Duration,
     ) -> impl Future<Output = Result<Snapshot<Self::Kept>, FetchError>> + Send;
 
-    /// Returns how much longer than usual a fetch may take, if the server is asked to delay its
+    /// Returns how much longer than usual a fetch may take, because the server was asked to delay its
     /// response.
     fn patience(&self) -> Duration {
         Duration::ZERO

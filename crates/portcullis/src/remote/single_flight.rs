@@ -17,7 +17,8 @@ use tokio::sync::watch;
 
 use crate::fetch::FetchError;
 
-/// How long past its deadline a computation is still awaited, since its own error is more specific.
+/// The time past its deadline for which a computation is still awaited, because its own error is more
+/// specific.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The maximum number of requests that wait for one key at a time. Forged tokens must not exhaust
@@ -55,7 +56,7 @@ impl<K: Hash + Eq + Clone, T> SingleFlight<K, T> {
         if let Some(line) = lines.get(key) {
             return Some(line.clone());
         }
-        // Keys are secrets: an unused key is removed when the next one is added.
+        // Keys are secrets, so unused ones are removed whenever a key is added.
         lines.retain(|_, line| Arc::strong_count(line) > 1);
         let is_free = lines.len() < self.max_keys;
         is_free.then(|| lines.entry(key.clone()).or_default().clone())
@@ -71,7 +72,7 @@ impl<T> Default for Line<T> {
 
 impl<T> Line<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Flights<T>> {
-        // No holder of the lock can leave the data inconsistent.
+        // A panic while the lock is held cannot leave the data inconsistent.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,9 +83,9 @@ impl<T> Line<T> {
         is_free.then(|| Place { started: self.lock().started, _waiter: waiter })
     }
 
-    /// Ends flight `number` and returns the lock, so that the result is recorded under the lock.
-    /// `None` if the flight was abandoned: its result must be dropped, since a later flight may
-    /// have ended before it.
+    /// Ends flight `number` and returns the lock, so that the caller records the result under the lock.
+    /// `None` if the flight was abandoned: the caller must then drop the result, because a later flight
+    /// may already have ended.
     pub(crate) fn land(&self, number: u64) -> Option<MutexGuard<'_, Flights<T>>> {
         let mut flights = self.lock();
         flights.flight.take_if(|flight| flight.number == number)?;
@@ -102,8 +103,8 @@ impl<T: Clone> Flights<T> {
         }
     }
 
-    /// Starts a computation, which receives its number. It began at `began` and limits itself to
-    /// `deadline`.
+    /// Starts a computation, and passes its number to it. `began` is the time of the start. The
+    /// computation limits itself to `deadline`.
     pub(crate) fn start<F>(
         &mut self,
         began: Duration,
@@ -148,8 +149,8 @@ pub(crate) struct Flight<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Returns whether the flight may still succeed. It cannot if its runtime has stopped or is
-    /// idle for too long.
+    /// Returns whether the flight may still succeed. It cannot if its runtime has stopped or has
+    /// been idle for too long.
     fn is_under_way(&self, now: Duration) -> bool {
         self.landed.borrow().is_none()
             && self.landed.has_changed().is_ok()

@@ -43,14 +43,14 @@ pub(crate) use token::MAX_TOKEN_BYTES;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// The minimum time between two fetches of a pushed list. During a burst of revocations the list is
-/// fetched ten times a second, not once per revocation.
+/// The minimum time between two fetches of a pushed list. A burst of revocations causes at most ten fetches
+/// a second, not one per revocation.
 const BREATH: Duration = Duration::from_millis(100);
 
 /// The minimum time between two requests to a server that answers without long polling.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a list is refreshed after its last use.
+/// The time after its last use for which a list is refreshed.
 pub(crate) const IDLE: Duration = Duration::from_secs(900);
 
 /// How often the last use is recorded.
@@ -73,7 +73,7 @@ pub(crate) struct Config {
 #[derive(Clone)]
 pub(crate) struct RemoteStatusList(Arc<Remote<StatusList>>);
 
-/// One version of a list. It says nothing about its age.
+/// The content of one version of a list, without its age.
 pub(crate) struct Statuses(Arc<Snapshot<Arc<List>>>);
 
 impl Statuses {
@@ -100,8 +100,8 @@ pub(crate) struct StatusList {
     shortest: AtomicU64,
     /// The longest maximum age of any route while the server is unreachable, in nanoseconds.
     longest: AtomicU64,
-    /// The latest `iat` seen, in seconds. A list slightly older than the cached one is accepted,
-    /// but must not make an even older one acceptable.
+    /// The latest `iat` seen, in seconds. A list that is slightly older than the cached one is
+    /// accepted, but it must not make an even older one acceptable.
     newest: AtomicU64,
     /// The time of the last use of the list, with a resolution of [`NOTED_EVERY`].
     asked_at: Moment,
@@ -212,8 +212,8 @@ impl RemoteStatusList {
 pub struct StatusListStatus {
     /// The URL of the list.
     pub uri: String,
-    /// Time since the request that returned or confirmed the list. Every revocation published
-    /// before that request is in it.
+    /// Time since the request that returned or confirmed the list. The list contains every revocation
+    /// that was published before that request.
     pub age: Option<Duration>,
     /// How long a revoked token may still be accepted after the revocation was published, while the
     /// list can be fetched: the shortest maximum age of any route.
@@ -233,8 +233,8 @@ pub struct StatusListStatus {
 }
 
 impl StatusList {
-    /// Returns whether `list` is outdated. Among several servers, one may lag another by a `ttl` in
-    /// its signatures, and by the leeway in its clock.
+    /// Returns whether `list` is outdated. If the issuer has several servers, one may have signed
+    /// its list up to a `ttl` earlier than another, and its clock may be behind by the leeway.
     fn is_older(&self, list: &List) -> bool {
         let tolerance = list.ttl.unwrap_or_default().saturating_add(self.leeway);
         let issued_at = list.issued_at.as_duration();
@@ -269,8 +269,8 @@ impl StatusList {
         list.age(now).min(self.longest())
     }
 
-    /// Returns how long the server may delay its response, so that two requests in a row with their
-    /// response times stay within the shortest maximum age.
+    /// Returns how long the server may delay its response. Two consecutive requests, including their
+    /// response times, must fit into the shortest maximum age.
     fn wait(&self) -> Duration {
         let longest = Duration::from_secs(60);
         Duration::from_secs((self.shortest() / 3).min(longest).as_secs().max(1))
@@ -301,7 +301,7 @@ impl Document for StatusList {
         let document = &remote.document;
         let url = &document.url;
         let now = NumericDate::from(remote.clock.now());
-        // The request is conditional only for a list that expires: a server may keep a validator
+        // The request is conditional only if the cached list expires, because a server may keep a validator
         // although the list has changed.
         let held = at_hand
             .as_ref()
@@ -327,8 +327,8 @@ impl Document for StatusList {
                 (Arc::new(list), generation, Headers::new(url.clone(), answer.headers.clone()))
             }
             (StatusCode::NOT_MODIFIED, Some(set)) if conditional => {
-                // Keep the validators of the cached list, whatever the response has: the next
-                // request is about that list.
+                // Keeps the validators of the cached list, regardless of those in the response, because
+                // the next request is about that list.
                 (set.kept.clone(), set.generation, set.headers.clone())
             }
             _ => {
@@ -336,8 +336,7 @@ impl Document for StatusList {
                 return Err(answer.refused(url, settings::STATUS_LISTS, now));
             }
         };
-        // Whether a server waits is known from the first conditional request, which needs an
-        // `ETag`.
+        // The first conditional request, which needs an `ETag`, shows whether the server waits.
         let waits = if conditional {
             applied(&answer.headers)
         } else {

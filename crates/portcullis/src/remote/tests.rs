@@ -269,7 +269,7 @@ async fn bad_response_does_not_replace_the_current_keys() {
         Answer::status(404, TestKey::jwks([])),
         Answer::status(302, "{\"keys\":[]}").with("location", "https://evil.example/keys"),
         Answer::status(206, "{\"keys\":[]}"),
-        // A confirmation without a conditional request.
+        // A 304 response to a request that was not conditional.
         Answer::status(304, ""),
         Answer::ok("<html>we are down</html>"),
         Answer::ok("{\"keys\":null}"),

@@ -1,5 +1,5 @@
-//! Answers a request from a document: a look at the snapshot and, if that is not enough, a bounded
-//! wait for a fetch and another look.
+//! Answers a request from a document. If the snapshot does not have the answer, the request waits for a
+//! fetch, for a bounded time, and looks at the snapshot again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) trait Question<D: Document>: Send + Sync {
     /// Returns the ages that limit the use of `snapshot`; `None` if it must not be used.
     fn lifetime(&self, remote: &Remote<D>, snapshot: &Snapshot<D::Kept>) -> Option<Lifetime>;
 
-    /// Returns the answer from a document; `None` if only a newer one may have it.
+    /// Returns the answer from a document; `None` if only a newer document may have it.
     fn ask(&self, kept: &D::Kept, now: Timestamp) -> Option<Result<Self::Answer, TokenError>>;
 
     /// Returns the error if a newer document is known not to have the answer either.
@@ -39,8 +39,8 @@ pub(super) enum Step<T> {
 }
 
 impl<D: Document> Remote<D> {
-    /// Looks at the snapshot, without waiting. `conclusive` means that a fetch that began after the
-    /// request arrived has just succeeded, so the snapshot is as new as possible.
+    /// Looks at the snapshot, without waiting. `conclusive` means that a fetch has just succeeded that
+    /// began after the request arrived, so the snapshot cannot be any newer.
     pub(super) fn look<Q: Question<D>>(
         self: &Arc<Self>,
         question: &Q,
@@ -145,7 +145,7 @@ impl<D: Document> Remote<D> {
         place: &Place,
         question: &Q,
     ) -> Result<Q::Answer, ResolveError> {
-        // The fetch in flight may have begun before this request arrived; the next one did not.
+        // The fetch in flight may have begun before this request arrived. The next one began later.
         for _ in 0..3 {
             let mut conclusive = false;
             // `None`: the fetch of another request has ended in the meantime.

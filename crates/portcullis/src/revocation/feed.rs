@@ -1,4 +1,5 @@
-//! The feed: revocations that are stored for all instances of a service, and known to each.
+//! The feed: revocations that a store keeps for all instances of a service, and that each instance
+//! applies.
 
 mod bounds;
 mod builder;

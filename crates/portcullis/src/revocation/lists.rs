@@ -1,4 +1,4 @@
-//! The status lists of one issuer. The issuer's tokens name the lists, within bounds.
+//! The status lists of one issuer. The issuer's tokens name the lists, within the limits set here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::maybe_ready::MaybeReady;
 use crate::remote::freshness::Ages;
 use crate::remote::status_list::{self, IDLE, RemoteStatusList};
 
-/// The maximum number of lists that are cached and refreshed. A list holds about a million tokens,
-/// so an issuer has few.
+/// The maximum number of lists that are cached and refreshed. A list covers about a million tokens, so an
+/// issuer has few lists.
 const MAX_LISTS: u64 = 64;
 
 /// The status lists of an issuer, and how they are fetched and verified.
@@ -96,7 +96,7 @@ impl StatusLists {
         Some(self.known.get_with_by_ref(uri, new))
     }
 
-    /// Keeps a list among the refreshed ones, since it is in use.
+    /// Records that the list is in use, so that it continues to be refreshed.
     pub(crate) fn remember(&self, list: &RemoteStatusList, at: Duration) {
         self.known.get_with_by_ref(list.uri(), || list.clone());
         list.is_remembered(at);

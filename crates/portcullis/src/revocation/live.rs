@@ -24,18 +24,18 @@ use crate::remote::wait::{CROWDED, crowded};
 /// The maximum number of tokens with cached introspection responses.
 const MAX_TOKENS: u64 = 10_000;
 
-/// How long an unused response is cached. This time bounds the outage that the response can cover.
+/// The time for which an unused response is cached. An outage can be bridged for no longer than this.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// The maximum number of concurrent introspection requests. Without this limit, an unresponsive
-/// issuer would make every request of a service wait, and would receive an introspection request
-/// for each of them when it recovers.
+/// The maximum number of concurrent introspection requests. Without this limit, an unresponsive issuer
+/// would make every request of a service wait. When it recovers, it would receive an introspection
+/// request for each of them.
 const MAX_AT_ONCE: usize = 256;
 
 /// The maximum back-off after failures, per token.
 const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 
-/// The minimum time between two log lines about new tokens that the issuer calls inactive.
+/// The minimum time between two log lines about new tokens that the issuer reports as inactive.
 const BETWEEN_REPORTS: Duration = Duration::from_secs(60);
 
 type Standing = Result<(), ResolveError>;
@@ -49,10 +49,9 @@ struct Live {
     introspector: Introspector,
     /// Whether the last completed introspection request failed.
     is_failing: AtomicBool,
-    /// Whether the issuer has ever called a token active, which shows that this client may
-    /// introspect.
+    /// Whether the issuer has ever reported a token as active, which shows that this client may introspect.
     may_ask: AtomicBool,
-    /// The number of new tokens that the issuer called inactive since the last log line, and the
+    /// The number of new tokens that the issuer reported as inactive since the last log line, and the
     /// time of that line.
     denied: Mutex<(u64, Option<Duration>)>,
     known: Cache<AskedToken, Arc<Known>>,
@@ -66,7 +65,7 @@ struct Known {
     record: Record,
 }
 
-/// A request that no cached response can answer.
+/// A request for which no cached response is recent enough.
 #[derive(Clone)]
 struct Request {
     live: Arc<Live>,
@@ -88,6 +87,12 @@ impl Introspections {
 
     pub(crate) fn are_possible(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Returns when the last response about `token` was requested, if it is still known.
+    pub(crate) fn asked_at(&self, token: &str) -> Option<Timestamp> {
+        let known = self.0.as_ref()?.known.get(token)?;
+        known.answer.load().as_ref().map(|answer| answer.asked_at)
     }
 
     /// Returns the status of a verified `token`; `None` if introspection is not configured.
@@ -123,8 +128,8 @@ impl Request {
 
     async fn wait_for_answer(&self, line: &Arc<Line>, place: &Place) -> Standing {
         let Introspector { fetch_timeout, .. } = self.live.introspector;
-        // The introspection request in flight may have been sent before this request arrived; the
-        // next one was not.
+        // The introspection request in flight may have been sent before this request arrived. The next
+        // one was sent later.
         loop {
             let flight = match self.join(line) {
                 Ok(flight) => flight,
@@ -141,8 +146,8 @@ impl Request {
         }
     }
 
-    /// Joins the introspection request in flight or starts one, unless another one has completed in
-    /// the meantime.
+    /// Joins the introspection request in flight, or starts one. Does neither if another one has
+    /// completed in the meantime.
     fn join(&self, line: &Arc<Line>) -> Result<Flight, Standing> {
         let now = self.live.now();
         let mut flights = line.lock();
@@ -197,9 +202,9 @@ impl Request {
         answer
     }
 
-    /// The result if too many requests wait. If `by_others`, they have other tokens; otherwise,
-    /// they have this one. Overload alone does not count as an outage, since any client can cause
-    /// it; only a failed introspection request does.
+    /// The result if too many requests wait. With `by_others`, they have other tokens; otherwise, they
+    /// have this token. Overload alone does not count as an outage, because any client can cause it.
+    /// Only a failed introspection request counts.
     fn crowded_out(&self, by_others: bool, now: Timestamp) -> Standing {
         let source = self.known.record.last_error();
         if by_others && self.live.is_failing.load(Ordering::Relaxed) {
@@ -228,7 +233,7 @@ impl Live {
         Timestamp::now(&*self.introspector.clock)
     }
 
-    /// Logs, at most once a minute, that the issuer calls newly issued tokens inactive.
+    /// Logs, at most once a minute, that the issuer reports newly issued tokens as inactive.
     fn report_denied(&self) {
         let now = self.now().monotonic();
         let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
@@ -252,8 +257,8 @@ impl Live {
 }
 
 impl Known {
-    /// The result without an introspection request: from a response that is recent enough or, while
-    /// failures back off, from one that is recent enough for an outage.
+    /// Returns the result if no introspection request is needed: from a response that is recent enough
+    /// or, during the back-off after a failure, from a response that is recent enough for an outage.
     fn look(&self, ages: Ages, now: Timestamp) -> Option<Standing> {
         self.within(ages.usual, now).or_else(|| {
             let failure = self.record.history(now.monotonic()).failure?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a stream has to end: why a request with its token would be refused now.
+/// Why a stream must end: a request with its token would be rejected now, for this reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ended {

@@ -1,4 +1,4 @@
-//! One stream: its caller, its end, and what waits for it.
+//! One stream: its caller, its end, and the futures that wait for the end.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::ended::Ended;
 use crate::authenticated::Authenticated;
 
-/// What watches a stream until it is dropped.
+/// Watches a stream until the stream is dropped.
 pub(super) trait Watcher: Send + Sync {
     fn forget(&self, entry: &Entry);
 }
@@ -17,7 +17,7 @@ pub(super) trait Watcher: Send + Sync {
 /// One stream.
 pub(super) struct Entry {
     watcher: Option<Arc<dyn Watcher>>,
-    /// The place in the table; `u32::MAX` without one.
+    /// The place in the table; `u32::MAX` if the stream is not in the table.
     place: AtomicU32,
     state: Mutex<State>,
 }
@@ -29,8 +29,8 @@ struct State {
     wakers: SmallVec<[Option<Waker>; 1]>,
 }
 
-/// Streams that have ended, to be woken after the table's lock is released: dropping a stream locks
-/// the table.
+/// Streams that have ended. They are woken after the table's lock is released, because dropping a stream
+/// locks the table.
 pub(super) type Ending = Vec<(Arc<Entry>, Ended)>;
 
 impl Entry {
@@ -48,7 +48,7 @@ impl Entry {
         Some(self.place.load(Ordering::Relaxed)).filter(|place| *place != u32::MAX)
     }
 
-    /// Creates a stream that has ended, because nothing can watch it.
+    /// Creates a stream that has already ended, because there is no runtime on which it can be watched.
     pub(super) fn unwatched(who: Authenticated) -> Arc<Self> {
         let entry = Self::new(None, who);
         entry.mark(Ended::Unwatched);
@@ -67,7 +67,7 @@ impl Entry {
         self.state().who.clone()
     }
 
-    /// Replaces the token of the stream; `put` does so in the table. `Err` if the stream has ended.
+    /// Replaces the token of the stream; `put` replaces it in the table. `Err` if the stream has ended.
     pub(super) fn replace(&self, who: Authenticated, put: impl FnOnce()) -> Result<(), Ended> {
         let mut state = self.state();
         if let Some(reason) = state.ended {
@@ -78,7 +78,7 @@ impl Entry {
         Ok(())
     }
 
-    /// Returns the reason if the stream has ended, or else stores the waker.
+    /// Returns the reason if the stream has ended. Otherwise stores the waker.
     pub(super) fn wait(&self, place: &mut Option<usize>, waker: &Waker) -> Option<Ended> {
         let mut state = self.state();
         if state.ended.is_some() {
@@ -106,15 +106,15 @@ impl Entry {
         }
     }
 
-    /// Notes the end of the stream. [`wake`](Self::wake) must follow.
+    /// Records the end of the stream. The caller must then call [`wake`](Self::wake).
     pub(super) fn mark(&self, reason: Ended) {
         self.state().ended.get_or_insert(reason);
     }
 
-    /// Wakes what waits for the end.
+    /// Wakes the futures that wait for the end.
     pub(super) fn wake(&self) {
         let mut state = self.state();
-        // Places stay valid for futures that are dropped later.
+        // Keeps the vector's length, so that places stay valid for futures that are dropped later.
         let wakers: SmallVec<[Waker; 1]> =
             state.wakers.iter_mut().filter_map(Option::take).collect();
         drop(state);

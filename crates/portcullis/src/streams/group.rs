@@ -23,25 +23,26 @@ use crate::revocation::feed::TokenFeed;
 /// How often the token of a stream is introspected, unless the route reuses responses for longer.
 const LIVE_EVERY: Duration = Duration::from_secs(10);
 
-/// How long a key or a status may be unknown because other requests have spent a limit.
+/// The time, in seconds, for which a key or a status may stay unknown because other requests have used up
+/// a limit.
 const CROWDED_FOR: u64 = 10;
 
-/// The second of a stream that has nothing to check on its own, and the index of a token that is in
-/// no status list.
+/// Used for two purposes: the second of the next check of a stream that has no check of its own, and
+/// the index of a token without a status list.
 pub(super) const NONE: u64 = u64::MAX;
 
-/// What the table knows of a stream's token.
+/// The properties of a stream's token that the table needs.
 pub(super) struct Watch {
     pub(super) group: Arc<Group>,
-    /// The first whole second, since 1970, at which the token is expired.
+    /// The first whole second, since 1970, at which the token has expired.
     pub(super) end: u64,
     /// The index in the status list.
     pub(super) index: u64,
-    /// What entries of the feed can name, if the feed is required.
+    /// The names by which entries of the feed can revoke the token, if the feed is required.
     pub(super) names: StreamNames,
-    /// The second at which this stream is next checked alone.
+    /// The second at which this stream is next checked by itself.
     pub(super) check: u64,
-    /// The second at which the revocation status was last known.
+    /// The second of the last introspection response; without introspection, of the opening.
     pub(super) known_at: u64,
 }
 
@@ -55,15 +56,15 @@ pub(super) struct Group {
     means: Vec<Means>,
     /// One more than the version of the status list that the streams were compared with.
     pub(super) compared: AtomicU64,
-    /// The generation of the feed that the streams were compared with.
+    /// The generation of the feed against which the streams were checked.
     fed: AtomicU64,
-    /// Whether a fetch is awaited for the group.
+    /// Whether a task waits for a fetch for the group.
     pub(super) is_asking: AtomicBool,
-    /// The second since which a limit has kept the group's state unknown.
+    /// The second from which a limit has kept the group's state unknown.
     unknown_since: AtomicU64,
 }
 
-/// The identity of a group. The group keeps what the addresses point to.
+/// The identity of a group. The group keeps the objects at these addresses alive.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct GroupKey {
     issuer: usize,
@@ -78,14 +79,14 @@ pub(super) struct GroupKey {
 pub(super) enum Finding {
     Good,
     Bad(Ended),
-    /// A limit that other requests have spent prevents the check.
+    /// The check is not possible, because other requests have used up a limit.
     Crowded,
     /// A fetch is needed.
     Ask(Pending<Finding>),
 }
 
 impl Watch {
-    /// What the table must know of an accepted token.
+    /// Returns the properties of an accepted token that the table needs.
     pub(super) fn new(who: &Authenticated, now: Timestamp, hasher: &Hasher) -> Self {
         let origin = who.origin();
         let means = who.demands().means();
@@ -109,14 +110,22 @@ impl Watch {
             feed.with_names(who.registered(), |names| hasher.of_token(names)).ok()
         });
         let end = origin.issuer.rules.end_of(who.registered());
-        // The first whole second at or after the end.
+        // Rounds the end up to a whole second.
         let end = end.saturating_add(Duration::from_nanos(999_999_999)).as_secs();
-        let known_at = second(now);
         let live = group.live();
+        // In an outage, the request may have been accepted by an old response.
+        let asked_at = live.and_then(|_| who.introspected_at());
+        let known_at = second(asked_at.unwrap_or(now));
         let check = live.map_or(NONE, |(every, _)| known_at.saturating_add(every));
         let index = entry.map_or(NONE, |(_, index)| index);
         let names = names.unwrap_or_default();
         Self { group: Arc::new(group), end, index, names, check, known_at }
+    }
+
+    /// The first second at which the revocation status has been unknown for too long.
+    pub(super) fn overdue(&self) -> u64 {
+        let max = self.group.live().map(|(_, max)| max);
+        max.map_or(NONE, |max| self.known_at.saturating_add(max).saturating_add(1))
     }
 }
 
@@ -152,13 +161,13 @@ impl Group {
         self.list.as_ref()
     }
 
-    /// The feed of the issuer, if the streams must not be revoked by it.
+    /// The feed of the issuer, if the feed may revoke the streams of the group.
     pub(super) fn feed(&self) -> Option<&TokenFeed> {
         let is_required = self.means.iter().any(|means| matches!(means, Means::Feed(_)));
         self.issuer.feed.as_ref().filter(|_| is_required)
     }
 
-    /// The generation of the feed that no stream of the group is revoked by.
+    /// The generation of the feed under which no stream of the group was revoked.
     pub(super) fn fed(&self) -> u64 {
         self.fed.load(Ordering::Relaxed)
     }
@@ -171,8 +180,8 @@ impl Group {
         &self.means
     }
 
-    /// How often the streams are introspected, and how long their status may then be unknown, in
-    /// seconds. `None` without introspection.
+    /// How often the streams are introspected, and for how long their status may then be unknown, in
+    /// seconds. `None` if no introspection is required.
     pub(super) fn live(&self) -> Option<(u64, u64)> {
         let live = self.means.iter().filter_map(|means| match means {
             Means::Live(Ages { usual, in_outage }) => {
@@ -184,11 +193,12 @@ impl Group {
         live.reduce(|one, other| (one.0.min(other.0), one.1.min(other.1)))
     }
 
-    /// Checks what all streams of the group depend on.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.issuer.is_forgotten()
+    }
+
+    /// Checks everything that all streams of the group depend on.
     pub(super) fn check(&self, at: Timestamp) -> Vec<Finding> {
-        if self.issuer.is_forgotten() {
-            return vec![Finding::Bad(Ended::IssuerForgotten)];
-        }
         let known = self.means.iter().filter_map(|means| match means {
             Means::StatusList(ages) => Some(self.check_list(*ages, at)),
             Means::Feed(ages) => Some(self.check_feed(*ages)),
@@ -217,11 +227,12 @@ impl Group {
         if list.is_forgotten(at.monotonic()) {
             self.issuer.status_lists.remember(list, at.monotonic());
         }
-        // Any index: only the age of the list matters.
+        // The index does not matter: only the age of the list is checked.
         of_standing(list.standing(0, ages))
     }
 
-    /// Checks how long ago the store of the feed was read, and has it read if that is too long.
+    /// Checks the time since the store of the feed was last read, and starts a read if that is too long
+    /// ago.
     fn check_feed(&self, ages: Ages) -> Finding {
         match &self.issuer.feed {
             Some(feed) => of_standing(feed.revocations.current(ages)),
@@ -229,7 +240,7 @@ impl Group {
         }
     }
 
-    /// Returns the reason to end all streams of the group, if there is one.
+    /// Returns the reason to end all streams of the group, if any.
     pub(super) fn conclude(&self, finding: &Finding, second: u64) -> Option<Ended> {
         match finding {
             Finding::Bad(reason) => Some(*reason),
@@ -241,7 +252,7 @@ impl Group {
         }
     }
 
-    /// Notes that nothing about the group is unknown.
+    /// Records that the state of the group is known.
     pub(super) fn is_known(&self) {
         self.unknown_since.store(NONE, Ordering::Relaxed);
     }

@@ -6,14 +6,16 @@ use std::num::NonZeroU32;
 
 use crate::revocation::feed::{Target, TokenNames};
 
-/// The hash of a name. 32 bits are enough: a stream that is found by an equal hash is checked.
+/// The hash of a name. 32 bits are enough: a stream whose name has an equal hash is only checked, not
+/// ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NameHash(NonZeroU32);
 
 /// The session, the `jti` and the subject of a stream's token.
 pub(super) type StreamNames = [Option<NameHash>; 3];
 
-/// Hashes with a key of this process, so that clients cannot choose names with equal hashes.
+/// Computes hashes with a random key of this process, so that clients cannot choose names with equal
+/// hashes.
 #[derive(Default)]
 pub(super) struct Hasher(RandomState);
 
@@ -23,7 +25,7 @@ impl Hasher {
         NameHash(NonZeroU32::new(u32::from_be_bytes([a, b, c, d])).unwrap_or(NonZeroU32::MIN))
     }
 
-    /// Returns `None` for a target that may name most of the streams.
+    /// Returns `None` for a target that may name most streams.
     pub(super) fn of_target(&self, target: &Target) -> Option<NameHash> {
         match target {
             Target::Session(name) => Some(self.hash(0, name)),

@@ -1,10 +1,9 @@
-//! The streams under way of one authenticator.
+//! The open streams of one authenticator.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::ended::Ended;
 use super::entry::{Ending, Entry, Watcher};
@@ -13,14 +12,15 @@ use super::names::Hasher;
 use super::renew::Renews;
 use super::standing::standing;
 use super::table::Table;
+use super::task::MAX_ASKING;
 use crate::authenticated::Authenticated;
 use crate::clock::{Clock, Timestamp};
 use crate::maybe_ready::MaybeReady;
 use crate::revocation::Means;
 
-/// The streams under way, and the background task that ends them.
+/// The open streams, and the background task that ends them.
 ///
-/// The table has weak references: a stream that is dropped removes itself.
+/// The table has weak references. A stream that is dropped removes itself from the table.
 pub(crate) struct SessionsUnderWay {
     table: Mutex<Table>,
     /// Wakes the background task before its next second.
@@ -30,13 +30,14 @@ pub(crate) struct SessionsUnderWay {
     pub(super) runtime: Option<Handle>,
     pub(super) hasher: Hasher,
     home: OnceLock<Weak<dyn Renews>>,
-    /// The number of streams whose own check waits for the issuer.
-    pub(super) asking: AtomicUsize,
+    /// The places for streams whose own check is waiting for the issuer.
+    pub(super) asking: Arc<Semaphore>,
 }
 
 impl SessionsUnderWay {
     pub(crate) fn new(clock: Arc<dyn Clock>, runtime: Option<Handle>) -> Self {
-        let (table, changed, hasher, home, asking) = Default::default();
+        let (table, changed, hasher, home) = Default::default();
+        let asking = Arc::new(Semaphore::new(MAX_ASKING));
         Self { table, changed, clock, runtime, hasher, home, asking }
     }
 
@@ -50,11 +51,11 @@ impl SessionsUnderWay {
     }
 
     pub(super) fn table(&self) -> MutexGuard<'_, Table> {
-        // No holder of the lock can leave the table inconsistent.
+        // A panic while the lock is held cannot leave the table inconsistent.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a stream, and starts the background task if it does not run.
+    /// Adds a stream, and starts the background task if it is not running.
     pub(super) fn open(self: &Arc<Self>, who: Authenticated) -> Arc<Entry> {
         let watch = self.watch(&who);
         let entry = Entry::new(Some(self.clone() as Arc<dyn Watcher>), who);
@@ -66,7 +67,7 @@ impl SessionsUnderWay {
         entry
     }
 
-    /// Puts the token of a renewal in place of the stream's. `Err` if the stream has ended.
+    /// Replaces the stream's token by that of a renewal. `Err` if the stream has ended.
     pub(super) fn replace(&self, entry: &Arc<Entry>, who: Authenticated) -> Result<(), Ended> {
         let watch = self.watch(&who);
         let mut table = self.table();
@@ -76,7 +77,7 @@ impl SessionsUnderWay {
         Ok(())
     }
 
-    /// What the table must know of a token.
+    /// Returns the properties of a token that the table needs.
     fn watch(&self, who: &Authenticated) -> Watch {
         let now = Timestamp::now(&*self.clock);
         let watch = Watch::new(who, now, &self.hasher);
@@ -84,8 +85,8 @@ impl SessionsUnderWay {
         watch
     }
 
-    /// Closes the gap between the request's check and the entry in the table: a status list or the
-    /// feed may have changed meanwhile.
+    /// Checks the stream again, because a status list or the feed may have changed between the
+    /// request's check and the stream's entry in the table.
     fn check_anew(&self, entry: &Arc<Entry>) {
         let who = entry.caller();
         let mut local = who.demands().means();
@@ -105,7 +106,7 @@ impl SessionsUnderWay {
         }
     }
 
-    /// Wakes what waits for these streams, which are no longer in the table.
+    /// Wakes the futures that wait for the end of these streams, which are no longer in the table.
     pub(super) fn end(ending: Ending) {
         let mut counts: Vec<(Ended, usize)> = Vec::new();
         for (entry, reason) in ending {
@@ -127,7 +128,7 @@ impl SessionsUnderWay {
 
 impl Drop for SessionsUnderWay {
     fn drop(&mut self) {
-        // The background task finds that it has nothing to watch, and ends.
+        // The background task notices that no stream is left, and ends.
         self.changed.notify_one();
     }
 }

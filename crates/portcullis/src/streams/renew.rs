@@ -10,7 +10,7 @@ use crate::credentials::BareToken;
 use crate::maybe_ready::{Answer, MaybeReady};
 use crate::refusal::{Refusal, Site, Unreported};
 
-/// The authenticator, as a renewal uses it.
+/// The part of an authenticator that a renewal uses.
 pub(crate) trait Renews: Send + Sync {
     /// Returns the caller of a token, without a revocation check.
     fn decide(
@@ -23,11 +23,11 @@ pub(crate) trait Renews: Send + Sync {
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRenewed {
-    /// The stream has ended already: the client must open a new one.
+    /// The stream has already ended: the client must open a new one.
     #[error("the stream has ended: {0}")]
     Ended(Ended),
-    /// The token is not accepted, does not meet the policy of the route, or was revoked. The
-    /// refusal is logged. Send [`Refusal::detail`] to the client.
+    /// The token is not accepted, does not meet the policy of the route, or was revoked. The refusal
+    /// has already been logged. Send [`Refusal::detail`] to the client.
     #[error("the new token is refused")]
     Refused(#[source] Refusal),
     /// The token is from another issuer, or for another rule set of a resolver.
@@ -38,10 +38,10 @@ pub enum NotRenewed {
     /// The token has another `sub`, or none.
     #[error("the new token is for another subject; open a new stream for another `sub`")]
     OtherSubject,
-    /// The token has another `sid`, has none, or has one that the first token did not have.
+    /// The token has another `sid`, has none, or has one although the first token had none.
     #[error("the new token is of another session; open a new stream for another `sid`")]
     OtherSession,
-    /// The token is bound to another key of the client: its `cnf` differs, or cannot be read.
+    /// The token is bound to another key of the client: its `cnf` is different or unreadable.
     #[error(
         "the new token is bound to another key; a stream stays with the `cnf` of its first token"
     )]
@@ -54,17 +54,17 @@ pub enum NotRenewed {
 crate::causes::debug_with_causes!(NotRenewed);
 
 impl OpenStream {
-    /// Continues the stream under a new token of the same session, and its expiry.
+    /// Continues the stream with a new token of the same session, until the expiry of that token.
     ///
-    /// The token passes the whole validation, and then what the gate and the route require: policy
-    /// and revocation. It must have the same issuer, `sub`, `sid` and `cnf` as the first token. A
-    /// token without `sub` renews nothing.
+    /// The token is validated in full, and must then meet the requirements of the gate and the route:
+    /// policy and revocation. It must have the same issuer, `sub`, `sid` and `cnf` as the first token.
+    /// A token without `sub` cannot renew a stream.
     ///
     /// `token` is the token without `Bearer`, as for
     /// [`Gate::authenticate_token`](crate::Gate::authenticate_token). It may come in any message of
-    /// the client: a stream has one caller, and the token proves that it is the same one. If an
-    /// [`IssuerResolver`](crate::config::IssuerResolver) selects rule sets by the request, pass the
-    /// request, too: `(token, &request)`.
+    /// the client, because a stream has one caller, and the token proves that it is from the same
+    /// caller. If an [`IssuerResolver`](crate::config::IssuerResolver) selects rule sets by the
+    /// request, pass the request as well: `(token, &request)`.
     ///
     /// ```
     /// use portcullis::streams::{NotRenewed, OpenStream};
@@ -73,7 +73,7 @@ impl OpenStream {
     /// async fn renew(stream: &OpenStream, message: &str) -> &'static str {
     ///     match stream.renew(message).await {
     ///         Ok(()) => "renewed",
-    ///         // The reason is for the client only if the service chooses so.
+    ///         // The service decides whether the client gets the reason.
     ///         Err(NotRenewed::Refused(refusal)) => refusal.detail(),
     ///         Err(_) => "not renewed",
     ///     }
@@ -82,10 +82,10 @@ impl OpenStream {
     ///
     /// # Errors
     ///
-    /// [`NotRenewed`]. The old expiry stands.
+    /// [`NotRenewed`]. The stream keeps its old expiry.
     pub fn renew<'t>(&self, token: impl Into<BareToken<'t>>) -> Answer<Result<(), NotRenewed>> {
         let Self { entry, registry } = self.clone();
-        // Reads the token before the first await.
+        // The token is read before the first await.
         let home = registry.as_ref().and_then(|registry| registry.home());
         let verdict = home.map(|home| home.decide(token.into()));
         let renewed = async move {
@@ -121,6 +121,9 @@ pub(super) fn check_same(before: &Authenticated, who: &Authenticated) -> Result<
     if !same_claim(before, who, "sid") {
         return Err(NotRenewed::OtherSession);
     }
+    if !same_session_of_feed(before, who) {
+        return Err(NotRenewed::OtherSession);
+    }
     if !same_claim(before, who, "cnf") {
         return Err(NotRenewed::OtherConfirmation);
     }
@@ -131,8 +134,18 @@ pub(super) fn check_same(before: &Authenticated, who: &Authenticated) -> Result<
     Ok(())
 }
 
-/// Whether both tokens have an equal claim `name`, or both have none. An unreadable claim equals
-/// nothing.
+/// Whether the feed reads the same session from both tokens. It may read the session from a claim
+/// other than `sid`.
+fn same_session_of_feed(before: &Authenticated, who: &Authenticated) -> bool {
+    let Some(feed) = &who.origin().issuer.feed else { return true };
+    let session = |who: &Authenticated| {
+        feed.with_names(who.registered(), |names| names.session.map(str::to_owned))
+    };
+    matches!((session(before), session(who)), (Ok(old), Ok(new)) if old == new)
+}
+
+/// Whether both tokens have an equal claim `name`, or neither has it. An unreadable claim is equal to no
+/// other claim.
 fn same_claim(before: &Authenticated, who: &Authenticated, name: &str) -> bool {
     matches!((before.claim(name), who.claim(name)), (Ok(old), Ok(new)) if old == new)
 }

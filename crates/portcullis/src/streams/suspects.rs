@@ -8,11 +8,11 @@ use super::group::Group;
 use super::names::NameHash;
 use super::registry::SessionsUnderWay;
 
-/// How many streams are checked at once. The table is locked meanwhile.
+/// The number of streams that are checked in one step. The table is locked during a step.
 const AT_ONCE: usize = 256;
 
-/// Streams of a group that were not checked under the current generation of the feed, and that its
-/// new entries may name.
+/// Streams of a group that have not been checked under the current generation of the feed, and that the new
+/// entries may name.
 pub(super) struct Suspects {
     group: Arc<Group>,
     generation: u64,
@@ -23,7 +23,7 @@ impl SessionsUnderWay {
     /// Returns `None` if nothing was revoked since the last check of the group.
     pub(super) fn suspects(&self, group: &Arc<Group>) -> Option<Suspects> {
         let feed = group.feed()?;
-        // A stream that is added after this is checked when it is added.
+        // A stream that is added from here on is checked when it is added.
         let (before, generation) = (group.fed(), feed.entries.generation());
         if before == generation {
             return None;
@@ -40,17 +40,17 @@ impl SessionsUnderWay {
         Some(Suspects { group: group.clone(), generation, places })
     }
 
-    /// Checks some suspects. Returns whether others are left.
+    /// Checks some suspects. Returns whether any are left.
     fn check_some(&self, suspects: &mut Suspects) -> bool {
         let Suspects { group, generation, places } = suspects;
         let mut ending = Ending::new();
         let mut checked = Vec::new();
-        // Locked during the check: a renewal before it gives the stream another token.
+        // The lock is held during the check, because a renewal could otherwise replace the stream's token.
         let mut table = self.table();
         for at in places.drain(places.len().saturating_sub(AT_ONCE)..) {
             let Some(entry) = table.member(group, at) else { continue };
             match entry.caller().check_feed() {
-                // Its drop would lock the table.
+                // Dropping the entry here would lock the table.
                 Ok(()) => checked.push(entry),
                 Err(_) => table.end(entry, Ended::SessionRevoked, &mut ending),
             }
@@ -64,7 +64,7 @@ impl SessionsUnderWay {
     }
 }
 
-/// Checks all suspects, and lets other tasks run meanwhile.
+/// Checks all suspects, and lets other tasks run between the steps.
 pub(super) async fn check(registry: &Weak<SessionsUnderWay>, mut suspects: Suspects) {
     let check_some = |suspects: &mut Suspects| {
         registry.upgrade().is_some_and(|registry| registry.check_some(suspects))

@@ -1,5 +1,4 @@
-//! The table of the streams under way: by the second of their expiry, and by what can end many of
-//! them at once.
+//! The table of the open streams: by the second of their expiry, and by what can end many of them at once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
@@ -27,9 +26,11 @@ pub(super) struct Table {
     free: Vec<u32>,
     ends: BTreeSet<(u64, u32)>,
     checks: BTreeSet<(u64, u32)>,
+    /// By the second at which the revocation status has been unknown for too long.
+    overdue: BTreeSet<(u64, u32)>,
     groups: HashMap<GroupKey, Arc<Group>>,
     names: Names,
-    /// The number of the background task that runs.
+    /// The number of the running background task.
     pub(super) running: Option<u64>,
     /// Whether the background task is being started.
     pub(super) starting: bool,
@@ -65,6 +66,9 @@ impl Table {
         if watch.check != NONE {
             self.checks.insert((watch.check, at));
         }
+        if watch.overdue() != NONE {
+            self.overdue.insert((watch.overdue(), at));
+        }
         if let Some(place) = self.slots.get_mut(at as usize) {
             *place = Some(Slot { entry, watch });
         }
@@ -82,6 +86,7 @@ impl Table {
         let slot = self.slots.get_mut(at as usize)?.take_if(is_own)?;
         self.ends.remove(&(slot.watch.end, at));
         self.checks.remove(&(slot.watch.check, at));
+        self.overdue.remove(&(slot.watch.overdue(), at));
         self.names.remove(&slot.watch.names, at);
         Some((at, slot))
     }
@@ -92,7 +97,7 @@ impl Table {
         std::ptr::eq(slot.entry.as_ptr(), entry).then_some((at, &mut slot.watch))
     }
 
-    /// Sets the second of the next check of this stream alone.
+    /// Sets the second at which this stream is next checked by itself.
     pub(super) fn check_at(&mut self, entry: &Entry, second: u64) {
         let Some((at, watch)) = self.watch_of(entry) else { return };
         let before = std::mem::replace(&mut watch.check, second);
@@ -102,20 +107,25 @@ impl Table {
         }
     }
 
-    /// Notes that the revocation status of a stream is known at `second`.
+    /// Records that the revocation status of a stream is known at `second`.
     pub(super) fn known_at(&mut self, entry: &Entry, second: u64) {
-        if let Some((_, watch)) = self.watch_of(entry) {
-            watch.known_at = second;
+        let Some((at, watch)) = self.watch_of(entry) else { return };
+        let before = watch.overdue();
+        watch.known_at = second;
+        let overdue = watch.overdue();
+        self.overdue.remove(&(before, at));
+        if overdue != NONE {
+            self.overdue.insert((overdue, at));
         }
     }
 
-    /// The group of a stream, and when its revocation status was last known.
-    pub(super) fn knowledge(&mut self, entry: &Entry) -> Option<(Arc<Group>, u64)> {
-        self.watch_of(entry).map(|(_, watch)| (watch.group.clone(), watch.known_at))
+    /// Returns the group of a stream.
+    pub(super) fn group_of(&mut self, entry: &Entry) -> Option<Arc<Group>> {
+        self.watch_of(entry).map(|(_, watch)| watch.group.clone())
     }
 
-    /// Ends one stream. `ending` keeps it until the lock is released, because its drop would lock
-    /// the table.
+    /// Ends one stream. `ending` keeps the stream until the lock is released, because dropping the
+    /// stream would lock the table.
     pub(super) fn end(&mut self, entry: Arc<Entry>, reason: Ended, ending: &mut Ending) {
         if let Some((at, _)) = self.take(&entry) {
             self.free.push(at);
@@ -126,13 +136,13 @@ impl Table {
 
     fn end_at(&mut self, at: u32, reason: Ended, ending: &mut Ending) {
         let slot = self.slots.get(at as usize).and_then(Option::as_ref);
-        // A stream that is being dropped removes itself.
+        // A stream that is being dropped removes itself from the table.
         if let Some(entry) = slot.and_then(|slot| slot.entry.upgrade()) {
             self.end(entry, reason, ending);
         }
     }
 
-    /// Ends the streams that expired by `second`.
+    /// Ends the streams that have expired by `second`.
     pub(super) fn end_expired(&mut self, second: u64, ending: &mut Ending) {
         let expired: Vec<_> = self.ends.range(..=(second, u32::MAX)).map(|(_, at)| *at).collect();
         for at in expired {
@@ -140,8 +150,18 @@ impl Table {
         }
     }
 
-    /// Ends every stream of `group` for which `reason` returns one, by its index in the status
-    /// list.
+    /// Ends the streams whose revocation status has been unknown for too long by `second`, whether
+    /// they are being introspected or still wait for that.
+    pub(super) fn end_overdue(&mut self, second: u64, ending: &mut Ending) {
+        let overdue: Vec<_> =
+            self.overdue.range(..=(second, u32::MAX)).map(|(_, at)| *at).collect();
+        for at in overdue {
+            self.end_at(at, Ended::StatusUnknown, ending);
+        }
+    }
+
+    /// Ends every stream of `group` for which `reason` returns a reason. `reason` gets the index in the
+    /// status list.
     fn end_in(
         &mut self,
         group: &Arc<Group>,
@@ -164,7 +184,7 @@ impl Table {
         self.end_in(group, ending, |_| Some(reason));
     }
 
-    /// Ends the streams of `group` that are not valid in this version of their status list.
+    /// Ends the streams of `group` whose tokens are not valid in this version of their status list.
     pub(super) fn end_revoked(
         &mut self,
         group: &Arc<Group>,
@@ -190,7 +210,7 @@ impl Table {
         (0u32..).zip(&self.slots).filter(|(_, slot)| is_member(slot)).map(|(at, _)| at).collect()
     }
 
-    /// Returns the places of the streams whose tokens have one of these names. Some are of other
+    /// Returns the places of the streams whose tokens have one of these names. Some may belong to other
     /// groups.
     pub(super) fn named(&self, names: &[NameHash]) -> Vec<u32> {
         names.iter().flat_map(|name| self.names.places(*name)).collect()
@@ -215,7 +235,7 @@ impl Table {
             .collect()
     }
 
-    /// The groups that have streams. Forgets the others.
+    /// Returns the groups that have streams, and removes the others.
     pub(super) fn groups(&mut self) -> Vec<Arc<Group>> {
         self.groups.retain(|_, group| Arc::strong_count(group) > 1);
         self.groups.values().cloned().collect()

@@ -1,4 +1,5 @@
-//! The background task: ends streams that expired, and checks what the others depend on.
+//! The background task: ends expired streams, and checks everything that the other streams depend
+//! on.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -16,28 +17,31 @@ use crate::clock::Timestamp;
 use crate::maybe_ready::{MaybeReady, Pending};
 use crate::refusal::RefusalKind;
 
-/// The minimum time between two passes: a burst of changes costs one pass.
+/// The minimum time between two passes, so that a burst of changes causes one pass.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The maximum number of streams whose own check waits for the issuer.
-const MAX_ASKING: usize = 64;
+/// How long a check of a group may wait for keys or a status. Fetches have shorter limits.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// The background task of a registry. If it is dropped, its streams end: no stream may continue
-/// without checks.
+/// The maximum number of streams whose own check may wait for the issuer at the same time.
+pub(super) const MAX_ASKING: usize = 64;
+
+/// The background task of a registry. If the task is dropped, the streams end, because no stream may
+/// continue without checks.
 struct Running {
     registry: Weak<SessionsUnderWay>,
     number: u64,
 }
 
 impl Drop for Running {
-    /// Ends all streams if the runtime drops the task before it is done.
+    /// Ends all streams if the runtime drops the task before the task has ended.
     fn drop(&mut self) {
         let Some(registry) = self.registry.upgrade() else { return };
         let mut ending = Ending::new();
         let mut table = registry.table();
         if table.running == Some(self.number) {
             table.running = None;
-            // While the task is being started, another runtime may take it.
+            // If the task is just being started, another runtime may run it.
             if !table.starting {
                 table.end_all(Ended::Unwatched, &mut ending);
             }
@@ -48,8 +52,8 @@ impl Drop for Running {
 }
 
 impl SessionsUnderWay {
-    /// Starts the background task on the authenticator's runtime or, if that has been shut down, on
-    /// the current one.
+    /// Starts the background task on the authenticator's runtime. If that has been shut down, starts it
+    /// on the current runtime.
     pub(super) fn start(self: &Arc<Self>) {
         let current = Handle::try_current().ok();
         for runtime in self.runtime.iter().chain(&current) {
@@ -74,8 +78,8 @@ impl SessionsUnderWay {
         Self::end(ending);
     }
 
-    /// Checks everything once, except the streams that the feed may have revoked, which it returns
-    /// with the time until the next pass. Returns `None` if no stream is left.
+    /// Checks everything once, except the streams that the feed may have revoked. Returns those, and
+    /// the time until the next pass. Returns `None` if no stream is left.
     fn pass(self: &Arc<Self>) -> Option<(Vec<Suspects>, Duration)> {
         let at = Timestamp::now(&*self.clock);
         let now = second(at);
@@ -83,6 +87,7 @@ impl SessionsUnderWay {
         let (groups, due) = {
             let mut table = self.table();
             table.end_expired(now, &mut ending);
+            table.end_overdue(now, &mut ending);
             if table.is_empty() && !table.starting {
                 table.running = None;
                 table.shrink();
@@ -90,8 +95,7 @@ impl SessionsUnderWay {
                 Self::end(ending);
                 return None;
             }
-            let free = MAX_ASKING.saturating_sub(self.asking.load(Ordering::Relaxed));
-            (table.groups(), table.take_due(now, free))
+            (table.groups(), table.take_due(now, self.asking.available_permits()))
         };
         let suspects = groups.iter().filter_map(|group| self.suspects(group)).collect();
         for group in &groups {
@@ -109,11 +113,15 @@ impl SessionsUnderWay {
     fn check_group(self: &Arc<Self>, group: &Arc<Group>, at: Timestamp, ending: &mut Ending) {
         if let Some(statuses) = group.list().and_then(|list| list.statuses()) {
             let version = statuses.version() + 1;
-            // A stream that is added after this comparison is compared when it is added.
+            // A stream that is added from here on is compared when it is added.
             let mut table = self.table();
             if group.compared.swap(version, Ordering::Relaxed) != version {
                 table.end_revoked(group, &statuses, ending);
             }
+        }
+        if group.is_forgotten() {
+            self.table().end_group(group, Ended::IssuerForgotten, ending);
+            return;
         }
         if group.is_asking.load(Ordering::Relaxed) {
             return;
@@ -134,12 +142,17 @@ impl SessionsUnderWay {
         }
     }
 
-    /// Waits for a fetch in a task of its own, because other streams must not wait for it.
+    /// Waits for a fetch in a separate task, so that other streams do not wait for it.
     fn ask(self: &Arc<Self>, group: Arc<Group>, answer: Pending<Finding>) {
         group.is_asking.store(true, Ordering::Relaxed);
         let registry = Arc::downgrade(self);
         tokio::spawn(async move {
-            let finding = answer.await;
+            // A service's own source of keys may panic, or never answer. Then the state is unknown.
+            let asking = tokio::spawn(answer);
+            let abandon = asking.abort_handle();
+            let answered = tokio::time::timeout(ANSWER_WITHIN, asking).await;
+            abandon.abort();
+            let finding = answered.ok().and_then(Result::ok).unwrap_or(Finding::Crowded);
             group.is_asking.store(false, Ordering::Relaxed);
             let Some(registry) = registry.upgrade() else { return };
             let now = second(Timestamp::now(&*registry.clock));
@@ -154,17 +167,18 @@ impl SessionsUnderWay {
 
     /// Checks the revocation status of one stream, as for a request.
     fn check_entry(self: &Arc<Self>, entry: Arc<Entry>, now: u64) {
-        let Some((group, _)) = self.table().knowledge(&entry) else { return };
+        let Some(group) = self.table().group_of(&entry) else { return };
         let who = entry.caller();
         match standing(who, group.means().to_vec()) {
             MaybeReady::Ready(standing) => self.settle(&entry, standing, now),
             MaybeReady::Pending(standing) => {
-                self.asking.fetch_add(1, Ordering::Relaxed);
-                // A stream that is dropped meanwhile removes itself.
+                // Also free again if the check panics. Only the background task takes places.
+                let place = self.asking.clone().try_acquire_owned();
+                // A stream that is dropped in the meantime removes itself from the table.
                 let (registry, entry) = (self.clone(), Arc::downgrade(&entry));
                 tokio::spawn(async move {
                     let standing = standing.await;
-                    registry.asking.fetch_sub(1, Ordering::Relaxed);
+                    drop(place);
                     if let Some(entry) = entry.upgrade() {
                         let now = second(Timestamp::now(&*registry.clock));
                         registry.settle(&entry, standing, now);
@@ -178,21 +192,21 @@ impl SessionsUnderWay {
     pub(super) fn settle(&self, entry: &Arc<Entry>, standing: Result<(), RefusalKind>, now: u64) {
         let mut ending = Ending::new();
         let mut table = self.table();
-        let Some((group, known_at)) = table.knowledge(entry) else { return };
-        let live = group.live();
-        match standing {
-            Ok(()) => {
-                table.known_at(entry, now);
-                table.check_at(entry, live.map_or(NONE, |(every, _)| now.saturating_add(every)));
+        let Some(group) = table.group_of(entry) else { return };
+        match (standing, group.live()) {
+            (Ok(()), None) => table.check_at(entry, NONE),
+            (Ok(()), Some((every, _))) => {
+                // In an outage, this may be an old response.
+                let known_at = entry.caller().introspected_at().map_or(now, second);
+                table.known_at(entry, known_at);
+                let next = known_at.saturating_add(every).max(now.saturating_add(1));
+                table.check_at(entry, next);
             }
-            Err(RefusalKind::InvalidToken) => {
+            (Err(RefusalKind::InvalidToken), _) => {
                 table.end(entry.clone(), Ended::SessionRevoked, &mut ending);
             }
-            Err(_) if live.is_some_and(|(_, max)| now.saturating_sub(known_at) > max) => {
-                table.end(entry.clone(), Ended::StatusUnknown, &mut ending);
-            }
-            // The check of the group bounds the age of a status list and of the feed.
-            Err(_) => table.check_at(entry, now.saturating_add(1)),
+            // Each pass ends the streams whose status is unknown for too long.
+            (Err(_), _) => table.check_at(entry, now.saturating_add(1)),
         }
         drop(table);
         Self::end(ending);
@@ -200,7 +214,7 @@ impl SessionsUnderWay {
 }
 
 async fn run(running: Running) {
-    // Never hold a strong reference across an await: it would keep the registry alive forever.
+    // Never hold a strong reference across an await, because it would keep the registry alive forever.
     while let Some(registry) = running.registry.upgrade() {
         let Some((suspects, wait)) = registry.pass() else { return };
         let changed = registry.changed.clone();

@@ -1,4 +1,4 @@
-//! Tests of the registry. The tests of what ends a stream are in `tests/security/bug_class`.
+//! Tests of the registry. The tests of the reasons for which streams end are in `tests/security/bug_class`.
 
 #[cfg(feature = "streams")]
 mod wrappers;
@@ -76,7 +76,7 @@ async fn background_task_ends_with_the_authenticator() {
     let registry: Weak<_> = Arc::downgrade(&registry(&stream));
     assert_eq!(metrics.num_alive_tasks(), before + 1);
     tokio::time::sleep(5 * SEC).await;
-    // A stream is watched although the service has dropped the authenticator.
+    // A stream is still watched after the service has dropped the authenticator.
     let Scene { auth, clock, .. } = scene;
     drop(auth);
     tokio::time::sleep(5 * SEC).await;
@@ -94,7 +94,7 @@ async fn every_future_of_a_stream_completes() {
     let stream = open(&scene).await;
     let waiting: Vec<_> = (0..5).map(|_| tokio::spawn(stream.ended())).collect();
     tokio::task::yield_now().await;
-    // A future that was dropped gives its place to the next one.
+    // A dropped future frees its place for the next one.
     let mut dropped = Box::pin(stream.ended());
     assert!(tokio::time::timeout(SEC / 100, &mut dropped).await.is_err());
     drop(dropped);
@@ -117,7 +117,7 @@ async fn notified_task_does_not_wait_for_the_next_second() {
     assert_eq!(ended.ok(), Some(Ended::KeyWithdrawn));
 }
 
-/// The pipeline rejects tokens with `cnf`, so only the comparison itself can be tested.
+/// Validation rejects tokens with `cnf`, so only the comparison function itself can be tested.
 #[test]
 fn cnf_and_sid_must_be_equal_and_readable() {
     let claims = |more: &str| format!(r#"{{"iss":"i","sub":"a","exp":1900000000{more}}}"#);

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use super::ended::Ended;
 use super::entry::Entry;
 
-/// Completes when a stream has to end, with the reason. See
+/// Completes with the reason when a stream must end. See
 /// [`OpenStream::ended`](super::OpenStream::ended).
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct UntilEnded {

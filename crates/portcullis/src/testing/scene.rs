@@ -147,6 +147,13 @@ impl Scene {
         TestToken::logout(self.key.clone(), ISSUER, client, self.now())
     }
 
+    /// Returns a security event token for `audience`: [`session`](TestToken::session_revoked) was
+    /// revoked.
+    #[must_use]
+    pub fn session_revoked(&self, audience: &str, session: &str) -> TestToken {
+        TestToken::session_revoked(self.key.clone(), ISSUER, audience, session, self.now())
+    }
+
     /// Advances the clock by `secs` seconds.
     pub fn advance(&self, secs: u64) {
         self.clock.advance(Duration::from_secs(secs));

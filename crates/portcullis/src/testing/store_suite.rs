@@ -1,4 +1,4 @@
-//! The guarantees of a [`RevocationStore`], as a test for implementations.
+//! Tests that an implementation of [`RevocationStore`] keeps its guarantees.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,18 +9,18 @@ use aws_lc_rs::rand;
 
 use crate::feed::{Appended, Cursor, Entry, RevocationStore, Target};
 
-/// The longest time that an operation may take here.
+/// The maximum time that an operation may take in this suite.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The `until` of entries that the suite does not prune.
 const LATER: u64 = 4_000_000_000;
 
-/// Tests what [`RevocationStore`] demands of a store. Panics at the first guarantee that is not
-/// kept, and names it.
+/// Tests the guarantees of [`RevocationStore`]. Panics at the first guarantee that the store does not keep,
+/// and names it.
 ///
-/// Each call of `open` must return another handle to the same storage, as another instance of a
-/// service would have. The storage may have entries from other tests: the suite uses issuers of its
-/// own. Call it on a multi-thread runtime to interleave the appends.
+/// Each call of `open` must return another handle to the same storage, like another instance of a service.
+/// The storage may contain entries of other tests, because the suite uses issuers of its own. Call it on a
+/// multi-thread runtime, so that the appends interleave.
 ///
 /// ```
 /// use portcullis::feed::MemoryStore;
@@ -32,11 +32,11 @@ const LATER: u64 = 4_000_000_000;
 /// # }
 /// ```
 ///
-/// A durability test is the store's own: kill the server after `append` returned, start it, and
-/// demand the entry.
+/// The suite cannot test durability. Test it separately: kill the server after `append` has returned, start
+/// the server again, and check that the entry is there.
 pub async fn store_suite<S: RevocationStore>(open: impl AsyncFn() -> S) {
     let (one, other) = (open().await, open().await);
-    one.check().await.expect("`check` accepts the settings of the storage");
+    one.check().await.expect("`check` must accept the settings of the storage");
     entries_are_returned_unchanged(&one, &other).await;
     an_id_is_stored_once(&one, &other).await;
     a_cursor_returns_what_came_later(&one, &other).await;
@@ -65,10 +65,10 @@ fn session(issuer: &str, value: impl ToString) -> Entry {
 
 async fn append(store: &impl RevocationStore, entry: &Entry) -> Appended {
     let appended = tokio::time::timeout(PATIENCE, store.append(entry)).await;
-    appended.expect("`append` returns in time").expect("`append` succeeds")
+    appended.expect("`append` must return in time").expect("`append` must succeed")
 }
 
-/// Reads to the end. Returns the entries of an issuer, and the last cursor.
+/// Reads all pages. Returns the entries of an issuer, and the last cursor.
 async fn read(
     store: &impl RevocationStore,
     after: Option<Cursor>,
@@ -77,7 +77,8 @@ async fn read(
     let (mut found, mut cursor) = (Vec::new(), after);
     loop {
         let changes = tokio::time::timeout(PATIENCE, store.changes(cursor.as_ref())).await;
-        let changes = changes.expect("`changes` returns in time").expect("`changes` succeeds");
+        let changes =
+            changes.expect("`changes` must return in time").expect("`changes` must succeed");
         found.extend(changes.entries.into_iter().filter(|entry| entry.issuer == issuer));
         if !changes.has_more {
             return (found, changes.cursor);
@@ -103,9 +104,9 @@ async fn entries_are_returned_unchanged(one: &impl RevocationStore, other: &impl
     }
     let (found, _) = read(other, None, &issuer).await;
     for entry in &expected {
-        assert!(found.contains(entry), "an appended entry is returned unchanged: {entry:?}");
+        assert!(found.contains(entry), "an appended entry must be returned unchanged: {entry:?}");
     }
-    assert_eq!(found.len(), expected.len(), "no other entry is returned");
+    assert_eq!(found.len(), expected.len(), "no other entry may be returned");
 }
 
 async fn an_id_is_stored_once(one: &impl RevocationStore, other: &impl RevocationStore) {
@@ -116,10 +117,10 @@ async fn an_id_is_stored_once(one: &impl RevocationStore, other: &impl Revocatio
     assert_eq!(append(one, &first).await, Appended::New);
     for store in [one as &dyn RevocationStore, other] {
         let appended = store.append(&second).await.expect("`append` succeeds");
-        assert_eq!(appended, Appended::Known, "an `id` is stored once, whatever the content");
+        assert_eq!(appended, Appended::Known, "an `id` must be stored once, whatever the content");
     }
     let (found, _) = read(other, None, &issuer).await;
-    assert_eq!(found, [first], "an `id` is stored once");
+    assert_eq!(found, [first], "an `id` must be stored once");
 }
 
 async fn a_cursor_returns_what_came_later(
@@ -132,7 +133,10 @@ async fn a_cursor_returns_what_came_later(
         let entry = session(&issuer, number);
         append(one, &entry).await;
         let (found, next) = read(other, Some(cursor), &issuer).await;
-        assert!(found.contains(&entry), "an entry is returned by the next call after its append");
+        assert!(
+            found.contains(&entry),
+            "an entry must be returned by the next call after its append"
+        );
         cursor = next;
     }
 }
@@ -150,7 +154,7 @@ async fn many_entries_are_returned_in_pages(
     for after in [None, Some(start)] {
         let (found, _) = read(other, after, &issuer).await;
         let ids: BTreeSet<_> = found.into_iter().map(|entry| entry.id).collect();
-        assert_eq!(ids.len(), MANY, "every page is returned");
+        assert_eq!(ids.len(), MANY, "every page must be returned");
     }
 }
 
@@ -164,12 +168,15 @@ async fn prune_keeps_what_still_matters(one: &impl RevocationStore, other: &impl
     }
     one.prune(2_000).await.expect("`prune` succeeds");
     let (found, cursor) = read(other, None, &issuer).await;
-    assert!(found.contains(&last) && found.contains(&later), "`prune` keeps entries until `until`");
+    assert!(
+        found.contains(&last) && found.contains(&later),
+        "`prune` must keep entries until `until`"
+    );
     let added = session(&issuer, "added");
     append(one, &added).await;
     one.prune(2_000).await.expect("`prune` succeeds again");
     let (found, _) = read(other, Some(cursor), &issuer).await;
-    assert!(found.contains(&added), "`prune` does not invalidate a cursor");
+    assert!(found.contains(&added), "`prune` must not invalidate a cursor");
 }
 
 async fn a_foreign_cursor_is_lost_or_harmless(store: &impl RevocationStore) {
@@ -177,18 +184,18 @@ async fn a_foreign_cursor_is_lost_or_harmless(store: &impl RevocationStore) {
     let entry = session(&issuer, "s");
     append(store, &entry).await;
     match store.changes(Some(&Cursor::new("of another store"))).await {
-        Err(error) => assert!(error.is_cursor_lost(), "a foreign cursor is lost: {error:?}"),
+        Err(error) => assert!(error.is_cursor_lost(), "a foreign cursor must be lost: {error:?}"),
         Ok(changes) => {
             let mut found = changes.entries;
             if changes.has_more {
                 found.extend(read(store, Some(changes.cursor), &issuer).await.0);
             }
-            assert!(found.contains(&entry), "a foreign cursor does not skip entries");
+            assert!(found.contains(&entry), "a foreign cursor must not skip entries");
         }
     }
 }
 
-/// A late commit must not be lost behind a later number.
+/// An entry that commits late must not be skipped because a later number was already read.
 async fn concurrent_appends_are_never_skipped<S: RevocationStore>(
     writers: [S; 4],
     reader: &impl RevocationStore,
@@ -220,7 +227,7 @@ async fn concurrent_appends_are_never_skipped<S: RevocationStore>(
         }
         tokio::task::yield_now().await;
     }
-    assert_eq!(seen.len(), 4 * EACH, "a reader that follows the cursor skips no entry");
+    assert_eq!(seen.len(), 4 * EACH, "a reader that follows the cursor must not skip entries");
 }
 
 #[cfg(test)]
@@ -276,7 +283,7 @@ mod tests {
     fn faulty_stores_fail_the_suite() {
         for (fault, guarantee) in [
             (Fault::SkipsByTime, "by the next call after its append"),
-            (Fault::LosesPages, "every page is returned"),
+            (Fault::LosesPages, "every page must be returned"),
             (Fault::PrunesAll, "keeps entries until `until`"),
             (Fault::ChangesIds, "returned unchanged"),
         ] {

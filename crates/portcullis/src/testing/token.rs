@@ -40,8 +40,9 @@ impl TestToken {
         Self { key, header: Map::new(), claims, now }
     }
 
-    /// Creates a logout token of `issuer` for `client`, issued at `now` (seconds since 1970), signed
-    /// with `key`, that expires in 120 s. Each has another `jti`. It has no `sub` and no `sid`.
+    /// Creates a logout token of `issuer` for `client`, issued at `now` (seconds since 1970),
+    /// signed with `key`, that expires in 120 s. Each logout token has a different `jti`. It has no
+    /// `sub` and no `sid`.
     #[must_use]
     pub fn logout(key: Arc<TestKey>, issuer: &str, client: &str, now: u64) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -56,6 +57,25 @@ impl TestToken {
         });
         let token = Self { key, header: Map::new(), claims: Map::new(), now };
         token.header("typ", "logout+jwt").claims(&claims)
+    }
+
+    /// Creates a security event token of `issuer` for `audience`: the CAEP event `session-revoked` for
+    /// `session`, at `now` (seconds since 1970). Each has another `jti`.
+    #[must_use]
+    pub fn session_revoked(
+        key: Arc<TestKey>,
+        issuer: &str,
+        audience: &str,
+        session: &str,
+        now: u64,
+    ) -> Self {
+        let event = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+        let claims = json!({
+            "sub_id": {"format": "opaque", "id": session},
+            "events": {event: {"event_timestamp": now}},
+        });
+        let token = Self::logout(key, issuer, audience, now).without("exp");
+        token.header("typ", "secevent+jwt").claims(&claims)
     }
 
     /// Sets a member of the JOSE header, such as `typ` or `kid`, replacing the signing key's value.

@@ -9,7 +9,7 @@ use crate::maybe_ready::{Answer, MaybeReady};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::request::RequestView;
 
-/// An outcome that is known now, or the future of it.
+/// An outcome that is known now, or a future that returns it.
 pub type Now<T> = Result<T, Answer<T>>;
 
 /// Returns the outcome of `gate` for `request`, after any fetches.
@@ -28,8 +28,8 @@ pub async fn verdict(
 ///
 /// # Errors
 ///
-/// A future of the outcome, if a key, a status list or an introspection response must be fetched
-/// first.
+/// A future that returns the outcome, if a key, a status list or an introspection response must be
+/// fetched first.
 pub fn verdict_now(
     gate: &Gate,
     request: &(impl RequestView + ?Sized),
@@ -42,7 +42,7 @@ pub fn verdict_now(
 ///
 /// # Errors
 ///
-/// A future of the outcome, if a key must be fetched first.
+/// A future that returns the outcome, if a key must be fetched first.
 pub fn attempt_now(
     auth: &Authenticator,
     request: &(impl RequestView + ?Sized),
@@ -57,7 +57,7 @@ pub async fn rule(auth: &Authenticator, request: &(impl RequestView + ?Sized)) -
     word(&auth.authenticate(request).await)
 }
 
-/// Like [`rule`], for a gate: its revocation check included.
+/// Like [`rule`], but for a gate, and including its revocation check.
 pub async fn gate_rule(gate: &Gate, request: &(impl RequestView + ?Sized)) -> &'static str {
     word(&gate.authenticate(request).await)
 }

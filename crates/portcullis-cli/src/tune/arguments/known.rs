@@ -1,4 +1,4 @@
-//! Inputs beside the options: recorded requests, a measured issuer, a benchmark.
+//! Inputs that are not options: recorded requests, a measured issuer and a benchmark.
 
 use super::TuneArguments;
 use crate::exit::Failure;
@@ -15,10 +15,13 @@ pub(in crate::tune) struct Known {
 }
 
 impl TuneArguments {
-    /// Returns the options that repeat the report without the issuer: the values measured there.
+    /// Returns options with the measured values, which repeat the report without the issuer.
     pub(in crate::tune) fn in_place_of_issuer(&self, known: &Known) -> Option<Vec<String>> {
         let found = known.issuer.as_ref()?;
         let mut options = Vec::new();
+        if found.is_keycloak && self.costs_of.is_none() {
+            options.push(format!("--costs-of {}", MeasuredAt::Keycloak.name()));
+        }
         let lifetime = found.token_lifetime.filter(|_| self.access_expiry.is_none());
         options.extend(lifetime.map(|secs| format!("--access-expiry {secs}")));
         if self.jwks_max_age.is_none() {
@@ -42,7 +45,7 @@ impl TuneArguments {
         Some(options)
     }
 
-    /// Reads the files and measures the issuer, where they are given.
+    /// Reads the files and measures the issuer that the options name.
     pub(in crate::tune) fn known(&self) -> Result<Known, Failure> {
         let file = self.activity.as_deref();
         Ok(Known {
@@ -54,18 +57,30 @@ impl TuneArguments {
 }
 
 impl Known {
-    /// The `max-age` of the issuer's JWKS: of the option, as measured, or of `--costs-of`.
+    /// The issuer whose costs and defaults are assumed where none were measured.
+    pub(in crate::tune) fn costs_of(&self, arguments: &TuneArguments) -> MeasuredAt {
+        let is_keycloak = self.issuer.as_ref().is_some_and(|found| found.is_keycloak);
+        let default = if is_keycloak { MeasuredAt::Keycloak } else { MeasuredAt::Companion };
+        arguments.costs_of.unwrap_or(default)
+    }
+
+    /// The `max-age` of the issuer's JWKS: the option, otherwise the measured value, otherwise that
+    /// of `--costs-of`.
     pub(in crate::tune) fn max_age(&self, arguments: &TuneArguments) -> Option<f64> {
         arguments.jwks_max_age.or_else(|| match &self.issuer {
             Some(found) => found.max_age,
-            None => arguments.costs_of.max_age(),
+            None => self.costs_of(arguments).max_age(),
         })
     }
 
-    /// The lifetime of access tokens: of the option, as measured, or of `--costs-of`.
+    /// The lifetime of access tokens: the option, otherwise the measured value, otherwise that of
+    /// `--costs-of`.
     pub(in crate::tune) fn access_expiry(&self, arguments: &TuneArguments) -> f64 {
         let theirs = self.issuer.as_ref().and_then(|found| found.token_lifetime);
-        arguments.access_expiry.or(theirs).unwrap_or_else(|| arguments.costs_of.access_expiry())
+        arguments
+            .access_expiry
+            .or(theirs)
+            .unwrap_or_else(|| self.costs_of(arguments).access_expiry())
     }
 
     /// The time after which the issuer ends an idle session, and its source.
@@ -77,12 +92,13 @@ impl Known {
         let (of, source) = if is_keycloak {
             (MeasuredAt::Keycloak, "assumed: Keycloak's default".to_owned())
         } else {
-            (arguments.costs_of, format!("assumed: --costs-of {}", arguments.costs_of.name()))
+            let of = self.costs_of(arguments);
+            (of, format!("assumed: --costs-of {}", of.name()))
         };
         Some((of.session_idle()?, source))
     }
 
-    /// Where to set another lifetime of access tokens, if the issuer is measured or a Keycloak.
+    /// The issuer setting that changes the lifetime of access tokens, if the issuer is measured or is Keycloak.
     pub(in crate::tune) fn change_of_expiry(
         &self,
         arguments: &TuneArguments,
@@ -91,7 +107,7 @@ impl Known {
         let measured = self.issuer.as_ref().and_then(|found| found.token_lifetime);
         let is_keycloak = match &self.issuer {
             Some(found) => found.is_keycloak,
-            None => arguments.costs_of == MeasuredAt::Keycloak,
+            None => self.costs_of(arguments) == MeasuredAt::Keycloak,
         };
         let setting = if is_keycloak {
             ", with \"Access Token Lifespan\" in the realm's settings"
@@ -113,10 +129,11 @@ impl Known {
         }
     }
 
-    /// The properties of the issuer: of the options, as measured, or of `--costs-of`.
+    /// The properties of the issuer: the options, otherwise what was measured, otherwise those of
+    /// `--costs-of`.
     pub(in crate::tune) fn habits(&self, arguments: &TuneArguments) -> Habits {
         let measured = self.issuer.as_ref().map(|found| found.offers);
-        let mut offers = measured.unwrap_or_else(|| arguments.costs_of.offers());
+        let mut offers = measured.unwrap_or_else(|| self.costs_of(arguments).offers());
         for lacked in &arguments.lacks {
             match lacked {
                 Lacked::Introspection => offers.introspection = Some(false),
@@ -124,8 +141,8 @@ impl Known {
                 Lacked::BackchannelLogout => offers.backchannel_logout = Some(false),
             }
         }
-        // The metadata do not show it, so the default is the same with and without --issuer.
-        let pushes = arguments.costs_of == MeasuredAt::Companion;
+        // The metadata do not show whether an issuer pushes its list.
+        let pushes = self.costs_of(arguments) == MeasuredAt::Companion;
         Habits { max_age: self.max_age(arguments), offers, pushes }
     }
 }

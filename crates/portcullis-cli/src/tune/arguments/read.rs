@@ -1,14 +1,15 @@
-//! From options to the scenario, and the checks that span options.
+//! Builds the scenario from the options, and checks combinations of options.
 
 use super::{Known, TuneArguments};
 use crate::exit::Failure;
 use crate::tune::activity::Recorded;
+use crate::tune::costs::MeasuredAt;
 use crate::tune::issuer::OwnCosts;
 use crate::tune::scenario::{self, Activity, Habit, Scenario, Verifier};
 use crate::units::{duration, number};
 
 impl TuneArguments {
-    /// The scenario with one of the two expiries.
+    /// The scenario with this expiry, which is one of the two that the options name.
     pub(in crate::tune) fn scenario(&self, access_expiry: f64, known: &Known) -> Scenario {
         let recorded = known.recorded.as_ref();
         Scenario {
@@ -39,6 +40,7 @@ impl TuneArguments {
             clock_skew: self.clock_skew,
             costs: self.sourced(known).costs(),
             issuer_cores: self.issuer_cores,
+            hashes_on_half: known.costs_of(self).hashes_on_half(),
         }
     }
 
@@ -53,11 +55,13 @@ impl TuneArguments {
         }
     }
 
-    /// The source of the costs.
+    /// Names the source of the costs.
     pub(in crate::tune) fn source_of_costs(&self, known: &Known) -> String {
         let issuer = match &known.issuer {
-            Some(found) => found.source(self.own_costs()),
-            None => self.costs_of.costs().source.to_owned(),
+            Some(found) => {
+                format!("{} {}", found.source(self.own_costs()), known.costs_of(self).name())
+            }
+            None => known.costs_of(self).costs().source.to_owned(),
         };
         match &known.validation {
             Some(validation) => format!("{issuer}. A validation: {}", validation.source),
@@ -65,7 +69,7 @@ impl TuneArguments {
         }
     }
 
-    /// Measurements at the issuer that vary too much, or that stand for something else.
+    /// Measurements at the issuer that vary too much, or that stand in for another measurement.
     pub(in crate::tune) fn doubtful(&self, known: &Known) -> Vec<String> {
         known.issuer.as_ref().map(|found| found.doubtful(self.own_costs())).unwrap_or_default()
     }
@@ -122,7 +126,7 @@ impl TuneArguments {
                 self.fan_out, self.instances
             )));
         }
-        // One every 10 s: each is a fetch of each instance in the simulation.
+        // One rotation every 10 s. In the simulation, each instance fetches at each rotation.
         const MOST_ROTATIONS: f64 = 8640.0;
         if self.rotations_per_day > MOST_ROTATIONS {
             return Err(Failure::wrong(format!(
@@ -132,8 +136,9 @@ impl TuneArguments {
         }
         self.mix.check()?;
         self.issuer.check()?;
-        // Whether an issuer is a Keycloak, which ends idle sessions, is not known yet.
-        let may_end = self.session_idle.or(self.costs_of.session_idle()).is_some();
+        // It is not yet known whether the issuer is a Keycloak, which ends idle sessions.
+        let of = self.costs_of.and_then(MeasuredAt::session_idle);
+        let may_end = self.session_idle.or(of).is_some();
         self.peak.check(may_end || self.issuer.is_given())?;
         if self.survivors >= 100.0 {
             return Err(Failure::wrong(format!(
@@ -148,7 +153,7 @@ impl TuneArguments {
                 "--restarted is {restarted} %; it must be from 0 to 100 %"
             )));
         }
-        // A number without a unit is in microseconds, which is easily overlooked.
+        // Numbers without a unit are microseconds, so `5` for 5 ms is a likely mistake.
         const LEAST: f64 = 10.0;
         for (name, cost) in [
             ("--refresh-cost", self.refresh_cost),

@@ -14,7 +14,8 @@ use crate::units::duration;
 pub(in crate::tune) struct Cost {
     pub(in crate::tune) micros: f64,
     pub(in crate::tune) source: String,
-    /// Whether neither an option nor `--costs-of` nor a file repeats it.
+    /// Whether repeating the report needs an option with this cost, because no given option, file or
+    /// `--costs-of` yields it.
     pub(in crate::tune) needs_option: bool,
 }
 
@@ -26,7 +27,7 @@ pub(in crate::tune) struct Sourced {
     pub(in crate::tune) login: Cost,
     pub(in crate::tune) verify: Cost,
     pub(in crate::tune) hit: Cost,
-    /// Of the time after which the issuer ends an idle session.
+    /// The source of the idle limit of sessions.
     pub(in crate::tune) session_idle: Option<String>,
 }
 
@@ -67,7 +68,7 @@ impl Sourced {
         }
     }
 
-    /// The options that set the costs which only this run knows.
+    /// The options that set the costs which were measured in this run.
     pub(in crate::tune) fn options(&self) -> Vec<String> {
         [
             ("--refresh-cost", &self.refresh),
@@ -84,10 +85,11 @@ impl Sourced {
 }
 
 impl TuneArguments {
-    /// The options; or else the measurements of `bench` and at the issuer; or else `--costs-of`.
+    /// Chooses each cost: the option, otherwise a measurement (`--bench`, `--issuer`), otherwise
+    /// that of `--costs-of`.
     pub(in crate::tune) fn sourced(&self, known: &Known) -> Sourced {
-        let assumed = self.costs_of.costs();
-        let of = format!("assumed: --costs-of {}", self.costs_of.name());
+        let assumed = known.costs_of(self).costs();
+        let of = format!("assumed: --costs-of {}", known.costs_of(self).name());
         let there = known.issuer.as_ref();
         let lookup = there.and_then(|found| found.introspection);
         let refresh = pick(
@@ -121,7 +123,7 @@ impl TuneArguments {
 
     fn login(&self, known: &Known, refresh: f64) -> Cost {
         let keycloak = known.issuer.as_ref().is_some_and(|found| found.is_keycloak);
-        let (micros, source) = if keycloak || self.costs_of == MeasuredAt::Keycloak {
+        let (micros, source) = if keycloak || known.costs_of(self) == MeasuredAt::Keycloak {
             (costs::KEYCLOAK_LOGIN, "assumed: measured at Keycloak 26 with a password grant")
         } else {
             (refresh + peak::HASH, "assumed: a refresh and 50 ms for the password hash")
@@ -130,7 +132,7 @@ impl TuneArguments {
         let measured = password.map(|of| rounded(of.median, "median password grant"));
         let is_measured = measured.is_some();
         let cost = pick(("--login-cost", self.peak.login_cost), measured, (micros, source));
-        // A report without a peak, at an issuer that ends no session, has no logins.
+        // Without a peak, and without an idle limit at the issuer, the report has no logins.
         let has_logins = self.peak.is_given() || known.session_idle(self).is_some();
         let needs_option =
             (keycloak || is_measured) && self.peak.login_cost.is_none() && has_logins;
@@ -141,7 +143,8 @@ impl TuneArguments {
         if let (None, Some(of)) = (self.verify_cost, &known.validation) {
             return by_bench(of.verify);
         }
-        let assumed = self.costs_of.costs().verify;
+        let of = known.costs_of(self);
+        let assumed = of.costs().verify;
         let (micros, source) = match &known.issuer {
             Some(found) => match (found.algorithm.as_deref(), found.is_keycloak) {
                 (Some(name), _) if name.starts_with("RS") || name.starts_with("PS") => {
@@ -160,27 +163,20 @@ impl TuneArguments {
                     format!(
                         "assumed: {}, of --costs-of {}; RS256 takes {}; set --client-id \
                          to read the issuer's algorithm",
-                        self.costs_of.algorithm(),
-                        self.costs_of.name(),
+                        of.algorithm(),
+                        of.name(),
                         duration(costs::VERIFY_RS256 / 1e6)
                     ),
                 ),
             },
-            None => (
-                assumed,
-                format!(
-                    "assumed: {}, of --costs-of {}",
-                    self.costs_of.algorithm(),
-                    self.costs_of.name()
-                ),
-            ),
+            None => (assumed, format!("assumed: {}, of --costs-of {}", of.algorithm(), of.name())),
         };
         let cost = pick(("--verify-cost", self.verify_cost), None, (micros, &source));
         Cost { needs_option: self.verify_cost.is_none() && micros != assumed, ..cost }
     }
 }
 
-/// A refresh, or what stands for it.
+/// The cost of a refresh, or that of a client-credentials grant if no refresh was measured.
 fn measured_refresh(found: &Found) -> Option<(f64, String)> {
     if let Some(refresh) = found.refresh {
         return Some(rounded(refresh.median, "median refresh"));
@@ -193,8 +189,7 @@ fn measured_refresh(found: &Found) -> Option<(f64, String)> {
     Some((micros, source))
 }
 
-/// Rounds to whole microseconds, so that the command line that repeats the report has the same
-/// figure.
+/// Rounds to whole microseconds, as the option in the repeated command line does.
 fn rounded(secs: f64, what: &str) -> (f64, String) {
     ((secs * 1e6).round().max(1.0), format!("measured: {what}"))
 }

@@ -16,7 +16,7 @@ use super::IssuerArguments;
 use super::limited::late;
 use crate::exit::Failure;
 
-/// Enough for metadata, keys and any answer about a token.
+/// In bytes: enough for metadata, key sets and responses about a token.
 const MAX_BODY: usize = 512 * 1024;
 
 /// Sends requests with a timeout, and counts them.
@@ -26,20 +26,20 @@ pub(super) struct Http {
     pub(super) requests: u64,
 }
 
-/// The client and its secret, which is in no error and no output.
+/// The client's credentials. No error and no output contains the secret.
 pub(super) struct Client {
     authorization: HeaderValue,
     scope: Option<String>,
     pub(super) user: Option<User>,
 }
 
-/// A user and its password, which is in no error and no output.
+/// A user's credentials. No error and no output contains the password.
 pub(super) struct User {
     name: String,
     password: String,
 }
 
-/// Tokens, and the lifetime of the access token by `expires_in`.
+/// The tokens of a response, and the lifetime of the access token (`expires_in`).
 pub(super) struct Granted {
     pub(super) access_token: String,
     pub(super) expires_in: Option<f64>,
@@ -85,12 +85,12 @@ impl Http {
         })
     }
 
-    /// A client-credentials grant.
+    /// Requests a token with a client-credentials grant.
     pub(super) async fn grant(&mut self, url: &str, client: &Client) -> Result<Granted, Failure> {
         self.tokens(url, client, &with_scope(client, &[("grant_type", "client_credentials")])).await
     }
 
-    /// A login with the password grant.
+    /// Logs the user in with the password grant.
     pub(super) async fn log_in(
         &mut self,
         url: &str,
@@ -102,7 +102,7 @@ impl Http {
         self.tokens(url, client, &with_scope(client, &fields)).await
     }
 
-    /// With the scope of the login.
+    /// Refreshes with the scope of the login.
     pub(super) async fn refresh(
         &mut self,
         url: &str,
@@ -133,7 +133,7 @@ impl Http {
         })
     }
 
-    /// Whether the issuer reports the token as active.
+    /// Returns whether the issuer reports the token as active.
     pub(super) async fn introspect(
         &mut self,
         url: &str,
@@ -146,13 +146,13 @@ impl Http {
 }
 
 impl Client {
-    /// The client of the options, if one is given.
+    /// Returns the client that the options name, if any.
     pub(super) fn read(arguments: &IssuerArguments) -> Result<Option<Self>, Failure> {
         let (Some(id), Some(file)) = (&arguments.client_id, &arguments.client_secret_file) else {
             return Ok(None);
         };
         let secret = first_line("--client-secret-file", file, "the secret")?;
-        // RFC 6749 §2.3.1.
+        // RFC 6749 §2.3.1: the id and the secret are form-encoded before they are joined.
         let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(&secret)));
         let mut authorization = HeaderValue::from_str(&format!("Basic {pair}"))
             .map_err(|_| Failure::wrong("--client-id: not valid in a header"))?;
@@ -183,12 +183,12 @@ fn first_line(option: &str, file: &Path, what: &str) -> Result<String, Failure> 
     Ok(line.to_owned())
 }
 
-/// The header of a JWT: only its algorithm is read from it.
+/// The header of a JWT. Only the algorithm is read from it.
 pub(super) fn header(token: &str) -> Option<Value> {
     part(token, 0)
 }
 
-/// The unverified claims of a JWT: only its lifetime and its `status` are read from them.
+/// The unverified claims of a JWT. Only the lifetime and `status` are read from them.
 pub(super) fn claims(token: &str) -> Option<Value> {
     part(token, 1)
 }
@@ -210,7 +210,7 @@ fn whole(what: &str, url: &str, answer: Answered, deadline: Duration) -> Result<
     if answer.status().is_success() {
         return Ok(answer.into_body());
     }
-    // RFC 6749 §5.2: an error code, and nothing else of the answer.
+    // Shows only the error code of RFC 6749 §5.2: the rest of the response is arbitrary text.
     let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     let name = body.get("error").and_then(Value::as_str).unwrap_or_default();
     let is_name = name.len() < 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
@@ -218,7 +218,7 @@ fn whole(what: &str, url: &str, answer: Answered, deadline: Duration) -> Result<
     Err(failed(format!("{}{name}", answer.status())))
 }
 
-/// Whether the connection is private: https, or loopback.
+/// Whether requests to the URL cannot be read by others: https, or a loopback address.
 fn is_private(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let host = uri.host().unwrap_or_default();
@@ -229,7 +229,7 @@ fn is_private(url: &str) -> bool {
     }
 }
 
-/// As `application/x-www-form-urlencoded`.
+/// Encodes the text as `application/x-www-form-urlencoded`.
 fn encoded(text: &str) -> String {
     let mut form = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,4 +1,4 @@
-//! A timeout for each request of discovery, so that `--issuer-timeout` governs all requests to the issuer.
+//! Applies `--issuer-timeout` to each request of discovery as well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use portcullis::fetch::{Fetch, FetchError, FetchRequest, Fetching};
 use crate::jwks::Recording;
 use crate::units::duration;
 
-/// The time for metadata and keys together: three requests, as far as the service's setting allows it.
+/// The total time for discovery and the key set: three requests, within the maximum of `fetch_timeout`.
 pub(super) fn of_discovery(timeout: Duration) -> Duration {
     const MOST: Duration = Duration::from_secs(60);
     (3 * timeout).min(MOST)
@@ -50,7 +50,7 @@ pub(super) fn late(timeout: Duration) -> String {
     format!("no complete response within {timeout}; raise --issuer-timeout")
 }
 
-/// The error without the advice for a service: its setting has no effect here.
+/// The error without the advice about `fetch_timeout`, which has no effect here.
 pub(super) fn text(error: &FetchError) -> String {
     match error {
         FetchError::Timeout { url, after, .. } => {

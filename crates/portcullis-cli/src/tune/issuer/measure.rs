@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::jwks::Recording;
 use crate::units::duration;
 
-/// Durations of sequential requests of one kind, in seconds.
+/// Durations of requests of one kind, sent one after the other, in seconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(in crate::tune) struct Timing {
     pub(in crate::tune) requests: usize,
@@ -26,7 +26,7 @@ pub(in crate::tune) struct Timing {
     slowest: f64,
 }
 
-/// A measurement is noisy if its quartiles differ by more than this factor.
+/// A measurement is noisy if its upper quartile exceeds its lower one by more than this factor.
 const STEADY: f64 = 1.5;
 
 impl Timing {
@@ -42,7 +42,7 @@ impl Timing {
         })
     }
 
-    /// The quartiles, if they differ too much for a decision.
+    /// The quartiles, if the measurement is noisy.
     pub(in crate::tune) fn noise(&self) -> Option<[f64; 2]> {
         let (low, high) = (self.lower_quartile, self.upper_quartile);
         (high > STEADY * low).then_some([low, high])
@@ -63,7 +63,7 @@ impl fmt::Display for Timing {
     }
 }
 
-/// The longest TTL that a service may have: a shorter one comes from the issuer's headers.
+/// The maximum TTL of a service. With it, any shorter TTL comes from the issuer's headers.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Found, Failure> {
@@ -74,7 +74,7 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         Some(file) => fetch.trusting(file),
         None => fetch,
     };
-    // The core reports the TTL that a service derives from the headers.
+    // The authenticator's status contains the TTL that a service derives from the headers.
     let recording = Recording::new(fetch.clone());
     let timeout = Duration::from_secs_f64(arguments.issuer_timeout);
     let limited = Limited::new(recording.clone(), timeout);
@@ -92,8 +92,8 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
     if let Some(error) = keys.as_ref().and_then(|keys| keys.last_error.as_ref()) {
         return Err(Failure::no_keys(format!("--issuer: {}", text(error))));
     }
-    // Discovery asks a further location while the first is slow, and ends with the first response that
-    // it can use: the one before the keys.
+    // If the first location is slow, discovery requests a further one. It stops at the first usable response, so
+    // the last response before the key set is the metadata.
     let (Some(keys), [.., metadata, document]) = (keys, &answers[..]) else {
         return Err(Failure::no_keys(format!("--issuer: {issuer}: metadata or JWKS missing")));
     };
@@ -103,6 +103,8 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
     let said: Value = serde_json::from_slice(&said).unwrap_or_default();
     let endpoint = |name: &str| said.get(name).and_then(Value::as_str);
 
+    let lists = endpoint("status_list_aggregation_endpoint").is_some();
+    let is_keycloak = metadata.url.contains("/realms/") && !lists;
     let mut times = Vec::new();
     for _ in 0..arguments.issuer_requests {
         let begun = Instant::now();
@@ -123,11 +125,12 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         introspection: None,
         token_lifetime: None,
         may_not_ask: false,
-        is_keycloak: metadata.url.contains("/realms/"),
+        is_keycloak,
         algorithm: None,
         offers: Offers {
             introspection: Some(endpoint("introspection_endpoint").is_some()),
-            status_lists: endpoint("status_list_aggregation_endpoint").map(|_| true),
+            // Keycloak has no status lists.
+            status_lists: if lists { Some(true) } else { is_keycloak.then_some(false) },
             backchannel_logout: said.get("backchannel_logout_supported").and_then(Value::as_bool),
         },
     };
@@ -140,11 +143,12 @@ pub(super) async fn ask(arguments: &IssuerArguments, issuer: &str) -> Result<Fou
         let questions = endpoint("introspection_endpoint");
         as_client(&mut http, client, url, questions, arguments.issuer_requests, &mut found).await?;
     }
+    found.is_keycloak &= found.offers.status_lists != Some(true);
     found.requests = http.requests;
     Ok(found)
 }
 
-/// The `alg` of a token, if it looks like the name of one: it is printed.
+/// The `alg` of a token. It is printed, so anything that does not look like an algorithm is left out.
 fn algorithm(header: &Value) -> Option<String> {
     let name = header.get("alg")?.as_str()?;
     let is_name = name.len() <= 16 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -187,7 +191,8 @@ async fn as_client(
         for _ in 0..requests {
             let begun = Instant::now();
             if !http.introspect(url, client, &token).await? {
-                // The rejection of a foreign token costs the issuer less: it is not measured.
+                // Rejecting the token of another client costs the issuer less than a lookup, so its time
+                // does not count.
                 found.may_not_ask = true;
                 return Ok(());
             }
@@ -198,8 +203,8 @@ async fn as_client(
     Ok(())
 }
 
-/// Logins, and refreshes of the last session. Each refresh uses the newest refresh token: an issuer that
-/// rotates them rejects an older one.
+/// Measures logins of the user, and refreshes of the last session. Each refresh uses the newest refresh
+/// token, because an issuer that rotates them rejects older ones.
 async fn as_user(
     http: &mut Http,
     client: &Client,

@@ -1,11 +1,11 @@
-//! What was found at an issuer, in words.
+//! Describes in words what was found at an issuer.
 
 use super::{Found, Timing};
 use crate::output::escaped;
 use crate::tune::costs::KEYCLOAK_MOST;
 use crate::units::duration;
 
-/// Whether an option replaces the measurement of a cost.
+/// For each cost, whether an option replaces the measurement.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::tune) struct OwnCosts {
     pub(in crate::tune) fetch: bool,
@@ -38,7 +38,7 @@ impl Found {
         .collect()
     }
 
-    /// The source of the costs that were measured there.
+    /// Describes the source of the costs that were measured at the issuer.
     pub(in crate::tune) fn source(&self, own: OwnCosts) -> String {
         let mut of: Vec<_> = self
             .measurements(own)
@@ -73,7 +73,8 @@ impl Found {
         what == "a client-credentials grant" && self.refresh.is_none()
     }
 
-    /// Measurements that no option replaces and that vary too much, or that stand for something else.
+    /// Measurements that are in use (no option replaces them) and that vary too much or stand in
+    /// for another measurement.
     pub(in crate::tune) fn doubtful(&self, own: OwnCosts) -> Vec<String> {
         let used = self.measurements(own).into_iter().filter(|of| !of.is_replaced);
         let mut all: Vec<_> = used
@@ -102,8 +103,8 @@ impl Found {
         all
     }
 
-    /// Measurements at a Keycloak that no option replaces and that took more than twice the most that
-    /// `--costs-of keycloak` names.
+    /// Measurements at a Keycloak that are in use and took more than twice the upper end of the range that
+    /// `--costs-of keycloak` states.
     fn beyond_range(&self, own: OwnCosts) -> Vec<String> {
         let used =
             self.measurements(own).into_iter().filter(|of| self.is_keycloak && !of.is_replaced);
@@ -124,13 +125,13 @@ impl Found {
         .collect()
     }
 
-    /// The measurements that no option replaces and that vary too much.
+    /// The names of the measurements that are in use and vary too much.
     pub(in crate::tune) fn noisy(&self, own: OwnCosts) -> Vec<&'static str> {
         let used = self.measurements(own).into_iter().filter(|of| !of.is_replaced);
         used.filter(|of| of.timing.noise().is_some()).map(|of| of.what).collect()
     }
 
-    /// Names and values for a report.
+    /// Returns names and values for a report.
     pub(in crate::tune) fn lines(&self) -> Vec<(&'static str, String)> {
         let offered = |offer: Option<bool>, unknown: &str| match offer {
             Some(true) => "offered".to_owned(),
@@ -162,8 +163,7 @@ impl Found {
                 "algorithm of its tokens",
                 match (&self.algorithm, self.is_keycloak) {
                     (Some(name), _) => name.clone(),
-                    (None, true) => "RS256 is assumed: the path of its metadata is Keycloak's. \
-                                     --costs-of keycloak has its other costs"
+                    (None, true) => "RS256 is assumed: the path of its metadata is Keycloak's"
                         .to_owned(),
                     (None, false) => "unknown: give a client (--client-id)".to_owned(),
                 },

@@ -16,7 +16,7 @@ impl EventClock {
 
 impl Clock for EventClock {
     fn now(&self) -> SystemTime {
-        // An arbitrary date.
+        // The date is arbitrary.
         SystemTime::from(NumericDate::from_secs(1_700_000_000)) + self.monotonic()
     }
 

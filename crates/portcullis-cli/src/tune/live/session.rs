@@ -7,7 +7,7 @@ use super::{Live, micros, secs, step};
 use crate::exit::Failure;
 use crate::tune::scenario::Habit;
 
-/// Ordered by time, then by the other fields, so the order is reproducible.
+/// Events are ordered by time, then by their other fields, so the order is reproducible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Event {
     pub(super) at: u64,
@@ -140,7 +140,7 @@ impl Live {
         Ok(())
     }
 
-    /// Whether a random instance accepts the session's token.
+    /// Returns whether a random instance accepts the session's token.
     async fn ask(&mut self, number: usize) -> Result<bool, Failure> {
         let token = self.sessions.get(number).map(Session::token).unwrap_or_default();
         let instance = self.chance.random_range(0..self.scenario.instances);
@@ -159,7 +159,7 @@ impl Live {
         self.try_again(now, number).await
     }
 
-    /// Tries the token until it is rejected, up to twice the bound.
+    /// Tries the token until it is rejected, or until twice the bound has passed.
     async fn try_again(&mut self, now: u64, number: usize) -> Result<(), Failure> {
         let (bound, step) = (self.scenario.lag_bound(), step(&self.scenario));
         if self.ask(number).await? {

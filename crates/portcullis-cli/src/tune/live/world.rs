@@ -1,4 +1,4 @@
-//! The issuer on a loopback socket, and the instances, which fetch its keys there.
+//! The issuer on a loopback socket, and the instances, which fetch their keys from it.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,10 +18,10 @@ use crate::tune::scenario::Scenario;
 const AUDIENCE: &str = "https://api.example";
 const PASSWORD: &str = "correct horse battery staple";
 
-/// The issuer ends a user's least recently used session beyond 100.
+/// Stays below 100 sessions, beyond which the issuer ends a user's least recently used one.
 const SESSIONS_PER_USER: u64 = 50;
 
-/// More instances would only fetch more often.
+/// Further instances would add fetches, but nothing else to measure.
 const MAX_INSTANCES: u64 = 20;
 
 pub(super) struct World {
@@ -35,7 +35,7 @@ pub(super) struct World {
     _folder: TempDir,
 }
 
-/// The fields of the issuer's answer that the client uses.
+/// The fields of the issuer's response that the client uses.
 #[derive(Debug, Deserialize)]
 pub(super) struct Tokens {
     pub(super) access_token: String,
@@ -70,7 +70,7 @@ impl World {
         let mut config = IssuerConfig::new(&url, folder.path().join("identsphere.db"));
         config.audiences = vec![AUDIENCE.to_owned()];
         config.access_expiry = Duration::from_secs(scenario.access_expiry as u64);
-        // Sessions refresh as the scenario says.
+        // The scenario determines how often sessions refresh.
         config.refreshes_per_session = 0;
         config.clock = std::sync::Arc::new(clock.clone());
         let issuer =
@@ -89,7 +89,8 @@ impl World {
             let instance = Authenticator::builder(&url, AUDIENCE)
                 .leeway(secs(scenario.verifier.leeway))
                 .jwks_ttl(secs(scenario.verifier.jwks_ttl))
-                // A background task would sleep by another clock: a request after the TTL fetches instead.
+                // A background task would sleep on the real clock. Without it, the first request after
+                // the TTL fetches.
                 .without_background_refresh()
                 .clock(clock.clone());
             let instance =
@@ -109,7 +110,7 @@ impl World {
             .ok_or_else(|| Failure::wrong("--live: the issuer rejected the login"))
     }
 
-    /// The next tokens; `None` if the session has ended.
+    /// Returns the next tokens; `None` if the session has ended.
     pub(super) async fn refresh(&self, refresh_token: &str) -> Result<Option<Tokens>, Failure> {
         self.post("refresh", &Refresh { refresh_token }).await
     }
@@ -121,7 +122,7 @@ impl World {
         answer.map(drop).map_err(|error| failed("logout", error))
     }
 
-    /// Whether this instance, modulo the number of instances, accepts the token.
+    /// Returns whether the instance accepts the token. Numbers beyond the last instance wrap around.
     pub(super) async fn accepts(&self, instance: u64, token: &str) -> Result<bool, Failure> {
         let value = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|error| failed("sending a token", error))?;

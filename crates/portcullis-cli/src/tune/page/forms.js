@@ -139,9 +139,21 @@ function kept(time, active, wait, burst, pause) {
   return [asActive, pause * (asActive / burst + inactive - left)];
 }
 
-/** The time that the issuer needs for the sessions that wait for it after an outage. */
-function recovery(waiting, cost, cores, load) {
-  return cores > load ? (waiting * cost) / (cores - load) : Infinity;
+/** The cores that compute password hashes: half of them, if the issuer is like the companion. */
+function coresOfLogins(has, hashesOnHalf) {
+  return hashesOnHalf ? Math.min(Math.max(Math.floor(has / 2), 1), has) : has;
+}
+
+/** The time that the issuer needs for work after an outage: all of it, and the logins on their cores. */
+function recovery(work, cores, load) {
+  const time = (of) => (cores[of] > load[of] ? work[of] / (cores[of] - load[of]) : Infinity);
+  return work.logins > 0 ? Math.max(time('all'), time('logins')) : time('all');
+}
+
+/** The cores that the issuer needs: `sizing.rs`, restated. */
+function coresFor(load, hashesOnHalf) {
+  const need = Math.max(load.all / 0.7, hashesOnHalf ? 2 * load.logins : 0) - 1e-9;
+  return hashesOnHalf ? 2 * Math.ceil(need / 2) : Math.ceil(need);
 }
 
 function clamp(value, least, most) {

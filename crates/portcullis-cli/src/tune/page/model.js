@@ -61,9 +61,12 @@ function modelOf(scenario) {
   const waiting = active * tokensOlder(used, outage, due, burst, pause, cycle);
   const loggingIn =
     idle == null ? 0 : active * tokensOlder(Math.max(idle, used), outage, due, burst, pause, cycle);
-  const dearer = loggingIn * (costs.login - costs.refresh);
-  const tokenCost = costs.refresh + (waiting > 0 ? dearer / waiting : 0);
-  const servedBeside = (load) => recovery(waiting, tokenCost, scenario.issuer_cores, load);
+  const loginWork = loggingIn * costs.login;
+  const work = { all: (waiting - loggingIn) * costs.refresh + loginWork, logins: loginWork };
+  const { issuer_cores: has, hashes_on_half: hashesOnHalf } = scenario;
+  const cores = { all: has, logins: coresOfLogins(has, hashesOnHalf) };
+  const loadOf = (all) => ({ all, logins: idleLogins * costs.login });
+  const servedBeside = (all) => recovery(work, cores, loadOf(all));
   return {
     lag_bound: expiry + 2 * verifier.leeway,
     lag_longest: accepted,
@@ -87,6 +90,7 @@ function modelOf(scenario) {
     exceeds,
     lockedOut,
     servedBeside,
+    sizedFor: (all) => coresFor(loadOf(all), hashesOnHalf),
   };
 }
 

@@ -35,6 +35,11 @@ function showControls() {
   }
 }
 
+/** Cores of the issuer, marked if it has fewer. */
+function marked(cores) {
+  return `${number(cores)}${cores > values.cores ? ' !' : ''}`;
+}
+
 function showFigures(model, mechanisms) {
   const rate = (of) => `${number(of)} per second`;
   say('lag_bound', duration(model.lag_bound));
@@ -45,13 +50,16 @@ function showFigures(model, mechanisms) {
   const logins = start.scenario.session_idle == null ? '' : `; ${number(model.idle_logins)} of them logins`;
   say('refreshes', rate(model.refreshes) + logins);
   say('fetches', rate(model.fetches));
-  say('issuer_cores', `${number(model.issuer_cores)} cores`);
+  say('issuer_cores', `${marked(model.issuer_cores)} cores`);
   const [tokens, keys] = [percent(model.tokens_ended), percent(model.keys_ended)];
   say('locked_out', `${percent(model.locked_out)} (tokens expired: ${tokens}; keys expired: ${keys})`);
   const served = model.servedBeside(usualCores(mechanisms));
   const time = Number.isFinite(served)
     ? `served after ${duration(served)}`
-    : 'never: refreshes, fetches and your routes need all cores';
+    : usualCores(mechanisms) < values.cores
+      ? 'never: the usual logins need all cores that hash passwords'
+      : 'never: refreshes, fetches and your routes need all cores';
+  say('sizing', `${number(model.sizedFor(usualCores(mechanisms)))} cores`);
   say('waiting', `${number(model.waiting)} sessions; ${time}`);
 }
 
@@ -81,7 +89,7 @@ function showGuarantees(mechanisms) {
     duration(of.lag_bound),
     duration(of.usual_lag),
     number(of.issuer_requests),
-    number(of.issuer_cores),
+    marked(of.issuer_cores),
     percent(of.locked_out),
     percent(of.in_partition),
   ]);
@@ -96,7 +104,7 @@ function showTiers() {
     of.age === null ? 'none: the expiry' : `max_token_age(${of.age} s)`,
     duration(of.lag_bound),
     ...of.refreshes.map(number),
-    ...of.issuer_cores.map(number),
+    ...of.issuer_cores.map(marked),
     percent(of.locked_out),
   ]);
   byId('tiers').replaceChildren(tableOf(columns, rows));
@@ -177,7 +185,7 @@ function summary(model, mechanisms) {
   return (
     `Lag at most ${duration(model.lag_bound)} · ${number(model.refreshes)} refreshes/s · ` +
     `${percent(routes.locked_out)} locked out by ${duration(values.outage)} · ` +
-    `${number(routes.issuer_cores)} issuer cores${ofWhom}, without a login peak`
+    `${marked(routes.issuer_cores)} issuer cores${ofWhom}, without a login peak`
   );
 }
 

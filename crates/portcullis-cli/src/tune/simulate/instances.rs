@@ -1,4 +1,4 @@
-//! The instances' key sets: fetches, ages, and the lag of a withdrawn key.
+//! The instances' key sets: fetches, ages, and the time for which a withdrawn key is accepted.
 
 use rand::RngExt as _;
 use rand_distr::Exp1;
@@ -7,12 +7,12 @@ use super::Chance;
 use super::tally::{Counts, Histogram};
 use crate::tune::scenario::Scenario;
 
-/// Number of withdrawals, each at a random moment of every instance.
+/// The number of simulated withdrawals. Each happens at a random moment of every instance.
 const WITHDRAWALS: usize = 100;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct KeyLags {
-    /// The fetches of each instance, within the window.
+    /// The number of fetches of each instance within the window.
     pub(crate) fetches: Counts,
     /// The lags of each instance at each withdrawal.
     pub(crate) each: Histogram,
@@ -55,7 +55,8 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
-    /// The stationary state: a key set that was fetched at a random moment and not renewed since.
+    /// The stationary state: a key set that was fetched at a random moment in the past and not renewed
+    /// since.
     pub(super) fn at_some_moment(scenario: &Scenario, chance: &mut Chance) -> Self {
         loop {
             let age = unrotated_age(scenario, chance);
@@ -69,23 +70,23 @@ impl KeySet {
     }
 }
 
-/// The age of a key set that no rotation has renewed, up to the TTL: exponential, or uniform without
-/// rotations.
+/// The age, up to the TTL, of a key set that no rotation has renewed: exponentially distributed, or
+/// uniformly if there are no rotations.
 fn unrotated_age(scenario: &Scenario, chance: &mut Chance) -> f64 {
     let (ttl, rate) = (scenario.verifier.used_ttl, scenario.rotations());
     let uniform = chance.random::<f64>();
     if rate == 0.0 { uniform * ttl } else { -(uniform * (-rate * ttl).exp_m1()).ln_1p() / rate }
 }
 
-/// The age at which a key set is renewed, unless a rotation renews it before.
+/// The age at which an instance renews a key set, unless a rotation comes first.
 fn due_at(scenario: &Scenario, chance: &mut Chance) -> f64 {
     let verifier = &scenario.verifier;
-    // As `Lifetime::new` in the core.
+    // The same formula as in `Lifetime::new` of the core.
     let ahead = verifier.refresh_ahead.min(verifier.used_ttl / 3.0);
     verifier.used_ttl - ahead * (1.0 + chance.random::<f64>())
 }
 
-/// The time until an instance sees the first token with the next key, independent of other instances.
+/// The time until an instance sees the first token with the next key. It is independent of other instances.
 fn rotated_in(scenario: &Scenario, chance: &mut Chance) -> f64 {
     chance.sample::<f64, _>(Exp1) / scenario.rotations()
 }

@@ -7,7 +7,7 @@ use super::instances::KeySet;
 use super::{Chance, Tally};
 use crate::tune::scenario::{Habit, Scenario};
 
-/// Runs sessions through the window, and counts their events in the tally.
+/// Runs sessions through the window, and adds their events to the tally.
 pub(super) fn run(
     scenario: &Scenario,
     sessions: u64,
@@ -26,8 +26,8 @@ pub(super) fn run(
     }
 }
 
-/// The scale of the age of a due token: the mean pause for a timer, and for lazy clients a time that one
-/// wait in a hundred million exceeds.
+/// The scale of the time for which a token that is due is kept. For a timer this is the mean pause. For
+/// lazy clients it is a time that only one wait in a hundred million exceeds.
 fn longest_wait(scenario: &Scenario) -> f64 {
     let activity = &scenario.activity;
     match scenario.habit {
@@ -43,20 +43,21 @@ fn longest_wait(scenario: &Scenario) -> f64 {
 struct Session<'a> {
     scenario: &'a Scenario,
     active: bool,
-    /// When it becomes active or inactive.
+    /// When the session becomes active or inactive.
     switch_at: f64,
-    /// Issue time of its token.
+    /// When the session's token was issued.
     issued_at: f64,
-    /// When the token is due, or the next refresh; infinite while the session is inactive and its token is
-    /// due.
+    /// The time of the session's next event other than a switch: its token becomes due, or it refreshes.
+    /// Infinite while the session is inactive and its token is due.
     next_at: f64,
-    /// Start of the current burst with this token, and the active time before it.
+    /// `active_since`: when this burst began, or the token was issued if that is later. `active_for`:
+    /// the time in earlier bursts with this token.
     active_since: f64,
     active_for: f64,
 }
 
 impl<'a> Session<'a> {
-    /// The stationary state at time 0: the token was issued at a random moment of the past and not
+    /// The stationary state at time 0: the token was issued at a random moment in the past and not
     /// replaced since.
     fn at_some_moment(scenario: &'a Scenario, chance: &mut Chance, tally: &mut Tally) -> Self {
         let used = scenario.used_for();
@@ -64,7 +65,7 @@ impl<'a> Session<'a> {
         loop {
             let mut age = chance.random::<f64>() * limit;
             if scenario.habit == Habit::Timer && age > used {
-                // A pause is memoryless: its age has the distribution of its length.
+                // A pause is memoryless, so its age has the same distribution as its length.
                 age = used + scenario.activity.pause * chance.sample::<f64, _>(Exp1);
             }
             let mut session = Self::refreshed(scenario, -age, chance);
@@ -80,13 +81,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Continues a pause, whose end is drawn again.
+    /// Continues a pause, and draws its end again.
     fn rest_until(&mut self, now: f64, chance: &mut Chance) {
         self.next_at = f64::INFINITY;
         self.plan_switch(now, chance);
     }
 
-    /// An active session with a new token.
+    /// Returns an active session with a new token.
     fn refreshed(scenario: &'a Scenario, now: f64, chance: &mut Chance) -> Self {
         let mut session = Self {
             scenario,
@@ -146,7 +147,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The token becomes due, or a request is rejected because it has expired.
+    /// Handles a token that becomes due, or a request that is rejected because the token has expired.
     fn due(&mut self, now: f64, chance: &mut Chance, tally: &mut Tally) {
         let due_at = self.issued_at + self.scenario.used_for();
         if now > due_at {
@@ -159,13 +160,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Plans the refresh of an active session with a due token.
+    /// Plans the refresh of an active session whose token is due.
     fn wants(&mut self, now: f64, chance: &mut Chance, tally: &mut Tally) {
         match self.scenario.habit {
             Habit::Timer => self.refresh(now, tally),
             Habit::Lazy => {
                 let wait = self.scenario.activity.request_every * chance.sample::<f64, _>(Exp1);
-                // Later than the moment at which it became due, which `due` compares with.
+                // Must be later than the moment at which the token became due, because `due` compares
+                // the two.
                 self.next_at = (now + wait).max(now.next_up());
             }
         }
@@ -180,8 +182,8 @@ impl<'a> Session<'a> {
         self.active_for = 0.0;
     }
 
-    /// Counts the outcome of a revocation now, of an outage that begins now, and of a request to an instance
-    /// with a wrong clock.
+    /// Counts the results of three events at this moment: a revocation, the beginning of an outage, and
+    /// a request to an instance with a wrong clock.
     fn probe(&self, now: f64, chance: &mut Chance, keys: &mut Chance, tally: &mut Tally) {
         let Scenario { access_expiry, outage, clock_skew, verifier, session_idle, .. } =
             *self.scenario;
@@ -195,7 +197,7 @@ impl<'a> Session<'a> {
             away.plan_switch(away.switch_at, chance);
         }
         if away.active {
-            // A request needs an instance of each service.
+            // A request needs usable keys at one instance of each service.
             let serve =
                 (0..self.scenario.fan_out).filter(|_| self.keys_serve(outage, keys)).count();
             tally.outage(
@@ -206,8 +208,8 @@ impl<'a> Session<'a> {
             );
         }
 
-        // The requests of a time span in which a lazy client repeats at most one: one at a random age, and the
-        // repeated one at age 0.
+        // Counts the requests of a time span that is too short for a lazy client to repeat two. One
+        // request has a token of random age, and the repeated one has a token of age 0.
         let every = self.scenario.activity.request_every;
         let (part, repeats) = match self.scenario.habit {
             Habit::Timer => (1.0, false),
@@ -220,7 +222,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether a random instance has usable keys at the end of an outage.
+    /// Returns whether a random instance has usable keys at the end of an outage.
     fn keys_serve(&self, outage: f64, chance: &mut Chance) -> bool {
         let Scenario { verifier, restarted, kept_keys, .. } = self.scenario;
         let age = KeySet::at_some_moment(self.scenario, chance).age + outage;

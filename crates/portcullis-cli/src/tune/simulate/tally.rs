@@ -1,4 +1,4 @@
-//! The counts of the simulation: whole numbers, whose sum does not depend on their order.
+//! The counts of the simulation. They are whole numbers, so their sums do not depend on the order.
 
 mod counts;
 mod histogram;
@@ -12,27 +12,28 @@ pub(crate) struct Tally {
     pub(crate) lags: Histogram,
     /// Sessions whose token was accepted when they were revoked.
     pub(crate) accepted: Share,
-    /// Of the sessions that are active at the end of the outage: those with an expired token, those whose
-    /// request reaches an instance without keys, those with either problem, and those that request a token.
+    /// Of the sessions that are active at the end of the outage: those with an expired token, those
+    /// whose request reaches an instance without keys, those with either, and those that request a
+    /// token.
     pub(crate) tokens_ended: Share,
     pub(crate) keys_ended: Share,
     pub(crate) locked_out: Share,
     pub(crate) waiting: Share,
-    /// Of these, the logins.
+    /// The sessions in `waiting` that must log in.
     pub(crate) logging_in: Share,
     pub(crate) skewed: Share,
     /// The refreshes of each session, within the window.
     pub(crate) refreshes: Counts,
-    /// Of these, the logins of sessions that ended while idle.
+    /// The refreshes that are logins of sessions that ended while idle.
     pub(crate) idle_logins: Counts,
     /// Refreshes in each second of the window.
     by_second: Vec<u64>,
-    /// The cache misses of the tokens that are replaced within the window.
+    /// The cache misses of those tokens that are replaced within the window.
     pub(crate) misses: Misses,
     window: f64,
     instances: f64,
     validation_every: f64,
-    /// Validations of a request that a client repeats with a new token: one by each service.
+    /// The validations of a request that a client repeats with a new token: one in each service.
     repeated: f64,
     /// The refreshes of the current session, and the logins among them.
     refreshed: u64,
@@ -92,7 +93,7 @@ impl Tally {
         if let Some(count) = self.by_second.get_mut(now as usize) {
             *count += 1;
         }
-        // The expectation over random requests to random instances.
+        // The expected value if requests come at random moments and go to random instances.
         let requests = active_for / self.validation_every;
         let others = self.instances - self.repeated;
         let misses = self.repeated - others * (-requests / self.instances).exp_m1();

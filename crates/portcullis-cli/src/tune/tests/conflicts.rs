@@ -1,4 +1,4 @@
-//! Goals that no setting reaches together, in every form.
+//! Goals that no setting reaches together, in every form of the report.
 
 use std::time::SystemTime;
 
@@ -30,7 +30,7 @@ fn conflict_has_the_expiry_of_each_goal_as_a_number_and_in_one_sentence() {
     assert!(report("--max-lag 5m").recommendation.unwrap().conflict.is_none());
 }
 
-/// The figures of a recommendation in conflict are those of the shorter expiry.
+/// If two goals conflict, the recommendation's figures are those of the shorter expiry.
 #[test]
 fn options_to_add_in_a_conflict_have_the_expiry_of_max_lag_and_no_needless_max_stale() {
     let why = report(GOALS).recommendation.unwrap().why;
@@ -59,6 +59,28 @@ fn expiry_that_differs_from_that_of_the_issuer_says_where_to_change_it() {
     );
     assert_eq!(changed("--sessions 1000 --costs-of keycloak --max-lag 320s"), None);
     assert_eq!(changed("--sessions 1000 --max-lag 5m"), None);
+}
+
+#[test]
+fn page_has_the_recommended_settings_at_its_top() {
+    for (options, expected) in [
+        (
+            GOALS,
+            "Recommendation, for the values of the command line: a max_stale of at least 30 min 8 s.",
+        ),
+        (
+            "--sessions 1000 --max-lag 5m --max-key-lag 72s",
+            "command line: an access expiry of 4 min 40 s, a JWKS TTL of 60 s.",
+        ),
+        ("--sessions 1000 --max-lag 20s", "command line: no setting reaches a goal; "),
+    ] {
+        let text = page::page(&report(options), &arguments(options));
+        let at = text.find(expected).unwrap_or_else(|| panic!("{expected}: {text}"));
+        assert!(at < text.find("<form").unwrap(), "{text}");
+    }
+    let survived = "--sessions 1000 --survive 30m";
+    let text = page::page(&report(survived), &arguments(survived));
+    assert!(text.contains(", a max_stale of at least 30 min 8 s."), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The bounds and rates of the model are those of the core.
+//! The model has the same bounds and rates as the core.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn key_bounds_are_those_of_the_status() {
     }
 }
 
-/// Six hours of one instance, with the headers of real issuers.
+/// Runs one instance for six hours with the headers of real issuers.
 #[tokio::test]
 async fn modelled_fetches_are_those_of_an_instance() {
     for (headers, options) in [
@@ -79,14 +79,14 @@ async fn modelled_fetches_are_those_of_an_instance() {
         let request = bearer(&key.token(&claims));
         for _ in 0..HOURS {
             assert_eq!(rule(&auth, &request).await, "accepted");
-            // The renewal is a task of its own.
+            // The renewal runs in a task of its own.
             tokio::task::yield_now().await;
             clock.advance(secs(1.0));
         }
         let fetched = fetch.requests().len() as f64;
         let ours = report(&format!("{options} --instances 1 --rotations-per-day 0 --sessions 10"));
         let modelled = ours.settings[0].fetches.model * f64::from(HOURS);
-        // With one request a second, it renews half a second late on average.
+        // The instance gets one request per second, so it renews its keys half a second late on average.
         let off = fetched / modelled - 1.0;
         assert!(
             off.abs() < 0.02 + 0.6 * modelled / f64::from(HOURS),
@@ -95,7 +95,7 @@ async fn modelled_fetches_are_those_of_an_instance() {
     }
 }
 
-/// A fetch for an unknown key is a renewal like any other: the next one is due a TTL later.
+/// A fetch for an unknown key is a renewal like any other. The next renewal is due one TTL later.
 #[tokio::test]
 async fn fetch_for_an_unknown_key_starts_a_new_ttl() {
     let [old, new] = ["old", "new"].map(|kid| TestKey::generate(kid, Algorithm::Es256));
@@ -115,7 +115,7 @@ async fn fetch_for_an_unknown_key_starts_a_new_ttl() {
     clock.advance(secs(200.0));
     fetch.set(JWKS, Answer::ok(TestKey::jwks([&old, &new])));
     let request = bearer(&new.token(&claims));
-    // It was fetched at 0 s, is now, and is not again before 200 + 240 s.
+    // Fetches happen at 0 s and now, and the next one not before 200 + 240 s.
     for at in 20..44 {
         assert_eq!(rule(&auth, &request).await, "accepted");
         tokio::task::yield_now().await;

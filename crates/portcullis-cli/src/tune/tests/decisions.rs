@@ -1,4 +1,4 @@
-//! Inputs of a decision besides the figures: outages to survive, shares of routes, peaks.
+//! Inputs of a decision other than the figures: outages to survive, shares of routes, peaks.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use super::report;
 use crate::tune::memo::memo;
 use crate::tune::scenario::Scenario;
 
-/// The shortest expiry that reaches the goal, also in the simulation.
+/// The recommended expiry is the shortest that reaches the goal, in the simulation as well.
 #[test]
 fn outage_goal_yields_max_stale_and_expiry_with_their_costs() {
     for (outage, survivors) in [(1800, 90), (600, 95), (300, 50)] {
@@ -26,7 +26,7 @@ fn outage_goal_yields_max_stale_and_expiry_with_their_costs() {
         assert!(off < 2.5 * kept.locked_out.error, "{goal}: {:?}", kept.locked_out);
         assert_eq!((kept.keys_ended.model, kept.keys_ended.simulated), (0.0, 0.0), "{goal}");
         assert!(with(expiry - 1, stale).locked_out.model > lost, "{goal}");
-        // Up to 33 s until the next attempt, and a fetch of up to 5 s.
+        // The margin is 38 s: up to 33 s until the next attempt, and a fetch of up to 5 s.
         assert_eq!(with(expiry, stale - 38).keys_ended.model, 0.0, "{goal}");
         assert!(with(expiry, stale - 39).keys_ended.model > 0.0, "{goal}");
         let why = found.why.join("\n");
@@ -40,10 +40,10 @@ fn outage_goal_yields_max_stale_and_expiry_with_their_costs() {
             assert!(why.contains(part), "{part}: {why}");
         }
     }
-    // No expiry keeps all but one in a million through a day without the issuer.
+    // Without the issuer for 23 h, no expiry locks out fewer than one session in a million.
     let found = report("--survive 23h --survivors 99.9999").recommendation.unwrap();
     assert!(found.why[1].contains("No expiry up to 24 h"), "{found:?}");
-    // The share that is named can be reached.
+    // The share that the text names can be reached.
     assert!(found.unmet && found.why[1].contains("The longest keeps "), "{found:?}");
     let kept = found.why[1].split("The longest keeps ").nth(1).unwrap();
     let kept = kept.split(' ').next().unwrap().parse::<f64>().unwrap();
@@ -58,13 +58,13 @@ fn restart_in_an_outage_loses_the_keys_unless_they_are_kept() {
     let lost = ended("--restarted 20 --sessions 40000");
     assert!((lost.model - 0.2).abs() < 1e-9 && (lost.simulated - 0.2).abs() < 0.02, "{lost:?}");
     assert_eq!(ended("--restarted 20 --kept-keys").simulated, 0.0);
-    // One of five services suffices.
+    // One of five services without keys is enough to reject a request.
     let of_five = ended("--restarted 20 --fan-out 5 --sessions 40000");
     assert!((of_five.model - (1.0 - 0.8_f64.powi(5))).abs() < 1e-9, "{of_five:?}");
     assert!((of_five.simulated - of_five.model).abs() < 0.03, "{of_five:?}");
 }
 
-/// A session is accepted only with a token and with keys.
+/// A request is accepted only if both its token and an instance's keys are valid.
 #[test]
 fn outage_goal_counts_restarted_instances_without_keys() {
     let found = |options: &str| {
@@ -102,16 +102,16 @@ fn early_refresh_raises_the_refresh_rate() {
 #[test]
 fn routes_are_weighted_by_their_shares() {
     let rows = report("--live-share 5 --list-share 20").mechanisms;
-    // The companion pushes its lists.
+    // The companion issuer pushes its lists.
     let [expiry, _, list, asked, _, mix] = &rows[..] else { panic!("{rows:?}") };
     let live = 0.05 * (asked.issuer_requests - expiry.issuer_requests);
     assert!((mix.issuer_requests - list.issuer_requests - live).abs() < 1e-9, "{mix:?}");
     let locked = 0.75 * expiry.locked_out + 0.2 * list.locked_out + 0.05 * asked.locked_out;
     assert!((mix.locked_out - locked).abs() < 1e-9, "{mix:?}");
-    // The routes that rely on the expiry have the longest lag.
+    // The mix has the lag bound of the routes that rely on the expiry, which is the longest.
     assert_eq!(mix.lag_bound, expiry.lag_bound);
     assert_eq!(report("--live-share 100").mechanisms[5].lag_bound, 0.0);
-    // Each kind of route has its own bound.
+    // Each kind of route has a bound of its own.
     let told = report("--sessions 1000 --live-share 5 --list-share 20").to_string();
     for part in [
         "your routes: 5 % introspection, 20 % a status list, pushed",
@@ -158,12 +158,12 @@ fn login_peak_is_followed_by_a_peak_of_refreshes() {
     let always = report(&format!("{options} --pause 0")).login_peak.unwrap();
     assert_eq!((always.refreshes_again, always.active), (30.0, 10_000.0));
     assert!(peak.refreshes_again < 20.0 && peak.refreshes_again > 5.0, "{peak:?}");
-    // A token that outlives the peak is due once, after it.
+    // A token that outlives the peak becomes due only once, after the peak.
     let long = report("--login-peak 9000 --login-within 15m --access-expiry 1h --pause 0");
     assert_eq!(long.login_peak.unwrap().refreshes_again, 10.0);
 }
 
-/// A `max_token_age` beyond the expiry has no effect.
+/// A `max_token_age` that exceeds the expiry has no effect.
 #[test]
 fn tiers_of_the_memo_are_shorter_than_the_access_expiry() {
     for (expiry, ages) in
@@ -235,8 +235,8 @@ fn memo_has_a_date_both_models_the_partition_and_the_recovery() {
         "Date: 21 Sep 2026",
         "  (simulated ",
         "| because an instance's keys expired (partition) | 0 % ",
-        "| sessions that request a token after it | ",
-        "| time that 2 issuer cores need for these, beside refreshes and fetches | ",
+        "| sessions that request a token after the outage | ",
+        "| time that 2 issuer cores need for these, in addition to refreshes and fetches | ",
         "In a partition, clients reach the issuer",
         "| CPU of a refresh at the issuer | 100 µs (",
     ] {
@@ -272,14 +272,18 @@ fn session_idle_for_too_long_logs_in_after_an_outage() {
     // A login costs more than a refresh.
     let all = of("--session-idle 30m --login-cost 50ms");
     assert_eq!(all.logging_in_after_outage.unwrap().model, all.waiting_after_outage.model);
-    let work = |of: &crate::tune::figures::Figures| of.recovery.unwrap() * (2.0 - of.issuer_cores);
-    assert!((work(&all) / work(&never) - 50.0 / 0.1).abs() < 1e-6);
+    let refreshes = never.recovery.unwrap() * (2.0 - never.issuer_cores);
+    assert!((refreshes - never.waiting_after_outage.model * 0.1e-3).abs() < 1e-9, "{never:?}");
+    // Logins have one of the two cores.
+    let logins = all.recovery.unwrap() * (1.0 - all.idle_logins.unwrap().model * 0.05);
+    assert!((logins - all.waiting_after_outage.model * 0.05).abs() < 1e-6, "{all:?}");
+    assert!(all.recovery_by_logins && !never.recovery_by_logins);
     let keycloak = report("--sessions 1000 --costs-of keycloak --outage 30m").to_string();
     assert!(keycloak.contains("of these, logins after a long idle time"), "{keycloak}");
     assert!(keycloak.contains("the issuer ends a session after an idle time of"), "{keycloak}");
 }
 
-/// The figures of a report are those of the given settings, not of its recommendation.
+/// The report's figures are those of the given settings, not of the recommended ones.
 #[test]
 fn recommendation_names_the_settings_of_the_figures() {
     let said = report("--sessions 1000 --survive 30m").recommendation.unwrap();
@@ -291,7 +295,7 @@ fn recommendation_names_the_settings_of_the_figures() {
     ] {
         assert!(last.contains(part), "{part}: {last}");
     }
-    // The given max_stale suffices above, and does not here.
+    // The given max_stale was long enough in the runs above, and is too short here.
     let short = report("--sessions 1000 --survive 30m --max-stale 60").recommendation.unwrap();
     assert!(short.why.last().unwrap().contains(" --max-stale 1808 "), "{short:?}");
     let same = report("--sessions 1000 --access-expiry 40 --max-lag 60").recommendation.unwrap();

@@ -1,4 +1,4 @@
-//! `Revocation::feed`: its row, its share of the routes, and what it misses.
+//! `Revocation::feed`: its row, its share of the routes, and the events that it misses.
 
 use std::time::SystemTime;
 
@@ -25,7 +25,7 @@ fn feed_bounds_the_lag_without_requests_and_is_locked_out_as_the_expiry() {
     assert_eq!((row.locked_out, row.in_partition), (expiry.locked_out, expiry.in_partition));
     assert!(row.locked_out > 0.9 && row.in_partition > 0.0, "{row:?}");
     assert_eq!(feed(&format!("{KEYCLOAK} --feed-max-age 1m")).unwrap().lag_bound, 60.0);
-    // No later than the expiry.
+    // The lag bound is at most that of the expiry.
     let short = "--sessions 1000 --access-expiry 5 --leeway 1 --feed-max-age 1m";
     assert_eq!(feed(short).unwrap().lag_bound, 7.0);
     let told = refused("--feed-max-age 2s");

@@ -1,4 +1,4 @@
-//! Text, memo and HTML carry the same facts, and so does the JSON.
+//! Text, memo, HTML and JSON contain the same facts.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ fn forms(report: &Report) -> [String; 3] {
     [report.to_string(), memo::memo(report, SystemTime::UNIX_EPOCH), html::page(report)]
 }
 
-/// Whether each form has this text, as plain text or as HTML.
+/// Asserts that each form contains this text, either as plain text or as HTML.
 #[track_caller]
 fn assert_in_each(forms: &[String; 3], text: &str) {
     for form in forms {

@@ -1,4 +1,4 @@
-//! Closed forms and simulation over many settings.
+//! Compares closed forms and simulation over many settings.
 
 use std::time::SystemTime;
 
@@ -13,13 +13,13 @@ use crate::tune::{html, memo, verdict};
 
 const SETTINGS: usize = 500;
 
-/// The probability that the grid has a figure outside its interval by chance.
+/// The probability that a figure of the grid is outside its interval by chance.
 const FALSE_ALARM: f64 = 1e-3;
 
 struct Draw(Xoshiro256PlusPlus);
 
 impl Draw {
-    /// Uniform in the logarithm.
+    /// Returns a number whose logarithm is uniformly distributed.
     fn between(&mut self, least: f64, most: f64) -> f64 {
         least * (most / least).powf(self.0.random::<f64>())
     }
@@ -41,7 +41,7 @@ impl Draw {
         let access_expiry = self.between(10.0, 86_400.0).round();
         let leeway = if self.chance(0.1) { 0.0 } else { self.between(1.0, 60.0) };
         let accepted = access_expiry + leeway;
-        // Around the expiry of keys, beyond it, around the expiry of tokens, and anything.
+        // An outage near the expiry of keys, beyond it, near the expiry of tokens, or of any length.
         let outage = match self.0.random_range(0..5) {
             0 => used_ttl + max_stale - self.0.random::<f64>() * used_ttl,
             1 => (used_ttl + max_stale) * self.between(1.0, 5.0),
@@ -51,7 +51,7 @@ impl Draw {
         .max(1.0);
         let habit = if self.chance(0.3) { Habit::Lazy } else { Habit::Timer };
         let early = habit == Habit::Timer && self.chance(0.4);
-        // At most some hundred bursts per token: more would only take time.
+        // Limits bursts to a few hundred per token, because more would only take time.
         let shortest = (accepted.max(outage) / 200.0).max(10.0);
         let burst = self.between(shortest, shortest.max(3600.0));
         let longest_pause = shortest.max(7200.0);
@@ -80,7 +80,7 @@ impl Draw {
             },
             habit,
             refresh_early: if early { self.between(1.0, 300.0) } else { 0.0 },
-            // From what is usual to one a minute, which shows in every TTL.
+            // From common rates to one rotation per minute, which affects every TTL.
             rotations_per_day: self.between(0.01, 1440.0),
             outage,
             restarted: if self.chance(0.2) { self.0.random::<f64>() } else { 0.0 },
@@ -91,14 +91,14 @@ impl Draw {
     }
 }
 
-/// Random scenarios.
+/// Returns random scenarios.
 pub(super) fn scenarios(count: usize, seed: u64) -> Vec<Scenario> {
     let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(seed));
     (0..count).map(|_| draw.scenario()).collect()
 }
 
-/// Two thirds of the scenarios with an idle limit: from below the age at which a client refreshes to two
-/// pauses above it.
+/// Sets an idle limit in two thirds of the scenarios. The limits range from below the age at which a client
+/// refreshes to two pauses above that age.
 pub(super) fn with_idle_limits(scenarios: Vec<Scenario>) -> Vec<Scenario> {
     let limited = scenarios.into_iter().enumerate().map(|(at, of)| {
         let above = of.activity.pause.max(of.waits_for()) * (at % 20) as f64 / 10.0;
@@ -108,7 +108,7 @@ pub(super) fn with_idle_limits(scenarios: Vec<Scenario>) -> Vec<Scenario> {
     limited.collect()
 }
 
-/// Each figure of each setting is within its interval, and none is biased over all settings.
+/// Each figure of each setting is within its interval, and no figure is biased over all settings.
 #[test]
 fn closed_forms_and_simulation_agree_over_a_grid() {
     let mut draw = Draw(Xoshiro256PlusPlus::seed_from_u64(19));
@@ -145,7 +145,7 @@ fn closed_forms_and_simulation_agree_over_a_grid() {
     assert!(beyond > 50, "{beyond} outages beyond max_stale");
     assert!(off.is_empty(), "{} of {SETTINGS} settings:\n{}", off.len(), off.join("\n"));
     for (name, (sum, count)) in names.iter().zip(&deviations) {
-        // The variance of the sum of normal deviates is their number.
+        // The variance of a sum of standard normal deviates is their number.
         let together = sum / f64::sqrt(f64::max(*count, 1.0));
         println!("{name}: {count} settings, {together:+.2} deviations together");
         assert!(together.abs() < 4.5, "{name}: {together} over {count} settings");

@@ -1,4 +1,4 @@
-//! Logins of sessions that the issuer ended while they were idle, without an outage.
+//! Logins of sessions that the issuer ended while they were idle. There is no outage.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ fn idle_logins_of_closed_form_and_simulation_agree() {
         "--session-idle 10m --access-expiry 5m --refresh-early 60s --burst 1m --pause 10m",
         "--session-idle 6m --access-expiry 5m --habit lazy --pause 0 --request-every 60s",
         "--session-idle 7m --access-expiry 5m --habit lazy --burst 30s --request-every 40s",
-        // Shorter than a token: each new token is a login.
+        // The idle limit is shorter than a token's lifetime, so each new token needs a login.
         "--session-idle 5m --access-expiry 15m",
     ] {
         let of = report(&format!("--sessions 100000 {options}")).settings.remove(0);
@@ -26,12 +26,12 @@ fn idle_logins_of_closed_form_and_simulation_agree() {
     }
 }
 
-/// With short tokens, a session logs in after each pause that is longer than the limit.
+/// With short-lived tokens, each pause that is longer than the limit causes a login.
 #[test]
 fn idle_logins_of_short_tokens_are_the_long_pauses() {
     let options = "--sessions 18000 --access-expiry 1 --session-idle 30m";
     let of = report(options).settings.remove(0).idle_logins.unwrap();
-    // A burst and a pause are 30 min, so 10 bursts a second; pauses are 25 min on average.
+    // A burst and a pause take 30 min, so 10 bursts begin per second. Pauses last 25 min on average.
     let expected = 10.0 * (-30.0_f64 / 25.0).exp();
     assert!((of.model / expected - 1.0).abs() < 0.01, "{of:?} for {expected}");
 }
@@ -61,7 +61,7 @@ fn idle_logins_are_in_the_cores_the_peak_and_every_form() {
         for part in parts {
             assert!(text.contains(part) || text.contains(&prose(part)), "{part}: {text}");
         }
-        // Directly after the line that it is a part of.
+        // The line follows the one with the total that includes it.
         let rows: Vec<_> = text.lines().flat_map(|line| line.split("<tr")).collect();
         let at = rows.iter().position(|row| row.contains(parts[0])).unwrap();
         assert!(rows[..at].iter().rfind(|row| !row.is_empty()).unwrap().contains(parent), "{text}");

@@ -1,4 +1,4 @@
-//! Routes with introspection: responses that are reused, and a partition with `in_outage`.
+//! Routes with introspection: reused responses, and partitions with `in_outage`.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ fn reused_responses_are_a_row_of_the_guarantees_and_lower_the_load_of_the_routes
     let reused = report(&format!("{options} --reuse-for 10s"));
     let row = reused.mechanisms.iter().find(|row| row.name.contains("reused for 10 s")).unwrap();
     assert!(row.only_modelled && (row.lag_bound, row.usual_lag) == (10.0, 10.0), "{row:?}");
-    // Each of five instances sees each request: one introspection in about 20 s instead of 10 s.
+    // Each of five instances sees each request. It introspects about every 20 s instead of every 10 s.
     let asked = each.mechanisms.iter().find(|row| row.name.contains("each request")).unwrap();
     let usual = each.mechanisms[0].issuer_requests;
     let share = (row.issuer_requests - usual) / (asked.issuer_requests - usual);
@@ -39,7 +39,7 @@ fn reused_responses_are_a_row_of_the_guarantees_and_lower_the_load_of_the_routes
     }
 }
 
-/// With many instances, few requests of a session meet the instance that introspected its token.
+/// With many instances, few requests of a session reach the instance that introspected its token.
 #[test]
 fn reuse_saves_nothing_if_requests_are_spread_over_many_instances() {
     let options = "--sessions 30000 --instances 160 --fan-out 5 --live-share 5";
@@ -64,10 +64,15 @@ fn partition_names_the_requests_that_get_503_with_in_outage_in_every_form() {
     for told in [of.to_string(), memo::memo(&of, SystemTime::UNIX_EPOCH), html::page(&of)] {
         assert!(told.contains(&text) || told.contains(&prose(&text)), "{told}");
     }
-    // Every token of 5 min is renewed within the first 5 min.
+    // Every token of 5 min is replaced within the first 5 min.
     let short = report("--sessions 1000 --access-expiry 5m").in_partition;
     assert!(short.iter().all(|of| of.rejected == 1.0), "{short:?}");
-    assert!(report("--sessions 1000 --lacks introspection").partition_text().is_none());
+    let lists = report("--sessions 1000 --lacks introspection").partition_text().unwrap();
+    assert!(lists.contains("until its `exp`") && !lists.contains("live()"), "{lists}");
+    let keycloak = report("--sessions 1000 --costs-of keycloak").partition_text().unwrap();
+    assert!(keycloak.contains("live()") && !keycloak.contains("`exp`"), "{keycloak}");
+    let none = "--sessions 1000 --lacks introspection --lacks status-lists";
+    assert!(report(none).partition_text().is_none());
 }
 
 #[test]

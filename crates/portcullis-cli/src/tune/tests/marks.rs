@@ -1,4 +1,4 @@
-//! Each figure says whether it is computed, simulated or both, and the texts agree with each other.
+//! Each figure states whether it is computed, simulated or both, and the texts are consistent.
 
 use std::time::SystemTime;
 
@@ -54,12 +54,12 @@ fn share_without_a_lag_does_not_hold_for_an_attacker_in_every_form() {
     }
 }
 
-/// `in_outage` prolongs no token, so the lag bound of a session does not grow.
+/// `in_outage` does not prolong a token, so the lag bound of a session stays the same.
 #[test]
 fn outage_age_of_a_route_is_said_to_end_with_the_list_and_the_token() {
     let told = memo_of("--sessions 1000");
     assert!(!told.contains("grows to that time"), "{told}");
-    for part in ["no status list after its `exp`", "no expired token"] {
+    for part in ["use the last list until its `exp` at most", "no expired token"] {
         assert!(told.contains(part), "{part}: {told}");
     }
 }
@@ -103,7 +103,7 @@ fn recommendation_is_told_apart_from_the_given_settings() {
     }
 }
 
-/// A route for payments may require introspection, so no tier is named after it.
+/// Tiers are not named after routes: a route for payments may require introspection instead of a tier.
 #[test]
 fn tiers_have_no_names_of_routes() {
     let of = report("--sessions 1000 --live-share 5");

@@ -1,4 +1,4 @@
-//! The page's script, run by Node: each of its figures is compared with the command's.
+//! Node runs the page's script. Each of its figures is compared with the command's.
 
 mod address;
 
@@ -11,19 +11,21 @@ use super::{arguments, grid};
 use crate::tune::issuer::{Habits, Offers};
 use crate::tune::load::Load;
 use crate::tune::mechanisms::mechanisms;
-use crate::tune::outage::Affected;
+use crate::tune::outage::{Affected, usual_load};
 use crate::tune::page;
 use crate::tune::scenario::Scenario;
+use crate::tune::sizing::{RULE, RULE_OF_HALF, Sizing};
 use crate::tune::tiers;
 use crate::units::{duration, number, percent};
 
-/// How many settings are compared.
+/// The number of settings that are compared.
 const SETTINGS: usize = 400;
 
-/// The relative difference between the languages: the last digits of `exp` and `powf`.
+/// The relative difference between the languages, which compute the last digits of `exp` and `powf`
+/// differently.
 const TOLERANCE: f64 = 1e-9;
 
-/// Runs the page's script, and `program` after it, which returns a value.
+/// Runs the page's script, and then `program`, which returns a value.
 fn evaluate(input: &Value, program: &str) -> Value {
     evaluate_with(page::CALCULATIONS, input, program)
 }
@@ -46,14 +48,14 @@ fn evaluate_with(calculations: &str, input: &Value, program: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Where the functions of the plots are compared, as shares of the longest lag and of two outages.
+/// The points at which the plots are compared, as shares of the longest lag and of two outages.
 const PLACES: [f64; 5] = [0.05, 0.3, 0.5, 0.8, 0.99];
 
 /// An issuer that also sends logout tokens.
 const OFFERS: Offers =
     Offers { introspection: None, status_lists: None, backchannel_logout: Some(true) };
 
-/// The command's own figures, by the names that the page gives them.
+/// The command's own figures, with the names that the page uses for them.
 fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
     let load = Load::of(scenario, None);
     let mut figures: Vec<(String, f64)> = [
@@ -73,7 +75,7 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
         ("locked_out", load.locked_out(scenario)),
         ("waiting", load.waiting),
         ("logging_in", load.logging_in),
-        ("recovery", load.recovery(scenario)),
+        ("recovery", load.recovery(scenario).map_or(f64::INFINITY, |served| served.secs)),
         ("validations", load.validations),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -86,6 +88,8 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
     let all = mechanisms(scenario, &load, &arguments(options), OFFERS, true);
     let served = Affected::new(scenario, &load, None, all.route_cores).recovery;
     figures.push(("served".to_owned(), served.unwrap_or(f64::INFINITY)));
+    let usual = usual_load(scenario, &load, all.route_cores);
+    figures.push(("sized".to_owned(), Sizing::new(usual, scenario.hashes_on_half).cores));
     for (at, mechanism) in all.rows.iter().enumerate() {
         figures.extend([
             (format!("{at} lag_bound"), mechanism.lag_bound),
@@ -109,7 +113,7 @@ fn figures(scenario: &Scenario, options: &str) -> Vec<(String, f64)> {
     figures
 }
 
-/// The page's figures, from a start scenario and the values of its sliders.
+/// A program that returns the page's figures for a start scenario and the values of its sliders.
 const FIGURES: &str = "return input.map(({ start, values }) => {
     const scenario = withSettings(start, values);
     const model = modelOf(scenario);
@@ -120,6 +124,7 @@ const FIGURES: &str = "return input.map(({ start, values }) => {
     }
     const mechanisms = mechanismsOf(scenario, model, values, start);
     figures.push(['served', model.servedBeside(usualCores(mechanisms))]);
+    figures.push(['sized', model.sizedFor(usualCores(mechanisms))]);
     mechanisms.forEach(({ key, ...of }, at) => {
         for (const [name, value] of Object.entries(of)) figures.push([`${at} ${name}`, value]);
     });
@@ -132,7 +137,7 @@ const FIGURES: &str = "return input.map(({ start, values }) => {
     return Object.fromEntries(figures.map(([name, value]) => [name, String(value)]));
 });";
 
-/// The command's figures of a setting, and the setting.
+/// The command's figures of a setting, and a description of the setting.
 type Expected = (Vec<(String, f64)>, String);
 
 /// All settings: the page's input, and the expected figures.
@@ -141,6 +146,8 @@ fn settings() -> (Value, Vec<Expected>) {
     let mut expected = Vec::new();
     let mut input = Vec::new();
     for (at, scenario) in scenarios.iter().enumerate() {
+        let issuer_cores = [0.5, 2.0, 3.0, 8.0, 40.0][at % 5];
+        let scenario = &Scenario { issuer_cores, hashes_on_half: at % 7 < 5, ..*scenario };
         let part = at as f64 / SETTINGS as f64;
         let (age, live, list) = (3.0 + 200.0 * part, (at % 5) as f64 * 7.5, (at % 3) as f64 * 20.0);
         let feed = (at % 4) as f64 * 10.0;
@@ -153,7 +160,7 @@ fn settings() -> (Value, Vec<Expected>) {
         let max_age = (verifier.used_ttl < verifier.jwks_ttl).then_some(verifier.used_ttl);
         let habits = Habits { max_age, pushes: true, offers: OFFERS };
         let mut start = page::start(scenario, &arguments(&options), habits);
-        // The sliders set these values, so the start values must have no effect.
+        // The sliders set these values, so the start values must not matter.
         let values = start["values"].take();
         for slider in ["access_expiry", "sessions", "instances", "outage", "issuer_cores"] {
             start["scenario"][slider] = json!(1);
@@ -163,7 +170,7 @@ fn settings() -> (Value, Vec<Expected>) {
     (Value::Array(input), expected)
 }
 
-/// The number of figures, and those that differ.
+/// Returns the number of figures, and the figures that differ.
 fn compare(calculations: &str, input: &Value, expected: &[Expected]) -> (usize, Vec<String>) {
     let found = evaluate_with(calculations, input, FIGURES);
     let (mut compared, mut off) = (0, Vec::new());
@@ -193,7 +200,7 @@ fn page_figures_equal_those_of_the_command_over_a_grid() {
     assert!(off.is_empty(), "{} figures differ:\n{}", off.len(), off.join("\n"));
 }
 
-/// The comparison notices small errors in the page.
+/// The comparison detects small errors in the page.
 #[test]
 #[ignore = "needs Node: run cargo xtask test"]
 fn wrong_formula_in_the_page_is_noticed() {
@@ -213,12 +220,19 @@ fn wrong_formula_in_the_page_is_noticed() {
         ("(x * x) / 24", "0"),
         ("1 - (1 - old) * (1 - restarted)", "old"),
         ("expiry + 2 * verifier.leeway", "expiry + verifier.leeway"),
-        ("(waiting * cost) / (cores - load)", "(waiting * cost) / cores"),
+        ("work[of] / (cores[of] - load[of])", "work[of] / cores[of]"),
+        ("work.logins > 0 ?", "false ?"),
+        ("Math.floor(has / 2)", "has / 2"),
+        ("Math.max(Math.floor(has / 2), 1)", "Math.floor(has / 2)"),
+        ("load.all / 0.7", "load.all"),
+        ("2 * load.logins", "load.logins"),
+        ("2 * Math.ceil(need / 2)", "Math.ceil(need)"),
+        ("all, logins: idleLogins * costs.login", "all, logins: 0"),
         ("1 - (1 - ended) ** scenario.fan_out", "ended"),
         ("const rest = idle - used;", "const rest = idle;"),
         ("(1 - active) * Math.exp(-rest / pause)", "Math.exp(-rest / pause)"),
         ("(of + 1 / burst + theta) * burst", "1"),
-        ("idleLogins * costs.login", "idleLogins * costs.refresh"),
+        ("idleLogins * costs.login + fetches", "idleLogins * costs.refresh + fetches"),
         ("2 * verifier.fetch_timeout + 1.1", "verifier.fetch_timeout + 1.1"),
         ("Math.floor(maxAge / 3)", "maxAge / 3"),
         ("one + 0.1 * (all - one)", "0.1 * all"),
@@ -241,7 +255,26 @@ fn wrong_formula_in_the_page_is_noticed() {
     }
 }
 
-/// Another TTL has its own default `refresh_ahead`, and `max-age` shortens it.
+/// The report, the page, the guide and the reference state the rule in the same words.
+#[test]
+fn rule_of_the_cores_is_the_same_on_the_page_in_the_guide_and_in_the_reference() {
+    const GUIDE: &str = include_str!("../../../../portcullis/src/guide/tune_it.md");
+    const REFERENCE: &str = include_str!("../../../../../docs/reference/issuer-settings.md");
+    let of = super::report("--sessions 1000");
+    let offline = page::page(&of, &arguments("--sessions 1000"));
+    for text in [GUIDE, REFERENCE, &offline, &of.to_string()] {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&format!("{RULE} {RULE_OF_HALF}")), "{text}");
+    }
+    // Another issuer has no such limit.
+    let options = "--sessions 1000 --costs-of keycloak --login-peak 900";
+    let keycloak = super::report(options);
+    for text in [keycloak.to_string(), page::page(&keycloak, &arguments(options))] {
+        assert!(text.contains(RULE) && !text.contains("ompanion issuer hashes"), "{text}");
+    }
+}
+
+/// Another TTL changes the default of `refresh_ahead`, and `max-age` shortens the TTL.
 #[test]
 #[ignore = "needs Node: run cargo xtask test"]
 fn another_ttl_has_its_own_defaults() {

@@ -1,4 +1,4 @@
-//! Figures that were wrong once.
+//! Regression tests of figures that were wrong.
 
 use super::{refused, report};
 use crate::tune::figures::Figures;
@@ -13,7 +13,7 @@ fn outage_beyond_max_stale_locks_out_sessions_with_valid_tokens() {
     assert_eq!((all.model, all.simulated), (1.0, 1.0));
 }
 
-/// Each instance counts max_stale from its own last fetch.
+/// Each instance counts `max_stale` from its own last fetch.
 #[test]
 fn keys_expire_instance_by_instance() {
     for (outage, dead) in [
@@ -57,7 +57,8 @@ fn quantiles_of_a_live_run_are_at_most_the_maximum() {
     }
 }
 
-/// A positive `max-age` shortens the TTL; headers that forbid caching do not. Renewals come before its end.
+/// A positive `max-age` shortens the TTL; headers that forbid caching do not. Renewals come before the
+/// TTL ends.
 #[test]
 fn fetches_follow_the_ttl_in_effect() {
     for (options, cycle) in [
@@ -88,11 +89,11 @@ fn costs_are_those_of_the_named_issuer() {
     let keycloak = cores("--costs-of keycloak");
     assert!((2.1..4.0).contains(&keycloak), "{keycloak}");
     let own = cores("--costs-of keycloak --lookup-cost 4200 --refresh-cost 7000");
-    // And the logins of sessions that ended while idle.
+    // The cores include the logins of sessions that ended while idle.
     assert!((2.5..2.8).contains(&own), "{own}");
 }
 
-/// Keycloak has tokens of 300 s, RS256 and no status lists.
+/// Keycloak has tokens of 300 s, uses RS256 and has no status lists.
 #[test]
 fn named_issuer_brings_all_its_defaults() {
     let of = report("--sessions 1000 --costs-of keycloak");
@@ -122,13 +123,13 @@ fn max_age_shortens_the_key_bound_and_the_ttls_of_the_sweep() {
     };
     assert_eq!(ttls("--jwks-max-age 300"), [30.0, 60.0, 120.0, 300.0]);
     assert_eq!(ttls("--jwks-max-age 10"), [30.0]);
-    // The default is the companion's.
+    // The default is that of the companion issuer.
     assert_eq!(ttls(""), ttls("--jwks-max-age 300"));
     assert_eq!(ttls("--jwks-max-age 0").len(), 6);
     assert_eq!(figures("--sessions 1000 --jwks-ttl 900").scenario.verifier.used_ttl, 300.0);
 }
 
-/// The quantiles are those of the sessions with a lag.
+/// The quantiles are over the sessions that have a lag.
 #[test]
 fn share_without_a_lag_stands_before_the_quantiles_of_the_others() {
     let of = figures("--access-expiry 300");
@@ -136,20 +137,21 @@ fn share_without_a_lag_stands_before_the_quantiles_of_the_others() {
     let lines = of.lines();
     let at = |name: &str| lines.iter().position(|line| line.0.contains(name)).unwrap();
     assert_eq!(at("not accepted: its token had expired") + 1, at("lag of the others, median"));
-    // The curve starts at the share that is accepted.
+    // The curve starts at the share of sessions whose token is accepted.
     assert!((of.lag_exceeds(0.0) - (1.0 - of.without_lag.model)).abs() < 1e-9);
 }
 
-/// A lazy client repeats the rejected request with its new token, which no instance can know and which
-/// is too young for a slow clock.
+/// A lazy client repeats the rejected request with its new token. No instance has cached that token
+/// yet, and a slow clock rejects it as too young.
 #[test]
 fn repeated_request_of_a_lazy_client_is_a_cache_miss_of_age_zero() {
     let options = "--habit lazy --pause 0 --access-expiry 60 --leeway 2 --clock-skew 3";
     let of = figures(options);
-    // A token: one repeated request, and 6.2 others until it is rejected.
+    // Each token is used for one repeated request, and for 6.2 others until it is rejected.
     let misses = 1.0 + 9.0 * (1.0 - (-6.2_f64 / 10.0).exp());
     assert!((of.cache_hits.model - (1.0 - misses / 7.2)).abs() < 1e-9, "{:?}", of.cache_hits);
-    // By hand: 1.5 % of the other requests, and a quarter of the repeated ones, whose token has age 0.
+    // Computed by hand: 1.5 % of the other requests, and a quarter of the repeated ones, whose token
+    // has age 0.
     assert!((of.refused_by_skew.model - 0.049_023).abs() < 1e-6, "{:?}", of.refused_by_skew);
     for figure in [of.cache_hits, of.refused_by_skew] {
         let off = (figure.model - figure.simulated).abs();
@@ -157,14 +159,14 @@ fn repeated_request_of_a_lazy_client_is_a_cache_miss_of_age_zero() {
     }
 }
 
-/// Each fetch starts a new TTL, one for an unknown key as well.
+/// Each fetch starts a new TTL, even a fetch for an unknown key.
 #[test]
 fn fetch_for_a_rotated_key_postpones_the_next_renewal() {
     for (rotations, mean) in [
         (0.0, 102.0),
         // (1 − E e^(−ρD)) / ρ with one rotation in 300 s and D from 96 to 108 s.
         (288.0, 86.454_7),
-        // One a minute.
+        // One rotation per minute.
         (1440.0, 49.020_7),
     ] {
         let options = "--jwks-ttl 120 --jwks-max-age 0 --instances 40";

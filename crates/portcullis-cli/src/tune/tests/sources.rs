@@ -1,4 +1,4 @@
-//! Each cost has its source, in every form.
+//! Each cost names its source, in every form of the report.
 
 use super::report;
 

@@ -1,4 +1,4 @@
-//! What the report says about its figures, in every form.
+//! How the report describes its figures, in every form.
 
 use std::time::SystemTime;
 
@@ -10,7 +10,7 @@ fn forms(options: &str) -> [String; 3] {
     [of.to_string(), memo::memo(&of, SystemTime::UNIX_EPOCH), html::page(&of)]
 }
 
-/// Queues grow long before all cores are busy.
+/// Queues become long before all cores are busy.
 #[test]
 fn cores_at_the_peak_are_named_at_full_and_at_70_percent_utilisation() {
     let of = report("--login-peak 9000 --costs-of keycloak");
@@ -38,7 +38,7 @@ fn reuse_is_named_at_its_row_and_at_the_lag_of_the_routes() {
     }
 }
 
-/// The first fetch after the outage may be late, and the oldest keys are near the end of their TTL.
+/// The first fetch after the outage may be late, and the oldest keys are close to the end of their TTL.
 #[test]
 fn max_stale_of_an_outage_goal_is_a_sum_whose_parts_are_named() {
     let why = report("--sessions 1000 --survive 30m").recommendation.unwrap().why.remove(0);
@@ -57,14 +57,14 @@ fn max_stale_of_an_outage_goal_is_a_sum_whose_parts_are_named() {
     );
 }
 
-/// The load of the routes goes on while the waiting sessions are served.
+/// The load of the routes continues while the waiting sessions are served.
 #[test]
 fn recovery_has_the_load_of_the_routes_or_is_never() {
     let options = "--sessions 20000 --costs-of keycloak --fan-out 2";
     let calm = report(options).affected;
     let busy = report(&format!("{options} --live-share 5")).affected;
     assert!(busy.recovery.unwrap() > calm.recovery.unwrap(), "{busy:?}");
-    let served = "time to serve the sessions that request a token after it, beside your routes";
+    let served = "time to serve the sessions that request a token after the outage, in addition to your routes";
     for told in forms(&format!("{options} --live-share 5")) {
         assert!(told.contains(served), "{told}");
     }
@@ -79,7 +79,7 @@ fn recovery_has_the_load_of_the_routes_or_is_never() {
     assert!(text.contains("'never: refreshes, fetches and your routes need all cores'"));
 }
 
-/// A heading breaks between words only.
+/// Headings break only between words.
 #[test]
 fn headings_of_tables_do_not_break_inside_words() {
     let html = html::page(&report("--sessions 1000"));

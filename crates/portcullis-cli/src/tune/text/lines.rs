@@ -1,4 +1,4 @@
-//! What the figures are called, and what they are.
+//! The name of each figure in the report, and its value as text.
 
 mod live;
 
@@ -18,7 +18,7 @@ impl Figures {
         lines
     }
 
-    /// By the recorded requests if there are any; otherwise the closed form and the simulation.
+    /// The value from the recorded requests if there are any; otherwise the closed form and the simulation.
     pub(in crate::tune) fn by_file(
         &self,
         of_file: impl Fn(&crate::tune::replay::Replayed) -> Option<f64>,
@@ -50,7 +50,7 @@ impl Figures {
         ]
     }
 
-    /// With the share of instances where the bound does not hold, if that is not rare.
+    /// The bound, and the share of instances for which it does not hold unless that share is small.
     pub(in crate::tune) fn session_bound(&self) -> String {
         let (bound, behind) = (duration(self.lag_bound), self.scenario.clocks_behind());
         if behind > warnings::RARE {
@@ -75,7 +75,7 @@ impl Figures {
         ]
     }
 
-    /// By the setting, and by the issuer's `max-age` where that is shorter.
+    /// The bound with the TTL setting, and that with the issuer's `max-age` if the header shortens the TTL.
     pub(in crate::tune) fn key_bound(&self) -> String {
         let (bound, verifier) = (duration(self.key_lag_bound), self.scenario.verifier);
         if verifier.used_ttl < verifier.jwks_ttl {
@@ -126,7 +126,7 @@ impl Figures {
         lines
     }
 
-    /// The logins among the refreshes, if the issuer ends idle sessions.
+    /// The logins that are among the refreshes, if the issuer ends idle sessions.
     pub(in crate::tune) fn idle_logins_line(&self) -> Option<(String, String)> {
         let figure = self.idle_logins?;
         let logins = self.by_file(|file| Some(file.idle_logins), figure, number);
@@ -144,7 +144,7 @@ impl Figures {
         })
     }
 
-    /// Marks a figure that follows from the load.
+    /// Marks a figure that is computed from the load.
     fn by_load(&self, text: &str) -> String {
         match self.recorded {
             Some(_) => format!("{text}  (computed from the recorded requests)"),
@@ -168,7 +168,7 @@ impl Figures {
             ),
             line("  because an instance's keys expired (partition)", self.keys_ended.show(percent)),
             line(
-                "  sessions that request a token after it",
+                "  sessions that request a token after the outage",
                 self.by_file(|file| file.waiting, waiting, number),
             ),
         ];
@@ -180,23 +180,28 @@ impl Figures {
         }));
         lines.push(line(
             &format!(
-                "  time that {} issuer cores need for these, beside refreshes and fetches",
+                "  time that {} issuer cores need for these, in addition to refreshes and fetches",
                 number(self.scenario.issuer_cores)
             ),
-            self.by_load(&self.recovery.map_or_else(
-                || "never: refreshes and fetches need all of its cores".to_owned(),
-                duration,
-            )),
+            self.by_load(&match self.recovery {
+                Some(secs) if self.recovery_by_logins => {
+                    format!("{}, {}", duration(secs), self.scenario.logins_decide())
+                }
+                Some(secs) => duration(secs),
+                None => self.scenario.logins_never_end(self.issuer_cores).unwrap_or_else(|| {
+                    "never: refreshes and fetches need all of its cores".to_owned()
+                }),
+            }),
         ));
         lines
     }
 }
 
-/// The name of the share of revoked sessions without a lag.
+/// The label of the share of revoked sessions without a lag.
 pub(in crate::tune) const EXPIRED: &str =
     "  not accepted: its token had expired (no attacker uses it)";
 
-/// Marks a figure by a closed form without a simulation. One that both compute has an interval instead.
+/// Marks a figure that is only a closed form. A simulated figure has an interval instead of this mark.
 pub(in crate::tune) fn computed(text: &str) -> String {
     format!("{text}  (computed)")
 }

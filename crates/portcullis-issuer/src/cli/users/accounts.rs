@@ -4,6 +4,7 @@ use clap::Args;
 use portcullis_issuer::{AccountInfo, Error, Issuer};
 
 use super::{Outcome, read_password};
+use crate::cli::sessions_in_words;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Name {
@@ -77,14 +78,22 @@ pub(super) async fn set_password(issuer: &Issuer, user: SetPassword) -> Outcome 
 }
 
 pub(super) async fn disable(issuer: &Issuer, Name { name }: Name) -> Outcome {
-    let ended = issuer.disable_user(&name).await?;
-    println!("disabled {name}; {}", sessions(issuer, ended));
+    let was_disabled = is_disabled(issuer, &name).await?;
+    let ended = sessions(issuer, issuer.disable_user(&name).await?);
+    match was_disabled {
+        true => println!("{name} was disabled before; {ended}"),
+        false => println!("disabled {name}; {ended}"),
+    }
     Ok(())
 }
 
 pub(super) async fn enable(issuer: &Issuer, Name { name }: Name) -> Outcome {
+    let was_disabled = is_disabled(issuer, &name).await?;
     issuer.enable_user(&name).await?;
-    println!("enabled {name}");
+    match was_disabled {
+        true => println!("enabled {name}"),
+        false => println!("{name} was not disabled"),
+    }
     Ok(())
 }
 
@@ -108,7 +117,8 @@ pub(super) async fn set_scopes(issuer: &Issuer, Names { name, values }: Names) -
 
 pub(super) async fn reset_second_factor(issuer: &Issuer, Name { name }: Name) -> Outcome {
     let had_one = account(issuer, &name).await?.is_some_and(|account| account.has_second_factor);
-    // Also without a factor in use: a factor whose first code was not sent is deleted.
+    // This call is made even if no factor is in use, because it also deletes a factor whose first
+    // code was never sent.
     issuer.reset_second_factor(&name).await?;
     match had_one {
         true => println!("deleted the second factor of {name}"),
@@ -134,9 +144,20 @@ async fn account(issuer: &Issuer, name: &str) -> Result<Option<AccountInfo>, Err
     Ok(accounts.into_iter().find(|account| account.name.eq_ignore_ascii_case(name)))
 }
 
+async fn is_disabled(issuer: &Issuer, name: &str) -> Result<bool, Error> {
+    let account = account(issuer, name).await?;
+    Ok(account.is_some_and(|account| account.disabled_at.is_some()))
+}
+
 fn sessions(issuer: &Issuer, ended: u64) -> String {
     let expiry = issuer.config().access_expiry.as_secs();
-    format!("ended {ended} sessions, whose access tokens expire within {expiry} s")
+    match ended {
+        0 => "there was no live session".to_owned(),
+        _ => format!(
+            "ended {}, whose access tokens expire within {expiry} s",
+            sessions_in_words(ended)
+        ),
+    }
 }
 
 fn next_token(issuer: &Issuer) -> String {

@@ -38,7 +38,7 @@ impl IssuerConfig {
     /// Rejects a list of proxies without a header, since it would have no effect.
     pub(super) fn check_proxies(&self) -> Result<(), ConfigError> {
         match &self.client_address_header {
-            // RFC 7239 has elements of its own.
+            // `Forwarded` (RFC 7239) has another syntax than a list of addresses.
             Some(name) if name == FORWARDED => Err(ConfigError::new(
                 "IDENTSPHERE_CLIENT_ADDRESS_HEADER",
                 name,

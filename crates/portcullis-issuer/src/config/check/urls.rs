@@ -6,7 +6,7 @@ use crate::error::ConfigError;
 
 /// Checks the issuer's URL. Verifiers compare it byte for byte, and the well-known paths and
 /// cookies belong to a whole host. So it must have no path, trailing slash, default port or
-/// capitals. `http_host` is the one host, besides loopback hosts, that may have http.
+/// capitals. `http_host` is the one host, besides loopback hosts, for which http is allowed.
 pub(super) fn check_issuer(value: &str, http_host: Option<&str>) -> Result<Url, ConfigError> {
     let is_host = |host: &str| {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
@@ -129,7 +129,7 @@ mod tests {
             config.dangerous_http_host = Some(host.to_owned());
             assert!(config.check().unwrap_err().to_string().contains("loopback host only"));
         }
-        // The setting is for the issuer's URL only: it does not make pages of that host trusted.
+        // The setting applies only to the issuer's URL. It does not make pages of that host trusted.
         config.issuer = "http://issuer:8080".to_owned();
         config.dangerous_http_host = Some("issuer".to_owned());
         config.trusted_origins = vec!["http://issuer:3000".to_owned()];

@@ -1,4 +1,4 @@
-//! Who changes another user's account.
+//! The actor of a change to another user's account.
 
 use super::{Audit, EventKind, NewEvent};
 use crate::domain::peer::Peer;
@@ -6,7 +6,7 @@ use crate::domain::peer::Peer;
 /// The name of an operator in the log. No user has this id: users' ids are hexadecimal.
 const OPERATOR: &str = "operator";
 
-/// Who changes another user's account.
+/// The actor of a change to another user's account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Actor<'a> {
     /// An operator at the command line, or an app that embeds the issuer.
@@ -15,8 +15,8 @@ pub(crate) enum Actor<'a> {
     Admin { authority: Authority<'a>, peer: &'a Peer },
 }
 
-/// The session of the administrator that a request came with. It is checked again in the transaction
-/// of the change: the administrator may have been disabled since the request began.
+/// The administrator's session with which a request came. It is checked again in the transaction of the
+/// change, because the administrator may have been disabled since the request began.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Authority<'a> {
     pub(crate) user_id: &'a str,
@@ -24,7 +24,8 @@ pub(crate) struct Authority<'a> {
 }
 
 impl<'a> Actor<'a> {
-    /// Returns what must hold when the change is made. An operator needs no session.
+    /// Returns the authority that must still hold when the change is made. `None` for an operator, who
+    /// needs no session.
     pub(crate) fn authority(self) -> Option<Authority<'a>> {
         match self {
             Self::Operator => None,
@@ -34,14 +35,14 @@ impl<'a> Actor<'a> {
 }
 
 impl NewEvent {
-    /// Names an operator as the one who caused the event.
+    /// Sets an operator as the actor of the event.
     pub(crate) fn by_operator(self) -> Self {
         self.by(OPERATOR)
     }
 }
 
 impl Audit {
-    /// Creates an event that names who caused it.
+    /// Creates an event with its actor.
     pub(crate) fn event_by(&self, kind: EventKind, actor: Actor<'_>) -> NewEvent {
         match actor {
             Actor::Operator => self.event(kind, &Peer::default()).by_operator(),

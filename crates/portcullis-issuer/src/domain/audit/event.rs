@@ -29,6 +29,11 @@ pub struct Event {
     /// The actor, if it was not the user: `operator` for the command line, or an administrator's
     /// user id.
     pub actor: Option<String>,
+    /// The name of the user, if the event is about a user who was deleted.
+    pub user_name: Option<String>,
+    /// The number of things that the event is about, if it is about several: for
+    /// `logout_not_delivered` logout tokens that were dropped together.
+    pub count: Option<i64>,
 }
 
 /// An event that is about to be recorded.
@@ -43,6 +48,8 @@ pub(crate) struct NewEvent {
     pub(crate) address: Option<String>,
     pub(crate) user_agent: Option<String>,
     pub(crate) actor: Option<String>,
+    pub(crate) user_name: Option<String>,
+    pub(crate) count: Option<i64>,
 }
 
 impl NewEvent {
@@ -57,6 +64,8 @@ impl NewEvent {
             address: None,
             user_agent: None,
             actor: None,
+            user_name: None,
+            count: None,
         }
     }
 
@@ -85,6 +94,17 @@ impl NewEvent {
         self
     }
 
+    pub(crate) fn user_name(mut self, name: &str) -> Self {
+        self.user_name = Some(name.to_owned());
+        self
+    }
+
+    /// Sets the number of things that the event is about.
+    pub(crate) fn count(mut self, count: i64) -> Self {
+        self.count = Some(count);
+        self
+    }
+
     pub(crate) fn address(mut self, address: Option<&str>) -> Self {
         self.address = address.map(str::to_owned);
         self
@@ -96,8 +116,9 @@ impl NewEvent {
     }
 }
 
-/// The kinds of events. Not recorded are a refresh, its repetition within 2 s, and an
-/// introspection, which changes nothing and which some APIs do for every request.
+/// The kinds of events. A refresh and its repetition within 2 s are not recorded. Introspections
+/// are not recorded either: they change nothing, and some APIs introspect a token for every
+/// request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -109,7 +130,9 @@ pub enum EventKind {
     Login,
     /// `login_failed`: a wrong password, or an unknown user.
     LoginFailed,
-    /// `login_limited`: too many attempts; the password of this attempt was not checked.
+    /// `login_limited`: too many attempts; the password of this attempt was not checked. Each process
+    /// records at most 12 of them at once for an account and for a network, and one more every 5
+    /// minutes.
     LoginLimited,
     /// `password_rehashed`: the stored hash now has the configured parameters.
     PasswordRehashed,
@@ -127,9 +150,10 @@ pub enum EventKind {
     LogoutEverywhere,
     /// `session_deleted`
     SessionDeleted,
-    /// `logout_not_delivered`: a client was not told that the session has ended. It rejected the
-    /// logout token, as it does if it had received an earlier attempt, or was unreachable until the
-    /// session's tokens had expired, or too many logout tokens waited for it.
+    /// `logout_not_delivered`: a client was not told that sessions have ended. It rejected the logout
+    /// token of the named session, as it does if it had received an earlier attempt. Or it was
+    /// unreachable until the sessions' tokens had expired, or too many logout tokens waited for it:
+    /// then the event has their number as `count`, and names no session.
     LogoutNotDelivered,
     /// `second_factor_asked`: a login with the right password and without a code.
     SecondFactorAsked,
@@ -155,12 +179,12 @@ pub enum EventKind {
     /// `passkey_cloned`: the counter of a passkey was not higher than before, so there may be a copy
     /// of its key; the authentication was refused.
     PasskeyCloned,
-    /// `client_added`: a machine client.
+    /// `client_added`: a machine client was added.
     ClientAdded,
-    /// `client_updated`: its scopes, audiences, resource servers, rights or back-channel logout URI
-    /// were replaced.
+    /// `client_updated`: the scopes, audiences, resource servers, rights or back-channel logout URI
+    /// of a machine client were replaced.
     ClientUpdated,
-    /// `client_credential_changed`: its secret or its keys were replaced.
+    /// `client_credential_changed`: the secret or the keys of a machine client were replaced.
     ClientCredentialChanged,
     /// `client_disabled`
     ClientDisabled,
@@ -177,7 +201,8 @@ pub enum EventKind {
     ClientLimited,
     /// `token_exchanged`: a machine client was given a token to act for a user.
     TokenExchanged,
-    /// `token_revoked`: a client revoked a token; with the session, if that ended with the token.
+    /// `token_revoked`: a client revoked a token. The event names the session, if the session ended
+    /// with the token.
     TokenRevoked,
     /// `password_changed`: by the user, or by the `actor`.
     PasswordChanged,
@@ -191,11 +216,11 @@ pub enum EventKind {
     AddressVerified,
     /// `address_changed`: by an operator or administrator.
     AddressChanged,
-    /// `user_disabled`: no login and no refresh; the user's sessions have ended.
+    /// `user_disabled`: the user can no longer log in, and the user's sessions have ended.
     UserDisabled,
     /// `user_enabled`
     UserEnabled,
-    /// `user_removed`: the user's sessions have ended.
+    /// `user_removed`: the user's sessions have ended. The event has the name as `user_name`.
     UserRemoved,
     /// `roles_changed`: the next access token has the new ones.
     RolesChanged,
@@ -203,9 +228,9 @@ pub enum EventKind {
     ScopesChanged,
     /// `recovery_codes_made`: new recovery codes replaced the former ones.
     RecoveryCodesMade,
-    /// `recovery_code_used`: instead of a code from the app.
+    /// `recovery_code_used`: the user showed a recovery code instead of a code from the app.
     RecoveryCodeUsed,
-    /// `second_factor_locked`: after 100 wrong codes in a row.
+    /// `second_factor_locked`: the user's codes are rejected after 100 wrong codes in a row.
     SecondFactorLocked,
     /// `second_factor_unlocked`
     SecondFactorUnlocked,
@@ -213,9 +238,9 @@ pub enum EventKind {
     AllSessionsEnded,
     /// `restored`: the database comes from a backup; its keys were withdrawn.
     Restored,
-    /// `key_published`: it does not sign yet.
+    /// `key_published`: a key was published, which does not sign yet.
     KeyPublished,
-    /// `key_active`: it signs from now on.
+    /// `key_active`: a key signs from now on.
     KeyActive,
     /// `key_withdrawn`: the key was withdrawn, on schedule or earlier by an operator.
     KeyWithdrawn,

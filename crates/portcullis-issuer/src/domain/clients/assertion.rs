@@ -9,8 +9,8 @@ use serde::Deserialize;
 use crate::domain::hash::TokenHash;
 use crate::domain::tokens::name_of;
 
-/// How far ahead `exp` may be, in seconds. The store must remember the assertion's `jti` for this
-/// long. An attacker can use a stolen, unused assertion for this long.
+/// How far ahead `exp` may be, in seconds. The store must remember the assertion's `jti` for this long. A
+/// stolen, unused assertion also remains usable for this long.
 const LONGEST_SECS: i64 = 300;
 
 /// The maximum length of `jti`, longer than any unique name needs.
@@ -80,7 +80,7 @@ pub(crate) fn claimed_client(assertion: &str) -> Option<String> {
     serde_json::from_slice(&payload).ok().map(|Claimed { sub }| sub)
 }
 
-/// Checks an assertion, except that it was not used before.
+/// Checks an assertion. Does not check whether it was used before.
 pub(crate) fn check(
     assertion: &str,
     client_id: &str,
@@ -95,8 +95,8 @@ pub(crate) fn check(
     if claims.iss != client_id || claims.sub != client_id {
         return Err(Wrong::Client);
     }
-    // An assertion with another audience is rejected: that server also receives it, and could use
-    // it here.
+    // An assertion with a second audience is rejected: the server of that audience also receives it,
+    // and could use it here.
     let token_endpoint = format!("{issuer}/oauth/token");
     let names_us = |name: &String| *name == issuer || *name == token_endpoint;
     let for_us = match &claims.aud {
@@ -123,7 +123,7 @@ pub(crate) fn check(
     }
     Ok(CheckedAssertion {
         name: name_of(client_id, &claims.jti),
-        // A process whose clock is behind accepts the assertion longer, by at most the skew.
+        // A process whose clock is slow accepts the assertion for longer, by at most the skew.
         good_until: exp.saturating_add(skew.saturating_mul(2)),
     })
 }

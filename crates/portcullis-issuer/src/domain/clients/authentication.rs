@@ -29,12 +29,12 @@ impl Proof {
 }
 
 impl Clients {
-    /// Returns the client if its credential is right and it is enabled. `None` does not reveal
-    /// which of the two conditions fails.
+    /// Returns the client if its credential is right and the client is enabled. `None` does not reveal
+    /// which of the two conditions is not met.
     ///
-    /// A right credential takes nothing from any budget. It is accepted even after many wrong
-    /// credentials from the same address or for the same client. That is safe because a credential
-    /// cannot be guessed. The budgets only bound the number of entries in the audit log.
+    /// A right credential spends no budget. It is accepted even after many wrong credentials from the
+    /// same address or for the same client. That is safe, because a credential cannot be guessed; the
+    /// budgets only bound the number of entries in the audit log.
     pub(crate) async fn authenticate(
         &self,
         proof: &Proof,
@@ -51,7 +51,7 @@ impl Clients {
         {
             return Ok(Some(client.clone()));
         }
-        // An unknown name is not recorded: it may be a secret.
+        // An unknown id is not recorded, because it may be a secret in the wrong field.
         let known = client.as_ref().map(|client| client.id.as_str());
         if let Err(limited) = self.limits.take_of_failed_client(known, peer) {
             return Err(self.limited(limited, known, peer).await?);
@@ -95,11 +95,14 @@ impl Clients {
         client_id: Option<&str>,
         peer: &Peer,
     ) -> Result<Error, Error> {
-        // Only the first rejection is recorded: the log must not grow with each request of a
-        // rejected client.
         if limited.first {
             let event = self.event(EventKind::ClientLimited, client_id, peer);
-            self.audit.record(&event).await?;
+            let account = client_id.map(|id| format!("client {id}"));
+            if self.limits.records(account.as_deref(), peer) {
+                self.audit.record(&event).await?;
+            } else {
+                self.audit.count(&event);
+            }
         }
         Ok(Error::Limited { retry_after_secs: limited.retry_after_secs })
     }

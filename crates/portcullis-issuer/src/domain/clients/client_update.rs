@@ -67,16 +67,16 @@ impl ClientUpdate {
         self
     }
 
-    /// Replaces the URI at which it receives logout tokens. Tokens that were not delivered yet are
-    /// sent to the new URI.
+    /// Replaces the URI at which the client receives logout tokens. Tokens that were not delivered
+    /// yet are sent to the new URI.
     #[must_use]
     pub fn backchannel_logout_uri(mut self, uri: impl Into<String>) -> Self {
         self.backchannel_logout_uri = Some(LogoutUri::Set(uri.into()));
         self
     }
 
-    /// Removes the URI at which it receives logout tokens. Tokens that were not delivered yet are
-    /// not sent.
+    /// Removes the URI at which the client receives logout tokens. Tokens that were not delivered
+    /// yet are not sent.
     #[must_use]
     pub fn no_backchannel_logout_uri(mut self) -> Self {
         self.backchannel_logout_uri = Some(LogoutUri::Removed);

@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 2048;
 /// The rule for back-channel logout URIs.
 #[derive(Debug, Clone)]
 pub(crate) struct LogoutUris {
-    /// The one host, besides loopback hosts, that may have http.
+    /// The one host, besides loopback hosts, for which http is allowed.
     pub(crate) http_host: Option<String>,
 }
 

@@ -144,7 +144,7 @@ impl Attributes {
         if self.resource_servers.iter().any(|identifier| identifier == issuer) {
             return Err(Error::InvalidClient(
                 "the issuer itself cannot be a client's resource server; to let a client \
-                 introspect all tokens, give it the right introspect-all",
+                 introspect all tokens, give it the `introspect-all` right",
             ));
         }
         let in_tokens = self.scopes.iter().chain(&self.audiences);

@@ -24,7 +24,7 @@ pub enum ClientRight {
 
 /// The error for a text that is not a client's right.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a client's right is introspect-all, continue-sessions or exchange-tokens")]
+#[error("a client's right must be introspect-all, continue-sessions or exchange-tokens")]
 pub struct UnknownClientRight;
 
 debug_with_causes!(UnknownClientRight);

@@ -21,7 +21,7 @@ pub(crate) trait ClientStore: fmt::Debug + Send + Sync {
     /// Returns all machine clients, ordered by id.
     fn clients(&self) -> Answer<'_, Vec<RegisteredClient>>;
     /// Replaces those attributes of the client of `event` that the change sets. Returns `false` if
-    /// there is no such client, or if its `place_owner` is another one.
+    /// there is no such client, or if its `place_owner` has changed.
     fn update_client<'a>(
         &'a self,
         place_owner: &'a str,

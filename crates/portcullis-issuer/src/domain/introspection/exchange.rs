@@ -62,16 +62,19 @@ impl Introspection {
         let session = Session { place: Some(place), stepped_up_at, ..session };
         let user = User { scopes, ..user };
         let subject = session.subject(&user);
-        let access_token = self.tokens.issue_to_actor(&keys, &subject, &client.id, now).await?;
+        // Not beyond the session, which is live.
+        let lifetime = self.tokens.actor_expiry_secs().min(session.expires_at.saturating_sub(now));
+        let times = (now, lifetime);
+        let access_token = self.tokens.issue_to_actor(&keys, &subject, &client.id, times).await?;
         let event = event.user(&user.id).session(&session.id);
         self.clients.audit.record(&event).await?;
-        let expires_in = u64::try_from(self.tokens.actor_expiry_secs()).unwrap_or_default();
+        let expires_in = u64::try_from(lifetime).unwrap_or_default();
         Ok(Exchanged::Token { access_token, scope: user.scopes.join(" "), expires_in })
     }
 
-    /// Returns whether an exchanged token still counts: it was not revoked, and the client is there as
-    /// it was at `issued_at`, enabled and with the right. For the issuer's own routes, which have read
-    /// the session.
+    /// Returns whether an exchanged token is still accepted: the token was not revoked, and its
+    /// client was not removed since `issued_at`, is enabled, and has the right `exchange-tokens`.
+    /// Call this on the issuer's own routes, which have already read the session.
     pub(crate) async fn may_still_act(
         &self,
         jti: &str,

@@ -1,5 +1,5 @@
-//! The custody of private keys: encrypted in the store, or with a signer. No other module depends
-//! on which of the two it is.
+//! The custody of private keys: they are either encrypted in the store or held by an external signer.
+//! No other module distinguishes the two.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::error::Error;
 /// The time limit for a call of a signer.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Where private keys are.
+/// The place where private keys are kept.
 #[derive(Debug)]
 pub(crate) struct Custody {
     pub(crate) key_encryption_key: KeyEncryptionKey,
@@ -91,7 +91,7 @@ impl Custody {
 pub(crate) enum ActiveKey {
     /// A key whose private part is in memory.
     Here(SigningKey),
-    /// A key that is with a signer, which may fail.
+    /// A key of an external signer, which may fail.
     Elsewhere { kid: String, algorithm: SigningAlgorithm, signer: Arc<dyn Signer> },
 }
 
@@ -134,5 +134,7 @@ pub(crate) fn verified_as(algorithm: SigningAlgorithm) -> Algorithm {
 
 async fn answer<T>(answer: SignerAnswer<'_, T>) -> Result<T, Error> {
     let in_time = timeout(MAX_WAIT, answer).await;
-    in_time.map_err(|_| Error::Signer("it did not answer in 5 s".into()))?.map_err(Error::Signer)
+    in_time
+        .map_err(|_| Error::Signer("it did not respond within 5 s".into()))?
+        .map_err(Error::Signer)
 }

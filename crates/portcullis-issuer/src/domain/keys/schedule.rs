@@ -33,8 +33,8 @@ impl Schedule {
         self.skew.saturating_mul(2)
     }
 
-    /// Returns the least time between two rotations, so that at most three keys are published at
-    /// once, and how it is calculated, for messages.
+    /// Returns the minimum time between two rotations, with which at most three keys are published
+    /// at once. Also returns a text for messages that shows how this time is calculated.
     pub(crate) fn least_period(&self) -> (i64, String) {
         let Self { max_age, skew, token_lifetime, .. } = *self;
         let margin = self.margin();

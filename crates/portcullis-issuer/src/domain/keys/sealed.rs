@@ -70,7 +70,7 @@ impl KeyEncryptionKey {
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                         Err(unusable(path, "it cannot be created", Some(error)))
                     }
-                    // Another process may have created the file before; then its key is used.
+                    // If another process has created the file already, its key is used.
                     Err(_) => Self::from_file(path, false),
                     Ok(()) => {
                         tracing::warn!(
@@ -89,7 +89,7 @@ impl KeyEncryptionKey {
         }
     }
 
-    /// Writes the key file whole or not at all, even if the machine stops half-way.
+    /// Writes the key file completely or not at all, even if the machine stops in between.
     fn write_new(&self, path: &Path) -> io::Result<()> {
         let mut part = path.as_os_str().to_owned();
         part.push(format!(".{}", crate::random::hex_id().map_err(io::Error::other)?));
@@ -99,7 +99,7 @@ impl KeyEncryptionKey {
         let made = file
             .write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
-            // Unlike a rename, a hard link does not replace a file that appeared there meanwhile.
+            // Unlike a rename, creating a hard link fails if a file has appeared at the path.
             .and_then(|()| fs::hard_link(&part, path));
         fs::remove_file(&part)?;
         made?;
@@ -108,8 +108,8 @@ impl KeyEncryptionKey {
 
     /// Encrypts a private key for the row of `kid`.
     pub(crate) fn seal(&self, kid: &str, private_key: &[u8]) -> Result<Vec<u8>, Error> {
-        // The buffer has room for the tag from the start: growing it would leave a copy of the key
-        // in memory.
+        // The buffer has room for the tag from the start, because growing it would leave a copy of the
+        // key in memory.
         let capacity = private_key.len() + AES_256_GCM.tag_len();
         let mut buffer = Zeroizing::new(Vec::with_capacity(capacity));
         buffer.extend_from_slice(private_key);
@@ -153,7 +153,7 @@ impl KeyEncryptionKey {
         Some(Self(key))
     }
 
-    /// Derives a key for another purpose (HKDF, RFC 5869). It reveals nothing about this key.
+    /// Derives a key for another purpose (HKDF, RFC 5869). The derived key reveals nothing about this key.
     pub(crate) fn derive(&self, purpose: &'static str) -> Result<Self, Error> {
         let failed = |_| Error::Crypto("deriving a key");
         let mut key = Zeroizing::new([0; KEY_LEN]);

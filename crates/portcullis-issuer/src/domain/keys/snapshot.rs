@@ -1,4 +1,4 @@
-//! The ring at one version of the key table: ready to sign, and to be published.
+//! The ring at one version of the key table, ready to sign and to be published.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +17,9 @@ pub(crate) struct Snapshot {
     pub(super) version: i64,
     /// The time of the next due change; from then on this snapshot is out of date.
     pub(super) next_change: Option<i64>,
+    /// The time from which on every cached key set has the active key. It is in the past, unless an
+    /// operator has changed the keys at once.
+    pub(crate) known_from: i64,
     pub(crate) active: ActiveKey,
     pub(crate) jwks: Jwks,
     /// The published keys, to verify with.
@@ -29,8 +32,9 @@ pub(super) fn active_of(keys: &[StoredKey]) -> Result<&StoredKey, Error> {
         .ok_or(Error::Crypto("the key table has no active key"))
 }
 
-/// Reads the table, and records with the active key how long this process's tokens live, and how
-/// long its key sets may be cached. The process that made the key may have recorded shorter times.
+/// Reads the table. Records, with the active key, the lifetime of this process's tokens and the time
+/// for which its key sets may be cached, because the process that created the key may have recorded
+/// shorter times.
 pub(super) async fn load(
     store: &dyn KeyStore,
     custody: &Custody,
@@ -43,7 +47,7 @@ pub(super) async fn load(
         if store.note_promises(snapshot.active.kid(), schedule.promises()).await? {
             return Ok(snapshot);
         }
-        // The key was retired meanwhile, and another key is active.
+        // The key has been retired in the meantime, and another key is active.
     }
 }
 
@@ -58,12 +62,17 @@ fn measure(keys: &[StoredKey], schedule: &Schedule) {
 
 impl Snapshot {
     fn of(table: KeyTable, custody: &Custody, schedule: &Schedule) -> Result<Self, Error> {
-        let active = custody.open(active_of(&table.keys)?)?;
+        let stored = active_of(&table.keys)?;
+        let active = custody.open(stored)?;
+        // A set may have been cached while an earlier key signed.
+        let longest = table.keys.iter().map(|key| key.longest_max_age_secs).max().unwrap_or(0);
+        let cached = schedule.lead(stored).max(longest.saturating_add(schedule.skew));
         let published = table.keys.iter().filter(|stored| stored.state != KeyState::Withdrawn);
         let jwks = Jwks::new(published.map(|stored| stored.public_jwk.as_str()));
         Ok(Self {
             version: table.version,
             next_change: schedule.next_change(&table.keys),
+            known_from: stored.created_at.saturating_add(cached),
             active,
             verification: key_set(&jwks)?,
             jwks,
@@ -77,7 +86,7 @@ impl Snapshot {
         let signature = self.active.sign(token.as_bytes()).await?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        // A wrong format, such as DER, must be noticed here and not by every verifier.
+        // A wrong format, such as DER, must be detected here, before every verifier rejects the token.
         if self.active.is_elsewhere() {
             let allowed = [verified_as(self.active.algorithm())];
             portcullis::signature::verify(&token, &self.verification, &allowed)

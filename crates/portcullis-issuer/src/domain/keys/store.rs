@@ -7,8 +7,8 @@ use crate::domain::{Answer, Member};
 
 /// Keys, and a version that counts their changes.
 pub(crate) trait KeyStore: Member + fmt::Debug {
-    /// Returns the number of changes of the key table; two equal numbers mean that nothing changed
-    /// in between. If other processes push their changes, the number may be up to a second old.
+    /// Returns the number of changes of the key table. Two equal numbers mean that nothing changed in
+    /// between. If the database pushes changes, the number may be up to a second old.
     fn key_version(&self) -> Answer<'_, i64>;
     /// Returns the version if the database has pushed it recently, without a query.
     fn told_key_version(&self) -> Option<i64>;
@@ -19,15 +19,15 @@ pub(crate) trait KeyStore: Member + fmt::Debug {
     /// Publishes `key` as the next key, unless there is a next key for the same algorithm. A next
     /// key for another algorithm, which has signed nothing, is withdrawn.
     fn publish_next_key<'a>(&'a self, key: &'a NewKey, change: KeyChange) -> Answer<'a, ()>;
-    /// Makes the next key the active key, if it still is the key `kid`, and retires the former
-    /// active key. That one stays published until `margin` seconds after the last token that it
-    /// signed has expired.
+    /// Makes the next key the active key if it is still the key `kid`, and retires the former active
+    /// key. The former key stays published until `margin` seconds after the last token that it signed
+    /// has expired.
     fn promote_key<'a>(&'a self, kid: &'a str, change: KeyChange, margin: i64) -> Answer<'a, ()>;
-    /// Makes a key active that was not published before, and retires the former active key as
+    /// Makes a key active that was not published before. Retires the former active key as
     /// [`promote_key`](Self::promote_key) does. A next key, if any, is withdrawn.
     fn rotate_key<'a>(&'a self, key: &'a NewKey, change: KeyChange, margin: i64) -> Answer<'a, ()>;
-    /// Records with a key that its tokens live this long from now on, and that key sets may be
-    /// cached this long. Returns `false` if the key is not active, and so must not sign.
+    /// Records the lifetime that tokens of a key have from now on, and the time for which key sets may
+    /// be cached. Returns `false` if the key is not active, and therefore must not sign.
     fn note_promises<'a>(&'a self, kid: &'a str, promised: Promises) -> Answer<'a, bool>;
     /// Withdraws the retired keys whose last token has expired.
     fn withdraw_due_keys(&self, now: i64) -> Answer<'_, ()>;

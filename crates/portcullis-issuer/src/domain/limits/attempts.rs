@@ -9,7 +9,7 @@ use portcullis::clock::Clock;
 use crate::clock::now_millis;
 
 /// The maximum number of keys (accounts or networks) with a count of their own. An entry is dropped
-/// only when its whole budget has returned: a flood of names must not reset a count.
+/// only when its whole budget has returned, so that a flood of names cannot reset a count.
 const COUNTED: usize = 100_000;
 
 /// The number of shared counts, which further keys use while [`COUNTED`] entries exist. A seeded
@@ -51,7 +51,7 @@ impl Table {
     /// Returns the entry of the key `what`.
     fn entry(&mut self, what: &str, now: u64) -> &mut Taken {
         if !self.counted.contains_key(what) && self.counted.len() >= COUNTED {
-            // At most once per second: the scan reads the whole table.
+            // Runs at most once per second, because it reads the whole table.
             if self.swept_at + 1000 <= now {
                 self.swept_at = now;
                 self.counted.retain(|_, taken| taken.until > now);

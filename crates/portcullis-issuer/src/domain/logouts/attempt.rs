@@ -1,7 +1,7 @@
 //! One attempt to deliver a message.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 
@@ -12,7 +12,7 @@ use crate::domain::tokens::EndedSession;
 use crate::error::Error;
 use crate::metrics;
 
-/// How long signing and sending may take: less than a claim is valid.
+/// The time limit for signing and sending. It is shorter than a claim.
 const AT_MOST: Duration = TIMEOUT.saturating_add(Duration::from_secs(5));
 
 /// The longest wait before the next attempt, in seconds.
@@ -22,11 +22,12 @@ const MAX_WAIT_SECS: i64 = 300;
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) client_id: String,
+    pub(super) began: Instant,
     /// Why the message must be sent again, if it must.
     pub(super) failure: Option<String>,
 }
 
-/// The client's answer.
+/// The client's response.
 enum Answer {
     Delivered,
     Rejected,
@@ -35,7 +36,12 @@ enum Answer {
 
 impl Delivery {
     /// Sends a claimed message, and stores the result.
-    pub(super) async fn attempt(self: Arc<Self>, message: LogoutMessage, uri: String) -> Attempt {
+    pub(super) async fn attempt(
+        self: Arc<Self>,
+        message: LogoutMessage,
+        uri: String,
+        began: Instant,
+    ) -> Attempt {
         let sent = tokio::time::timeout(AT_MOST, self.send(&message, &uri)).await;
         let answer = sent.unwrap_or_else(|_| Answer::Failed("the attempt timed out".to_owned()));
         if let Err(error) = self.store_answer(&message, &answer).await {
@@ -46,7 +52,7 @@ impl Delivery {
             Answer::Failed(reason) => Some(reason),
             Answer::Delivered | Answer::Rejected => None,
         };
-        Attempt { client_id: message.client_id, failure }
+        Attempt { client_id: message.client_id, began, failure }
     }
 
     async fn send(&self, message: &LogoutMessage, uri: &str) -> Answer {
@@ -55,28 +61,34 @@ impl Delivery {
             let reason = "its back-channel logout URI is not allowed; set another one";
             return Answer::Failed(reason.to_owned());
         }
-        let token = match self.token_of(message).await {
-            Ok(token) => token,
+        let (token, known_from) = match self.token_of(message).await {
+            Ok(signed) => signed,
             Err(error) => return Answer::Failed(with_causes(&error)),
         };
         match self.sender.post(uri, &token).await {
             Ok(StatusCode::OK | StatusCode::NO_CONTENT) => Answer::Delivered,
+            // After an emergency change of keys, the client may have cached a key set without the key
+            // that signed the token. It accepts a later attempt.
+            Ok(StatusCode::BAD_REQUEST) if self.now() < known_from => Answer::Failed(
+                "the client answered 400, and may lack the new signing key".to_owned(),
+            ),
             Ok(StatusCode::BAD_REQUEST) => Answer::Rejected,
             Ok(other) => Answer::Failed(format!("the client answered {other}")),
             Err(error) => Answer::Failed(with_causes(&*error)),
         }
     }
 
-    async fn token_of(&self, message: &LogoutMessage) -> Result<String, Error> {
+    /// Returns the logout token, and the time from which on every cached key set has its key.
+    async fn token_of(&self, message: &LogoutMessage) -> Result<(String, i64), Error> {
         let keys = self.keys.current().await?;
         let session = EndedSession {
             session_id: &message.session_id,
             user_id: &message.user_id,
             ended_at: message.ended_at,
         };
-        self.tokens
-            .issue_logout(&keys, session, (&message.client_id, &message.id), self.now())
-            .await
+        let ids = (&*message.client_id, &*message.id);
+        let token = self.tokens.issue_logout(&keys, session, ids, self.now()).await?;
+        Ok((token, keys.known_from))
     }
 
     async fn store_answer(&self, message: &LogoutMessage, answer: &Answer) -> Result<(), Error> {
@@ -104,8 +116,8 @@ impl Delivery {
     }
 }
 
-/// Creates the event of a message that is dropped.
-pub(crate) fn not_delivered(message: &LogoutMessage, at: i64) -> NewEvent {
+/// Creates the event of a message that the client rejected.
+fn not_delivered(message: &LogoutMessage, at: i64) -> NewEvent {
     NewEvent::new(EventKind::LogoutNotDelivered, at)
         .client(&message.client_id)
         .user(&message.user_id)

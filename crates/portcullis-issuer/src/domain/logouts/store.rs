@@ -31,8 +31,8 @@ pub(crate) trait LogoutStore: Member + fmt::Debug {
     ) -> Answer<'a, ()>;
     /// Returns the number of messages for each client.
     fn waiting_logouts(&self) -> Answer<'_, Vec<(String, i64)>>;
-    /// Deletes at most `limit` messages, those that expire first, and records each at the time
-    /// `at`. Returns the number of deleted messages.
+    /// Deletes at most `limit` messages, those that expire first, and records their number for each
+    /// client at the time `at`. Returns the number of deleted messages.
     fn drop_logouts(&self, which: Undeliverable, at: i64, limit: i64) -> Answer<'_, u64>;
 }
 

@@ -94,6 +94,8 @@ impl Passkeys {
         Attestation { ceremony, credential, name }: Attestation,
         peer: &Peer,
     ) -> Result<Registration, Error> {
+        let answers = format!("passkey answers of {}", user.id);
+        self.limits.take_of_session(&answers, peer).await?;
         let event = self.event_of(EventKind::PasskeyRegistered, user, peer).session(&session.id);
         let registrar = Some((user.id.as_str(), session.id.as_str()));
         let state = self.store.take_ceremony(&hash_of(&ceremony), registrar, event.at).await?;
@@ -132,6 +134,7 @@ impl Passkeys {
         match self.store.add_passkey(&new, &codes.hashes, &event).await? {
             Registered::Done { with_codes } => {
                 self.limits.give_back_of_session(&registrations_of(user));
+                self.limits.give_back_of_session(&answers);
                 Ok(Registration::Done { passkey, codes: with_codes.then_some(codes) })
             }
             Registered::TooMany => Ok(Registration::TooMany),

@@ -24,9 +24,9 @@ pub(crate) trait PeopleStore: fmt::Debug + Send + Sync {
         event: &'a NewEvent,
         authority: Option<Authority<'a>>,
     ) -> Answer<'a, Changed>;
-    /// Ends up to `limit` sessions, and ends none only if all have ended. Expired sessions are
-    /// ended, too: by another host's clock they may still be live. Records `begins` in the same
-    /// transaction.
+    /// Ends up to `limit` sessions; if it ends none, all sessions have ended. Expired sessions are
+    /// ended as well, because they may still be live by another host's clock. Records `begins` in the
+    /// same transaction.
     fn end_some_sessions<'a>(
         &'a self,
         now: i64,
@@ -81,7 +81,7 @@ pub(crate) enum Change {
 }
 
 /// The session in which users change their own password. The change is made only if the session is
-/// live, and no other change of the credentials was made since the proof of the former password.
+/// live, and if the credentials have not changed since the former password was proven.
 pub(crate) struct Kept {
     pub(crate) session_id: String,
     /// The user's number of changes, read before the proof.

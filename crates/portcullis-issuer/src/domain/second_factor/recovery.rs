@@ -45,9 +45,9 @@ fn new_code() -> Result<Zeroizing<String>, Error> {
     Ok(code)
 }
 
-/// Returns the hash of a code, ignoring spaces, hyphens and case. A plain hash is enough for 80
-/// random bits. The user's id is hashed, too, so that one precomputed table does not serve for all
-/// users.
+/// Returns the hash of a code. Spaces, hyphens and case are ignored. A plain hash is enough for 80
+/// random bits. The user's id is part of the hashed text, so that one precomputed table cannot be used
+/// against all users.
 pub(super) fn hash_of_code(user_id: &str, code: &str) -> TokenHash {
     let plain: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
     let plain = Zeroizing::new(plain.to_ascii_lowercase());

@@ -1,4 +1,4 @@
-//! Second factors as they are kept.
+//! Second factors as they are stored.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ pub(crate) trait SecondFactorStore: fmt::Debug + Send + Sync {
     fn remove_second_factor<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, bool>;
 }
 
-/// A second factor as it is kept.
+/// A second factor as it is stored.
 pub(crate) struct StoredFactor {
     /// The app's sealed secret.
     pub(crate) sealed: Option<Vec<u8>>,

@@ -14,8 +14,8 @@ use crate::metrics;
 
 impl Sessions {
     /// Continues a session. Returns `None` if the token is unknown or spent, or if its session has
-    /// ended. A spent token ends its session, since it may have been stolen (RFC 9700
-    /// section 4.14.2), unless it was spent a moment ago and its successor is unused.
+    /// ended. A spent token ends its session, because it may have been stolen (RFC 9700 section
+    /// 4.14.2), unless it was spent a moment ago and its successor is unused.
     pub(crate) async fn refresh(
         &self,
         token: &str,
@@ -31,12 +31,12 @@ impl Sessions {
             if let Some(done) = self.refresh_with(token, &asked, audience, &keys).await? {
                 return Ok(done);
             }
-            // The keys have changed: this call loads them, and the next attempt uses them.
+            // The keys have changed. This call loads them, and the next attempt uses them.
             self.keys.current().await?;
         }
     }
 
-    /// Makes one attempt with these keys; `None` if the keys have changed meanwhile.
+    /// Makes one attempt with these keys. Returns `None` if the keys have changed in the meantime.
     async fn refresh_with(
         &self,
         token: &str,
@@ -45,8 +45,7 @@ impl Sessions {
         keys: &KeysForChange,
     ) -> Result<Option<Option<Grant>>, Error> {
         let (snapshot, now) = (&keys.snapshot, asked.now);
-        // The signature comes before the rotation: a rotation cannot be undone, and an external
-        // signer may fail.
+        // Signs before the rotation, because a rotation cannot be undone, and an external signer may fail.
         let mut signed = None;
         if snapshot.active.is_elsewhere()
             && let Some((mut session, user)) = self.of_token(&asked.session_id, token).await?
@@ -84,8 +83,8 @@ impl Sessions {
         Ok(Some(Some(self.grant(access_token, next, audience, &user, session))))
     }
 
-    /// Prepares the rotation of a token, and its successor; `None` if this issuer cannot have made
-    /// the token.
+    /// Prepares the rotation of a token, and creates its successor. Returns `None` if this issuer
+    /// cannot have made the token.
     async fn rotation(
         &self,
         token: &str,

@@ -4,9 +4,8 @@
 //! format (1) | key number (2) | session id (16) | generation (4) | random (32) | HMAC-SHA-256 (32)
 //! ```
 //!
-//! as 116 characters of base64url. The MAC distinguishes this issuer's tokens from invented ones
-//! without the store. The generation distinguishes a spent token from the current one without a row
-//! per token.
+//! as 116 characters of base64url. The MAC shows whether this issuer made the token, without a query of the
+//! store. The generation distinguishes a spent token from the current one, without a stored row per token.
 
 mod former;
 mod successor;
@@ -33,7 +32,7 @@ const FORMAT: u8 = 2;
 /// encoding.
 const LENGTH: usize = 87;
 
-/// A MAC key and the number that tokens name it by.
+/// A MAC key, and the number that identifies it in tokens.
 pub(crate) struct MacKey {
     pub(crate) number: u16,
     pub(crate) key: KeyEncryptionKey,
@@ -68,9 +67,9 @@ pub(crate) enum Presented {
 }
 
 impl RefreshTokens {
-    /// Creates the maker and reader of tokens. It makes tokens with `current`, and also accepts
-    /// tokens of `earlier`. Tokens of the former format were derived from the key-encryption key
-    /// `former`.
+    /// Creates a `RefreshTokens` that makes tokens with the key `current`, and also accepts tokens
+    /// that were made with `earlier` keys. Tokens of the former format were derived from the
+    /// key-encryption key `former`.
     pub(crate) fn new(
         current: &MacKey,
         earlier: &[MacKey],
@@ -92,7 +91,7 @@ impl RefreshTokens {
         generation: i64,
     ) -> Result<Zeroizing<String>, Error> {
         const FAILED: Error = Error::Crypto("making a refresh token");
-        // The buffer has its full capacity from the start: growing it would leave a copy in memory.
+        // The buffer has its full capacity from the start, because growing it would leave a copy in memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));
         bytes.push(FORMAT);
         bytes.extend_from_slice(&self.number.to_be_bytes());
@@ -106,7 +105,7 @@ impl RefreshTokens {
         Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
     }
 
-    /// Reads a token; `None` if this issuer cannot have made it.
+    /// Reads a token. Returns `None` if this issuer cannot have made it.
     pub(crate) fn read(&self, token: &str) -> Option<Presented> {
         if former::looks_like_one(token) {
             return Some(Presented::Former);

@@ -12,9 +12,8 @@ use crate::domain::tokens::Until;
 /// repeats a request.
 const AT_ONCE: i64 = 2;
 
-/// The maximum number of consecutive generations with a token that is repeated later than
-/// [`AT_ONCE`]. The holder of a copied token repeats it late in every generation; a lost response
-/// is rare.
+/// The maximum number of consecutive generations in which a token is repeated later than [`AT_ONCE`].
+/// The holder of a copied token repeats it late in every generation, whereas lost responses are rare.
 const LATE_GENERATIONS: i64 = 2;
 
 /// The exchange of a refresh token for its successor.
@@ -100,7 +99,7 @@ pub(crate) struct Kept {
     pub(crate) previous: Option<TokenHash>,
     pub(crate) sealed: Option<Vec<u8>>,
     pub(crate) rotated_at: i64,
-    /// The generation in which a token was last repeated late; the next field has the number of
+    /// The last generation in which a token was repeated late. The next field has the number of
     /// consecutive such generations.
     pub(crate) late_generation: i64,
     pub(crate) late_generations: i64,
@@ -123,7 +122,7 @@ pub(crate) struct Former {
 pub(crate) enum Judgement {
     /// The token is the current one: rotate it.
     Rotate { budget_until: i64 },
-    /// The token was spent a moment ago, and its successor is unused: repeat the response.
+    /// The token was spent a moment ago, and its successor is unused. The response is repeated.
     Repeat {
         budget_until: i64,
         /// The number of consecutive generations with a late repeat; `None` if this repeat is not
@@ -187,7 +186,7 @@ impl Kept {
             return Judgement::Reused;
         }
         let late = (age > AT_ONCE).then(|| match self.generation - self.late_generation {
-            // Each generation counts once, however often its predecessor is repeated.
+            // Each generation counts only once, however often its predecessor is repeated.
             0 => self.late_generations.max(1),
             1 => self.late_generations + 1,
             _ => 1,

@@ -1,4 +1,4 @@
-//! Sessions as they are kept, and their refresh tokens.
+//! Sessions and their refresh tokens as they are stored.
 
 use std::fmt;
 
@@ -64,7 +64,7 @@ pub(crate) struct Session {
     /// When the second factor was last shown, in seconds since 1970.
     pub(crate) stepped_up_at: Option<i64>,
     pub(crate) methods: Methods,
-    /// The session's place in a status list. It is set when a token is about to be issued.
+    /// The session's place in a status list. `None` until a token is about to be issued.
     pub(crate) place: Option<Place>,
 }
 

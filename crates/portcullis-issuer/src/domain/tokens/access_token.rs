@@ -156,16 +156,16 @@ impl Tokens {
     }
 
     /// Issues an access token for the issuer to a machine client that acts for the user of
-    /// `subject` (RFC 8693).
+    /// `subject` (RFC 8693), for `lifetime` seconds.
     pub(crate) async fn issue_to_actor(
         &self,
         keys: &Snapshot,
         subject: &Subject<'_>,
         client_id: &str,
-        now: i64,
+        (now, lifetime): (i64, i64),
     ) -> Result<String, Error> {
         let claims = Claims {
-            exp: now.saturating_add(self.actor_expiry_secs()),
+            exp: now.saturating_add(lifetime),
             client_id,
             act: Some(Actor { sub: client_id }),
             ..self.claims_for_issuer(subject, now)?
@@ -173,7 +173,7 @@ impl Tokens {
         sign_access_token(keys, &claims).await
     }
 
-    /// Returns the lifetime of an actor's token, in seconds.
+    /// Returns the longest lifetime of an actor's token, in seconds.
     pub(crate) fn actor_expiry_secs(&self) -> i64 {
         secs(self.settings().access_expiry).min(ACTOR_EXPIRY_SECS)
     }

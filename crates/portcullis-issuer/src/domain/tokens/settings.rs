@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::store::Until;
 use crate::clock::secs;
 
-/// The lifetime of a status list, in TTLs. During an outage an app can use its list for this long;
-/// it also accepts a replayed list for this long.
+/// The lifetime of a status list, in TTLs. During an outage, an app can use its list for this long. A
+/// replayed list is also accepted for this long.
 pub(super) const LIFETIME_IN_TTLS: u32 = 10;
 
-/// How much longer than necessary a place is taken, in seconds. With access tokens of 60 s, only
-/// one refresh in ten writes the row of the place.
+/// The number of seconds by which a place is reserved for longer than necessary. With access tokens of
+/// 60 s, only one refresh in ten then writes the place's row.
 const PLACE_SLACK: i64 = 600;
 
 /// Settings of tokens and status lists.
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// A verifier may still have a list with the bit of the former owner. That list must have
+    /// A verifier may still have a list with the former owner's bit. Every such list must have
     /// expired before the place has a new owner.
     #[test]
     fn place_is_reused_only_after_every_old_list_has_expired() {

@@ -1,9 +1,9 @@
 //! Status lists (draft-ietf-oauth-status-list): the revoked tokens, as a signed list of bits that
-//! verifiers keep.
+//! verifiers cache.
 //!
-//! Each request reads a counter from the store, which every revocation in any process increments.
-//! So a list in memory is served only if no token was revoked since. If the store fails, the
-//! request fails, so no verifier takes an old list for a current one.
+//! Each request reads a counter from the store, which every revocation in any process increments. So a
+//! list in memory is served only if no token has been revoked since it was made. If the store fails,
+//! the request fails too, so that no verifier mistakes an old list for a current one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,13 +29,14 @@ use crate::domain::keys::{KeyRing, Snapshot};
 use crate::error::Error;
 use crate::etag;
 
-/// The interval at which the counter is read while requests wait for a change.
+/// The interval at which the counter is read while requests are waiting for a change.
 const LOOK: Duration = Duration::from_millis(40);
 
 /// A signed list, ready to be served.
 #[derive(Debug)]
 pub(crate) struct Published {
-    /// The signed list. The next field is the same list compressed by gzip, a quarter shorter.
+    /// The signed list. The next field is the same list compressed with gzip, which makes it a
+    /// quarter shorter.
     pub(crate) token: Bytes,
     pub(crate) gzipped: Bytes,
     pub(crate) etag: String,
@@ -81,13 +82,13 @@ impl StatusLists {
         }
     }
 
-    /// Reserves a place among the waiting requests. Returns `None` if no place is free or the
-    /// issuer stops; then the request is answered at once.
+    /// Reserves a place among the waiting requests. Returns `None` if no place is free or the issuer is
+    /// stopping; the request is then answered immediately.
     pub(crate) fn wait(&self, verifier: Verifier) -> Option<Wait<'_>> {
         self.waits.begin(verifier).filter(|_| !self.is_stopped())
     }
 
-    /// Has all waiting requests answered now, and all later requests answered without a wait.
+    /// Answers all waiting requests now. Later requests are answered without waiting.
     pub(crate) fn stop_waiting(&self) {
         self.stopped.send_replace(true);
     }
@@ -198,7 +199,7 @@ impl StatusLists {
         }
     }
 
-    /// Reads the counter while requests wait.
+    /// Reads the counter as long as requests are waiting.
     fn tell_of_changes(self: &Arc<Self>) {
         if self.version.receiver_count() > 1 {
             return;

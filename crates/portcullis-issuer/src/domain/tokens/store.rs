@@ -38,8 +38,8 @@ pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
     /// The revoked places of a status list whose last token had not expired at `epoch`; `None` if
     /// there is no such list.
     fn revoked_places(&self, list: i64, epoch: i64) -> Answer<'_, Option<Revoked>>;
-    /// Revokes every place that was ever taken, also places that were taken after a restored backup
-    /// was made. Also deletes the single-use tokens of users, and records `event`.
+    /// Revokes every place that was ever taken, including places that were taken after the restored
+    /// backup was made. Also deletes the single-use tokens of users, and records `event`.
     fn start_new_lists<'a>(&'a self, event: &'a NewEvent) -> Answer<'a, ()>;
 
     /// Marks a JWT as used or revoked until `expires_at`, and records `event`, if any. Returns
@@ -74,8 +74,8 @@ pub(crate) enum Revoked {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
     pub(crate) expiry: i64,
-    /// The new end of a place that is not taken long enough. It is later than `expiry`, so that not
-    /// every refresh writes the place's row.
+    /// The new end of a place that is not taken long enough. This time is later than `expiry`, so
+    /// that not every refresh writes the place's row.
     pub(crate) extend_to: i64,
     /// A place whose last token expired by this time may get another owner: every list with that
     /// token's bit has expired.

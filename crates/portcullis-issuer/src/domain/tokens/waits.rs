@@ -1,5 +1,5 @@
-//! The number of requests that may wait for a status list to change: in all, without a client's
-//! credential, and for each client or address.
+//! The number of requests that may wait for a status list to change: in total, without a client's
+//! credential, and per client or address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,8 +10,8 @@ use crate::domain::network::Network;
 /// The maximum number of waiting requests: half of the connections of one issuer process.
 const ALL: usize = 448;
 
-/// The maximum number of waiting requests without a client's credential. The other places are
-/// reserved for verifiers that authenticate, so that anonymous requests cannot take their push.
+/// The maximum number of waiting requests without a client's credential. The remaining places are
+/// reserved for verifiers that authenticate, so that anonymous requests cannot use them up.
 const ANONYMOUS: usize = 256;
 
 /// The maximum number of waiting requests of one IPv4 address or IPv6 /64.
@@ -56,7 +56,7 @@ pub(crate) struct Wait<'w> {
 }
 
 impl Waits {
-    /// Counts a request; `None` if there is no place for it.
+    /// Counts a request. Returns `None` if too many requests already wait.
     pub(super) fn begin(&self, verifier: Verifier) -> Option<Wait<'_>> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_anonymous = matches!(verifier, Verifier::Anonymous(_));

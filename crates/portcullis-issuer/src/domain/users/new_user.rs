@@ -48,7 +48,7 @@ impl NewUser {
         }
     }
 
-    /// Creates a user with a password of 256 random bits, and returns the password, too.
+    /// Creates a user with a password of 256 random bits. Returns the password as well.
     ///
     /// # Errors
     ///
@@ -94,13 +94,14 @@ impl NewUser {
     }
 }
 
-/// Rejects roles and scopes that do not fit into a token.
+/// Rejects roles and scopes that do not fit into a token, or into a list whose items are separated by
+/// white space or commas, such as a header of a proxy.
 pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Error> {
-    let visible =
-        |text: &String| !text.is_empty() && text.trim() == text && !text.contains(char::is_control);
-    if !roles.iter().all(visible) {
+    let separates = |c: char| c.is_whitespace() || c.is_control() || c == ',';
+    if roles.iter().any(|role| role.is_empty() || role.contains(separates)) {
         return Err(Error::InvalidUser(
-            "a role must not be empty, begin or end with a space, or have control characters",
+            "a role must not be empty, and must have no spaces, commas and control characters: name \
+             it `site-admin` instead of `site admin`",
         ));
     }
     if !scopes.iter().all(|scope| is_scope_token(scope)) {
@@ -108,7 +109,7 @@ pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Err
             "a scope must be of printable ASCII characters without space, quote and backslash",
         ));
     }
-    // At most three more bytes per name: two quotes and a separator.
+    // Each name adds at most three bytes: two quotes and a separator.
     let names = roles.iter().chain(scopes);
     if names.map(|name| name.len() + 3).sum::<usize>() > MAX_NAMES_BYTES {
         return Err(Error::InvalidUser(
@@ -119,7 +120,7 @@ pub(crate) fn check_names(roles: &[String], scopes: &[String]) -> Result<(), Err
     Ok(())
 }
 
-/// Rejects an address that a program behind the notifier could mistake for something else.
+/// Rejects an address that a program of the notifier could mistake for something else, such as an option.
 pub(crate) fn check_address(address: &str) -> Result<(), Error> {
     let plain = address.bytes().all(|byte| byte.is_ascii_graphic());
     if !plain || !(1..=254).contains(&address.len()) || address.starts_with('-') {
@@ -159,6 +160,10 @@ mod tests {
             good.clone().address("alice@example.com\r\nBcc: mallory@example.com"),
             good.clone().address("-oQ/tmp"),
             good.clone().roles([""]),
+            good.clone().roles(["two roles"]),
+            good.clone().roles(["two\u{a0}roles"]),
+            good.clone().roles(["two,roles"]),
+            good.clone().roles(["role\u{7}"]),
             good.clone().scopes(["two scopes"]),
             good.clone().scopes(["quo\"te"]),
             good.clone().scopes((0..100).map(|n| format!("resource-{n}:read-write"))),

@@ -49,7 +49,8 @@ pub(in crate::http) struct Ended {
 /// A new password.
 #[derive(Deserialize, ToSchema)]
 pub(in crate::http) struct NewPassword {
-    /// Neither the user's name or address nor a common password; at most 1024 bytes in UTF-8.
+    /// The new password: neither the user's name or address nor a common password; at most 1024
+    /// bytes in UTF-8.
     #[schema(min_length = 8, max_length = 1024)]
     pub(super) password: String,
 }

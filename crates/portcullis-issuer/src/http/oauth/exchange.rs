@@ -46,7 +46,7 @@ pub(super) async fn exchange(
     peer: &Peer,
 ) -> Result<Response, OAuthError> {
     if !client.has(ClientRight::ExchangeTokens) {
-        let why = "The client does not have the right exchange-tokens.";
+        let why = "The client lacks the exchange-tokens right.";
         return Err(OAuthError::UnauthorizedClient(why));
     }
     let issuer = &api.config.issuer;

@@ -88,9 +88,7 @@ pub(in crate::http) async fn token(
         ("refresh_token", Caller::Registered(client))
             if !client.has(ClientRight::ContinueSessions) =>
         {
-            Err(OAuthError::UnauthorizedClient(
-                "The client does not have the right continue-sessions.",
-            ))
+            Err(OAuthError::UnauthorizedClient("The client lacks the continue-sessions right."))
         }
         (GRANT, Caller::Registered(client)) => {
             let wanted = (scope.as_deref(), resource.as_slice());

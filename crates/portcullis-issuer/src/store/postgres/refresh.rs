@@ -74,8 +74,8 @@ impl Batches {
     /// Rotates a token with the next batch. Returns `None` if the refresh needs its own
     /// transaction.
     pub(super) async fn rotate(&self, rotation: &Rotation) -> Option<Refreshed> {
-        // The statement handles no tokens of the former format, and does not check the version of
-        // the keys.
+        // The batch's statement cannot rotate a token of the former format, and cannot check the
+        // version of the keys.
         if rotation.generation == 0 || rotation.key_version.is_some() {
             return None;
         }

@@ -1,15 +1,15 @@
-//! The listening connection: each process has one. It receives changes of the keys, and holds the
-//! leader's lock unless another process does.
+//! The listening connection, of which each process has one. The connection receives changes of the
+//! keys, and holds the leader's lock unless another process does.
 //!
 //! `NOTIFY` reports a change of the keys at once. A notification is lost if the connection is lost,
 //! so the version of the keys is also read periodically. A version is used for [`BELIEVED`] after
 //! it was read; then each request queries the version itself. So no process is further behind than
 //! [`BELIEVED`].
 //!
-//! PostgreSQL releases the lock when the connection ends, also if the process crashes. The next
-//! process that requests the lock is the leader. For a moment there may be two leaders: a process
-//! whose connection PostgreSQL has given up, and its successor. Two concurrent leaders are safe:
-//! each step of a rotation is a transaction that checks the current state of the keys.
+//! PostgreSQL releases the lock when the connection ends, even if the process crashes. The next process
+//! that requests the lock is then the leader. For a moment there may be two leaders: a process whose
+//! connection PostgreSQL has given up, and its successor. Two concurrent leaders are safe, because each
+//! step of a rotation is a transaction that checks the current state of the keys.
 
 use std::io;
 use std::sync::Arc;

@@ -34,7 +34,7 @@ pub(super) async fn write(
 ) -> Result<(), StoreError> {
     query(
         "INSERT INTO events (at, kind, user_id, session_id, kid, client_id, address, user_agent, \
-         actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         actor, user_name, count) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(event.at)
     .bind(event.kind.as_str())
@@ -45,6 +45,8 @@ pub(super) async fn write(
     .bind(&event.address)
     .bind(&event.user_agent)
     .bind(&event.actor)
+    .bind(&event.user_name)
+    .bind(event.count)
     .execute(connection)
     .await?;
     Ok(())
@@ -75,5 +77,7 @@ fn event_from(row: &impl Row) -> Result<Event, StoreError> {
         address: row.column("address")?,
         user_agent: row.column("user_agent")?,
         actor: row.column("actor")?,
+        user_name: row.column("user_name")?,
+        count: row.column("count")?,
     })
 }

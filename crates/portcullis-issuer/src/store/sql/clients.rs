@@ -124,7 +124,7 @@ async fn of(
 async fn all(connection: &mut impl Dialect) -> Result<Vec<RegisteredClient>, StoreError> {
     let rows = query("SELECT * FROM clients").fetch_all(connection).await?;
     let mut clients = rows.iter().map(rows::client_from).collect::<Result<Vec<_>, _>>()?;
-    // Sorted here, since the order of the database depends on its locale.
+    // Sorted here, because the order of the database depends on its locale.
     clients.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(clients)
 }

@@ -1,16 +1,32 @@
 //! The messages that report ended sessions to clients. Triggers write them.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use super::{audit, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{EventKind, NewEvent};
-use crate::domain::logouts::{
-    Due, LogoutClient, LogoutMessage, LogoutStore, Undeliverable, not_delivered,
-};
+use crate::domain::logouts::{Due, LogoutClient, LogoutMessage, LogoutStore, Undeliverable};
 use crate::error::StoreError;
 use crate::metrics;
 use crate::store::dialect::{Change, Database, Dialect, Row, query};
+
+/// Selects the enabled clients with a URI for which a message is due at `$1`.
+pub(in crate::store) const TO_NOTIFY: &str = "\
+    SELECT id, backchannel_logout_uri FROM clients \
+    WHERE backchannel_logout_uri IS NOT NULL AND disabled_at IS NULL AND EXISTS \
+    (SELECT 1 FROM logout_messages \
+     WHERE client_id = clients.id AND next_at <= $1 AND expires_at > $2)";
+
+/// Selects due messages of a client.
+pub(in crate::store) const DUE: &str = "\
+    SELECT * FROM logout_messages \
+    WHERE client_id = $1 AND next_at <= $2 AND expires_at > $3 ORDER BY next_at LIMIT $4";
+
+/// Counts the messages of each client, by an index alone.
+pub(in crate::store) const WAITING: &str = "\
+    SELECT id, (SELECT count(*) FROM logout_messages WHERE client_id = clients.id) AS waiting \
+    FROM clients";
 
 impl<D: Database> LogoutStore for D {
     fn session_ended(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -19,16 +35,11 @@ impl<D: Database> LogoutStore for D {
 
     fn clients_to_notify(&self, due: Due) -> Answer<'_, Vec<LogoutClient>> {
         timed("clients_to_notify", async move {
-            let rows = query(
-                "SELECT id, backchannel_logout_uri FROM clients \
-                 WHERE backchannel_logout_uri IS NOT NULL AND disabled_at IS NULL AND EXISTS \
-                 (SELECT 1 FROM logout_messages \
-                  WHERE client_id = clients.id AND next_at <= $1 AND expires_at > $2)",
-            )
-            .bind(due.now)
-            .bind(due.expired)
-            .fetch_all(&mut *self.reader().await?)
-            .await?;
+            let rows = query(TO_NOTIFY)
+                .bind(due.now)
+                .bind(due.expired)
+                .fetch_all(&mut *self.reader().await?)
+                .await?;
             let client = |row: &_| -> Result<_, StoreError> {
                 let row: &<D::Connection as Dialect>::Row = row;
                 Ok(LogoutClient {
@@ -74,22 +85,18 @@ impl<D: Database> LogoutStore for D {
 
     fn waiting_logouts(&self) -> Answer<'_, Vec<(String, i64)>> {
         timed("waiting_logouts", async move {
-            let rows = query(
-                "SELECT client_id, count(*) AS waiting FROM logout_messages GROUP BY client_id",
-            )
-            .fetch_all(&mut *self.reader().await?)
-            .await?;
-            rows.iter().map(|row| Ok((row.column("client_id")?, row.column("waiting")?))).collect()
+            let rows = query(WAITING).fetch_all(&mut *self.reader().await?).await?;
+            rows.iter().map(|row| Ok((row.column("id")?, row.column("waiting")?))).collect()
         })
     }
 
     fn drop_logouts(&self, which: Undeliverable, at: i64, limit: i64) -> Answer<'_, u64> {
         timed("drop_logouts", async move {
             let dropped = self.change(Drop { which, at, limit }).await?;
-            for _ in 0..dropped {
+            for _ in &dropped {
                 metrics::event(EventKind::LogoutNotDelivered.as_str());
             }
-            Ok(dropped)
+            Ok(dropped.values().map(|count| count.unsigned_abs()).sum())
         })
     }
 }
@@ -108,20 +115,17 @@ impl Change for Claim {
         &mut self,
         connection: &mut C,
     ) -> Result<Vec<LogoutMessage>, StoreError> {
-        let rows = query(
-            "SELECT * FROM logout_messages \
-             WHERE client_id = $1 AND next_at <= $2 AND expires_at > $3 ORDER BY next_at LIMIT $4",
-        )
-        .bind(&self.client_id)
-        .bind(self.due.now)
-        .bind(self.due.expired)
-        .bind(self.limit)
-        .fetch_all(connection)
-        .await?;
+        let rows = query(DUE)
+            .bind(&self.client_id)
+            .bind(self.due.now)
+            .bind(self.due.expired)
+            .bind(self.limit)
+            .fetch_all(connection)
+            .await?;
         let mut claimed = Vec::new();
         for row in &rows {
             let message = message_from(row)?;
-            // Another process may have claimed it since it was read.
+            // Another process may have claimed the message since this process read it.
             let changed = query(
                 "UPDATE logout_messages SET attempts = attempts + 1, next_at = $1 \
                  WHERE id = $2 AND attempts = $3",
@@ -185,29 +189,27 @@ struct Drop {
 }
 
 impl Change for Drop {
-    type Outcome = u64;
+    /// The number of dropped messages of each client.
+    type Outcome = BTreeMap<String, i64>;
 
-    async fn apply<C: Dialect>(&mut self, connection: &mut C) -> Result<u64, StoreError> {
-        let found = match &self.which {
-            Undeliverable::Expired(at) => query(
-                "SELECT * FROM logout_messages WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
-            )
-            .bind(*at),
-            Undeliverable::Of(client_id) => query(
-                "SELECT * FROM logout_messages WHERE client_id = $1 ORDER BY expires_at LIMIT $2",
-            )
-            .bind(client_id),
+    async fn apply<C: Dialect>(
+        &mut self,
+        connection: &mut C,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
+        let dropped = match &self.which {
+            Undeliverable::Expired(at) => query(C::DROP_EXPIRED_LOGOUTS).bind(*at),
+            Undeliverable::Of(client_id) => query(C::DROP_LOGOUTS_OF_CLIENT).bind(client_id),
         };
-        let rows = found.bind(self.limit).fetch_all(connection).await?;
-        let mut dropped = 0;
-        for row in &rows {
-            let message = message_from(row)?;
-            if delete(connection, &message.id).await? {
-                audit::write(connection, &not_delivered(&message, self.at)).await?;
-                dropped += 1;
-            }
+        let dropped: Vec<String> = dropped.bind(self.limit).scalars(connection).await?;
+        let mut counts = BTreeMap::new();
+        for client_id in dropped {
+            *counts.entry(client_id).or_insert(0) += 1;
         }
-        Ok(dropped)
+        for (client_id, count) in &counts {
+            let event = NewEvent::new(EventKind::LogoutNotDelivered, self.at);
+            audit::write(connection, &event.client(client_id).count(*count)).await?;
+        }
+        Ok(counts)
     }
 }
 

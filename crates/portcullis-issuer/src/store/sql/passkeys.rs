@@ -118,17 +118,25 @@ impl<D: Database> PasskeyStore for D {
                 return Ok(false);
             }
             let mut tx = self.begin().await?;
-            let renamed = query("UPDATE passkeys SET name = $1 WHERE id = $2 AND user_id = $3")
-                .bind(name)
-                .bind(id)
-                .bind(&event.user_id)
-                .execute(&mut *tx)
-                .await?;
+            let renamed = query(
+                "UPDATE passkeys SET name = $1 WHERE id = $2 AND user_id = $3 AND name <> $1",
+            )
+            .bind(name)
+            .bind(id)
+            .bind(&event.user_id)
+            .execute(&mut *tx)
+            .await?;
             if renamed == 1 {
                 audit::insert(&mut *tx, event).await?;
             }
+            let there: Option<String> =
+                query("SELECT id FROM passkeys WHERE id = $1 AND user_id = $2")
+                    .bind(id)
+                    .bind(&event.user_id)
+                    .scalar_optional(&mut *tx)
+                    .await?;
             tx.commit().await?;
-            Ok(renamed == 1)
+            Ok(there.is_some())
         })
     }
 
@@ -212,11 +220,15 @@ async fn add<C: Dialect>(
 ) -> Result<Registered, StoreError> {
     let user = query(C::LOCK_USER).bind(&new.user_id).fetch_optional(connection).await?;
     let live = query(rows::SESSION_AND_USER).bind(&new.session_id).bind(event.at);
-    let (Some(user), Some(_)) = (user, live.fetch_optional(connection).await?) else {
+    let (Some(user), Some(live)) = (user, live.fetch_optional(connection).await?) else {
         return Ok(Registered::Refused);
     };
     let has_second_factor = users::stored_from(&user)?.has_second_factor;
     if has_second_factor && !new.stepped_up {
+        return Ok(Registered::Refused);
+    }
+    // The factor of the step-up may have been removed since the registration began.
+    if new.stepped_up && rows::session_from(&live)?.stepped_up_at.is_none() {
         return Ok(Registered::Refused);
     }
     let counted = query("UPDATE users SET passkeys = passkeys + 1 WHERE id = $1 AND passkeys < $2")
@@ -251,6 +263,15 @@ async fn add<C: Dialect>(
     }
     if !has_second_factor {
         super::second_factor::replace_codes(connection, &new.user_id, codes).await?;
+        // Somebody who knew only the password may have created the secret of an app. It must not
+        // become a second factor now.
+        query(
+            "UPDATE users SET sealed_totp_secret = NULL, totp_last_step = NULL, totp_failures = 0 \
+             WHERE id = $1 AND totp_confirmed_at IS NULL",
+        )
+        .bind(&new.user_id)
+        .execute(connection)
+        .await?;
     }
     audit::insert(connection, event).await?;
     Ok(Registered::Done { with_codes: !has_second_factor })

@@ -43,7 +43,8 @@ impl<D: Database> PeopleStore for D {
     ) -> Answer<'a, Changed> {
         retried("change_account", move || async move {
             let mut tx = self.begin().await?;
-            let Some(id) = id_of(&mut *tx, user_ref).await? else { return Ok(Changed::NotFound) };
+            let Some(user) = find(&mut *tx, user_ref).await? else { return Ok(Changed::NotFound) };
+            let User { id, name, .. } = rows::user_from(&user)?;
             let is_there = lock(&mut *tx, &id, authority).await?;
             if !is_authorized(&mut *tx, authority, event.at).await? {
                 return Ok(Changed::NotAnAdministrator);
@@ -66,7 +67,10 @@ impl<D: Database> PeopleStore for D {
                     return Ok(Changed::NotFound);
                 }
             }
-            let event = event.clone().user(&id);
+            let event = match change {
+                Change::Removed => event.clone().user(&id).user_name(&name),
+                _ => event.clone().user(&id),
+            };
             let ended = apply(&mut *tx, &id, change, &event).await?;
             tx.commit().await?;
             self.ended_sessions().notify_one();
@@ -110,14 +114,6 @@ async fn find<C: Dialect>(
             query("SELECT * FROM users WHERE id = $1").bind(id).fetch_optional(connection).await
         }
     }
-}
-
-async fn id_of(
-    connection: &mut impl Dialect,
-    user_ref: &UserRef,
-) -> Result<Option<String>, StoreError> {
-    let row = find(connection, user_ref).await?;
-    row.map(|row| row.column("id")).transpose()
 }
 
 /// Locks the rows of the user and of the administrator until the transaction ends. Returns whether
@@ -281,6 +277,8 @@ async fn reset_second_factor(
     if forget_app(connection, id).await? > 0 {
         audit::insert(connection, event).await?;
     }
+    // Wrong codes are also counted for users who have only passkeys.
+    query("UPDATE users SET totp_failures = 0 WHERE id = $1").bind(id).execute(connection).await?;
     query("DELETE FROM recovery_codes WHERE user_id = $1").bind(id).execute(connection).await?;
     query(
         "UPDATE sessions SET stepped_up_at = NULL, second_factor = NULL, passkey_id = NULL \

@@ -65,7 +65,8 @@ impl<D: Database> SecondFactorStore for D {
         retried("replace_recovery_codes", move || async move {
             let Some(user_id) = event.user_id.as_deref() else { return Ok(false) };
             let mut tx = self.begin().await?;
-            // Of two requests the second must see the codes of the first, to delete them.
+            // Locks the user, so that the second of two requests sees the codes of the first and
+            // deletes them.
             query(<D::Connection as Dialect>::LOCK_USER)
                 .bind(user_id)
                 .fetch_optional(&mut *tx)

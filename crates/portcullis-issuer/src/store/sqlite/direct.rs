@@ -27,6 +27,8 @@ impl Dialect for Connection {
     const LOCK_USER: &'static str = SqliteConnection::LOCK_USER;
     const HOLD_USER: &'static str = SqliteConnection::HOLD_USER;
     const HOLD_CLIENT: &'static str = SqliteConnection::HOLD_CLIENT;
+    const DROP_EXPIRED_LOGOUTS: &'static str = SqliteConnection::DROP_EXPIRED_LOGOUTS;
+    const DROP_LOGOUTS_OF_CLIENT: &'static str = SqliteConnection::DROP_LOGOUTS_OF_CLIENT;
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let mut prepared = bound(self, &statement)?;

@@ -62,7 +62,7 @@ impl GroupCommit {
     /// Makes a change, and returns when it is durable.
     pub(super) async fn change<C: Change>(&self, change: C) -> Result<C::Outcome, StoreError> {
         let Answer { outcome, is_first } = self.answer_to(change).await?;
-        // Counted here, and not on the writer's thread: a test's recorder may be local to its
+        // Counted here instead of on the writer's thread, because a test's recorder may be local to its
         // thread.
         if is_first {
             metrics::group_committed();

@@ -1,4 +1,4 @@
-//! Conditions that the statements themselves check, since an earlier check may be out of date.
+//! Conditions that the statements themselves check, because an earlier check may be out of date.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Changes of accounts: each change is made in full, and ends the sessions that it must end.
+//! Changes of accounts. Each change is made completely, and ends the sessions that it must end.
 
 use std::sync::Arc;
 

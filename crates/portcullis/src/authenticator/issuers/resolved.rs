@@ -10,6 +10,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::IssuerResolver;
+use super::made::Made;
 use crate::authenticator::{ConfigError, IssuerSettings};
 use crate::clock::{Clock, Timestamp};
 use crate::issuer::TrustedIssuer;
@@ -53,6 +54,8 @@ pub(super) struct Resolved {
     /// The rule sets without an accepted token. Unverified tokens name them, so they must not evict
     /// entries of `accepted`.
     claimed: Cache<String, Met>,
+    /// The issuers of all answers. Callers and streams may hold one that was evicted or replaced.
+    made: Mutex<Made>,
     budgets: IssuerBudgets,
     /// One request at a time resolves a rule set. The hash of its name selects the lock.
     locks: [Mutex<()>; LOCKS],
@@ -85,6 +88,7 @@ impl Resolved {
             // The policy keeps the most recently used entries, not the most frequently used ones:
             // an honest tenant's first request is recent, but not frequent.
             claimed: cache(MAX_CLAIMED).eviction_policy(EvictionPolicy::lru()).build(),
+            made: Mutex::default(),
             budgets: IssuerBudgets::new(),
             locks: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
@@ -157,10 +161,10 @@ impl Resolved {
     }
 
     fn remove(&self, rule_set: &str) {
-        let caches = [&self.accepted, &self.claimed].into_iter();
-        for met in caches.filter_map(|met| met.remove(rule_set)) {
-            met.issuer.forget();
+        for cache in [&self.accepted, &self.claimed] {
+            cache.remove(rule_set);
         }
+        self.made().forget(rule_set);
     }
 
     /// Records that a token was accepted by the rules of `issuer`, and returns the current issuer
@@ -240,7 +244,13 @@ impl Resolved {
             before.retire();
         }
         let (rule_set, made_from) = (Some(rule_set.into()), Some(Arc::new(settings) as _));
-        Some(Arc::new(TrustedIssuer { rule_set, made_from, ..issuer }))
+        let issuer = Arc::new(TrustedIssuer { rule_set, made_from, ..issuer });
+        self.made().add(&issuer);
+        Some(issuer)
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Logs a wrong answer of the resolver at most once a minute, because forged tokens decide how

@@ -43,11 +43,11 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// these fetches, it uses no proxy. It never follows redirects.
 /// [`IssuerSettings::allow_private_host`] permits a host by name.
 ///
-/// A custom HTTP client ([`IssuerSettings::fetch`]) decides itself which addresses a name may
-/// resolve to. [`ReqwestFetch::new`](crate::fetch::ReqwestFetch::new) permits any address and uses
-/// the proxies of the environment, which must then block private addresses. A
-/// [`RemoteKeySet`](crate::keys::RemoteKeySet) as the `key_source` of an answer is fetched with its
-/// own settings. If a tenant chose its URL, build it with
+/// A custom HTTP client ([`IssuerSettings::fetch`]) decides itself which addresses a name may resolve
+/// to. [`ReqwestFetch::new`](crate::fetch::ReqwestFetch::new) permits any address and uses the proxies
+/// of the environment, so these proxies must block private addresses. A
+/// [`RemoteKeySet`](crate::keys::RemoteKeySet) as the `key_source` of an answer is fetched with its own
+/// settings. If a tenant chose its URL, build it with
 /// [`public_addresses_only`](crate::keys::RemoteKeySetBuilder::public_addresses_only).
 ///
 /// # Limits

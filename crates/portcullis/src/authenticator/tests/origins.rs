@@ -86,7 +86,7 @@ async fn fetch_token_is_read_each_time_and_sent_only_to_its_origin() {
     assert_eq!(fetch.requests().len(), 4);
 }
 
-/// An issuer keeps places for clients among the requests that wait for a status list.
+/// An issuer may reserve places for authenticated clients among the requests that wait for a status list.
 #[tokio::test]
 async fn introspecting_client_is_named_to_status_lists_of_its_origin_only() {
     let key = TestKey::generate("k", Algorithm::Es256);
@@ -152,7 +152,7 @@ async fn changed_key_file_is_read_again() {
     assert_eq!(rule(&auth, &token(&old)).await, "kid");
 
     let keys = || auth.status().remove(0).keys.unwrap();
-    // While the file is incomplete or missing, the current keys stay in use, for a while.
+    // While the file is incomplete or missing, the current keys stay in use for a limited time.
     for _ in 0..2 {
         write("{\"keys\":[".to_owned());
         clock.advance(Duration::from_secs(40));

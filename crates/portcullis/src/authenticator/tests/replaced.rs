@@ -40,8 +40,8 @@ fn claims_of_tenant(iat: u64, exp: u64) -> Value {
     claims
 }
 
-/// A regression test: cached tokens hold their issuer, so after each hour one more issuer kept
-/// fetching keys.
+/// Regression test: cached tokens kept replaced issuers alive, so after each hour one more issuer
+/// fetched keys.
 #[tokio::test(start_paused = true)]
 async fn resolved_issuer_is_refreshed_once_and_not_after_forget() {
     let (key, fetch) = (TestKey::generate("k", Algorithm::Es256), ScriptedFetch::default());
@@ -102,7 +102,8 @@ async fn older_status_list_is_rejected_after_the_issuer_is_resolved_again() {
     assert_eq!(status().await, 503, "also after an hour");
 }
 
-/// The second fetch waits for a notification, then returns the document as of the fetch's start.
+/// The second fetch waits for a notification, then returns the document as it was when the fetch
+/// started.
 #[derive(Debug, Clone)]
 struct Slow(ScriptedFetch, Arc<AtomicUsize>, Arc<tokio::sync::Notify>);
 

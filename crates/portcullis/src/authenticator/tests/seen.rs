@@ -123,7 +123,7 @@ async fn cached_token_is_dropped_with_its_key_and_survives_other_rotations() {
     assert_eq!(keys.verified(), 1);
     keys.keys.replace(TestKey::key_set([&next]));
     assert_eq!(rule(&auth, &token).await, "kid");
-    // A different key under the same `kid` is a different key.
+    // A token that was signed with the former key is rejected if another key has its `kid`.
     keys.keys.replace(TestKey::key_set([&key]));
     assert_eq!(rule(&auth, &token).await, "accepted");
     keys.keys.replace(TestKey::key_set([&TestKey::generate("k", Algorithm::Es256)]));

@@ -115,7 +115,7 @@ async fn key_without_alg_is_used_for_the_algorithms_of_each_rule_set() {
     assert!(
         matches!(keys.verify(&token, &allowed).await, Err(VerifyError::Jws(error)) if error.rule() == "alg")
     );
-    // The set may have a list of algorithms, too. It then imports no keys for other algorithms.
+    // A set with its own list of algorithms imports no keys for other algorithms.
     let narrow = world.set().algorithms([Algorithm::Es256]).build().await.unwrap();
     assert_eq!((narrow.status().keys, narrow.status().skipped.len()), (0, 1));
 }

@@ -11,13 +11,13 @@ use crate::clock::Timestamp;
 use crate::key::{CandidateKeys, KeyRequest};
 use crate::maybe_ready::MaybeReady;
 
-/// The maximum number of concurrent waiting requests with a failed signature, so that forgeries
-/// leave places for other requests.
+/// The maximum number of concurrently waiting requests with a failed signature. It keeps places free for
+/// other requests during a flood of forgeries.
 const MAX_WAITERS: usize = 64;
 
-/// The `kid`s for which the keys were fetched again, and when: one fetch per `kid` and cooldown.
-/// Tokens without `kid` count as one `kid`. Only `kid`s of keys in the set are stored, so the
-/// number of keys bounds the entries.
+/// The `kid`s for which the keys were fetched again, and the time of each such fetch. There is one fetch
+/// per `kid` and cooldown. Tokens without `kid` count as one `kid`. Only `kid`s of keys in the set are
+/// stored, so the number of keys bounds the entries.
 #[derive(Default)]
 pub(super) struct Retried {
     kids: Mutex<Vec<(Option<String>, Duration)>>,
@@ -71,7 +71,7 @@ impl RemoteKeySet {
         MaybeReady::pending(async move {
             let _held = own;
             let began_later = place.precedes(&flight);
-            // A failure does not change the keys.
+            // A failed fetch leaves the keys unchanged.
             let _ = flight.landed().await;
             let others = remote.others(&wanted.borrow(), &tried);
             if others.is_some() || began_later {
@@ -99,7 +99,7 @@ impl Remote<Keys> {
             return Some(flight);
         }
         let cooldown = self.limits.cooldown;
-        // There is no such fetch while failures back off.
+        // While failed fetches back off, no such fetch starts.
         let is_allowed = self.history(now).failure.is_none()
             && self.document.retried.note(key_id, now.monotonic(), cooldown, || {
                 self.budget.try_spend(now.monotonic(), cooldown)

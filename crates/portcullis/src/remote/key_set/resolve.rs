@@ -23,8 +23,8 @@ impl Question<Keys> for KeyRequest<'_> {
         }
     }
 
-    /// If the key was withdrawn, or is present but unusable, the client must get a new token rather
-    /// than retry.
+    /// If the key was withdrawn, or is present but unusable, a retry cannot help: the client needs a new
+    /// token.
     fn refusal(&self, remote: &Remote<Keys>) -> Option<TokenError> {
         let withdrawn = &remote.document.withdrawn;
         if self.key_id.is_some_and(|id| withdrawn.contains(id)) {
@@ -37,7 +37,7 @@ impl Question<Keys> for KeyRequest<'_> {
     }
 }
 
-/// A query for whether a key is still the key for a token.
+/// The question whether a cached token's key is still the key that its header selects.
 pub(super) struct IsCurrent<'k> {
     pub(super) wanted: KeyRequest<'k>,
     pub(super) key: &'k VerificationKey,

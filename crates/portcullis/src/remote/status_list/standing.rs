@@ -12,7 +12,7 @@ use crate::error::TokenError;
 use crate::key_source::ResolveError;
 use crate::maybe_ready::MaybeReady;
 
-/// A query for whether the token at `index` is valid, from a list within `ages`.
+/// Asks whether the token at `index` is valid, from a list within `ages`.
 struct Stands {
     index: u64,
     ages: Ages,
@@ -53,18 +53,18 @@ impl Remote<StatusList> {
             Step::Answer(answer) => MaybeReady::Ready(answer),
             Step::Wait => match self.line.place() {
                 Some(place) => MaybeReady::pending(self.clone().wait(place, question)),
-                // Overload alone is not an outage, since any client can cause it; only a failed
-                // fetch is.
+                // Overload alone does not count as an outage, because any client can cause it. Only a
+                // failed fetch counts.
                 None if self.history(now).failure.is_none() => MaybeReady::Ready(Err(crowded())),
                 None => MaybeReady::Ready(self.settle(&question, crowded())),
             },
         }
     }
 
-    /// Returns the ages that limit a valid list, for a request with these maximum ages.
+    /// Returns the ages that limit the use of a valid list, for a request with these maximum ages.
     pub(super) fn lifetime_for(&self, ages: Ages) -> Lifetime {
         Lifetime {
-            // The list's own task refreshes it earlier; this age matters only if the task is late.
+            // The list's own task refreshes it earlier. This age has an effect only if the task is late.
             ageing: ages.usual - ages.usual / 4,
             ttl: ages.usual,
             end: ages.in_outage.max(ages.usual),

@@ -38,8 +38,8 @@ impl List {
         self.key.is_same(key)
     }
 
-    /// Returns whether the list is valid now: it has not expired, and its key is still current, as
-    /// required for a token signed with that key.
+    /// Returns whether the list is valid now: it has not expired, and its key is still current. A token
+    /// that is signed with the key must meet the same condition.
     pub(super) fn holds(&self, document: &StatusList, now: NumericDate) -> bool {
         let wanted = KeyRequest::new(self.key_id.as_deref(), self.algorithm);
         self.expires_at.is_none_or(|expiry| now < expiry)

@@ -1,4 +1,4 @@
-//! The ages of knowledge that routes accept, for the metrics.
+//! The maximum ages that routes require of this instance's knowledge, for the metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::metrics;
 use crate::remote::freshness::Ages;
 
-/// The shortest `max_age` and the longest `in_outage` of the routes that were used, in nanoseconds.
+/// The shortest `max_age` and the longest `in_outage` of the routes used so far, in nanoseconds.
 #[derive(Debug)]
 pub(super) struct Bounds {
     shortest: AtomicU64,
@@ -20,7 +20,7 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Called for each token that was not checked at this generation before.
+    /// Called for each token that has not been checked under the current generation.
     pub(super) fn note(&self, ages: Ages) {
         let [usual, in_outage] = [ages.usual, ages.in_outage].map(nanos);
         let shortest = self.shortest.fetch_min(usual, Ordering::Relaxed);

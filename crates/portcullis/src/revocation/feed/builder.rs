@@ -56,42 +56,42 @@ impl RevocationsBuilder {
         }
     }
 
-    /// For entries that only this process has.
+    /// For entries that exist only in this process.
     pub(super) fn local(store: MemoryStore) -> Self {
         Self { is_local: true, ..Self::new(store) }
     }
 
-    /// Sets the maximum number of entries in memory, of all issuers: 200,000 by default, about 100
-    /// bytes each plus the values. At least 100.
+    /// Sets the maximum number of entries in memory, for all issuers together: 200,000 by default. The
+    /// minimum is 100. An entry takes about 100 bytes plus its value.
     ///
     /// When the set is full, the oldest tenth of the largest issuer's entries becomes a watermark:
-    /// every token that was issued before is refused. Nothing is forgotten, and tokens that were
+    /// every token that was issued before it is rejected. So no revocation is lost, and tokens that were
     /// issued later are accepted.
     pub fn max_entries(mut self, entries: usize) -> Self {
         self.max_entries = entries.max(100);
         self
     }
 
-    /// Keeps entries at least this long. By default, an entry is kept for as long as this service
+    /// Keeps entries at least this long after the event. By default, an entry is kept for as long as this service
     /// may accept a token that was issued before it: its `max_token_lifetime` or `max_token_age`,
     /// plus twice the leeway. For an issuer that this process does not know, the default is 24
     /// hours.
     ///
-    /// If services with different limits share a store, set the longest of them in each.
+    /// If services with different limits share a store, set the longest of these times in each service.
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
         self
     }
 
-    /// Sets the interval at which the store is read, if it does not notify earlier: 1 second by
-    /// default, at least 50 milliseconds. It must be shorter than the `max_age` of routes.
+    /// Sets the interval at which the store is read, unless it notifies earlier: 1 second by default, at
+    /// least 50 milliseconds. It must be shorter than the `max_age` of routes.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval.max(Duration::from_millis(50));
         self
     }
 
-    /// Does not follow the store in the background: a request that finds older knowledge than its
-    /// route allows reads the store. For runtimes that freeze between requests, and for tests.
+    /// Disables the background reads of the store. A request then reads the store if the last read is
+    /// older than the request's route allows. For runtimes that freeze between requests, and for tests.
     pub fn without_background_refresh(mut self) -> Self {
         self.follows = false;
         self

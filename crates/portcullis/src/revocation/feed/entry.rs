@@ -1,4 +1,4 @@
-//! An entry of the feed: what was revoked, at which issuer, and for how long it matters.
+//! An entry of the feed: what was revoked, at which issuer, and until when the entry is needed.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -16,9 +16,9 @@ pub(crate) const MAX_TEXT_BYTES: usize = 2048;
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Target {
-    /// The tokens of one session, whatever their `iat`.
+    /// The tokens of one session, regardless of their `iat`.
     Session(String),
-    /// The token with this `jti`, whatever its `iat`.
+    /// The token with this `jti`, regardless of its `iat`.
     Token(String),
     /// The tokens of a subject that were issued before the event.
     Subject(String),
@@ -69,7 +69,7 @@ impl Target {
     }
 }
 
-/// Shows the kind, and no value from a token.
+/// Shows the kind, but no value from a token.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())
@@ -89,7 +89,7 @@ impl fmt::Debug for Target {
 ///     "at":1800000000,"until":1800000920}"#;
 /// let entry: Entry = serde_json::from_str(json)?;
 /// assert_eq!((entry.target.kind(), entry.target.value()), ("session", "s-1"));
-/// // A value from a token is not shown.
+/// // `Debug` does not show the value.
 /// assert!(!format!("{entry:?}").contains("s-1"));
 /// assert!(serde_json::from_str::<Entry>(r#"{"id":"k1"}"#).is_err());
 /// # Ok::<(), serde_json::Error>(())
@@ -107,16 +107,16 @@ pub struct Entry {
     pub target: Target,
     /// The time of the event.
     pub at: u64,
-    /// The time from which the entry matters no more, because no token that it revokes is still
-    /// valid. A store keeps it until then.
+    /// The time from which the entry is no longer needed, because every token that it revokes has
+    /// expired. A store keeps the entry until then.
     pub until: u64,
 }
 
 impl Entry {
-    /// Creates an entry whose identity is its content.
+    /// Creates an entry whose `id` is derived from its content.
     ///
-    /// For the watermark by which a store replaces entries that it can no longer keep, and for
-    /// tests of a store.
+    /// Use it for the watermark with which a store replaces entries that it can no longer keep, and
+    /// in tests of a store.
     #[must_use]
     pub fn new(issuer: impl Into<String>, target: Target, at: u64, until: u64) -> Self {
         let issuer = issuer.into();
@@ -125,7 +125,7 @@ impl Entry {
         Self { id, issuer, target, at, until }
     }
 
-    /// Gives the entry the identity of the message that reported the event.
+    /// Derives the entry's `id` from the message that reported the event.
     #[must_use]
     pub(crate) fn reported_by(mut self, message: &[&str]) -> Self {
         self.id = id_of(message);
@@ -133,7 +133,7 @@ impl Entry {
     }
 }
 
-/// Shows no value from a token.
+/// Omits the value, which is from a token.
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
@@ -145,7 +145,8 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Returns a hash of texts. Each is preceded by its length, so that no two lists have the same hash.
+/// Returns a hash of texts. The length of each text is hashed before it, so different lists cannot have
+/// the same input.
 fn id_of(texts: &[&str]) -> String {
     let mut bytes = Vec::new();
     for text in texts {
@@ -156,8 +157,8 @@ fn id_of(texts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, &bytes))
 }
 
-/// Returns the whole seconds since 1970, rounded up: an event counts from the second that it is in.
-/// A time before 1970 means that the clock was never set, and counts as 1970.
+/// Returns the whole seconds since 1970, rounded up, so that no token issued before the event is
+/// missed. A time before 1970 counts as 1970: the clock was never set.
 pub(crate) fn seconds(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     rounded_up(since)

@@ -1,4 +1,4 @@
-//! Reads the store: at start, in the background, and for requests that find old knowledge.
+//! Reads the store: at start, in the background, and for requests that need more recent knowledge.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,38 +15,39 @@ use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 use crate::remote::freshness::Ages;
 
-/// How long a refused client should wait.
+/// The `Retry-After` of a rejected request.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The minimum time between two reads, so that a burst of events causes few.
+/// The minimum time between two reads, so that a burst of events causes few reads.
 const BETWEEN_READS: Duration = Duration::from_millis(5);
 
-/// The time between two deletions of entries that matter no more, in seconds.
+/// The time between two deletions of entries that are no longer needed, in seconds.
 const BETWEEN_PRUNES: u64 = 300;
 
-/// An entry is deleted this long after its end, because the clocks of instances differ.
+/// The time between the end of an entry and its deletion, in seconds. It allows for clock skew between
+/// instances.
 const PRUNE_MARGIN: u64 = 3600;
 
 impl Revocations {
-    /// Reads the store now, and applies what is new.
+    /// Reads the store now, and applies the new entries.
     ///
-    /// The background task does this by itself. Call it where
-    /// [there is none](super::RevocationsBuilder::without_background_refresh).
+    /// The background task does this by itself. Call it if
+    /// [there is no such task](super::RevocationsBuilder::without_background_refresh).
     ///
     /// # Errors
     ///
-    /// The error of the store. What is known stays in use, within the limits of each route.
+    /// The error of the store. The known entries stay in use, within the limits of each route.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         self.0.read(self.0.now()).await
     }
 
-    /// Loads the store's entries, and follows it in the background. Called at the start of each
-    /// authenticator.
+    /// Loads the store's entries, and starts to follow the store in the background. Called at the start of
+    /// each authenticator.
     ///
     /// # Errors
     ///
-    /// An error if the store's settings could lose entries. If the store is unavailable, the
-    /// service starts and is not ready.
+    /// An error if the store's settings could lose entries. If the store is unavailable, this is not an
+    /// error: the service starts, but is not ready.
     pub(crate) async fn start(&self) -> Result<(), StoreError> {
         self.log_start();
         if self.0.is_local {
@@ -67,12 +68,12 @@ impl Revocations {
         Ok(())
     }
 
-    /// Whether the entries of the store were loaded.
+    /// Whether the entries of the store have been loaded.
     pub(crate) fn is_loaded(&self) -> bool {
         self.0.is_local || self.0.known.load().at.is_some()
     }
 
-    /// Returns the age of this instance's knowledge; `None` if it knows nothing yet.
+    /// Returns the time since the last complete read; `None` before the first one.
     pub(crate) fn age(&self) -> Option<Duration> {
         if self.0.is_local {
             return Some(Duration::ZERO);
@@ -80,13 +81,13 @@ impl Revocations {
         self.0.known.load().age(self.0.now())
     }
 
-    /// Returns the error of the last read, if it failed.
+    /// Returns the error of the last read if it failed.
     pub(crate) fn last_error(&self) -> Option<String> {
         self.0.known.load().failure.as_ref().map(|(_, error)| error.clone())
     }
 
-    /// Whether the knowledge is recent enough, for the usual request. `readings` are those of its other
-    /// checks.
+    /// Whether this instance's knowledge is at most as old as the route's usual maximum age
+    /// (`Ages::usual`). The request's other checks share `readings`.
     pub(crate) fn is_fresh(&self, ages: Ages, readings: &Readings<'_>) -> bool {
         if self.0.is_local {
             return true;
@@ -99,7 +100,7 @@ impl Revocations {
         }
     }
 
-    /// Waits until the knowledge is current enough.
+    /// Waits until this instance's knowledge is recent enough.
     pub(crate) fn current(&self, ages: Ages) -> MaybeReady<Result<(), ResolveError>> {
         let unavailable = || ResolveError::Unavailable { retry_after: RETRY_AFTER, source: None };
         if self.0.is_local {
@@ -112,7 +113,7 @@ impl Revocations {
             Use::Read => {
                 let revocations = self.clone();
                 MaybeReady::pending(async move {
-                    // Without a runtime, nothing can be read.
+                    // Without a runtime, the store cannot be read.
                     let Ok(_place) = revocations.0.waiting.try_acquire() else {
                         return Err(unavailable());
                     };
@@ -120,7 +121,7 @@ impl Revocations {
                         return Err(unavailable());
                     }
                     revocations.keep_following();
-                    // The error is in the record.
+                    // `usable` reads the error from the record.
                     let _ = revocations.refresh().await;
                     if revocations.0.usable(ages) == Use::Apply {
                         Ok(())
@@ -156,8 +157,8 @@ impl Shared {
         known.usable(ages, self.now(), known.failure.is_some() && is_retried())
     }
 
-    /// Reads once, then waits until the next read is due. The wait is short, because the task holds
-    /// a strong handle meanwhile.
+    /// Reads the store once, and waits until the next read is due. The wait is short, because the task
+    /// holds a strong handle during it.
     async fn follow(&self) {
         let is_read = self.read(self.now()).await.is_ok();
         self.tidy();
@@ -166,7 +167,7 @@ impl Shared {
         match cursor.filter(|_| is_read) {
             Some(cursor) => {
                 let changed = self.store.changed(&cursor);
-                // After the interval, the store is read in any case.
+                // After the interval, the store is read even without a notification.
                 let _ = tokio::time::timeout(self.poll_interval, changed).await;
                 tokio::time::sleep(BETWEEN_READS).await;
             }
@@ -174,12 +175,24 @@ impl Shared {
         }
     }
 
-    /// Reads what is new. A read that began after `asked_at` and has ended meanwhile will do.
+    /// Reads the new entries. Does nothing if another read, which began after `asked_at`, has already
+    /// ended.
+    ///
+    /// # Errors
+    ///
+    /// The error of this read, or of another one that has failed since `asked_at`.
     async fn read(&self, asked_at: Timestamp) -> Result<(), StoreError> {
         let mut cursor = self.cursor.lock().await;
         let known = self.known.load();
         if known.at.is_some_and(|at| at.monotonic() > asked_at.monotonic()) {
             return Ok(());
+        }
+        // A read that has failed in the meantime counts, too. Otherwise, the requests that wait for
+        // a store that does not respond would try to read it one after another.
+        if let Some((failed_at, error)) = &known.failure
+            && failed_at.monotonic() > asked_at.monotonic()
+        {
+            return Err(StoreError::unavailable(error.clone()));
         }
         drop(known);
         self.fresh.forget_measured();
@@ -201,7 +214,7 @@ impl Shared {
         read.map(drop)
     }
 
-    /// Reads to the end. Returns the time at which the last, complete read began.
+    /// Reads all pages of new entries. Returns the time at which the last page's read began.
     async fn read_from(&self, cursor: &mut Option<super::Cursor>) -> Result<Timestamp, StoreError> {
         if !self.is_checked.load(Ordering::Relaxed) {
             Self::bounded(self.store.check()).await?;
@@ -222,7 +235,7 @@ impl Shared {
                 Err(error) if error.is_cursor_lost() && cursor.is_some() => {
                     tracing::warn!(
                         target: "portcullis::feed",
-                        "the revocation store does not know where the last read ended: reading all of it again",
+                        "the revocation store does not know where the last read ended: reading all entries again",
                     );
                     *cursor = None;
                 }
@@ -233,7 +246,7 @@ impl Shared {
 
     fn note_failure(&self, error: &StoreError) {
         let known = self.known.load_full();
-        // One warning for an outage.
+        // Logs one warning per outage.
         if known.failure.is_none() {
             tracing::warn!(
                 target: "portcullis::feed",
@@ -246,7 +259,7 @@ impl Shared {
         metrics::feed_read("failed");
     }
 
-    /// Deletes entries that matter no more, every few minutes.
+    /// Deletes entries that are no longer needed, every few minutes.
     pub(super) async fn prune(&self) {
         let now = seconds(self.now().wall());
         let before = self.pruned_at.load(Ordering::Relaxed);

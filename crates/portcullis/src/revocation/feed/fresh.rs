@@ -1,22 +1,24 @@
-//! Whether this instance's knowledge of the store is recent enough, for the usual request.
+//! Decides quickly whether this instance's knowledge of the store is recent enough for a route's
+//! usual maximum age (`Ages::usual`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::clock::{Readings, Timestamp};
 
-/// The binary logarithm of a slice of wall-clock time, in nanoseconds: a slice has 16.8 ms.
+/// The binary logarithm of the length of a slice of wall-clock time, in nanoseconds. A slice has 16.8 ms.
 const SLICE: u32 = 24;
 
 /// The start of the last complete read, in nanoseconds of both clocks; 0 before the first read.
 ///
-/// Every request reads the wall clock, for `exp`. The age needs the monotonic clock, too, because the
-/// wall clock may be set back; that reading would be most of what the feed costs. The age is therefore
-/// measured once per slice of wall-clock time, and the other requests of the slice use an upper bound.
+/// Every request reads the wall clock, because of `exp`. The age also needs the monotonic clock,
+/// because the wall clock may be set back, but that reading would be most of the feed's cost. So the
+/// age is measured once per slice of wall-clock time, and the other requests of the slice use an upper
+/// bound on it.
 ///
-/// A wall clock that is set back into the very slice of the last measurement can hide the time
-/// since then, for the rest of that slice. Each attempt to read the store, once a second, removes the
-/// measurement.
+/// This has one gap. If the wall clock is set back into the slice of the last measurement, the time since
+/// then is not counted for the rest of that slice. Each attempt to read the store, once a second, discards
+/// the measurement.
 #[derive(Debug, Default)]
 pub(super) struct Fresh {
     monotonic: AtomicU64,
@@ -25,22 +27,22 @@ pub(super) struct Fresh {
     measured: AtomicU64,
 }
 
-/// A slice of wall-clock time, and an upper bound on the age in it. Both are numbers of slices: the
-/// slice in the upper 32 bits, which repeats after two years.
+/// A slice of wall-clock time, and an upper bound on the age during it, as a number of slices. The upper 32
+/// bits are the number of the slice, which repeats after two years; the lower 32 bits are the bound.
 #[derive(Clone, Copy)]
 struct Measured(u64);
 
 impl Measured {
     fn of(wall: u64, age: u64) -> Self {
-        // One is the remainder of the division, and one the rest of the slice.
+        // Adds one for the remainder of the division, and one for the rest of the slice.
         let bound = (age >> SLICE).saturating_add(2).min(u64::from(u32::MAX));
         Self(slice(wall) << 32 | bound)
     }
 
-    /// Whether it shows that the age is at most `limit` at `wall`.
+    /// Whether the measurement proves that the age is at most `limit` at the wall-clock time `wall`.
     fn shows(self, wall: u64, limit: u64) -> bool {
         let bound = self.0 & u64::from(u32::MAX);
-        // The largest bound stands for any age.
+        // The largest bound may be saturated, so the age may be larger.
         bound != 0
             && bound != u64::from(u32::MAX)
             && self.0 >> 32 == slice(wall)
@@ -54,8 +56,8 @@ fn slice(wall: u64) -> u64 {
 }
 
 impl Fresh {
-    /// Called when what was read is in place. A concurrent reader may see one of the two: the
-    /// knowledge then looks older than it is.
+    /// Called after the entries of a read have been applied. A concurrent reader may see only one of
+    /// the two new times; the knowledge then seems older than it is.
     pub(super) fn set(&self, at: Timestamp) {
         self.wall.store(nanos_of(at.wall()), Ordering::Relaxed);
         self.monotonic.store(nanos(at.monotonic()).max(1), Ordering::Release);
@@ -66,10 +68,10 @@ impl Fresh {
         self.measured.store(0, Ordering::Relaxed);
     }
 
-    /// Whether a read is at most this old. The larger difference of both clocks counts.
+    /// Whether the last read is at most this old, by the clock that shows the larger difference.
     pub(super) fn is_within(&self, limit: Duration, readings: &Readings<'_>) -> bool {
         let (limit, now_wall) = (nanos(limit), nanos_of(readings.wall()));
-        // What was read before the measurement is visible after it.
+        // Entries that were read before the measurement are visible after this load.
         if Measured(self.measured.load(Ordering::Acquire)).shows(now_wall, limit) {
             return true;
         }
@@ -88,7 +90,7 @@ fn nanos_of(wall: SystemTime) -> u64 {
     nanos(wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
-/// Returns at most 584 years.
+/// Returns the nanoseconds, at most 584 years.
 fn nanos(time: Duration) -> u64 {
     let nanos = u64::from(time.subsec_nanos());
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(nanos)
@@ -143,7 +145,7 @@ mod tests {
         let start = Timestamp::now(&manual);
         fresh.set(start);
         for step in 0..4000_u64 {
-            // Limits on both sides of the age, from routes that alternate.
+            // The limits are below and above the age, as with routes that alternate.
             for limit in [50, 1000, 1999].map(Duration::from_millis) {
                 let age = Timestamp::now(&manual).since(start);
                 assert_eq!(is_within(&fresh, &clock, limit), age <= limit, "{age:?} {limit:?}");

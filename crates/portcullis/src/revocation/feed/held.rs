@@ -1,4 +1,4 @@
-//! The entries of one issuer, and what they refuse.
+//! The entries of one issuer, and the tokens that they revoke.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::Target;
 use crate::claims::NumericDate;
 
-/// The divisor for the entries that become a watermark when the set is full: the oldest tenth. The
-/// watermark is then as old as possible, and refuses few tokens that were not revoked.
+/// The divisor for the number of entries that become a watermark when the set is full: the oldest tenth.
+/// Replacing few and old entries keeps the watermark old, so it rejects few tokens that were not revoked.
 const CONDENSED: usize = 10;
 
-/// What a token says about itself, as far as entries can name it.
+/// The values of a token that entries can name.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct TokenNames<'t> {
     pub(crate) session: Option<&'t str>,
@@ -21,7 +21,7 @@ pub(crate) struct TokenNames<'t> {
     pub(crate) issued_at: Option<NumericDate>,
 }
 
-/// The time of an event, and the time from which it matters no more.
+/// The time of an event, and the time from which its entry is no longer needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Event {
     pub(super) at: u64,
@@ -34,7 +34,7 @@ pub(super) struct Held {
     tokens: Named,
     subjects: Named,
     clients: Named,
-    /// All tokens that were issued before this event are refused.
+    /// All tokens that were issued before this event are rejected.
     pub(super) watermark: Option<Event>,
     pub(super) recent: VecDeque<(u64, Target)>,
 }
@@ -42,7 +42,7 @@ pub(super) struct Held {
 pub(super) type Named = HashMap<Box<str>, Event>;
 
 impl Event {
-    /// Merges a later report of the same event. Returns whether it may refuse more tokens.
+    /// Merges a later report of the same event. Returns whether more tokens may now be rejected.
     fn extend(&mut self, other: Self) -> bool {
         let refuses_more = other.at > self.at;
         self.at = self.at.max(other.at);
@@ -50,9 +50,9 @@ impl Event {
         refuses_more
     }
 
-    /// Whether a token was issued before the event, by the issuer's clock. `leeway` covers the
-    /// difference between the clocks of the issuer's own machines. A token without `iat` counts as
-    /// issued before.
+    /// Whether a token was issued before the event, by the issuer's clock. `leeway` allows for
+    /// differences between the clocks of the issuer's machines. A token without `iat` counts as issued
+    /// before the event.
     fn is_after(self, issued_at: Option<NumericDate>, leeway: Duration) -> bool {
         let end = Duration::from_secs(self.at).saturating_add(leeway);
         issued_at.is_none_or(|issued_at| issued_at.as_duration() <= end)
@@ -71,7 +71,7 @@ impl Held {
             .sum()
     }
 
-    /// Adds an event. Returns whether it may refuse more tokens than before.
+    /// Adds an event. Returns whether more tokens may now be rejected.
     pub(super) fn add(&mut self, target: &Target, event: Event) -> bool {
         let named = match target {
             Target::Session(_) => &mut self.sessions,

@@ -1,30 +1,30 @@
-//! How current this instance's knowledge of the store is, and what follows from that.
+//! The age of this instance's knowledge of the store, and what a request may do with it.
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::remote::freshness::Ages;
 
-/// How long a failed read is not repeated by requests.
+/// The time after a failed read during which requests do not repeat it.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// The history of this instance's reads of the store.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
-    /// The start of the last complete read: every entry that was stored before is known.
+    /// The start of the last complete read. All entries that were stored before it are known.
     pub(super) at: Option<Timestamp>,
     /// The time of the last read and its error, if it failed.
     pub(super) failure: Option<(Timestamp, String)>,
 }
 
-/// What a request may do with the current knowledge.
+/// What a request may do with the knowledge of this instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// Apply it.
     Apply,
     /// Read the store first.
     Read,
-    /// Nothing: it is too old, and the store cannot be read now.
+    /// Reject the request: the knowledge is too old, and the store cannot be read now.
     Unavailable,
 }
 
@@ -33,9 +33,9 @@ impl Known {
         self.at.map(|at| now.since(at))
     }
 
-    /// Decides by the age of the knowledge. In an outage, which is a failed last read, older
-    /// knowledge may do. `is_retried` says whether another task reads again, so that requests need
-    /// not wait to find out whether the outage is over.
+    /// Decides by the age of the knowledge. In an outage, that is after a failed read, older knowledge
+    /// may be recent enough. `is_retried` states whether another task is already reading again;
+    /// requests then need not wait to find out whether the outage is over.
     pub(super) fn usable(&self, ages: Ages, now: Timestamp, is_retried: bool) -> Use {
         let within = |max: Duration| self.age(now).is_some_and(|age| age <= max);
         if within(ages.usual) {

@@ -16,7 +16,7 @@ const PAGE: usize = 1000;
 /// The maximum number of entries.
 const MAX_ENTRIES: usize = 200_000;
 
-/// A store in the memory of this process, shared by its clones. It is lost with the process.
+/// A store in the memory of this process, shared by its clones. Its entries are lost with the process.
 ///
 /// [`Revocations::in_memory`](super::Revocations::in_memory) uses one. Tests of several instances
 /// can share one.
@@ -43,7 +43,7 @@ pub struct MemoryStore(Arc<Shared>);
 
 struct Shared {
     kept: Mutex<Kept>,
-    /// The number of the last entry, for readers that wait.
+    /// The number of the last entry. Waiting readers watch it.
     last: watch::Sender<u64>,
     max_entries: usize,
 }
@@ -86,7 +86,12 @@ impl Kept {
         }
         self.push(entry.clone());
         while self.entries.len() > max_entries.max(2) {
+            let before = self.entries.len();
             self.condense();
+            // Only the watermarks of many issuers are left.
+            if self.entries.len() >= before {
+                break;
+            }
         }
         Appended::New
     }
@@ -99,8 +104,8 @@ impl Kept {
         self.entries.insert(self.last, entry);
     }
 
-    /// Replaces the older half of the entries by one watermark for each of their issuers, so that
-    /// a later reader refuses too much rather than too little.
+    /// Replaces the older half of the entries by one watermark for each of their issuers. A later
+    /// reader then rejects too many tokens rather than too few.
     fn condense(&mut self) {
         let mut watermarks = BTreeMap::<String, (u64, u64)>::new();
         for _ in 0..self.entries.len().div_ceil(2) {
@@ -196,7 +201,7 @@ mod tests {
             let issuer = if number == 3 { "b" } else { "a" };
             store.append(&session(issuer, number)).await.unwrap();
         }
-        // A reader that was away must learn of the dropped entries, too.
+        // A reader that missed the dropped entries must learn of them through the watermark.
         for after in [None, Some(&cursor)] {
             let entries = store.changes(after).await.unwrap().entries;
             assert!(entries.len() <= 10, "{entries:?}");
@@ -208,6 +213,18 @@ mod tests {
                 assert!(entries.contains(&session("a", number)), "{entries:?}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn full_store_accepts_entries_of_more_issuers_than_it_has_places() {
+        let store = MemoryStore::with_max_entries(4);
+        for number in 1..=9 {
+            store.append(&session(&format!("i{number}"), number)).await.unwrap();
+        }
+        let entries = store.changes(None).await.unwrap().entries;
+        let issuers: std::collections::BTreeSet<_> =
+            entries.iter().map(|entry| entry.issuer.clone()).collect();
+        assert_eq!(issuers.len(), 9, "{entries:?}");
     }
 
     #[tokio::test]

@@ -11,10 +11,10 @@ use crate::error::{TokenError, UnreadableClaim};
 use crate::json::{Raw, Unreadable};
 use crate::revocation::LogoutMatch;
 
-/// The claim with the session, unless the settings name another.
+/// The claim with the session, unless the settings name another claim.
 const SESSION: &str = "sid";
 
-/// The revocations of an issuer's tokens, and how the tokens name what can be revoked.
+/// The revocations of an issuer's tokens, and the claims that entries refer to.
 pub(crate) struct TokenFeed {
     pub(crate) revocations: Revocations,
     pub(crate) entries: Arc<IssuerFeed>,
@@ -26,10 +26,9 @@ pub(crate) struct TokenFeed {
 }
 
 impl TokenFeed {
-    /// Checks that no entry revokes a token. Returns the generation of the entries that were
-    /// checked.
+    /// Checks that no entry revokes a token. Returns the generation of the checked entries.
     pub(crate) fn check(&self, claims: &RegisteredClaims) -> Result<u64, TokenError> {
-        // Read before the entries: one that is added meanwhile causes another check.
+        // Read before the entries, so that an entry that is added in the meantime causes another check.
         let generation = self.entries.generation();
         let is_refused = self.with_names(claims, |names| {
             let is_refused = self.entries.refuses(names, self.leeway);
@@ -41,7 +40,7 @@ impl TokenFeed {
         if is_refused { Err(TokenError::Revoked) } else { Ok(generation) }
     }
 
-    /// Calls `with` with what entries can name of a token.
+    /// Calls `with` with the values of a token that entries can name.
     pub(crate) fn with_names<R>(
         &self,
         claims: &RegisteredClaims,
@@ -60,7 +59,7 @@ impl TokenFeed {
             Some(client) => Some(client.into()),
             None => text_at(raw, &["client_id"])?,
         };
-        // Some issuers use these names for other things.
+        // Some issuers use these claims for other purposes.
         let (azp, cid) = (any_text(raw, "azp")?, any_text(raw, "cid")?);
         let names = TokenNames {
             session: session.as_deref(),
@@ -72,8 +71,8 @@ impl TokenFeed {
         Ok(with(&names))
     }
 
-    /// Logs once that logouts cannot reach tokens such as this one. Tokens of machine clients have
-    /// no session.
+    /// Logs once that logouts cannot apply to tokens such as this one, because it names no session.
+    /// Skips tokens of machine clients, which never have a session.
     fn warn_of_absent_session(&self, names: &TokenNames<'_>) {
         let is_of_client = names.clients.contains(&names.subject);
         if self.logout_match == Some(LogoutMatch::Session)

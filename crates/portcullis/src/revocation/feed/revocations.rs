@@ -13,9 +13,9 @@ use crate::duration::InSeconds;
 /// The revocations that a service knows, for
 /// [`AuthenticatorBuilder::revocations`](crate::AuthenticatorBuilder::revocations).
 ///
-/// It applies to all routes with [`Revocation::feed`](crate::Revocation::feed). It is cheap to
-/// clone: keep a clone to report events, for example in the handler of a webhook or in an
-/// administrator's operation. Authenticators that share it must have the same clock.
+/// They apply to all routes with [`Revocation::feed`](crate::Revocation::feed). This handle is cheap to
+/// clone: keep a clone to report events, for example in the handler of a webhook or in an operation for
+/// administrators. Authenticators that share it must have the same clock.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,7 +34,7 @@ use crate::duration::InSeconds;
 /// let token = scene.token("alice").claim("sid", "s-1");
 /// assert_eq!(gate_rule(&gate, &token.headers()).await, "accepted");
 ///
-/// // Returns when the entry is stored. The next request of this session is rejected.
+/// // Returns after the entry is stored. The next request of this session is rejected.
 /// revocations.revoke_session(ISSUER, "s-1").await?;
 /// assert_eq!(gate_rule(&gate, &token.headers()).await, "revoked");
 /// let other = scene.token("alice").claim("sid", "s-2");
@@ -45,11 +45,11 @@ use crate::duration::InSeconds;
 pub struct Revocations(pub(super) Arc<Shared>);
 
 impl Revocations {
-    /// Creates revocations that only this process knows, and that end with it.
+    /// Creates revocations that only this process knows. They are lost when the process ends.
     ///
-    /// They are right for a service of one instance: the log says so at start. A service with
+    /// They are suitable for a service of one instance; the start log says so. A service with
     /// several instances needs a shared [store](Self::new), because a logout reaches only one of
-    /// them. After a restart, tokens that were revoked before are accepted until they expire.
+    /// them. After a restart, tokens that were revoked before it are accepted until they expire.
     #[must_use]
     pub fn in_memory() -> Self {
         RevocationsBuilder::local(MemoryStore::new()).build()
@@ -65,7 +65,7 @@ impl Revocations {
     /// let store = MemoryStore::new();
     /// let revocations = Revocations::new(store);
     /// revocations.revoke_session("https://auth.example", "s-1").await?;
-    /// // A value that no token can have is not stored.
+    /// // A value that no token can have is rejected.
     /// assert!(revocations.revoke_session("https://auth.example", "").await.is_err());
     /// # Ok(()) }
     /// ```
@@ -74,7 +74,7 @@ impl Revocations {
         Self::builder(store).build()
     }
 
-    /// Creates a builder, for other settings than those of [`new`](Self::new).
+    /// Creates a builder, to change the default settings.
     pub fn builder(store: impl RevocationStore) -> RevocationsBuilder {
         RevocationsBuilder::new(store)
     }
@@ -113,7 +113,7 @@ impl Revocations {
 }
 
 impl RevocationsBuilder {
-    /// Creates the revocations. Nothing is read before an authenticator is built with them.
+    /// Creates the revocations. The store is not read until an authenticator is built with them.
     #[must_use]
     pub fn build(self) -> Revocations {
         Revocations(Arc::new(self.shared()))

@@ -1,4 +1,4 @@
-//! The reports of an application: a session, subject, token or client is revoked.
+//! Revocations that the application reports: of a session, subject, token or client.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,10 +9,10 @@ use super::{
 use crate::causes::debug_with_causes;
 use crate::metrics;
 
-/// How far in the future a reported event may be: a wrong time would refuse new tokens.
+/// How far in the future a reported event may be. A wrong time would reject new tokens.
 const MAX_AHEAD: Duration = Duration::from_secs(300);
 
-/// A session may get its last token while its end is being reported.
+/// A session may still get a last token while its end is being reported.
 const LATE_TOKENS: Duration = Duration::from_secs(60);
 
 /// Why a revocation was not stored.
@@ -22,7 +22,7 @@ pub enum RevokeError {
     /// The store failed. The revocation may or may not be stored: report it again.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A value is empty, longer than 2,048 bytes, or has a NUL. No token can be revoked by it.
+    /// A value is empty, longer than 2,048 bytes, or contains a NUL. No token can have such a value.
     #[error("the {what} is empty, longer than {MAX_TEXT_BYTES} bytes, or has a NUL character")]
     #[non_exhaustive]
     Value {
@@ -37,18 +37,23 @@ pub enum RevokeError {
 debug_with_causes!(RevokeError);
 
 impl Revocations {
-    /// Revokes a session: all tokens of `issuer` with this session ID, whatever their `iat`.
+    /// Revokes a session: all tokens of `issuer` with this session ID, regardless of their `iat`.
     ///
-    /// The session stands in the claim `sid`, unless
-    /// [`session_at`](crate::AuthenticatorBuilder::session_at) names another. Tokens without the
+    /// The claim `sid` contains the session ID, unless
+    /// [`session_at`](crate::AuthenticatorBuilder::session_at) names another claim. Tokens without that
     /// claim are not affected.
     ///
-    /// Returns when the entry is stored. This process applies it at once, and the others within the
+    /// Returns after the entry is stored. This process applies it immediately, and the others within the
     /// `max_age` of their routes.
+    ///
+    /// End the session at the issuer, too, or it refreshes its tokens until the entry ends: after the
+    /// longest lifetime of the issuer's tokens (`max_token_lifetime` or `max_token_age`, 24 hours if
+    /// this process does not know it), three times the leeway and 60 seconds.
+    /// [`retention`](super::RevocationsBuilder::retention) keeps entries longer.
     ///
     /// # Errors
     ///
-    /// An error if the entry is not stored, or if a value cannot be in a token.
+    /// An error if the entry is not stored, or if no token can have such a value.
     pub async fn revoke_session(&self, issuer: &str, session: &str) -> Result<(), RevokeError> {
         let at = self.event_time(issuer, None)?;
         let until = self.end_of_session(issuer, at);
@@ -57,8 +62,8 @@ impl Revocations {
 
     /// Revokes the token of `issuer` with this `jti`.
     ///
-    /// The entry is kept until `expires_at`, the token's `exp`, plus the leeway. Without it, the
-    /// entry is kept for the longest lifetime of the issuer's tokens.
+    /// The entry is kept until `expires_at`, which is the token's `exp`, plus the leeway. Without
+    /// `expires_at`, the entry is kept for the longest lifetime of the issuer's tokens.
     ///
     /// # Errors
     ///
@@ -80,12 +85,12 @@ impl Revocations {
         self.report(issuer, Target::Token(token.to_owned()), at, until).await
     }
 
-    /// Revokes the tokens of a subject, `sub`, that were issued until the event.
+    /// Revokes the tokens of a subject, `sub`, that were issued up to the event.
     ///
-    /// `at` is the time of the event by the issuer's clock, as in a webhook. Without it, it is our
-    /// time plus the leeway, because the issuer's clock may be ahead of ours. Refused are the tokens
-    /// with an `iat` of at most this time plus the leeway, and those without `iat`. A user who logs
-    /// in again is accepted with a token that was issued later.
+    /// `at` is the time of the event by the issuer's clock, for example from a webhook. The default is
+    /// our time plus the leeway, because the issuer's clock may be ahead of ours. Tokens with an `iat`
+    /// of at most this time plus the leeway are rejected, and so are tokens without `iat`. A user who
+    /// logs in again gets a token that was issued later, which is accepted.
     ///
     /// ```
     /// # async fn example(revocations: &portcullis::feed::Revocations) -> Result<(), Box<dyn std::error::Error>> {
@@ -114,7 +119,7 @@ impl Revocations {
         self.report(issuer, Target::Subject(subject.to_owned()), at, until).await
     }
 
-    /// Revokes the tokens of a client that were issued until the event. A token names its client in
+    /// Revokes the tokens of a client that were issued up to the event. A token names its client in
     /// `client_id`, `azp` or `cid`.
     ///
     /// `at` is the time of the event, as for [`revoke_subject`](Self::revoke_subject).
@@ -133,7 +138,7 @@ impl Revocations {
         self.report(issuer, Target::Client(client.to_owned()), at, until).await
     }
 
-    /// Stores what an issuer's message reports, and applies it.
+    /// Stores the revocation that an issuer's message reports, and applies it.
     pub(crate) async fn store(&self, entry: &Entry) -> Result<Appended, RevokeError> {
         for (what, text) in
             [("issuer", &*entry.issuer), (entry.target.kind(), entry.target.value())]
@@ -155,20 +160,33 @@ impl Revocations {
             metrics::revocation_reported(kind, "stored");
         }
         if self.0.is_local {
-            // Without a background task, nothing else deletes.
+            // Without a background task, this is the only call that deletes entries.
             self.0.prune().await;
         }
         Ok(appended)
     }
 
-    /// Returns when the last token of a session, or a single token, has ended.
-    pub(crate) fn end_of_session(&self, issuer: &str, at: u64) -> u64 {
+    /// Returns the time at which all tokens that an entry revokes have expired.
+    pub(crate) fn end_of(&self, issuer: &str, target: &Target, at: u64) -> u64 {
+        match target {
+            Target::Session(_) | Target::Token(_) => self.end_of_session(issuer, at),
+            Target::Subject(_) | Target::Client(_) | Target::All => self.end_of_tokens(issuer, at),
+        }
+    }
+
+    /// Returns how long a token of an issuer may be accepted after it was issued.
+    pub(crate) fn longest_lifetime(&self, issuer: &str) -> Duration {
+        self.0.lifetimes(issuer).bound
+    }
+
+    /// Returns the time at which the last token of a session, or a single token, has expired.
+    fn end_of_session(&self, issuer: &str, at: u64) -> u64 {
         let at = at.max(seconds(self.0.now().wall()));
         self.end_of_tokens(issuer, at.saturating_add(LATE_TOKENS.as_secs()))
     }
 
-    /// Returns when the last token has ended that was issued before an event.
-    pub(crate) fn end_of_tokens(&self, issuer: &str, at: u64) -> u64 {
+    /// Returns the time at which all tokens that were issued before an event have expired.
+    fn end_of_tokens(&self, issuer: &str, at: u64) -> u64 {
         at.saturating_add(rounded_up(self.0.lifetimes(issuer).bound))
     }
 
@@ -190,7 +208,7 @@ impl Revocations {
     ) -> Result<(), RevokeError> {
         let entry = Entry::new(issuer, target, at, until);
         self.store(&entry).await?;
-        // Also if it was known: an earlier attempt may have stored it and reported a failure.
+        // Also applies a known entry: an earlier attempt may have stored it although it reported a failure.
         self.0.apply(&entry);
         Ok(())
     }

@@ -16,13 +16,13 @@ const RECENT: usize = 1024;
 /// The revocations of one issuer, shared by all authenticators that use the same
 /// [`Revocations`](super::Revocations).
 pub(crate) struct IssuerFeed {
-    /// Incremented with every entry that may refuse a token that was accepted before. A token that
-    /// was checked under the current generation needs no further check.
+    /// Incremented by every entry that may reject a token that was accepted before. A token that was
+    /// checked under the current generation needs no further check.
     generation: AtomicU64,
     held: RwLock<Held>,
     /// Notified after every new generation.
     listeners: Listeners,
-    /// Whether the log has said that tokens of this issuer name no session.
+    /// Whether the log already contains the warning that tokens of this issuer name no session.
     pub(super) has_warned: AtomicBool,
 }
 
@@ -56,7 +56,7 @@ impl IssuerFeed {
         })
     }
 
-    /// Removes the entries that matter no more. Returns the change in the number of entries.
+    /// Removes the entries that are no longer needed. Returns the change in the number of entries.
     pub(super) fn expire(&self, now: u64) -> isize {
         self.change(|held| {
             for named in held.all() {
@@ -74,8 +74,8 @@ impl IssuerFeed {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let before = held.len();
         if let Some(target) = change(&mut held) {
-            // After the entry is in place, and under the lock: a reader that sees the new
-            // generation finds the entry.
+            // Incremented after the entry is added, and under the lock. So a reader that sees the new
+            // generation also finds the entry.
             let generation = self.generation.load(Ordering::Relaxed) + 1;
             held.recent.push_back((generation, target));
             if held.recent.len() > RECENT {
@@ -98,15 +98,15 @@ impl IssuerFeed {
     }
 }
 
-/// For streams, which outlive the check of their token.
+/// For streams, which stay open after the check of their token.
 impl IssuerFeed {
     /// Notifies `listener` of every new entry.
     pub(crate) fn notify(&self, listener: &Arc<Notify>) {
         self.listeners.add(listener);
     }
 
-    /// Returns what was revoked since a generation; `None` if that is too long ago, and every
-    /// caller must be checked again.
+    /// Returns the targets that were revoked since a generation. `None` if the set no longer has all of
+    /// them, so every caller must be checked again.
     pub(crate) fn since(&self, generation: u64) -> Option<Vec<Target>> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let oldest = held.recent.front().map(|(number, _)| *number);
@@ -178,7 +178,7 @@ mod tests {
         assert!(!other.refuses(&names("s", "alice", None), LEEWAY));
     }
 
-    /// A value of one kind is no value of another.
+    /// Entries of one kind do not match values of another kind.
     #[test]
     fn kinds_do_not_mix() {
         let feed = feed([entry(Target::Subject("x".to_owned()), 100)]);
@@ -211,12 +211,12 @@ mod tests {
         let feed = feed((100..200).map(session));
         assert_eq!(feed.condense(), -10);
         assert_eq!((feed.len(), feed.watermark()), (90, Some(109)));
-        // The dropped sessions are still refused, and with them what was issued before.
+        // The sessions of the dropped entries are still rejected, and so is every token issued before.
         assert!(feed.refuses(&names("s100", "alice", Some(100)), Duration::ZERO));
         assert!(feed.refuses(&names("honest", "alice", Some(109)), Duration::ZERO));
         assert!(!feed.refuses(&names("honest", "alice", Some(110)), Duration::ZERO));
         assert!(feed.refuses(&names("s110", "alice", Some(500)), Duration::ZERO));
-        // The watermark lasts as long as what it replaced.
+        // The watermark lasts as long as the entries that it replaced.
         feed.expire(1108);
         assert_eq!(feed.watermark(), Some(109));
         feed.expire(1109);

@@ -1,9 +1,9 @@
-//! What the clones of a [`Revocations`](super::Revocations) share.
+//! The state that the clones of a [`Revocations`](super::Revocations) share.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::bounds::Bounds;
 use super::fresh::Fresh;
 use super::known::Known;
-use super::{Cursor, Entry, IssuerFeed, RevocationStore, StoreError, Storing, rounded_up, seconds};
+use super::{Cursor, Entry, IssuerFeed, RevocationStore, StoreError, Storing, rounded_up};
 use crate::clock::{Clock, Timestamp, default_clock};
 use crate::duration::InSeconds;
 use crate::metrics;
@@ -20,18 +20,18 @@ use crate::metrics;
 /// The deadline of each operation of the store.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long entries of an issuer are kept whose token lifetime this process does not know.
+/// The time for which entries are kept if this process does not know the token lifetime of their issuer.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// The leeway for issuers that this process does not know: the largest that can be configured.
+/// The leeway for issuers that this process does not know: the largest configurable leeway.
 const UNKNOWN_LEEWAY: Duration = Duration::from_secs(300);
 
-/// The time between two removals of entries that matter no more, in seconds.
+/// The time between two removals of entries that are no longer needed, in seconds.
 const BETWEEN_SWEEPS: u64 = 60;
 
 pub(super) struct Shared {
     pub(super) store: Arc<dyn RevocationStore>,
-    /// Whether all entries come from this process, so that nothing needs to be read.
+    /// Whether all entries come from this process, so that no store must be read.
     pub(super) is_local: bool,
     /// The clock of the first authenticator.
     pub(super) clock: OnceLock<Arc<dyn Clock>>,
@@ -44,26 +44,26 @@ pub(super) struct Shared {
     pub(super) swept_at: AtomicU64,
     pub(super) pruned_at: AtomicU64,
     pub(super) known: ArcSwap<Known>,
-    /// The time of `known`, for the usual request.
+    /// The start of the last complete read, as in `known`, in a form that is fast to check.
     pub(super) fresh: Fresh,
-    /// The ages that routes accept, for the metrics.
+    /// The maximum ages that routes require, for the metrics.
     pub(super) bounds: Bounds,
-    /// Where the last read of the store ended. Held during a read.
+    /// The position at which the last read of the store ended. Locked during a read.
     pub(super) cursor: AsyncMutex<Option<Cursor>>,
-    /// Whether the store was found to keep what it acknowledges.
+    /// Whether the store has passed the check that it keeps acknowledged entries.
     pub(super) is_checked: AtomicBool,
     pub(super) waiting: Semaphore,
     pub(super) follower: Mutex<Option<JoinHandle<()>>>,
     pub(super) has_started: AtomicBool,
 }
 
-/// The entries of one issuer, and how long its tokens live.
+/// The entries of one issuer, and the lifetimes of its tokens.
 pub(super) struct OfIssuer {
     pub(super) feed: Arc<IssuerFeed>,
     pub(super) lifetimes: Mutex<Option<Lifetimes>>,
 }
 
-/// How long tokens of an issuer may be accepted after an event.
+/// The time for which tokens of an issuer may be accepted after an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lifetimes {
     pub(crate) leeway: Duration,
@@ -72,7 +72,8 @@ pub(crate) struct Lifetimes {
 }
 
 impl OfIssuer {
-    /// Records the lifetimes of an authenticator. If several share the issuer, the longest count.
+    /// Records the lifetimes of an authenticator. If several authenticators share the issuer, the longest
+    /// lifetimes apply.
     pub(super) fn note(&self, lifetimes: Lifetimes) {
         let mut known = self.lifetimes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = known.unwrap_or(lifetimes);
@@ -100,8 +101,8 @@ impl Shared {
         Timestamp::now(&**self.own_clock())
     }
 
-    /// The entries of an issuer, also of one that no authenticator of this process trusts yet: a
-    /// resolver may trust it later.
+    /// The entries of an issuer. The issuer need not be trusted by an authenticator of this process,
+    /// because a resolver may trust it later.
     pub(super) fn of(&self, issuer: &str) -> Arc<OfIssuer> {
         let found =
             self.issuers.read().unwrap_or_else(PoisonError::into_inner).get(issuer).cloned();
@@ -116,7 +117,7 @@ impl Shared {
         })
     }
 
-    /// How long tokens of `issuer` may live, for the entries that this process stores.
+    /// The lifetimes of tokens of `issuer`, for the entries that this process stores.
     pub(super) fn lifetimes(&self, issuer: &str) -> Lifetimes {
         match (self.known_lifetimes(issuer), self.retention) {
             (Some(known), retention) => {
@@ -133,10 +134,17 @@ impl Shared {
         issuers.get(issuer).and_then(|of_issuer| of_issuer.lifetimes())
     }
 
+    /// Returns the time in whole seconds since 1970, rounded down: an entry must not end early.
+    fn second(&self) -> u64 {
+        let since = self.now().wall().duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap_or_default().as_secs()
+    }
+
     /// Applies an entry to the tokens of its issuer.
     pub(super) fn apply(&self, entry: &Entry) {
-        let now = seconds(self.now().wall());
-        // The entry may be from a service that accepts shorter tokens than this one.
+        let now = self.second();
+        // The entry may come from a service whose tokens have a shorter maximum lifetime than those of
+        // this one.
         let own = self.known_lifetimes(&entry.issuer).map(|own| rounded_up(own.bound));
         let until = entry.until.max(entry.at.saturating_add(own.unwrap_or(0)));
         if until <= now {
@@ -147,8 +155,8 @@ impl Shared {
         while self.entries.load(Ordering::Relaxed) > self.max_entries && self.condense() {}
     }
 
-    /// Replaces the oldest entries of the issuer with the most entries by a watermark. Returns
-    /// whether there were any.
+    /// Replaces the oldest entries of the issuer with the most entries by a watermark. Returns whether
+    /// there were any entries.
     fn condense(&self) -> bool {
         let largest = {
             let issuers = self.issuers.read().unwrap_or_else(PoisonError::into_inner);
@@ -171,7 +179,7 @@ impl Shared {
         self.entries.fetch_add(change.cast_unsigned(), Ordering::Relaxed);
     }
 
-    /// Removes entries that matter no more, once a minute.
+    /// Removes entries that are no longer needed, at most once a minute.
     fn sweep(&self, now: u64) {
         let before = self.swept_at.load(Ordering::Relaxed);
         let is_due = now >= before.saturating_add(BETWEEN_SWEEPS);
@@ -187,13 +195,13 @@ impl Shared {
         }
     }
 
-    /// Removes entries that matter no more, if no entry arrived for a while.
+    /// Removes entries that are no longer needed, even if no new entry arrives.
     pub(super) fn tidy(&self) {
-        self.sweep(seconds(self.now().wall()));
+        self.sweep(self.second());
         metrics::feed_entries(self.entries.load(Ordering::Relaxed));
     }
 
-    /// Runs `start` unless its task is running.
+    /// Runs `start` unless its task is already running.
     pub(super) fn keep_following(&self, start: impl FnOnce() -> Option<JoinHandle<()>>) {
         let mut task = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -201,7 +209,7 @@ impl Shared {
         }
     }
 
-    /// Waits for an operation of the store, within its deadline.
+    /// Runs an operation of the store, within its deadline.
     pub(super) async fn bounded<T>(operation: Storing<'_, T>) -> Result<T, StoreError> {
         let timeout = tokio::time::timeout(TIMEOUT, operation).await;
         timeout.unwrap_or_else(|_elapsed| {

@@ -1,4 +1,4 @@
-//! What the feed requires of the store that all instances of a service share.
+//! The requirements of the feed for the store that all instances of a service share.
 
 use std::error::Error;
 use std::fmt;
@@ -14,18 +14,18 @@ pub type Storing<'s, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + S
 
 /// The durable list of revocations that all instances of a service share.
 ///
-/// `portcullis-postgres` and `portcullis-redis` implement it;
+/// `portcullis-postgres` and `portcullis-redis` implement this trait;
 /// [`MemoryStore`](super::MemoryStore) is for one process and for tests. A store keeps
-/// [entries](Entry) and gives them out. It does not interpret them: the crate decides what an entry
-/// refuses.
+/// [entries](Entry) and returns them to readers. It does not interpret them: the crate decides which tokens
+/// an entry revokes.
 ///
 /// # What a store must guarantee
 ///
-/// - When [`append`](Self::append) returns, the entry survives the loss of every process, including
-///   the store's own, and each call of [`changes`](Self::changes) that begins later returns it, on
-///   every instance, unless it is at or before the cursor of that call.
-/// - A cursor never skips an entry. Entries may be returned again and in any order, but an entry
-///   whose transaction commits late must not be lost behind a later number.
+/// - Once [`append`](Self::append) has returned, the entry survives the loss of every process,
+///   including the store's own. Each call of [`changes`](Self::changes) that begins later returns the
+///   entry, on every instance, unless the entry is at or before the cursor of that call.
+/// - A cursor never skips an entry. Entries may be returned again and in any order. But an entry whose
+///   transaction commits late must not be skipped because a later number was already read.
 /// - An entry is kept until [`prune`](Self::prune) is called with a later time than its
 ///   [`until`](Entry::until).
 /// - An operation waits for a bounded time. [`changes`](Self::changes) and
@@ -39,7 +39,7 @@ pub type Storing<'s, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + S
             `portcullis-postgres` or `portcullis-redis`"
 )]
 pub trait RevocationStore: fmt::Debug + Send + Sync + 'static {
-    /// Stores an entry durably, unless one with the same [`id`](Entry::id) is stored.
+    /// Stores an entry durably, unless an entry with the same [`id`](Entry::id) is already stored.
     ///
     /// # Errors
     ///
@@ -51,12 +51,12 @@ pub trait RevocationStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::cursor_lost`] if the store cannot tell what came after this cursor, for example
-    /// after it was restored from a backup. The crate then reads all entries again.
+    /// [`StoreError::cursor_lost`] if the store cannot determine which entries came after this cursor, for
+    /// example after it was restored from a backup. The crate then reads all entries again.
     fn changes<'s>(&'s self, after: Option<&'s Cursor>) -> Storing<'s, Changes>;
 
-    /// Completes when there may be entries after a cursor: for stores that notify. An entry that was
-    /// stored before the call completes it at once. The default never completes, and
+    /// Completes when there may be entries after a cursor: for stores that notify. If such an entry was
+    /// stored before the call, this completes immediately. The default never completes, and
     /// [`changes`](Self::changes) is then called at an interval.
     fn changed<'s>(&'s self, after: &'s Cursor) -> Pin<Box<dyn Future<Output = ()> + Send + 's>> {
         let _ = after;
@@ -71,7 +71,7 @@ pub trait RevocationStore: fmt::Debug + Send + Sync + 'static {
     /// An error if the store is unavailable. The next call tries again.
     fn prune(&self, before: u64) -> Storing<'_, ()>;
 
-    /// Checks at start that the store keeps what it acknowledges. The default checks nothing.
+    /// Checks at start that the store keeps acknowledged entries. The default checks nothing.
     ///
     /// # Errors
     ///
@@ -144,12 +144,12 @@ pub struct Changes {
     pub entries: Vec<Entry>,
     /// The position for the next call.
     pub cursor: Cursor,
-    /// Whether the next call would return more at once, because a response holds a limited number.
-    /// The knowledge of this instance counts as current only after a call without more.
+    /// Whether the next call would immediately return more entries, because the size of a response is
+    /// limited. This instance's knowledge counts as current only after a call without more entries.
     pub has_more: bool,
 }
 
-/// Why a store did not do what it was asked to do.
+/// The reason why an operation of a store failed.
 #[derive(Clone, thiserror::Error)]
 #[error(transparent)]
 pub struct StoreError(Reason);
@@ -173,14 +173,14 @@ impl StoreError {
         Self(Reason::Unavailable(source.into().into()))
     }
 
-    /// The store cannot tell what came after a cursor.
+    /// The store cannot determine which entries came after a cursor.
     #[must_use]
     pub fn cursor_lost() -> Self {
         Self(Reason::CursorLost)
     }
 
-    /// A setting of the store could lose an acknowledged entry. `setting` names it, with its value
-    /// and the right one.
+    /// A setting of the store could lose an acknowledged entry. `setting` contains its name, its value
+    /// and the required value.
     pub fn unsuitable(setting: impl Into<String>) -> Self {
         Self(Reason::Unsuitable(setting.into()))
     }

@@ -1,4 +1,4 @@
-//! The feed's background task, and what it records.
+//! The feed's background task, and the state that it records.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -86,7 +86,7 @@ async fn background_task_applies_entries_of_other_instances_without_requests() {
         assert_eq!(entries(&other), 0);
         tokio::time::sleep(within).await;
         assert_eq!(entries(&other), 1, "within {within:?}");
-        // The knowledge stays recent without requests.
+        // The instance reads the store even without requests.
         tokio::time::sleep(Duration::from_secs(60)).await;
         let age = other.status()[0].feed.as_ref().unwrap().age.unwrap();
         assert!(age <= Duration::from_millis(1_020), "{age:?}");

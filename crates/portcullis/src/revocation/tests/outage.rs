@@ -40,7 +40,7 @@ impl World {
         match verdict(&gate, &bearer(&self.key.token(&claims))).await {
             Ok(_) => "passes",
             Err(refusal) => {
-                // Only unknown revocation is 503.
+                // The response is 503 only if the revocation status is unknown.
                 let is_unavailable = refusal.status() == 503;
                 assert_eq!(is_unavailable, refusal.rule() == "status", "{refusal:?}");
                 refusal.rule()
@@ -68,10 +68,10 @@ async fn list_in_an_outage_ends_with_its_exp_and_has_no_place_for_later_tokens()
     world.fetch.set(LIST, Answer::Fails);
     world.advance(60);
     assert_eq!(world.ask(route, 100, 0).await, "passes");
-    // Renewed in a partition: with a place in the old list, and beyond its end.
+    // Tokens that were issued in a partition: one has a place in the old list, the other beyond its end.
     assert_eq!(world.ask(route, 600, 7).await, "passes");
     assert_eq!(world.ask(route, 600, 8).await, "no_status");
-    // `in_outage` does not outlive a token, with the leeway of 10 s, nor the list.
+    // `in_outage` extends neither the lifetime of a token, with the leeway of 10 s, nor that of the list.
     world.advance(49);
     assert_eq!(world.ask(route, 100, 0).await, "passes");
     world.advance(1);

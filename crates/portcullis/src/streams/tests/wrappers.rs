@@ -71,7 +71,7 @@ async fn items(stream: impl Stream<Item = &'static str>) -> Vec<&'static str> {
     all
 }
 
-/// What the body ends with after its items: `end`, trailers, last data, or an error.
+/// Returns how the body ends after its items: `end`, the trailers, the last data, or an error.
 async fn end_of_body(body: EndingBody<Items>) -> String {
     let mut body = pin!(body);
     assert!(body.size_hint().exact().is_none(), "a length would promise the whole body");
@@ -106,7 +106,7 @@ async fn wrapped_stream_ends_with_its_session() {
     scene.advance(2000);
     assert_eq!(waiting.await.unwrap(), ["a", "b", "expired"]);
     assert_eq!(silent.await.unwrap(), ["a", "b"]);
-    // Items that are ready come too late.
+    // After the end of the stream, ready items are not returned.
     let late = EndingStream::new(Items::new(["a", "b"], true), &stream).last(last);
     assert_eq!(items(late).await, ["expired"]);
 }

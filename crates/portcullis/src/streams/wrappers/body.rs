@@ -19,7 +19,7 @@ pub struct StreamEnded(pub Ended);
 
 crate::causes::debug_with_causes!(StreamEnded);
 
-/// The form of the end.
+/// How the body ends.
 enum Form<D> {
     Error,
     Last(fn(Ended) -> D),
@@ -31,9 +31,9 @@ enum Form<D> {
 pin_project! {
     /// A body that ends with its session.
     ///
-    /// By default it ends with the error [`StreamEnded`]: the server then aborts the response, so
-    /// that the client cannot take it for complete. [`last`](Self::last) and [`grpc`](Self::grpc)
-    /// end it in order.
+    /// By default, the body ends with the error [`StreamEnded`]. The server then aborts the response,
+    /// so the client does not mistake it for a complete response. [`last`](Self::last) and
+    /// [`grpc`](Self::grpc) end the body regularly instead.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -59,18 +59,18 @@ pin_project! {
 }
 
 impl<B: Body> EndingBody<B> {
-    /// Passes on the frames of `inner` until `stream` ends, and then fails with [`StreamEnded`].
+    /// Passes on the frames of `inner` until `stream` ends. Then fails with [`StreamEnded`].
     pub fn new(inner: B, stream: &OpenStream) -> Self {
         Self { inner, ended: stream.ended(), form: Form::Error }
     }
 
-    /// Ends in order, with this as the last data.
+    /// Ends the body regularly, with this as the last data.
     #[must_use]
     pub fn last(self, last: fn(Ended) -> B::Data) -> Self {
         Self { form: Form::Last(last), ..self }
     }
 
-    /// Ends in order, with the trailers of gRPC: `grpc-status: 16` (`UNAUTHENTICATED`), or 14
+    /// Ends the body regularly, with the trailers of gRPC: `grpc-status: 16` (`UNAUTHENTICATED`), or 14
     /// (`UNAVAILABLE`) if the service cannot check the session.
     #[must_use]
     pub fn grpc(self) -> Self {
@@ -113,7 +113,7 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        // The end may come early, and the last data is not part of the inner body.
+        // The body may end early, and the last data is not part of the inner body.
         SizeHint::default()
     }
 }

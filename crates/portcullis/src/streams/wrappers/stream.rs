@@ -11,11 +11,11 @@ use pin_project_lite::pin_project;
 use crate::streams::{Ended, OpenStream, UntilEnded};
 
 pin_project! {
-    /// A stream that ends with its session: after the end it yields the last item, if there is one,
-    /// and then nothing more.
+    /// A stream that ends with its session. At that end, it yields the last item, if there is one, and
+    /// then no more items.
     ///
-    /// It is for server-sent events, streamed bodies, the messages of a WebSocket, and the streams
-    /// of gRPC in both directions. The end comes before items that are ready.
+    /// For server-sent events, streamed bodies, the messages of a WebSocket, and the streams of gRPC in
+    /// both directions. Items that are ready when the session ends are not yielded.
     ///
     /// ```
     /// use portcullis::streams::{EndingStream, OpenStream};
@@ -42,15 +42,15 @@ pin_project! {
 }
 
 impl<S: Stream> EndingStream<S> {
-    /// Yields the items of `inner` until `stream` ends, and adds no last item of its own.
+    /// Yields the items of `inner` until `stream` ends, and adds no last item.
     pub fn new(inner: S, stream: &OpenStream) -> Self {
         Self { inner, ended: stream.ended(), last: Some(|_| None) }
     }
 }
 
 impl<S: Stream, L> EndingStream<S, L> {
-    /// Yields what `last` returns as the last item, if the stream ends with its session. A stream
-    /// that ends by itself has no such item.
+    /// If the stream ends with its session, yields the item that `last` returns as the last item. A
+    /// stream that ends by itself has no such item.
     pub fn last<M>(self, last: M) -> EndingStream<S, M>
     where
         M: FnOnce(Ended) -> Option<S::Item>,

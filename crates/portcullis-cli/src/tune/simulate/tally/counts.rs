@@ -1,6 +1,6 @@
 //! Shares, counts and ratios, each with its variance.
 
-/// The number of matches among all.
+/// The number of items that match, and the number of all items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) such: u64,
@@ -48,13 +48,13 @@ impl Counts {
     pub(crate) fn variance(&self) -> f64 {
         let (of, sum) = (self.of.max(1) as f64, self.sum as f64);
         let each = (self.squares as f64 / of - (sum / of).powi(2)).max(0.0);
-        // The least variance of a whole number with this mean, which a small sample may miss.
+        // The minimum variance of an integer with this mean. The variance of a small sample may be lower.
         let part = (sum / of).fract();
         each.max(part * (1.0 - part)).max(0.25 / of) * of
     }
 }
 
-/// Requests and token cache misses: expectations, in millionths.
+/// Requests and token cache misses. Both are expected values, in millionths.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Misses {
     requests: u128,
@@ -110,7 +110,7 @@ impl Misses {
         squares.max(0.0).sqrt() / (self.requests as f64).max(1.0)
     }
 
-    /// The largest contribution of one session.
+    /// The largest contribution of one session to the share of misses.
     pub(crate) fn largest(&self) -> f64 {
         self.largest as f64 / (self.requests as f64).max(1.0)
     }

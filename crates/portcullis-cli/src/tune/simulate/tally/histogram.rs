@@ -39,7 +39,7 @@ impl Histogram {
         self.all
     }
 
-    /// The middle of the step with the quantile, at most the largest value.
+    /// The middle of the step that contains the quantile, but at most the largest value.
     pub(crate) fn quantile(&self, quantile: f64) -> f64 {
         let rank = (quantile * self.all as f64).ceil() as u64;
         let mut seen = 0;
@@ -52,7 +52,7 @@ impl Histogram {
         self.max
     }
 
-    /// Half the width of the 95 % interval of a quantile, and half a step.
+    /// Half the width of the 95 % interval of a quantile, plus half a step.
     pub(crate) fn quantile_error(&self, quantile: f64) -> f64 {
         if self.all == 0 {
             return 0.0;
@@ -64,7 +64,7 @@ impl Histogram {
     }
 
     /// The value at which the share of larger values differs most from `exceeds`, that share, and the
-    /// expected one.
+    /// expected share.
     pub(crate) fn furthest_from(&self, exceeds: impl Fn(f64) -> f64) -> (f64, f64, f64) {
         let mut left = self.all;
         let mut worst = (0.0, 1.0, 1.0);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::evaluate;
 
-/// A link holds only numbers within the bounds of the options.
+/// A link contains only numbers within the bounds of the options.
 #[test]
 #[ignore = "needs Node: run cargo xtask test"]
 fn address_keeps_the_settings_and_rejects_anything_else() {

@@ -1,5 +1,4 @@
-//! The figures that a live run measured, next to those of the model, and whether chance can explain
-//! the difference.
+//! The figures that a live run measured, those of the model, and whether chance can explain the difference.
 
 use crate::tune::figures::{DEVIATE, Figures};
 use crate::tune::measured::Measured;
@@ -7,7 +6,7 @@ use crate::tune::scenario::Scenario;
 use crate::units::{duration, number};
 
 impl Figures {
-    /// What was measured, beside the model of the same number of sessions.
+    /// The measurements, next to the model of the same number of sessions.
     pub(in crate::tune) fn live_lines(&self, live: &Measured) -> Vec<(String, String)> {
         let scenario = Scenario { sessions: live.sessions, ..self.scenario };
         let refreshes = {
@@ -15,7 +14,7 @@ impl Figures {
             let range = (model - error, model + error);
             set_beside(live.refreshes, 0.0, model, range, number)
         };
-        // The token is tried once a step: it was accepted for up to a step longer.
+        // The token is tried once per step, so it was accepted for up to one step longer than measured.
         let lag = |measured, quantile| {
             let (model, range) =
                 (scenario.lag_quantile(quantile), likely(&scenario, live, quantile));
@@ -41,8 +40,8 @@ impl Figures {
     }
 }
 
-/// The interval in which this quantile of the lag is, in 95 % of the runs that have the same number
-/// of sessions.
+/// The interval that contains this quantile of the lag in 95 % of the runs with the same number of
+/// sessions.
 fn likely(scenario: &Scenario, live: &Measured, quantile: f64) -> (f64, f64) {
     let lags = ((1.0 - live.without_lag) * live.sessions as f64).max(1.0);
     let error = DEVIATE * (quantile * (1.0 - quantile) / lags).sqrt();
@@ -50,7 +49,7 @@ fn likely(scenario: &Scenario, live: &Measured, quantile: f64) -> (f64, f64) {
     (at(quantile - error), at(quantile + error))
 }
 
-/// The true value is up to a step more than the measured one.
+/// The true value is up to one step more than the measured one.
 fn set_beside(
     measured: f64,
     step: f64,
@@ -94,7 +93,7 @@ mod tests {
             let range = likely(&scenario, &live(sessions, measured), 0.5);
             set_beside(measured, 1.0, model, range, duration)
         };
-        // A quarter less is chance with sixty sessions, and is not with six thousand.
+        // A difference of 23 % can be chance with 60 sessions, but not with 6000.
         assert!(said(60, 0.77 * model).contains("-23.0 %; 95 % of such runs have "));
         assert!(said(60, 0.77 * model).ends_with(": within chance)"), "{}", said(60, 0.77 * model));
         assert!(said(6000, 0.77 * model).ends_with(": BEYOND chance)"));

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use crate::domain::keys::KeyEncryptionKey;
 use crate::error::Error;
 
-/// The label has the project's former name. It must not change: another label derives another key,
-/// with which no lost response can be repeated.
+/// The label has the project's former name. It must not change: another label derives another key, and lost
+/// responses could then not be repeated.
 const LABEL: &str = "tollgate-issuer: the successor of a refresh token";
 
 /// The length of a token: 32 bytes in base64url.

@@ -15,8 +15,8 @@ const NONCE_LEN: usize = 12;
 
 /// Seals `successor` so that only the holder of `predecessor` can open it.
 pub(crate) fn seal(predecessor: &str, successor: &str) -> Result<Vec<u8>, Error> {
-    // The buffer has room for the tag from the start: growing it would leave a copy of the token in
-    // memory.
+    // The buffer has room for the tag from the start, because growing it would leave a copy of the
+    // token in memory.
     let capacity = successor.len() + AES_256_GCM.tag_len();
     let mut buffer = Zeroizing::new(Vec::with_capacity(capacity));
     buffer.extend_from_slice(successor.as_bytes());

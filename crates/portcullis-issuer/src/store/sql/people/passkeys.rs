@@ -14,13 +14,13 @@ pub(super) async fn forget(
 ) -> Result<u64, StoreError> {
     let removed =
         query("DELETE FROM passkeys WHERE user_id = $1").bind(user_id).execute(connection).await?;
-    if removed == 0 {
-        return Ok(0);
+    if removed > 0 {
+        query("UPDATE users SET passkeys = 0, credentials = credentials + 1 WHERE id = $1")
+            .bind(user_id)
+            .execute(connection)
+            .await?;
     }
-    query("UPDATE users SET passkeys = 0, credentials = credentials + 1 WHERE id = $1")
-        .bind(user_id)
-        .execute(connection)
-        .await?;
+    // A session may have outlived the passkey that began it: the user removed the passkey there.
     let ended = query(
         "UPDATE sessions SET ended_at = $1, end_reason = 'deleted' \
          WHERE user_id = $2 AND first_factor <> 'pwd' AND ended_at IS NULL",

@@ -37,7 +37,7 @@ fn bound() -> i64 {
     i64::try_from(SESSIONS_PER_USER).unwrap_or(i64::MAX)
 }
 
-/// Makes room for one more session of a user, and returns how many have ended for that.
+/// Makes room for one more session of a user, and returns the number of sessions that it ended.
 pub(super) async fn make_room<C: Dialect>(
     connection: &mut C,
     user_id: &str,

@@ -5,11 +5,12 @@ use crate::error::StoreError;
 use crate::random;
 use crate::store::dialect::{Dialect, Row, query};
 
-/// The number of random places that are tried before a list is added. This happens when about half
-/// of all places are taken.
+/// The number of random places that are tried before a list is added. In practice, a list is added
+/// when about half of all places are taken.
 const TRIES: usize = 16;
 
-/// Selects the revoked places of a list. It runs after each revocation, and reads only an index.
+/// Selects the revoked places of a list. The query runs after each revocation, and reads only an
+/// index.
 pub(in crate::store) const REVOKED: &str = "\
     SELECT place FROM status_places WHERE list = $1 AND revoked = 1 AND taken_until > $2 \
     ORDER BY place";
@@ -84,8 +85,8 @@ async fn insert<C: Dialect>(
     place: Place,
     until: Until,
 ) -> Result<bool, StoreError> {
-    // The client was authenticated before this transaction. If it was disabled or removed since
-    // then, it had no place that could be revoked.
+    // The client was authenticated before this transaction. If it was disabled or removed in the
+    // meantime, it had no place yet that could be revoked, so the new place is revoked now.
     let revoked = is_client(owner) && {
         let enabled: Option<String> =
             query(C::HOLD_CLIENT).bind(owner).scalar_optional(connection).await?;

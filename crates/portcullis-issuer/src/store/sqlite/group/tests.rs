@@ -80,7 +80,7 @@ fn change_that_was_undone_and_could_not_be_made_again_is_an_error() {
     writer.apply(&mut *waiting);
     writer.connection.execute_batch("ROLLBACK").unwrap();
 
-    // A statement in progress that writes: no savepoint can be opened.
+    // No savepoint can be opened while a statement that writes is in progress.
     let insert = "INSERT INTO spent_jwts (expires_at) VALUES (2) RETURNING expires_at";
     let mut writing = writer.connection.prepare(insert).unwrap();
     let mut rows = writing.query([]).unwrap();
