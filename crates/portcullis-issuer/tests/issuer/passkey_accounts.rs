@@ -157,8 +157,8 @@ async fn operator_removes_a_passkey(home: Home) {
     assert!(!succeeded && told.contains(&unknown), "{told}");
     let others = issuer.remove_passkey("bob", id).await;
     assert!(matches!(others, Err(Error::NoSuchPasskey { .. })), "{others:?}");
-    let nobody = issuer.remove_passkey("carol", id).await;
-    assert!(matches!(nobody, Err(Error::NoSuchUser { .. })), "{nobody:?}");
+    let unknown = issuer.remove_passkey("carol", id).await;
+    assert!(matches!(unknown, Err(Error::NoSuchUser { .. })), "{unknown:?}");
     let (succeeded, told) = command(&["users", "remove-passkey", "alice", id]);
     assert!(succeeded, "{told}");
     assert_eq!(told, format!("removed the passkey {id} of alice\n"));

@@ -76,6 +76,14 @@ def code():
     return f"{(number & 0x7FFFFFFF) % 1_000_000:06}"
 
 
+def is_answer(passkey):
+    """Whether a passkey is absent or one by the schema: one that is not must stay in its case."""
+    if not isinstance(passkey, dict):
+        return passkey is None
+    ceremony, credential = passkey.get("ceremony"), passkey.get("credential")
+    return isinstance(ceremony, str) and isinstance(credential, dict)
+
+
 @schemathesis.auth(refresh_interval=None)
 class Session:
     def get(self, case, context):
@@ -107,7 +115,10 @@ def before_call(context, case, kwargs):
     if not isinstance(body, dict) or not right:
         return
     # An answer of a passkey needs an authenticator. Beside one, a code is refused.
-    body.pop("passkey", None)
+    if is_answer(body.get("passkey")):
+        body.pop("passkey", None)
+    if case.path == "/v1/auth/step-up" and not body:
+        body["code"] = ""
     if case.path == "/v1/auth/register":
         # Of those that schemathesis makes up, nearly all are among the common ones.
         if isinstance(body.get("password"), str):

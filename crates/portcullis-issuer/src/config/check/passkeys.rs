@@ -44,7 +44,7 @@ fn check_domain(id: &str) -> Result<(), ConfigError> {
     let is_host = url.as_ref().is_some_and(|url| {
         matches!(url.host(), Some(Host::Domain(_))) && url.host_str() == Some(id)
     });
-    if !is_host || id.ends_with('.') {
+    if !is_host || id.starts_with('.') || id.ends_with('.') {
         return wrong(
             "it must be a domain in small letters, without a scheme and a port, for example \
              example.com (or localhost; not an IP address)",

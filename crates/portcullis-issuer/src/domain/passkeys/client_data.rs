@@ -16,10 +16,12 @@ struct Frames {
 /// Returns whether the ceremony took place in a page that no page of another site embeds. Such a
 /// page could make its visitor confirm a login unknowingly.
 pub(super) fn is_of_top_page(client_data: &[u8]) -> bool {
-    serde_json::from_slice(client_data).is_ok_and(|frames: Frames| {
-        frames.top_origin.is_none()
-            && frames.cross_origin.is_none_or(|cross| cross == Value::Bool(false))
-    })
+    // An array would be read by the order of the members.
+    client_data.starts_with(b"{")
+        && serde_json::from_slice(client_data).is_ok_and(|frames: Frames| {
+            frames.top_origin.is_none()
+                && frames.cross_origin.is_none_or(|cross| cross == Value::Bool(false))
+        })
 }
 
 #[cfg(test)]

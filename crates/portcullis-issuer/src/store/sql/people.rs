@@ -1,9 +1,10 @@
 //! Users' accounts, which administrators and operators read and change.
 
 mod ends;
+mod passkeys;
 
 pub(super) use self::ends::end_of_user;
-use super::{audit, passkeys, retried, rows, timed};
+use super::{audit, retried, rows, timed};
 use crate::domain::Answer;
 use crate::domain::audit::{Authority, NewEvent};
 use crate::domain::people::{ADMIN_SCOPE, AccountInfo, Change, Changed, PeopleStore, UserRef};
@@ -272,7 +273,7 @@ async fn reset_second_factor(
     id: &str,
     event: &NewEvent,
 ) -> Result<u64, StoreError> {
-    let ended = passkeys::forget_all(connection, id, event).await?;
+    let ended = passkeys::forget(connection, id, event).await?;
     if forget_app(connection, id).await? > 0 {
         audit::insert(connection, event).await?;
     }

@@ -107,6 +107,7 @@ async fn each_chore_deletes_all_rows_that_are_due() {
         (Chore::ForgetRefreshKeys, NOW),
         (Chore::ForgetEvents, NOW - 1000),
         (Chore::ForgetUserTokens, NOW),
+        (Chore::ForgetCeremonies, NOW),
         (Chore::ForgetUnverified, NOW - 900),
     ];
     let twice: Vec<_> = expected.into_iter().flat_map(|chore| [chore, chore]).collect();

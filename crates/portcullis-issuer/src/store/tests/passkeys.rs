@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::past::run;
 use super::{Place, kinds, login, session, token, with_alice};
 use crate::domain::audit::{EventKind, NewEvent};
 use crate::domain::passkeys::{
@@ -40,13 +41,20 @@ fn passkey(id: &str) -> NewPasskey {
     }
 }
 
+/// The registrations of these tests began after a step-up, which their session must still have.
+async fn with_alice_stepped_up(place: &Place) -> Arc<dyn Store> {
+    let store = with_alice(place).await;
+    run(place, "UPDATE sessions SET stepped_up_at = 1400").await;
+    store
+}
+
 async fn add(store: &dyn Store, id: &str) -> Registered {
     let registered = event(EventKind::PasskeyRegistered);
     store.add_passkey(&passkey(id), &[token(200)], &registered).await.unwrap()
 }
 
 async fn login_under_way_starts_no_session_after_its_passkey_was_removed(place: Place) {
-    let store = with_alice(&place).await;
+    let store = with_alice_stepped_up(&place).await;
     assert_eq!(add(&*store, "p").await, Registered::Done { with_codes: true });
     let (found, user) = store.passkey_with(b"p").await.unwrap().unwrap();
     assert!(user.stored.has_second_factor);
@@ -93,7 +101,7 @@ async fn ceremony_is_taken_by_one_process(place: Place) {
 }
 
 async fn concurrent_registrations_do_not_exceed_the_limit(place: Place) {
-    let first = with_alice(&place).await;
+    let first = with_alice_stepped_up(&place).await;
     let stores = [first, place.open().await];
     let mut all = tokio::task::JoinSet::new();
     for n in 0..PASSKEYS_PER_USER + 8 {
