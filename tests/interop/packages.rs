@@ -1,4 +1,5 @@
 //! Runs the tests of the npm packages, and builds them.
+#![expect(clippy::unwrap_used, reason = "a test and its helpers fail by panicking")]
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -263,7 +263,7 @@ async fn add<C: Dialect>(
     }
     if !has_second_factor {
         super::second_factor::replace_codes(connection, &new.user_id, codes).await?;
-        // Somebody who knew only the password may have created the secret of an app. It must not
+        // A thief with only the password may have created the secret of an app. It must not
         // become a second factor now.
         query(
             "UPDATE users SET sealed_totp_secret = NULL, totp_last_step = NULL, totp_failures = 0 \
