@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// Diagnose an issuer's key set: usable keys, faults and cache lifetime
     #[command(after_help = format!("{}\n{}", jwks::HELP, exit::HELP))]
     Jwks(JwksArguments),
-    /// Verify signatures only, in JSON Lines, for test vectors
+    /// Verify only the signatures of JWSs, for test vectors; reads and writes JSON Lines
     #[command(after_help = format!("{}\n\n{}", jws::HELP, exit::HELP))]
     Jws,
     /// Decode tokens, note what is unusual and suggest settings; verifies nothing

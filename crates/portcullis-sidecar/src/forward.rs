@@ -38,8 +38,8 @@ pub(crate) struct Outgoing<'r> {
     pub(crate) who: Option<Caller>,
 }
 
-/// A caller with its authenticator, which refreshes the keys for an open WebSocket even if a reload
-/// has replaced it.
+/// A caller and its authenticator. Even if a reload has replaced the authenticator, it refreshes
+/// the keys for the caller's open WebSocket.
 pub(crate) struct Caller(pub(crate) Authenticated, pub(crate) Authenticator);
 
 impl Forwarder {

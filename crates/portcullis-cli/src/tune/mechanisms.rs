@@ -43,7 +43,8 @@ pub(super) struct Mechanism {
     pub(super) only_modelled: bool,
 }
 
-/// The rows of the guarantees, and the figures of the mix of a service's routes.
+/// One row for each guarantee, and the figures for a service whose routes require a mix of
+/// guarantees.
 #[derive(Debug)]
 pub(super) struct Ways {
     pub(super) rows: Vec<Mechanism>,

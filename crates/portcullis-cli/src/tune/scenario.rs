@@ -37,7 +37,7 @@ pub(super) struct Scenario {
 /// The settings of the instances.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Verifier {
-    /// The setting, which bounds the lag of a withdrawn key.
+    /// The TTL as set (`--jwks-ttl`). It bounds the lag of a withdrawn key.
     pub(super) jwks_ttl: f64,
     /// The TTL in effect: shorter if the issuer's `max-age` is.
     pub(super) used_ttl: f64,

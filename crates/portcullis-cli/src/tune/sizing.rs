@@ -128,7 +128,7 @@ impl Scenario {
 }
 
 impl Report {
-    /// The rule, and the cores by it.
+    /// The text of the sizing rule, and the number of cores that it yields.
     pub(super) fn sizing_text(&self) -> String {
         let Some(scenario) = self.settings.first().map(|first| first.scenario) else {
             return String::new();

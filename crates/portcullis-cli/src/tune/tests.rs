@@ -130,8 +130,9 @@ fn model_holds_for_a_running_system() {
     }
 }
 
-/// Bursts are random, so the mean of few sessions is less certain. The tolerance is 5 % plus twice its
-/// error. `cargo xtask soak` runs thousands of sessions.
+/// Bursts are random, so the mean of few sessions is less certain. The tolerance is 5 % plus
+/// twice the error of that mean, which is taken as 1/√sessions. `cargo xtask soak` runs thousands
+/// of sessions.
 #[cfg(feature = "live")]
 #[test]
 fn model_holds_for_sessions_with_pauses() {

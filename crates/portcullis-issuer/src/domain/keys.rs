@@ -354,7 +354,7 @@ impl KeyRing {
         self.current.store(Arc::clone(&snapshot));
         if seen.is_some() {
             let active = snapshot.active.kid();
-            tracing::info!(active, "keys changed by another process; following them");
+            tracing::info!(active, "another process changed the keys; the new keys are now in use");
         }
         Ok(snapshot)
     }

@@ -178,7 +178,7 @@ impl Outcome {
             Self::Invalid { reason, issuer } => tracing::warn!(
                 target: "portcullis::feed",
                 issuer, reason = reason.text,
-                "{kind} of the issuer rejected: it revokes nothing",
+                "rejected a {kind} from the issuer; it revokes nothing",
             ),
             Self::Replayed { issuer } => tracing::debug!(
                 target: "portcullis::feed",

@@ -15,7 +15,8 @@ pub(in crate::tune) struct Known {
 }
 
 impl TuneArguments {
-    /// Returns options with the measured values, which repeat the report without the issuer.
+    /// Returns the options that state the measured values. With them in place of `--issuer`, the
+    /// command repeats the report without the issuer.
     pub(in crate::tune) fn in_place_of_issuer(&self, known: &Known) -> Option<Vec<String>> {
         let found = known.issuer.as_ref()?;
         let mut options = Vec::new();

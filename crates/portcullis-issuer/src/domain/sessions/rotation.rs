@@ -112,8 +112,8 @@ pub(crate) struct Kept {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Former {
     pub(crate) rotated_at: Option<i64>,
-    /// Whether the successor that the token was exchanged for before the upgrade is the current
-    /// token.
+    /// Whether the token's successor is the current token. The token was exchanged for it before
+    /// the upgrade to the new token format.
     pub(crate) successor_is_current: bool,
 }
 

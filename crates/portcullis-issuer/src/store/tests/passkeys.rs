@@ -1,4 +1,4 @@
-//! Passkeys: what two processes that act at once leave.
+//! Passkeys: what the store contains after two processes have acted at the same time.
 
 use std::sync::Arc;
 

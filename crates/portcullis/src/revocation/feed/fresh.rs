@@ -17,8 +17,8 @@ const SLICE: u32 = 24;
 /// bound on it.
 ///
 /// This has one gap. If the wall clock is set back into the slice of the last measurement, the time since
-/// then is not counted for the rest of that slice. Each attempt to read the store, once a second, discards
-/// the measurement.
+/// that measurement is not counted for the rest of the slice. The gap is short: each attempt to read the
+/// store, once a second, discards the measurement.
 #[derive(Debug, Default)]
 pub(super) struct Fresh {
     monotonic: AtomicU64,
