@@ -26,7 +26,8 @@ pub(crate) struct Gates {
 pub(crate) struct Admitted {
     /// `None` without a token, and for a foreign credential.
     pub(crate) who: Option<Authenticated>,
-    pub(crate) is_foreign: bool,
+    /// A credential that the upstream must verify.
+    pub(crate) foreign: Option<Foreign>,
     pub(crate) exit: Exit,
 }
 
@@ -60,7 +61,7 @@ impl Gates {
         let gate = match route.token {
             Token::None => {
                 let (_, exit) = self.strict.enter_open(request);
-                return Ok(Admitted { who: None, is_foreign: false, exit });
+                return Ok(Admitted { who: None, foreign: None, exit });
             }
             Token::Optional => &self.lenient,
             Token::Required => &self.strict,
@@ -72,14 +73,14 @@ impl Gates {
             Visitor::Anonymous(anonymous) => (None, Some(anonymous), None),
             Visitor::Foreign(foreign) => (None, None, Some(foreign)),
         };
-        let (anonymous, foreign) = (anonymous.as_ref(), foreign.as_ref());
-        let met = Self::meets(request, route, who.as_ref(), anonymous, foreign).await;
+        let (anonymous, of_other) = (anonymous.as_ref(), foreign.as_ref());
+        let met = Self::meets(request, route, who.as_ref(), anonymous, of_other).await;
         // As in the adapters, where the gate gives the refusals behind it their form.
         met.map_err(|refusal| FromBytes::passed(refusal.into_response(), &exit))?;
         if let (Some(who), Some(requirement)) = (&mut who, &route.requirement) {
             note_requirement(who, requirement);
         }
-        Ok(Admitted { who, is_foreign: foreign.is_some(), exit })
+        Ok(Admitted { who, foreign, exit })
     }
 
     /// Checks what the route requires of a visitor of its gate.

@@ -17,6 +17,7 @@ use crate::causes::with_causes;
 use crate::config::{Proxies, Timeouts};
 use crate::headers;
 use crate::metrics;
+use crate::serve::Place;
 use crate::upstream::Upstream;
 use progress::Progress;
 
@@ -89,6 +90,7 @@ impl Forwarder {
             return refused(StatusCode::BAD_REQUEST);
         };
         (head.uri, head.version) = (uri, Version::HTTP_11);
+        let place: Option<Place> = head.extensions.remove();
         head.extensions.clear();
         let (body, progress) = Progress::of(body);
         let began = std::time::Instant::now();
@@ -107,7 +109,7 @@ impl Forwarder {
                     (_, None) => answer,
                     (Some(of_client), Some(of_upstream)) if switches => {
                         headers::add_handshake(answer.headers_mut());
-                        tunnel::open(of_client, of_upstream, who, route);
+                        tunnel::open(of_client, of_upstream, who, place, route);
                         answer
                     }
                     _ => {

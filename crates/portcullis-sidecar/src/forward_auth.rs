@@ -6,6 +6,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::config::ForwardAuth;
+use crate::routes::is_upper_case;
 
 /// Why a question cannot be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,8 @@ impl ForwardAuth {
     pub(crate) fn restore(&self, request: &mut Parts) -> Result<(), Unclear> {
         let headers = &request.headers;
         let method = single(headers, &self.method_header, "method_header")?;
-        let method = Method::from_bytes(method).map_err(|_| Unclear::Wrong("method_header"))?;
+        let method = Method::from_bytes(method).ok().filter(is_upper_case);
+        let method = method.ok_or(Unclear::Wrong("method_header"))?;
         let target = single(headers, &self.uri_header, "uri_header")?;
         let target = target_of(target).ok_or(Unclear::Wrong("uri_header"))?;
         (request.method, request.uri) = (method, target);
@@ -104,6 +106,7 @@ mod tests {
             (&[method, ("x_original_uri", "/")], Missing("uri_header")),
             (&[("x-original-method", "GET, POST"), uri], Wrong("method_header")),
             (&[("x-original-method", ""), uri], Wrong("method_header")),
+            (&[("x-original-method", "get"), uri], Wrong("method_header")),
             (&[method, ("x-original-uri", "")], Wrong("uri_header")),
             (&[method, ("x-original-uri", "orders")], Wrong("uri_header")),
             (&[method, ("x-original-uri", "http://a/")], Wrong("uri_header")),

@@ -13,9 +13,24 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 
 /// Prefix of the headers that describe the client's connection.
 const X_FORWARDED: &str = "x-forwarded-";
+const X_REAL_IP: &str = "x-real-ip";
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Headers by which some frameworks choose another path or method than the request's.
+const OVERRIDES: [&str; 5] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
+/// Removes the headers that would make an app run the code of another route than the request's.
+pub(crate) fn remove_overrides(headers: &mut HeaderMap) {
+    remove_folded(headers, |name| OVERRIDES.contains(&name));
+}
 
 /// Returns a name in the form that programs compare which treat some characters alike: CGI, WSGI
 /// and PHP read `X_Auth_Subject` as `X-Auth-Subject`.
@@ -62,9 +77,13 @@ pub(crate) fn add_handshake(headers: &mut HeaderMap) {
 /// [RFC 9110 §7.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 pub(crate) fn end_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
-        .filter_map(|name| name.parse().ok())
-        // A client must not be able to remove `Host`.
-        .filter(|name| *name != HOST)
+        .filter_map(|name| name.parse::<HeaderName>().ok())
+        // A client must not be able to remove `Host`, nor its address that a proxy names: proxies
+        // pass its `Connection` on.
+        .filter(|name| {
+            let name = name.as_str();
+            name != HOST && name != X_REAL_IP && !name.starts_with(X_FORWARDED)
+        })
         .collect();
     let always = [
         CONNECTION,
@@ -124,8 +143,7 @@ pub(crate) fn set_forwarded(headers: &mut HeaderMap, peer: IpAddr, is_proxy: boo
     // Two names that an app treats alike could contradict each other.
     let remove = |name: &HeaderName| {
         let folded = folded(name);
-        let describes =
-            folded.starts_with(X_FORWARDED) || folded == "x-real-ip" || name == FORWARDED;
+        let describes = folded.starts_with(X_FORWARDED) || folded == X_REAL_IP || name == FORWARDED;
         describes && !(is_proxy && folded == name.as_str() && name != FORWARDED)
     };
     let names: Vec<HeaderName> = headers.keys().filter(|name| remove(name)).cloned().collect();
@@ -161,17 +179,21 @@ impl CredentialPlaces {
         for name in &self.headers {
             headers.remove(name);
         }
-        self.remove_cookies(headers);
+        self.remove_cookies(headers, None);
         self.remove_subprotocols(headers);
     }
 
     /// Removes the configured cookie, and the issuer's cookies with each of their prefixes
-    /// (RFC 6265bis §4.1.3).
-    fn remove_cookies(&self, headers: &mut HeaderMap) {
+    /// (RFC 6265bis §4.1.3). A configured cookie with the value `foreign` remains.
+    pub(crate) fn remove_cookies(&self, headers: &mut HeaderMap, foreign: Option<&str>) {
         let is_credential = |cookie: &str| {
-            let name = cookie.split('=').next().unwrap_or_default().trim();
+            let (name, value) = cookie.split_once('=').unwrap_or((cookie, ""));
+            let name = name.trim();
+            if self.cookie.as_deref() == Some(name) {
+                return foreign != Some(value.trim().trim_matches('"'));
+            }
             let rest = ["__Host-", "__Secure-"].iter().find_map(|prefix| name.strip_prefix(prefix));
-            self.cookie.as_deref() == Some(name) || rest.unwrap_or(name).starts_with("portcullis-")
+            rest.unwrap_or(name).starts_with("portcullis-")
         };
         let cookies: Vec<&[u8]> = headers
             .get_all(COOKIE)

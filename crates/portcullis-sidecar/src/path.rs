@@ -5,6 +5,8 @@
 //! another one. Such a path is rejected instead of being normalized: a normalized path is only right
 //! for apps that normalize in the same way.
 
+use percent_encoding::percent_decode_str;
+
 /// Why a path is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ambiguous(pub(crate) &'static str);
@@ -15,10 +17,15 @@ pub(crate) struct Ambiguous(pub(crate) &'static str);
 ///
 /// An error for an empty segment, a dot segment, a backslash, a parameter (`;`), a character that is
 /// not ASCII, a malformed percent-encoding, and for percent-encodings of a slash, a backslash, `;`,
-/// a control character, an unreserved character, or another percent-encoding.
+/// `?`, `#`, a control character, an unreserved character, bytes that are not UTF-8, or another
+/// percent-encoding.
 pub(crate) fn check(path: &str) -> Result<(), Ambiguous> {
     let Some(rest) = path.strip_prefix('/') else { return Err(Ambiguous("no leading slash")) };
     check_characters(rest.as_bytes())?;
+    // Some programs replace such bytes, and some read them as Latin-1.
+    if percent_decode_str(rest).decode_utf8().is_err() {
+        return Err(Ambiguous("text that is not UTF-8"));
+    }
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
         match segment {
@@ -43,6 +50,8 @@ fn check_characters(path: &[u8]) -> Result<(), Ambiguous> {
                 match byte {
                     b'/' | b'\\' => return Err(Ambiguous("encoded slash")),
                     b';' => return Err(Ambiguous("encoded parameter")),
+                    // A program that decodes the path before it splits the target sees its end here.
+                    b'?' | b'#' => return Err(Ambiguous("encoded end of the path")),
                     b'%' if decoded(after).is_some() => {
                         return Err(Ambiguous("double percent-encoding"));
                     }
@@ -108,6 +117,12 @@ mod tests {
             ("/a%2", "malformed percent-encoding"),
             ("/a%zz", "malformed percent-encoding"),
             ("/a%+1", "malformed percent-encoding"),
+            ("/admin%3Fx", "encoded end of the path"),
+            ("/admin%3fx", "encoded end of the path"),
+            ("/admin%23x", "encoded end of the path"),
+            ("/%F0%9F", "text that is not UTF-8"),
+            ("/a%C0%AFb", "text that is not UTF-8"),
+            ("/%E4", "text that is not UTF-8"),
             ("/ä", "character"),
             ("/a b", "character"),
             ("/a#b", "character"),
@@ -127,7 +142,7 @@ mod tests {
             "/.well-known/openid-configuration",
             "/a.b/c..d/.e",
             "/100%25",
-            "/%C3%A4%F0%9F",
+            "/%C3%A4%F0%9F%98%80",
             "/a%20b",
             "/@scope/name",
             "/a:b,c=d&e'f(g)*!$+",

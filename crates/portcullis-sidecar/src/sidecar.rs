@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -14,16 +15,20 @@ use portcullis::adapter::{Bodies as _, FromBytes};
 use portcullis::feed::{LogoutReceiver, Revocations};
 use portcullis::{Authenticator, AuthenticatorBuilder, Gate};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use crate::config::{Config, ConfigError, ForwardAuth, Mode};
 use crate::decide::{Admitted, Gates};
 use crate::forward::{Caller, Forwarder, Outgoing, refused};
 use crate::forward_auth::Unclear;
+use crate::headers::remove_overrides;
 use crate::metrics;
-use crate::path::Ambiguous;
-use crate::routes::{Route, Token};
+use crate::routes::{NoRoute, Route, Token, is_upper_case};
 use crate::serve;
 use crate::upstream::Upstream;
+
+/// The timeout for the body of a logout token's request, which needs no credential.
+const LOGOUT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running sidecar. Clones are the same sidecar.
 ///
@@ -55,6 +60,8 @@ struct Shared {
     now: ArcSwap<State>,
     /// What is known must survive a reload, or revoked tokens would be accepted again.
     revocations: Option<Revocations>,
+    /// Held during a reload: the settings that were read last must remain.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 /// Everything that a reload replaces.
@@ -97,7 +104,7 @@ impl Sidecar {
         revocations: Option<Revocations>,
     ) -> Result<Self, ConfigError> {
         let now = ArcSwap::from_pointee(State::new(config, gate)?);
-        Ok(Self(Arc::new(Shared { now, revocations })))
+        Ok(Self(Arc::new(Shared { now, revocations, reloading: tokio::sync::Mutex::default() })))
     }
 
     /// Applies changed settings. Requests that are in progress are completed with the previous
@@ -109,9 +116,7 @@ impl Sidecar {
     /// restart: an address to listen on, the number of connections, or whether there is a
     /// `logout_path`. The previous settings then remain.
     pub async fn reload(&self, config: &Config) -> Result<(), ConfigError> {
-        let outcome = self.try_reload(config).await;
-        metrics::reload(if outcome.is_ok() { "ok" } else { "failed" });
-        outcome
+        self.reload_with(|| Ok(config.clone())).await
     }
 
     /// Like [`reload`](Self::reload), with the settings in a file.
@@ -120,13 +125,20 @@ impl Sidecar {
     ///
     /// Also an error if the file cannot be read or is invalid.
     pub async fn reload_from(&self, file: &Path) -> Result<(), ConfigError> {
-        match Config::read(file) {
-            Ok(config) => self.reload(&config).await,
-            Err(error) => {
-                metrics::reload("failed");
-                Err(error)
-            }
-        }
+        self.reload_with(|| Config::read(file)).await
+    }
+
+    async fn reload_with(
+        &self,
+        config: impl FnOnce() -> Result<Config, ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let _alone = self.0.reloading.lock().await;
+        let outcome = match config() {
+            Ok(config) => self.try_reload(&config).await,
+            Err(error) => Err(error),
+        };
+        metrics::reload(if outcome.is_ok() { "ok" } else { "failed" });
+        outcome
     }
 
     /// Checks everything that [`start`](Self::start) checks, without fetching anything.
@@ -253,11 +265,16 @@ impl State {
             metrics::request("bad_request");
             return refused(StatusCode::METHOD_NOT_ALLOWED);
         }
+        if !is_upper_case(&head.method) {
+            metrics::request("bad_request");
+            return refused(StatusCode::BAD_REQUEST);
+        }
         if let Some(metadata) = self.gates.strict().metadata(&head) {
             return metadata;
         }
-        if self.config.open_preflights && is_preflight(&head) {
-            let open = Route { token: Token::None, ..Route::default() };
+        if let Some(route) = self.open_preflight(&head) {
+            let upstream = route.upstream.clone();
+            let open = Route { token: Token::None, upstream, ..Route::default() };
             return self.pass(app, peer, &open, head, body, None).await;
         }
         let found = self.config.routes.find(&head.method, head.uri.path());
@@ -269,9 +286,9 @@ impl State {
                 return response;
             }
         };
-        // Like every unmatched path, an ambiguous one needs a token first.
-        if let Err(Ambiguous(why)) = found {
-            return ambiguous(why);
+        // What is wrong with a path is told with a token only.
+        if let Err(why) = found {
+            return unroutable(why);
         }
         self.pass(app, peer, route, head, body, Some(admitted)).await
     }
@@ -285,16 +302,20 @@ impl State {
         body: Body,
         admitted: Option<Admitted>,
     ) -> Response<Body> {
-        let (who, is_foreign, exit) = match admitted {
-            Some(Admitted { who, is_foreign, exit }) => (who, is_foreign, Some(exit)),
-            None => (None, false, None),
+        let (who, foreign, exit) = match admitted {
+            Some(Admitted { who, foreign, exit }) => (who, foreign, Some(exit)),
+            None => (None, None, None),
         };
         let upstream = route.upstream.as_deref().unwrap_or(app);
-        let keeps_credentials = route.pass_credentials || is_foreign;
         let prepare = |headers: &mut http::HeaderMap| {
-            if !keeps_credentials {
-                self.config.credentials.remove_from(headers);
+            match &foreign {
+                _ if route.pass_credentials => {}
+                Some(foreign) => {
+                    self.config.credentials.remove_cookies(headers, foreign.credential());
+                }
+                None => self.config.credentials.remove_from(headers),
             }
+            remove_overrides(headers);
             self.config.identity.set(headers, who.as_ref());
         };
         let outgoing = Outgoing {
@@ -335,15 +356,17 @@ impl State {
                 }
             };
         }
-        let route = match self.config.routes.find(&head.method, head.uri.path()) {
-            Ok(route) => route,
-            Err(Ambiguous(why)) => return ambiguous(why),
-        };
+        let found = self.config.routes.find(&head.method, head.uri.path());
+        if let Err(why @ NoRoute::Ambiguous(_)) = found {
+            return unroutable(why);
+        }
         let open = Route { token: Token::None, ..Route::default() };
-        let is_open = self.config.open_preflights && is_preflight(&head);
-        let route = if is_open { &open } else { &**route };
-        match self.gates.decide(&mut head, route).await {
-            Ok(admitted) => {
+        let is_open = self.open_preflight(&head).is_some();
+        let route = found.unwrap_or_else(|_| self.config.routes.unmatched());
+        let decided = self.gates.decide(&mut head, if is_open { &open } else { route }).await;
+        match (decided, found) {
+            (Ok(_), Err(why)) if !is_open => unroutable(why),
+            (Ok(admitted), _) => {
                 metrics::request("accepted");
                 let mut answer = Response::new(Body::empty());
                 let headers = answer.headers_mut();
@@ -351,33 +374,50 @@ impl State {
                 self.config.identity.set_all(headers, admitted.who.as_ref());
                 answer
             }
-            Err(response) => {
+            (Err(response), _) => {
                 metrics::request("refused");
                 response
             }
         }
     }
+
+    /// Returns the route of the request that a preflight is for, if preflights need no token.
+    fn open_preflight(&self, head: &Parts) -> Option<&Route> {
+        let method = self.config.open_preflights.then(|| preflight_for(head)).flatten()?;
+        self.config.routes.find(&method, head.uri.path()).ok().map(|route| &**route)
+    }
 }
 
-fn ambiguous(why: &'static str) -> Response<Body> {
-    metrics::request("bad_request");
-    tracing::debug!(why, "ambiguous path rejected");
-    refused(StatusCode::BAD_REQUEST)
+fn unroutable(why: NoRoute) -> Response<Body> {
+    match why {
+        NoRoute::Ambiguous(why) => {
+            metrics::request("bad_request");
+            tracing::debug!(why, "ambiguous path rejected");
+            refused(StatusCode::BAD_REQUEST)
+        }
+        NoRoute::Unmatched => {
+            metrics::request("refused");
+            tracing::debug!("request without a route refused");
+            refused(StatusCode::NOT_FOUND)
+        }
+    }
 }
 
-/// A preflight of CORS ([Fetch]).
+/// The method that a preflight of CORS asks about ([Fetch]).
 ///
 /// [Fetch]: https://fetch.spec.whatwg.org/#cors-preflight-request
-fn is_preflight(head: &Parts) -> bool {
-    head.method == Method::OPTIONS
-        && head.headers.contains_key(ORIGIN)
-        && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+fn preflight_for(head: &Parts) -> Option<Method> {
+    let method = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
+    let is_preflight = head.method == Method::OPTIONS && head.headers.contains_key(ORIGIN);
+    is_preflight.then(|| Method::from_bytes(method.as_bytes()).ok()).flatten()
 }
 
 async fn receive_logout(receiver: &LogoutReceiver, head: &Parts, body: Body) -> Response<Body> {
-    let response = match axum::body::to_bytes(body, LogoutReceiver::MAX_BODY_BYTES).await {
-        Ok(body) => receiver.receive(head, &body).await,
-        Err(_) => LogoutReceiver::too_large(),
+    let read = axum::body::to_bytes(body, LogoutReceiver::MAX_BODY_BYTES);
+    let response = match timeout(LOGOUT_BODY_TIMEOUT, read).await {
+        Ok(Ok(body)) => receiver.receive(head, &body).await,
+        Ok(Err(_)) => LogoutReceiver::too_large(),
+        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT),
     };
     response.map(|body: Bytes| Body::from(body))
 }

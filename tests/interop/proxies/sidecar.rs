@@ -16,6 +16,7 @@ use crate::servers::{Recorder, unused_address};
 
 behind_each_proxy!(
     planted_identity_header_never_reaches_the_app,
+    header_that_overrides_the_path_or_the_method_never_reaches_the_app,
     sidecar_decides_by_the_clients_method_and_path,
     ambiguous_path_is_400_and_does_not_reach_the_app,
     refusal_of_the_sidecar_keeps_status_challenge_and_retry_after,
@@ -29,7 +30,7 @@ const ENVOY: &str = include_str!("../../../deploy/sidecar/envoy.yaml");
 const SETTINGS: &str = include_str!("../../../deploy/sidecar/forward-auth.toml");
 
 /// Names under which a client may send a forged identity.
-const PLANTED: [&str; 8] = [
+const PLANTED: [&str; 11] = [
     "x-auth-subject",
     "X-AUTH-SUBJECT",
     "x_auth_subject",
@@ -38,6 +39,20 @@ const PLANTED: [&str; 8] = [
     "x-auth-scopes",
     "x_auth_scopes",
     "X_Auth-Scopes",
+    "X.Auth.Subject",
+    "x.auth-scopes",
+    "x-auth.subject",
+];
+
+/// Headers by which frameworks choose another path or method.
+const OVERRIDES: [&str; 7] = [
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "X_HTTP_Method_Override",
+    "X_Original_URL",
 ];
 
 struct Setup {
@@ -149,6 +164,19 @@ async fn planted_identity_header_never_reaches_the_app(kind: Kind) {
     }
 }
 
+async fn header_that_overrides_the_path_or_the_method_never_reaches_the_app(kind: Kind) {
+    let setup = set_up(kind).await;
+    for name in OVERRIDES {
+        let headers = [(name, "root"), ("x-own", "stays")];
+        let answer = ask(setup.proxy.address, "GET", "/health", &headers).await;
+        assert_eq!(answer.status, 200, "{name}");
+        for (request, _) in setup.app.take() {
+            assert_eq!(request.headers["x-own"], "stays");
+            assert!(!request.headers.values().any(|value| value == "root"), "{name}");
+        }
+    }
+}
+
 async fn sidecar_decides_by_the_clients_method_and_path(kind: Kind) {
     let setup = set_up(kind).await;
     let bearer = setup.bearer("alice");
@@ -165,11 +193,12 @@ async fn sidecar_decides_by_the_clients_method_and_path(kind: Kind) {
         ("GET", "/health?x=/orders", &lies[..0], 200),
         ("GET", "/orders/17", &lies[..1], 200),
         ("HEAD", "/orders/17", &lies[..1], 200),
-        ("GET", "/elsewhere", &lies[..1], 200),
+        ("GET", "/elsewhere", &lies[..1], 404),
+        ("GET", "/health", &lies[..1], 200),
         ("POST", "/orders/17", &lies[..1], 403),
         ("POST", "/orders/17", &lies, 403),
         ("GET", "/orders/17", &lies[1..], 401),
-        ("GET", "/health/", &lies[..0], 401),
+        ("GET", "/health/", &lies[..0], 400),
         ("GET", "/healthy", &lies[..0], 401),
         ("GET", "/elsewhere", &lies[1..], 401),
         ("OPTIONS", "/elsewhere", &lies[..0], 401),

@@ -1,6 +1,6 @@
 //! The keys of the settings file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ use super::{Config, Feed, ForwardAuth, Mode, Proxies, Timeouts};
 use crate::headers::folded;
 use crate::identity::{Identity, Told};
 use crate::path;
-use crate::routes::{Pattern, Route, Routes, Token};
+use crate::routes::{Pattern, Route, Routes, Token, Unmatched, is_upper_case};
 use crate::upstream::Upstream;
 
 const MAX_CONNECTIONS: usize = 8192;
@@ -62,6 +62,7 @@ struct File {
     proxies: Vec<Spanned<String>>,
     #[serde(default)]
     open_preflights: bool,
+    unmatched: Option<Unmatched>,
     connect_timeout_secs: Option<Spanned<u64>>,
     response_timeout_secs: Option<Spanned<u64>>,
     idle_timeout_secs: Option<Spanned<u64>>,
@@ -244,7 +245,7 @@ pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
         .collect::<Result<_, _>>()?;
     let defaults = Timeouts::default();
     let service = ServiceSettings::read(&file.tokens, |offset| text.line(offset))?;
-    let routes = routes(text, file.route, &mode)?;
+    let routes = routes(text, file.route, file.unmatched, &mode)?;
     let config = Config {
         path: None,
         listen: file.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
@@ -396,9 +397,11 @@ fn identity(text: Text<'_>, table: Option<IdentityTable>) -> Result<Identity, Co
 fn routes(
     text: Text<'_>,
     tables: Vec<Spanned<RouteTable>>,
+    unmatched: Option<Unmatched>,
     mode: &Mode,
 ) -> Result<Routes, ConfigError> {
     let mut routes = Routes::default();
+    let (mut spans, mut any_strict) = (HashMap::new(), false);
     for table in tables {
         let span = table.span();
         let wrong = |problem: &str| text.wrong(&span, problem);
@@ -436,12 +439,17 @@ fn routes(
                  forwards the request",
             ));
         }
+        let is_strict = table.policy.is_some()
+            || table.revocation.as_ref().is_some_and(|entry| entry.get_ref().by != Means::Expiry);
+        any_strict |= is_strict;
+        spans.entry(pattern.clone()).or_insert(span.clone());
         let route = Route {
             pattern: Arc::from(pattern.text()),
             token: table.token,
             pass_foreign: table.pass_foreign,
             pass_credentials: table.pass_credentials,
             requirement: requirement(text, table.policy, table.revocation.as_ref())?,
+            is_strict,
             upstream: table
                 .upstream
                 .map(|upstream| text.parse::<Upstream>("upstream", &upstream).map(Arc::new))
@@ -451,12 +459,28 @@ fn routes(
             .add(pattern, &methods, route)
             .map_err(|_| wrong("another route has the same path and method"))?;
     }
+    // A path that the app treats like a route's, but that matches no route, must not evade a policy.
+    let default = if any_strict { Unmatched::Refuse } else { Unmatched::Token };
+    let unmatched = unmatched.unwrap_or(default);
+    routes.on_unmatched(unmatched);
+    if unmatched == Unmatched::Token
+        && let Some((pattern, around)) = routes.gap()
+    {
+        let problem = format!(
+            "`{}` has no route for some methods for which `{}` has a `policy` or a `revocation`: with \
+             `unmatched = \"token\"`, these requests would need a token only; add a route without \
+             `methods`",
+            pattern.text(),
+            around.text()
+        );
+        return Err(ConfigError::new(problem).on(spans.get(&pattern).map(|at| text.line(at.start))));
+    }
     Ok(routes)
 }
 
 fn method(text: Text<'_>, name: &Spanned<String>) -> Result<Method, ConfigError> {
     let method: Method = text.parse("methods", name)?;
-    if method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+    if !is_upper_case(&method) {
         let problem = format!("`methods` has {:?}: methods are upper case", name.get_ref());
         return Err(text.wrong(&name.span(), problem));
     }

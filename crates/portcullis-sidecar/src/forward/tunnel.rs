@@ -7,14 +7,23 @@ use tokio::io::copy_bidirectional;
 use super::Caller;
 use crate::causes::with_causes;
 use crate::metrics;
+use crate::serve::Place;
 
 /// Connects both ends until one of them closes, or until a request with the caller's token would be
 /// refused.
-pub(super) fn open(of_client: OnUpgrade, of_upstream: OnUpgrade, who: Option<Caller>, route: &str) {
+///
+/// The client's place among the open connections is held meanwhile.
+pub(super) fn open(
+    of_client: OnUpgrade,
+    of_upstream: OnUpgrade,
+    who: Option<Caller>,
+    place: Option<Place>,
+    route: &str,
+) {
     let route = route.to_owned();
     let stream = who.map(|Caller(who, auth)| (who.open_stream(), auth));
     tokio::spawn(async move {
-        let _open = metrics::OpenWebSocket::begin();
+        let _open = (metrics::OpenWebSocket::begin(), place);
         let connected = async {
             let (client, upstream) = tokio::try_join!(of_client, of_upstream)?;
             let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));

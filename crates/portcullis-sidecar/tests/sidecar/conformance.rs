@@ -13,6 +13,8 @@ use crate::app::serve;
 
 /// The routes of the table. A handler that requires something itself is a policy here.
 const SETTINGS: &str = r#"
+unmatched = "token"
+
 [tokens]
 token_places = [
     "authorization",

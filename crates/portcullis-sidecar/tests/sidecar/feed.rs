@@ -56,10 +56,54 @@ async fn reported_logout_is_applied_at_once_and_survives_a_reload() {
     assert_eq!(send(at, &post(&format!("logout_token={logout}"))).await.status, 200);
     assert_eq!((ask(at, &ended).await.status, ask(at, &other).await.status), (401, 200));
 
+    // The path needs no credential, so a body that never comes must not hold a connection.
+    let began = tokio::time::Instant::now();
+    let silent =
+        "POST /logout HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9\r\n\r\nlogout";
+    assert_eq!(send(at, silent).await.status, 408);
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+
     sidecar.reload(&settings("response_timeout_secs = 7")).await.unwrap();
     assert_eq!((ask(at, &ended).await.status, ask(at, &other).await.status), (401, 200));
     // Without the feed, the revocations would be forgotten.
     let without = Config::parse(&format!("upstream = 'http://{}'", app.at)).unwrap();
     let error = sidecar.reload(&without).await.unwrap_err();
     assert_eq!(error.to_string(), "`logout_path` has changed, which needs a restart");
+}
+
+/// A file that was read first must not be applied last.
+#[tokio::test]
+async fn reloads_are_applied_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    let key = TestKey::generate("k", Algorithm::Es256);
+    std::fs::write(&file, TestKey::jwks([&key]).to_string()).unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = |keys: &str, token: &str| {
+        let text = format!(
+            "upstream = 'http://127.0.0.1:9'\n[[route]]\nprefix = '/'\ntoken = '{token}'\n\
+             [[issuer]]\nissuer = 'http://127.0.0.1:1'\naudience = '{AUDIENCE}'\n{keys}\n"
+        );
+        Config::parse(&text).unwrap()
+    };
+    let from_file = format!("jwks_file = '{}'", file.display());
+    let sidecar = Sidecar::start(&settings(&from_file, "required")).await.unwrap();
+    let at = serve(sidecar.clone()).await;
+    let url = silent.local_addr().unwrap();
+    let first =
+        settings(&format!("start_without_keys = true\njwks_url = 'http://{url}/keys'"), "required");
+    let second = settings(&from_file, "none");
+    let first = tokio::spawn({
+        let sidecar = sidecar.clone();
+        async move { sidecar.reload(&first).await }
+    });
+    let (fetch, _) = silent.accept().await.unwrap();
+    let mut second = tokio::spawn(async move { sidecar.reload(&second).await });
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut second).await;
+    assert!(early.is_err(), "the second reload ended before the first");
+    drop((fetch, silent));
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+    // The second one needs no token, and the app is away.
+    assert_eq!(ask(at, "GET /").await.status, 502);
 }

@@ -1,6 +1,7 @@
 //! The sidecar over sockets, with an issuer and an app that records its requests.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod aliases;
 mod app;
 mod conformance;
 mod feed;

@@ -4,6 +4,8 @@ use crate::app::{App, World, ask, lines, send, settings, start};
 use portcullis_testing::TestIssuer;
 
 const ROUTES: &str = r#"
+unmatched = "token"
+
 [[route]]
 path = "/health"
 token = "none"
@@ -270,7 +272,7 @@ async fn host_of_an_absolute_target_replaces_the_header() {
 async fn revoked_token_is_refused_where_a_route_requires_it() {
     let issuer = TestIssuer::start().await;
     let app = App::start().await;
-    let routes = "[[route]]\npath = '/list'\nrevocation = { by = 'status_list', max_age_secs = 3 }";
+    let routes = "unmatched = 'token'\n[[route]]\npath = '/list'\nrevocation = { by = 'status_list', max_age_secs = 3 }";
     let at = start(&settings(&issuer, app.at, routes)).await;
     let token = issuer.token("alice");
     let ask = async |path: &str| {

@@ -14,7 +14,10 @@ async fn wrong_settings_are_named_with_their_line() {
         ("upstream = 'x", "line 1: "),
         ("listen = 'x'", "line 1: invalid socket address syntax"),
         ("", "set `upstream` (the app to forward requests to), or the table `[forward_auth]`"),
-        ("upstream = 'https://a'", "line 1: `upstream` is \"https://a\": must be a URL of a host"),
+        (
+            "upstream = 'https://a'",
+            "line 1: `upstream` is \"https://a\": must be a URL with a host only",
+        ),
         (
             "{U}proxies = ['10.0.0.1/8']",
             "line 2: `proxies` has \"10.0.0.1/8\": expected an address",
@@ -82,6 +85,12 @@ async fn wrong_settings_are_named_with_their_line() {
         (
             "{U}[[route]]\npath = '/a'\n[[route]]\npath = '/a'",
             "line 4: another route has the same path",
+        ),
+        ("{U}unmatched = 'open'", "line 2: unknown variant `open`, expected `refuse` or `token`"),
+        (
+            "{U}unmatched = 'token'\n[[route]]\nprefix = '/a'\npolicy = { scopes = ['a'] }\n\
+             [[route]]\npath = '/a/b'\nmethods = ['GET']",
+            "line 6: `/a/b` has no route for some methods for which `/a/*` has a `policy`",
         ),
         (
             "{U}[[route]]\npath = '/a'\nrevocation = { by = 'status_list' }",
@@ -161,6 +170,29 @@ fn error_of_a_file_names_the_file() {
     std::fs::write(&file, "\nlistne = 1").unwrap();
     let error = Config::read(&file).unwrap_err().to_string();
     assert!(error.contains("sidecar.toml:2: unknown field `listne`"), "{error}");
+}
+
+/// A gap between methods drops no policy if such requests are refused, or if no policy is around it.
+#[test]
+fn gap_is_an_error_only_if_it_drops_a_policy() {
+    let strict = "policy = { scopes = ['a'] }";
+    for (unmatched, around, inner, is_right) in [
+        ("refuse", strict, "methods = ['GET']", true),
+        ("token", strict, "methods = ['GET']", false),
+        ("token", strict, "", true),
+        ("token", "", "methods = ['GET']", true),
+        ("token", "methods = ['GET']\npolicy = { scopes = ['a'] }", "methods = ['GET']", true),
+        ("token", "methods = ['HEAD']\npolicy = { scopes = ['a'] }", "methods = ['GET']", true),
+        ("token", "methods = ['PUT']\npolicy = { scopes = ['a'] }", "methods = ['GET']", false),
+    ] {
+        for pattern in ["path = '/a'", "path = '/a/b'", "prefix = '/a/b'"] {
+            let text = format!(
+                "{UPSTREAM}unmatched = '{unmatched}'\n[[route]]\nprefix = '/a'\n{around}\n\
+                 [[route]]\n{pattern}\n{inner}"
+            );
+            assert_eq!(Config::parse(&text).is_ok(), is_right, "{text}");
+        }
+    }
 }
 
 /// serde lists all keys of a table in the error for an unknown one.

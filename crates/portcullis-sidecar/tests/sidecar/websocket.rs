@@ -96,6 +96,19 @@ async fn handshake_without_a_token_does_not_reach_the_app() {
     assert!(app.take().is_empty());
 }
 
+#[tokio::test]
+async fn open_websocket_is_one_of_the_connections_that_may_be_open() {
+    let issuer = TestIssuer::start().await;
+    let at = start(&settings(&issuer, echoing_app().await, "max_connections = 1\n[tokens]")).await;
+    let bearer = format!("Authorization: {}", issuer.token("alice").bearer());
+    let (socket, answer) = handshake(at, &format!("{bearer}\r\n{UPGRADE}")).await;
+    assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+    let mut other = tokio::spawn(async move { crate::app::ask(at, "GET /").await });
+    assert!(timeout(Duration::from_secs(1), &mut other).await.is_err(), "the limit is 1");
+    drop(socket);
+    assert_eq!(timeout(PATIENCE, other).await.unwrap().unwrap().status, 401);
+}
+
 /// A client could send requests past the sidecar through a connection that was upgraded to
 /// something else, or that only the sidecar takes for upgraded.
 #[tokio::test]
