@@ -284,8 +284,8 @@ mod tests {
         for (fault, guarantee) in [
             (Fault::SkipsByTime, "by the next call after its append"),
             (Fault::LosesPages, "every page must be returned"),
-            (Fault::PrunesAll, "keeps entries until `until`"),
-            (Fault::ChangesIds, "returned unchanged"),
+            (Fault::PrunesAll, "must keep entries until `until`"),
+            (Fault::ChangesIds, "must be returned unchanged"),
         ] {
             let store = Faulty(MemoryStore::new(), fault);
             let suite = std::thread::spawn(move || {
