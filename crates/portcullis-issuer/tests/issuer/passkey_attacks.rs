@@ -385,15 +385,16 @@ async fn answers_to_registrations_are_limited(home: Home) {
 }
 
 async fn reset_accepts_codes_again_and_ends_sessions_of_removed_passkeys(home: Home) {
+    const FAILURES: &str = "SELECT totp_failures FROM users WHERE name = 'alice'";
     let issuer = open(&home).await;
     let mut laptop = registered(&issuer, "alice").await;
     let token = passkey_login(&issuer, &mut laptop).await.expect(200).text("access_token");
     step_up(&issuer, &token, "000000").await.expect(403);
-    assert_eq!(home.count("SELECT totp_failures FROM users").await, 1);
+    assert_eq!(home.count(FAILURES).await, 1);
     let id = issuer.passkeys("alice").await.unwrap()[0].id.clone();
     with_token(&issuer, &format!("DELETE /v1/auth/passkeys/{id}"), &token).await.expect(204);
     issuer.reset_second_factor("alice").await.unwrap();
-    assert_eq!(home.count("SELECT totp_failures FROM users").await, 0);
+    assert_eq!(home.count(FAILURES).await, 0);
     let began = "SELECT COUNT(*) FROM sessions WHERE first_factor <> 'pwd' AND ended_at IS NULL";
     assert_eq!(home.count(began).await, 0);
 }
