@@ -12,11 +12,13 @@ use super::names::Hasher;
 use super::renew::Renews;
 use super::standing::standing;
 use super::table::Table;
-use super::task::MAX_ASKING;
 use crate::authenticated::Authenticated;
 use crate::clock::{Clock, Timestamp};
 use crate::maybe_ready::MaybeReady;
 use crate::revocation::Means;
+
+/// The maximum number of streams whose own check may wait for the issuer at the same time.
+const MAX_ASKING: usize = 64;
 
 /// The open streams, and the background task that ends them.
 ///

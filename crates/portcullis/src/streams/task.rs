@@ -23,9 +23,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long a check of a group may wait for keys or a status. Fetches have shorter limits.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// The maximum number of streams whose own check may wait for the issuer at the same time.
-pub(super) const MAX_ASKING: usize = 64;
-
 /// The background task of a registry. If the task is dropped, the streams end, because no stream may
 /// continue without checks.
 struct Running {
