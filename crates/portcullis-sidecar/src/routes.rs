@@ -57,7 +57,7 @@ impl Pattern {
     }
 }
 
-/// What becomes of requests that match no pattern, or none with their method.
+/// The rule for requests that match no pattern, or no pattern with their method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unmatched {

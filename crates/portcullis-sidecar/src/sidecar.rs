@@ -286,7 +286,7 @@ impl State {
                 return response;
             }
         };
-        // What is wrong with a path is told with a token only.
+        // Only a caller with a valid token learns what is wrong with a path.
         if let Err(why) = found {
             return unroutable(why);
         }

@@ -186,8 +186,8 @@ enum Task {
     /// and refreshes, on SQLite and PostgreSQL. Rotates its keys under continuous validation, in
     /// two setups: with one process, and with two processes, one of which is killed. Runs
     /// schemathesis on the issuer's OpenAPI document, injects faults of status lists in random
-    /// order, and compares the model of `portcullis tune` with a running system. Takes about an
-    /// hour with the defaults; every 10 rotations take about 40 s in each of the two setups.
+    /// order, and compares the model of `portcullis tune` with a running system. Takes about
+    /// two hours with the defaults; every 10 rotations take about 40 s in each of the two setups.
     Soak {
         /// Number of times that the issuer is killed on each store
         #[arg(long, default_value_t = 1000)]

@@ -16,10 +16,11 @@ use crate::run::{Failure, foreign_cargo, program, run, target_dir};
 const OLDEST: &str = "1.88";
 
 /// The packages with this MSRV. Other packages have their own `rust-version`.
-const LIBRARIES: [&str; 8] = [
+const LIBRARIES: [&str; 9] = [
     "portcullis",
     "portcullis-axum",
     "portcullis-hyper",
+    "portcullis-issuer-client",
     "portcullis-jsonwebtoken",
     "portcullis-postgres",
     "portcullis-redis",

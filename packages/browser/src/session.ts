@@ -106,7 +106,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
       if (state.status === 'signed-in') setState({ status: 'signed-out', reason: record.out });
       return;
     }
-    // Nobody has asked for the user yet, or the user is being loaded.
+    // The user has not been requested yet, or is being loaded.
     if (state.status === 'unknown' && !state.error) return;
     if (state.status === 'signed-in' && before.sessionId === record.sessionId) return;
     // The other session may be another user's.

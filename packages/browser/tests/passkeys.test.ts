@@ -104,7 +104,7 @@ describe('login', () => {
     expect(world.issuer.count('POST /v1/auth/passkeys/login')).toBe(0);
   });
 
-  it('offline, overloaded and foreign responses are told apart from a refusal', async () => {
+  it('offline, overloaded and foreign responses differ from a refusal', async () => {
     const { session } = world.tab();
     const fault = '/v1/auth/passkeys/challenge';
     world.isOffline = true;

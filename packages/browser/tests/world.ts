@@ -322,7 +322,7 @@ export interface Support {
   readonly BroadcastChannel?: boolean;
 }
 
-/** A browser, an issuer, an API and a site of somebody else. */
+/** A browser, an issuer, an API and a foreign site. */
 export class World {
   readonly issuer: Issuer;
   readonly api: Site;

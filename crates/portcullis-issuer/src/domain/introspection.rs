@@ -131,7 +131,7 @@ pub(crate) struct Introspection {
     warnings: Cap,
 }
 
-/// The state of a token, before the client is told.
+/// The state of a token, before it is known whether the client may see it.
 enum State {
     Active(Box<Introspected>),
     Inactive,

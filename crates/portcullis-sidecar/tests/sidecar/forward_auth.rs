@@ -69,7 +69,7 @@ async fn verdict_depends_on_the_original_method_and_path() {
         ("GET", "/orders/17", &*none, 403),
         ("GET", "/orders/17", &read, 200),
         ("GET", "/orders", &read, 200),
-        // A method without a route is refused, and whether there is one is told with a token only.
+        // A method without a route is refused. Only a caller with a valid token learns that it has none.
         ("POST", "/orders/17", "", 401),
         ("POST", "/orders/17", &none, 404),
         ("GET", "/elsewhere", &read, 404),
