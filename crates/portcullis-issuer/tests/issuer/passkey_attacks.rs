@@ -332,8 +332,9 @@ async fn registration_without_a_step_up_fails_once_there_is_a_second_factor(home
 
 async fn registration_fails_once_the_factor_of_its_step_up_is_removed(home: Home) {
     let issuer = open(&home).await;
-    let mut stolen = registered(&issuer, "alice").await;
-    let mut kept = device();
+    let (mut stolen, mut kept) = (device(), device());
+    let first = token_of(&issuer, "alice").await;
+    let id = register(&issuer, &first, &mut stolen).await.text("id");
     let raised = passkey_login(&issuer, &mut stolen).await.expect(200).text("access_token");
     register(&issuer, &raised, &mut kept).await;
     let passkey = answered(&issuer, &mut stolen).await;
@@ -343,7 +344,6 @@ async fn registration_fails_once_the_factor_of_its_step_up_is_removed(home: Home
     let grant = post(&issuer, "/v1/auth/login", &body).await.expect(200);
     let thief = grant.text("access_token");
     let begun = begin(&issuer, &thief, json!({})).await.expect(201);
-    let id = issuer.passkeys("alice").await.unwrap()[0].id.clone();
     let owner = passkey_login(&issuer, &mut kept).await.expect(200).text("access_token");
     with_token(&issuer, &format!("DELETE /v1/auth/passkeys/{id}"), &owner).await.expect(204);
     // The thief's session continues, but its token still states the removed factor.
