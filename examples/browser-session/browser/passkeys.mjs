@@ -1,7 +1,7 @@
 // Tests passkeys in a browser on three hosts, with virtual authenticators: what the user sees, and what is refused.
 
 import assert from 'node:assert/strict';
-import { ACCESS, endWithin, enter, launch, picture, show, step, until } from './driver.mjs';
+import { ACCESS, endWithin, enter, launch, PASSWORD, picture, show, step, until } from './driver.mjs';
 
 const { ISSUER } = process.env;
 const [APP, API] = ['app', 'api'].map((host) => `https://${host}.shop.test`);
@@ -37,6 +37,8 @@ async function device(options) {
     page,
     asked: [],
     chooses: false,
+    /** Whether the authenticator recognizes its user. */
+    verifies: (isUserVerified) => call('setUserVerified', { isUserVerified }),
     credentials: async () => (await call('getCredentials')).credentials,
     /** Puts a copy of a credential into the authenticator, instead of the one that is there. */
     async copy(credential) {
@@ -89,9 +91,22 @@ async function isRefused(device) {
 const status = (page) =>
   page.evaluate(async (api) => (await fetch(`${api}/orders`, { credentials: 'include' })).status, API);
 
+/** What the issuer answers if the user has no second factor, and the login is too old for a registration. */
+const TOO_OLD = {
+  status: 401,
+  contentType: 'application/problem+json',
+  headers: {
+    'Access-Control-Allow-Origin': APP,
+    'Access-Control-Allow-Credentials': 'true',
+    'Access-Control-Expose-Headers': 'WWW-Authenticate',
+    'WWW-Authenticate': 'Bearer error="insufficient_user_authentication", max_age="300"',
+  },
+  body: JSON.stringify({ type: 'urn:portcullis:problem:login-too-old' }),
+};
+
 let codes;
 
-await step('page adds a passkey, and shows recovery codes once', async () => {
+await step('registration that fails says why, and an old login needs the password', async () => {
   const { page } = laptop;
   await page.goto(APP);
   await enter(page);
@@ -99,7 +114,26 @@ await step('page adds a passkey, and shows recovery codes once', async () => {
   await show(page, 'Security');
   await page.getByText('You have no passkey yet.').waitFor();
   await picture(page, 'security');
+  await laptop.verifies(false);
   await page.click('#add-passkey');
+  await page.getByText('No passkey was used. Try again.').waitFor();
+  await laptop.verifies(true);
+  // The login is older than 5 minutes.
+  const path = '**/v1/auth/passkeys/registration';
+  await laptop.context.route(path, (route) => route.fulfill(TOO_OLD), { times: 1 });
+  await page.click('#add-passkey');
+  await page.waitForSelector('#passkey-password');
+  await picture(page, 'passkey-password');
+  await page.keyboard.type('wrong horse');
+  await page.keyboard.press('Enter');
+  await page.getByText('The password is wrong.').waitFor();
+  assert.deepEqual(await names(page), []);
+});
+
+await step('page adds a passkey, and shows recovery codes once', async () => {
+  const { page } = laptop;
+  await page.fill('#passkey-password [name=password]', PASSWORD);
+  await page.keyboard.press('Enter');
   await page.getByText('“Chrome on Linux” is added').waitFor();
   codes = await page.locator('.codes code').allTextContents();
   assert.equal(codes.length, 10);
@@ -161,6 +195,10 @@ await step('button logs in without a name, and a passkey replaces the code', asy
   await page.waitForSelector('#login [name=code]');
   await useButton(laptop);
   await isLoggedIn(page);
+  await show(page, 'Security');
+  await page.click('#add-passkey');
+  await page.getByText('This device already has a passkey').waitFor();
+  await show(page, 'Orders');
 });
 
 await step('second device logs in with a recovery code, and then with a passkey of its own', async () => {

@@ -133,7 +133,7 @@ async fn passkeys_log_in_across_hosts_and_stolen_ones_are_refused() {
     let pictures = Pictures::new();
     let mut script = Script::new("passkeys.mjs", authority, hosts).await;
     script.command.env("PICTURES", pictures.folder()).env("ISSUER", shop.inside.to_string());
-    script.run(9).await;
+    script.run(10).await;
 
     let events = shop.issuer.events(0, 1000).await.unwrap();
     let count = |kind: EventKind| events.iter().filter(|event| event.kind == kind.as_str()).count();
