@@ -150,10 +150,11 @@ fn is_like(text: &str, template: &str) -> bool {
 
 /// The number of characters of a template outside braces.
 fn fixed(template: &str) -> usize {
-    let parts = template.split('{').enumerate().map(|(at, part)| match (at, part.split_once('}')) {
-        (0, _) | (_, None) => part,
-        (_, Some((_, after))) => after,
-    });
+    let parts =
+        template.split('{').enumerate().map(|(at, part)| match (at, part.split_once('}')) {
+            (0, _) | (_, None) => part,
+            (_, Some((_, after))) => after,
+        });
     parts.map(str::len).sum()
 }
 

@@ -33,10 +33,9 @@ pub(super) fn check(site: &Path, summary: &Summary) -> Result<Checked, Failure> 
     let mut found = BTreeMap::new();
     collect(site, "", &mut found)?;
     let (mut wrong, mut linked, mut links) = (Vec::new(), BTreeSet::new(), 0);
-    let pages: Vec<&String> =
-        found.keys().filter(|page| !OTHERS.contains(&page.as_str())).collect();
-    for page in &pages {
-        let html = &found[*page];
+    let pages: Vec<(&String, &String)> =
+        found.iter().filter(|(page, _)| !OTHERS.contains(&page.as_str())).collect();
+    for (page, html) in &pages {
         if html.contains("[<code>") {
             wrong.push(format!("{page}: a link of rustdoc without a target"));
         }
@@ -54,7 +53,7 @@ pub(super) fn check(site: &Path, summary: &Summary) -> Result<Checked, Failure> 
             wrong.push(format!("{page} is in the table of contents, but was not built"));
         }
     }
-    for page in &pages {
+    for (page, _) in &pages {
         if !listed.contains(*page) && !linked.contains(*page) {
             wrong.push(format!("{page} is neither in the table of contents nor linked"));
         }

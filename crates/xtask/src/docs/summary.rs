@@ -46,7 +46,7 @@ impl Summary {
     fn parse(text: String) -> Self {
         let mut parts: Vec<(String, Vec<Page>)> = vec![(String::new(), Vec::new())];
         for line in text.lines() {
-            if let Some(name) = line.strip_prefix("# ") {
+            if let Some(name) = line.strip_prefix("# ").filter(|name| *name != "Summary") {
                 parts.push((name.to_owned(), Vec::new()));
             }
             let page = markdown::targets(line).first().map(|target| Page {
