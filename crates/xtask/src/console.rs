@@ -19,7 +19,7 @@ const DOCUMENTED: [(u16, &str); 3] =
     [(3000, "LISTEN"), (8080, "IDENTSPHERE_LISTEN"), (8081, "SECOND_LISTEN")];
 
 /// Timeout of the start, which includes the build.
-const STARTED_WITHIN: Duration = Duration::from_secs(900);
+const STARTED_WITHIN: Duration = Duration::from_secs(1800);
 
 /// Timeout of all commands of a page, in seconds.
 const ANSWERED_WITHIN: &str = "600";
