@@ -8,7 +8,7 @@ use crate::run::{Failure, output, program, root};
 const NAME: &str = "tollgate";
 
 /// The files that keep the name: the number of lines with it (`None`: any number), and the reason.
-const KEPT: [(&str, Option<usize>, &str); 12] = [
+const KEPT: [(&str, Option<usize>, &str); 13] = [
     (
         "crates/portcullis-issuer/migrations/postgres/0001_first_schema.sql",
         Some(1),
@@ -47,6 +47,7 @@ const KEPT: [(&str, Option<usize>, &str); 12] = [
     ),
     ("docs/migrating-from-tollgate.md", None, "the migration note"),
     ("README.md", Some(1), "the link to the migration note"),
+    ("docs/SUMMARY.md", Some(1), "the link to the migration note"),
     ("CHANGELOG.md", Some(2), "links to the migration note"),
     ("crates/xtask/src/former_name.rs", None, "this list"),
 ];

@@ -25,6 +25,9 @@ const CARGO_AUDIT: &str = "cargo-audit@^0.22";
 /// The version that measured the score in SECURITY.md.
 const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 
+/// The version that the site's stylesheet is written for.
+const MDBOOK: &str = "mdbook@^0.5.4";
+
 /// The third-party issuer: an npm package with a lock file.
 const ISSUER: &str = "tests/interop/third_party/oidc-provider";
 
@@ -194,6 +197,23 @@ pub(crate) fn cargo_audit() -> Result<PathBuf, Failure> {
 /// Installs cargo-mutants, which mutates the code to check that the tests detect it.
 pub(crate) fn cargo_mutants() -> Result<PathBuf, Failure> {
     cargo_tool("cargo-mutants", CARGO_MUTANTS, "to mutate the code (about a minute on two cores)")
+}
+
+/// Installs mdbook, which builds the documentation site.
+pub(crate) fn mdbook() -> Result<PathBuf, Failure> {
+    let own = tools_dir().join("bin/mdbook");
+    for candidate in [own.clone(), PathBuf::from("mdbook")] {
+        if let Some(version) = version(&candidate).filter(|version| version.contains("v0.5.")) {
+            step("mdbook", &format!("found {version}"));
+            return Ok(candidate);
+        }
+    }
+    step("mdbook", "missing; building it into target/tools (about two minutes on two cores)");
+    // Without the server that watches files.
+    let mut install = cargo(&["install", "--quiet", "--locked", "--debug", MDBOOK]);
+    install.args(["--no-default-features", "--features", "search", "--root"]);
+    run(install.arg(tools_dir()))?;
+    Ok(own)
 }
 
 /// Installs typos, which checks spelling.

@@ -7,8 +7,10 @@ mod bench;
 mod boundary;
 mod breaks;
 mod ci;
+mod console;
 mod crates;
 mod cycles;
+mod docs;
 mod examples;
 mod former_name;
 mod fuzz;
@@ -240,6 +242,22 @@ enum Task {
         only: Vec<String>,
     },
 
+    /// Build the documentation site into `target/docs/site`, and check it
+    ///
+    /// Joins the pages of `docs/SUMMARY.md` and the guide's chapters into a book with mdbook (built into
+    /// `target/tools` if it is missing), beside the API pages of rustdoc, the tuning page and a
+    /// benchmark report. Checks every link and anchor, and that each page is in the table of
+    /// contents. Then runs every Rust sample of the pages, and the tutorials word for word in an
+    /// empty folder.
+    Docs {
+        /// Build and check the site only
+        #[arg(long)]
+        without_samples: bool,
+        /// Measure the benchmark report again, if there is one in `target/docs/reports`
+        #[arg(long)]
+        measure: bool,
+    },
+
     /// Take the screenshots of the documentation
     ///
     /// Shows the reports of `portcullis bench` and `portcullis tune`, measured on this machine, and
@@ -269,6 +287,9 @@ fn main() -> ExitCode {
         Task::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),
         Task::Soak { kills, rotations, fuzz_secs } => soak::soak(kills, rotations, fuzz_secs),
         Task::Interop { names } => interop::interop(&names),
+        Task::Docs { without_samples, measure } => {
+            docs::docs(docs::Parts { samples: !without_samples, measure })
+        }
         Task::Screenshots => screenshots::screenshots(),
         Task::Mutants { shard } => mutants::mutants(shard.as_deref()),
         Task::Breaks { only } => breaks::breaks(&only),
