@@ -25,6 +25,12 @@ const CARGO_AUDIT: &str = "cargo-audit@^0.22";
 /// The version that measured the score in SECURITY.md.
 const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 
+const CARGO_SEMVER_CHECKS: &str = "cargo-semver-checks@^0.51";
+
+const CARGO_CYCLONEDX: &str = "cargo-cyclonedx@^0.5";
+
+const ACTIONLINT: &str = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12";
+
 /// The third-party issuer: an npm package with a lock file.
 const ISSUER: &str = "tests/interop/third_party/oidc-provider";
 
@@ -194,6 +200,34 @@ pub(crate) fn cargo_audit() -> Result<PathBuf, Failure> {
 /// Installs cargo-mutants, which mutates the code to check that the tests detect it.
 pub(crate) fn cargo_mutants() -> Result<PathBuf, Failure> {
     cargo_tool("cargo-mutants", CARGO_MUTANTS, "to mutate the code (about a minute on two cores)")
+}
+
+/// Installs cargo-semver-checks, which compares public APIs.
+pub(crate) fn cargo_semver_checks() -> Result<PathBuf, Failure> {
+    cargo_tool(
+        "cargo-semver-checks",
+        CARGO_SEMVER_CHECKS,
+        "to compare public APIs (about five minutes on two cores)",
+    )
+}
+
+/// Installs cargo-cyclonedx, which writes SBOMs.
+pub(crate) fn cargo_cyclonedx() -> Result<PathBuf, Failure> {
+    cargo_tool("cargo-cyclonedx", CARGO_CYCLONEDX, "to write SBOMs (two minutes on two cores)")
+}
+
+/// Installs actionlint, which checks GitHub's workflows: a Go module.
+pub(crate) fn actionlint() -> Result<PathBuf, Failure> {
+    let folder = tools_dir().join("actionlint");
+    let own = folder.join("actionlint");
+    if let Some(version) = version(&own) {
+        step("actionlint", &format!("found {version}"));
+        return Ok(own);
+    }
+    step("actionlint", "missing; building it into target/tools with Go");
+    let mut install = program("go");
+    run(install.args(["install", ACTIONLINT]).env("GOBIN", folder))?;
+    Ok(own)
 }
 
 /// Installs typos, which checks spelling.
