@@ -14,6 +14,8 @@ mod dist;
 mod examples;
 mod former_name;
 mod fuzz;
+#[cfg(test)]
+mod github;
 mod install;
 mod interop;
 mod migrations;
