@@ -7,6 +7,7 @@ mod page;
 mod patterns;
 mod plot;
 mod profile;
+mod results;
 mod revocation;
 
 use std::fs;
@@ -17,8 +18,9 @@ use clap::ValueEnum;
 
 use crate::install;
 use crate::postgres::Server;
-use crate::run::{Failure, cargo, output, program, root, target_dir, tools_dir};
+use crate::run::{Failure, cargo, output, program, root, tools_dir};
 use figures::Figures;
+use results::Results;
 
 /// A part of the benchmarks that can be run separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,8 +51,8 @@ pub(crate) enum Part {
 
 /// `cargo xtask bench`: runs the benchmarks, and writes `benches/RESULTS.md` and its plots.
 ///
-/// The output of each part is stored, so that the page also has the parts that this run does not
-/// measure.
+/// The page is written after each part. It keeps the figures of the parts that this run does not measure, with
+/// the date and the machine of their measurement.
 pub(crate) fn bench(rounds: usize, only: &[Part]) -> Result<(), Failure> {
     let parts = if only.is_empty() { Part::value_variants() } else { only };
     let mut failed = Vec::new();
@@ -58,19 +60,11 @@ pub(crate) fn bench(rounds: usize, only: &[Part]) -> Result<(), Failure> {
         let begun = Instant::now();
         println!("[{} of {}] {}", number + 1, parts.len(), part.name());
         // The other parts run even if this one fails.
-        match part.measure(rounds).and_then(|text| write(part.kept(), &text)) {
+        match part.measure(rounds).and_then(|text| part.store(&text)) {
             Ok(()) => println!("  took {} s", begun.elapsed().as_secs()),
             Err(failure) => failed.push(format!("{}: {failure}", part.name())),
         }
     }
-    let texts = Part::value_variants().iter().map(|part| fs::read_to_string(part.kept()));
-    let figures = Figures::parse(&texts.map(Result::unwrap_or_default).collect::<String>())?;
-    let folder = root().join("benches");
-    write(folder.join("RESULTS.md"), &page::page(&figures))?;
-    for (name, svg) in plot::plots(&figures) {
-        write(folder.join("plots").join(format!("{name}.svg")), &svg)?;
-    }
-    println!("{}", goals::table(&figures));
     println!("written: benches/RESULTS.md and benches/plots");
     if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("; "))) }
 }
@@ -80,9 +74,20 @@ impl Part {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Returns the file with the part's last output.
-    fn kept(self) -> PathBuf {
-        target_dir().join("bench").join(format!("{}.tsv", self.name()))
+    /// Replaces the part's figures in the page and its plots.
+    fn store(self, measured: &str) -> Result<(), Failure> {
+        let figures = Figures::parse(measured)?;
+        let folder = root().join("benches");
+        let file = folder.join("RESULTS.md");
+        let old = fs::read_to_string(&file)
+            .map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))?;
+        let part = page::part(&self.name(), &figures)?;
+        println!("{}", part.goals());
+        write(file, &Results::parse(&old)?.with(part).to_string())?;
+        for (name, svg) in plot::plots(&figures) {
+            write(folder.join("plots").join(format!("{name}.svg")), &svg)?;
+        }
+        Ok(())
     }
 
     fn measure(self, rounds: usize) -> Result<String, Failure> {

@@ -1,7 +1,5 @@
 //! The goals for the figures, and whether they are met.
 
-use std::fmt::Write as _;
-
 use super::figures::{Case, Figures, Spread};
 
 const JSONWEBTOKEN: &str = "jsonwebtoken";
@@ -159,20 +157,19 @@ fn best_peer<'f>(figures: &'f Figures, group: &'f str) -> Option<&'f str> {
     best.map(|case| case.name.as_str())
 }
 
-/// Returns the goals as a Markdown table.
-pub(crate) fn table(figures: &Figures) -> String {
-    let mut text = String::from(
-        "| what | at most | measured | 8 of 10 | | `--only` |\n|---|---|---|---|---|---|\n",
-    );
-    for Goal { part, what, most, value } in goals(figures) {
-        let row = match value {
-            Some(Spread { median, low, high }) => {
-                let verdict = if median <= most { "met" } else { "**missed**" };
-                format!("{median:.3} | {low:.3} – {high:.3} | {verdict}")
-            }
-            None => "not measured | |".to_owned(),
-        };
-        let _ = writeln!(text, "| {what} | {most:.4} | {row} | {part} |");
-    }
-    text
+/// Returns the goals of a part as rows of a Markdown table.
+pub(crate) fn rows(part: &str, figures: &Figures) -> Vec<String> {
+    let of_part = goals(figures).into_iter().filter(|goal| goal.part == part);
+    of_part
+        .map(|Goal { part, what, most, value }| {
+            let row = match value {
+                Some(Spread { median, low, high }) => {
+                    let verdict = if median <= most { "met" } else { "**missed**" };
+                    format!("{median:.3} | {low:.3} – {high:.3} | {verdict}")
+                }
+                None => "not measured | |".to_owned(),
+            };
+            format!("| {what} | {most:.4} | {row} | {part} |")
+        })
+        .collect()
 }
