@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: builds what a release on GitHub contains.
 
 mod linked;
+mod notices;
 mod sbom;
 
 use std::fs;
@@ -31,10 +32,13 @@ pub(crate) fn dist() -> Result<(), Failure> {
     let source = clone::of_last_commit()?;
     let host = host()?;
     let files = target_dir().join("dist-files");
-    if files.exists() {
-        fs::remove_dir_all(&files).map_err(|error| failed(&files, &error))?;
+    let staged = target_dir().join("dist-staged");
+    for folder in [&files, &staged] {
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        }
+        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     }
-    fs::create_dir_all(&files).map_err(|error| failed(&files, &error))?;
     let packages = published()?;
     for packed in &PROGRAMS {
         let package = packages.iter().find(|package| package.name() == packed.package);
@@ -44,7 +48,9 @@ pub(crate) fn dist() -> Result<(), Failure> {
         let built = build(packed, &source)?;
         linked::check(&built)?;
         let name = format!("{}-{}", packed.name, package.version());
-        archive(&built, packed, &source, &files.join(format!("{name}-{host}.tar.gz")))?;
+        let notices = staged.join("THIRD-PARTY-LICENSES.txt");
+        notices::write(packed, &source, &host, &notices)?;
+        archive(&built, &notices, packed, &source, &files.join(format!("{name}-{host}.tar.gz")))?;
         sbom::write(packed, &source, &host, &files.join(format!("{name}-{host}.cdx.json")))?;
     }
     checksums(&files)
@@ -59,9 +65,15 @@ fn build(packed: &Program, source: &Path) -> Result<PathBuf, Failure> {
     Ok(target_dir().join("dist").join(packed.name))
 }
 
-/// Writes an archive of the program, its README and the licences. The same files give the same
-/// bytes: all have the time of the last commit.
-fn archive(built: &Path, packed: &Program, source: &Path, file: &Path) -> Result<(), Failure> {
+/// Writes an archive of the program, its README, and the licences of all that it contains. The same
+/// files give the same bytes: all have the time of the last commit.
+fn archive(
+    built: &Path,
+    notices: &Path,
+    packed: &Program,
+    source: &Path,
+    file: &Path,
+) -> Result<(), Failure> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let name = name.trim_end_matches(".tar.gz");
     let staged = target_dir().join("dist-staged");
@@ -69,13 +81,14 @@ fn archive(built: &Path, packed: &Program, source: &Path, file: &Path) -> Result
     fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
     let readme = source.join("crates").join(packed.package).join("README.md");
     let licences = ["LICENSE-APACHE", "LICENSE-MIT"].map(|licence| source.join(licence));
-    for file in [built.to_owned(), readme].iter().chain(&licences) {
+    for file in [built.to_owned(), notices.to_owned(), readme].iter().chain(&licences) {
         let copy = folder.join(file.file_name().unwrap_or_default());
         fs::copy(file, copy).map_err(|error| failed(file, &error))?;
     }
     let time = output(program("git").args(["log", "-1", "--format=%ct"]).current_dir(source))?;
     let mut tar = program("tar");
     tar.args(["--create", "--gzip", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"]);
+    tar.arg("--mode=a+rX,u+w,go-w");
     tar.arg(format!("--mtime=@{}", time.trim())).arg("--file").arg(file);
     run(tar.arg("--directory").arg(&staged).arg(name))
 }
