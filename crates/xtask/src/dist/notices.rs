@@ -26,7 +26,7 @@ pub(super) fn write(
     let mut tree = cargo(&["tree", "--locked", "--edges", "normal", "--prefix", "none"]);
     tree.args(["--package", packed.package, "--features", &packed.features.join(",")]);
     let tree = output(tree.args(["--target", host]).current_dir(source))?;
-    let mut metadata = cargo(&["metadata", "--locked", "--format-version", "1"]);
+    let mut metadata = cargo(&["metadata", "--locked", "--all-features", "--format-version", "1"]);
     let metadata = output(metadata.current_dir(source))?;
     let sources = sources(&metadata)?;
     let mut text = String::new();
