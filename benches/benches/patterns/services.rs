@@ -47,10 +47,11 @@ pub(crate) async fn all(issuer: &Server, postgres: Option<&str>) -> Vec<Service>
     if let Some(postgres) = postgres {
         all.push(in_process("1, in process, PostgreSQL", Some(postgres)).await);
     }
-    all.push(at("1, sidecar", sidecar(issuer, asking()).await, false));
+    all.push(at("1, sidecar", sidecar(issuer, asking(), Revocation::live()).await, false));
     let cold = protected(builder().token_cache_bytes(0), Revocation::expiry()).await;
     all.push(at("2, the token alone, cold", cold, true));
     all.push(at("2, the token alone", protected(builder(), Revocation::expiry()).await, true));
+    all.push(at("2, sidecar", sidecar(issuer, builder(), Revocation::expiry()).await, true));
     all.push(local_keys("2, in process, the token alone").await);
     all.push(at("2, with a status list, pushed", protected(builder(), list).await, false));
     all.push(at("2, live", protected(asking(), Revocation::live()).await, false));
@@ -74,8 +75,12 @@ async fn protected(builder: AuthenticatorBuilder, revocation: Revocation) -> Soc
     serve(service().layer(AuthLayer::new(gate))).await
 }
 
-async fn sidecar(issuer: &Server, builder: AuthenticatorBuilder) -> SocketAddr {
-    let gate = Gate::new(builder.build().await.unwrap()).revocation(Revocation::live()).unwrap();
+async fn sidecar(
+    issuer: &Server,
+    builder: AuthenticatorBuilder,
+    revocation: Revocation,
+) -> SocketAddr {
+    let gate = Gate::new(builder.build().await.unwrap()).revocation(revocation).unwrap();
     let app = serve(service()).await.to_string().parse().unwrap();
     let issuer = issuer.url.trim_start_matches("http://").parse().unwrap();
     let sidecar = example_sidecar::sidecar(gate, &issuer, &app).unwrap();

@@ -278,7 +278,8 @@ enum Task {
     ///
     /// Shows the reports of `portcullis bench` and `portcullis tune`, measured on this machine, and
     /// the session of `examples/browser-session`. Writes each picture to `docs`, and fails if one
-    /// is larger than 150 kB. Needs Debian's Chromium (installed with apt-get if it is missing).
+    /// is larger than 150 kB. Pictures of all pages of the session stay in `target/screenshots`.
+    /// Needs Debian's Chromium (installed with apt-get if it is missing).
     Screenshots,
 }
 

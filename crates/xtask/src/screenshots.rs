@@ -15,13 +15,14 @@ const PICTURES: [(&str, &str, &[&str]); 2] = [
     ("tune", "800,1240", &["tune", "--access-expiry", "900", "--vs-access-expiry", "60", "--html"]),
 ];
 
-/// The pictures of the test of `examples/browser-session` that the documentation shows, and their names there.
+/// The pictures of the tests of `examples/browser-session` that the documentation shows, and their names there.
 const SESSION: [(&str, &str); 2] = [
     ("browser-session-orders", "browser-session"),
-    ("browser-session-sessions-phone", "browser-session-phone"),
+    ("browser-session-passkeys", "browser-session-passkeys"),
 ];
 
-/// `cargo xtask screenshots`: writes the pictures to `docs`.
+/// `cargo xtask screenshots`: writes the pictures to `docs`. Those of all pages of the session stay in
+/// `target/screenshots`.
 pub(crate) fn screenshots() -> Result<(), Failure> {
     let chromium = install::chromium()?;
     let build = ["build", "--release", "--package", "portcullis-cli", "--features", "bench"];
@@ -45,7 +46,7 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
     }
     let node = install::for_browser_session()?;
     let mut session = cargo(&["test", "--package", "example-browser-session"]);
-    session.args(["session_works", "--", "--ignored"]);
+    session.args(["--", "--ignored", "session_works", "passkeys_log_in"]);
     run(session.env("PORTCULLIS_NODE", node).env("PORTCULLIS_PICTURES", &pages))?;
     SESSION.iter().try_for_each(|(taken, name)| {
         let picture = docs.join(name).with_extension("png");

@@ -2,13 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { ACCESS, endWithin, launch, REFRESH, step, until } from './driver.mjs';
+import {
+  ACCESS,
+  endWithin,
+  enter,
+  inspect,
+  launch,
+  PASSWORD,
+  picture,
+  REFRESH,
+  show,
+  step,
+  until,
+} from './driver.mjs';
 
-const { PICTURES } = process.env;
 const [APP, API, AUTH] = ['app', 'api', 'auth'].map((host) => `https://${host}.shop.test`);
-const PASSWORD = 'correct horse battery staple';
-const AXE = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
 endWithin(8);
 
@@ -26,12 +34,6 @@ async function device(options) {
   return { context, answers };
 }
 
-async function enter(page) {
-  await page.fill('[name=username]', 'alice');
-  await page.fill('[name=password]', PASSWORD);
-  await page.click('#login button');
-}
-
 async function logIn({ context }, app = APP) {
   const page = await context.newPage();
   await page.goto(app);
@@ -40,34 +42,8 @@ async function logIn({ context }, app = APP) {
   return page;
 }
 
-/** Shows another page of the app. */
-async function show(page, title) {
-  await page.getByRole('link', { name: title }).click();
-  await page.getByRole('link', { name: title, exact: true }).and(page.locator('[aria-current=page]')).waitFor();
-}
-
 const count = (answers, line) => answers.filter((answer) => answer === line).length;
 const cookie = async (context, name) => (await context.cookies()).find((one) => one.name === name);
-
-/** The page fits the window, and axe finds nothing. */
-async function inspect(page, what) {
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert(overflow <= 0, `${what} is ${overflow} px too wide`);
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`), [], what);
-}
-
-/** Pictures of the page, in both colour schemes. */
-async function picture(page, name) {
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme });
-    await inspect(page, `${name}, ${colorScheme}`);
-    const path = `${PICTURES}/browser-session-${name}${colorScheme === 'dark' ? '-dark' : ''}.png`;
-    await page.screenshot({ path });
-  }
-  await page.emulateMedia({ colorScheme: 'light' });
-}
 
 /** The code that an authenticator app shows (RFC 6238). */
 function totp(secret) {
@@ -99,6 +75,18 @@ await step('without a session the login is shown, and a wrong password is report
   await page.waitForSelector('#login [role=alert]:not(:empty)');
   await inspect(page, 'a refused login');
   assert.equal(await cookie(laptop.context, ACCESS), undefined);
+  await page.close();
+});
+
+await step('issuer that cannot be reached is reported, and the page tries again', async () => {
+  page = await laptop.context.newPage();
+  await laptop.context.route(`${AUTH}/**`, (route) => route.abort());
+  await page.goto(APP);
+  await page.getByText('The server cannot be reached.').waitFor();
+  await picture(page, 'unreachable');
+  await laptop.context.unroute(`${AUTH}/**`);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.waitForSelector('#login');
   await page.close();
 });
 
@@ -164,13 +152,12 @@ await step('sessions are listed, and the current one is marked', async () => {
   await mobile.click('#reload');
   await until('the order on the phone', async () => (await mobile.locator('#orders li').count()) === 3);
   await picture(page, 'orders');
-  await picture(mobile, 'orders-phone');
-  for (const [one, name] of [[page, 'sessions'], [mobile, 'sessions-phone']]) {
+  for (const one of [page, mobile]) {
     await show(one, 'Sessions');
     await until('two sessions', async () => (await one.locator('#sessions li').count()) === 2);
     assert.equal(await one.locator('#sessions em').count(), 1);
-    await picture(one, name);
   }
+  await picture(mobile, 'sessions');
 });
 
 const status = (page, url) => page.evaluate(async (url) => (await fetch(url, { credentials: 'include' })).status, url);
@@ -186,7 +173,7 @@ await step('ended session is rejected by the issuer at once, and by the API when
   await mobile.getByRole('link', { name: 'Orders' }).click();
   await mobile.waitForSelector('#login [role=status]:not(:empty)');
   assert(count(phone.answers, `POST ${AUTH}/v1/auth/refresh 401`) === 1, String(phone.answers));
-  await picture(mobile, 'login-phone');
+  await picture(mobile, 'login-again');
 });
 
 let codes;
@@ -197,7 +184,7 @@ await step('payment needs a second factor, which is set up and then asked for', 
   await pay.click();
   await page.fill('#step-up [name=code]', '000000');
   await page.keyboard.press('Enter');
-  await page.getByText('Set up an authenticator app').waitFor();
+  await page.getByText('Add a passkey or an authenticator app').waitFor();
   await page.keyboard.press('Escape');
   await page.waitForSelector('#step-up', { state: 'detached' });
   assert.equal(await page.getByText('paid', { exact: true }).count(), 0);
@@ -209,7 +196,7 @@ await step('payment needs a second factor, which is set up and then asked for', 
   const secret = await page.locator('#secret').textContent();
   codes = await page.locator('.codes code').allTextContents();
   assert.equal(codes.length, 10);
-  await inspect(page, 'the secret');
+  await picture(page, 'secret');
   await page.fill('#confirm [name=code]', totp(secret));
   await page.keyboard.press('Enter');
   await page.getByText('The authenticator app is in use.').waitFor();
@@ -227,7 +214,7 @@ await step('login asks for the second factor, and a payment does not ask again',
   const code = mobile.locator('#login [name=code]');
   await code.waitFor();
   await until('the code has the focus', () => code.evaluate((input) => input === document.activeElement));
-  await picture(mobile, 'code-phone');
+  await picture(mobile, 'code');
   await code.fill('000000');
   await mobile.keyboard.press('Enter');
   await mobile.waitForSelector('#login [role=alert]:not(:empty)');
@@ -246,7 +233,6 @@ await step('API that requires a step-up has the page ask, and the request is rep
   await mobile.fill('#enrol [name=password]', PASSWORD);
   await mobile.keyboard.press('Enter');
   const secret = await mobile.locator('#secret').textContent();
-  await picture(mobile, 'security-phone');
   codes = await mobile.locator('.codes code').allTextContents();
   await mobile.fill('#confirm [name=code]', totp(secret));
   await mobile.keyboard.press('Enter');

@@ -45,6 +45,9 @@ impl Shop {
         config.cookie_domain = Some(domain.to_owned());
         // The page may log in, refresh and log out.
         config.trusted_origins = vec![app.clone()];
+        // Passkeys belong to the domain. Only the page's origin may use them.
+        config.passkey_rp_id = Some(domain.to_owned());
+        config.passkey_origins = vec![app.clone()];
         let issuer = Issuer::open(config).await?;
         issuer.add_user(NewUser::new(USER.0, USER.1)).await?;
 

@@ -14,6 +14,7 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use portcullis_issuer::{EventKind, Issuer};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
@@ -69,6 +70,29 @@ impl Script {
     }
 }
 
+/// Where the scripts put pictures: the folder of `cargo xtask screenshots`, or one that is deleted.
+struct Pictures {
+    named: Option<PathBuf>,
+    temporary: TempDir,
+}
+
+impl Pictures {
+    fn new() -> Self {
+        let named = std::env::var_os("PORTCULLIS_PICTURES").map(PathBuf::from);
+        Self { named, temporary: tempfile::tempdir().unwrap() }
+    }
+
+    fn folder(&self) -> &Path {
+        self.named.as_deref().unwrap_or_else(|| self.temporary.path())
+    }
+}
+
+/// The hostile hosts.
+fn strangers() -> Hosts {
+    let page = Router::new().route("/", get(async || Html("<title>hostile</title><body>")));
+    STRANGERS.map(|host| (host.to_owned(), page.clone())).into()
+}
+
 async fn assert_no_event(issuer: &Issuer, kinds: &[EventKind]) {
     for event in issuer.events(0, 1000).await.unwrap() {
         assert!(kinds.iter().all(|kind| kind.as_str() != event.kind), "{event:?}");
@@ -83,23 +107,44 @@ async fn session_works_across_hosts_and_is_safe_from_hostile_pages() {
     let brief = Shop::open("brief.test", "", Duration::from_secs(5)).await.unwrap();
     let mut hosts = shop.hosts();
     hosts.extend(brief.hosts());
-    let page = Router::new().route("/", get(async || Html("<title>hostile</title><body>")));
-    hosts.extend(STRANGERS.map(|host| (host.to_owned(), page.clone())));
-
-    let folder = tempfile::tempdir().unwrap();
-    let pictures = std::env::var_os("PORTCULLIS_PICTURES").map(PathBuf::from);
-    let pictures = pictures.unwrap_or_else(|| folder.path().to_owned());
+    hosts.extend(strangers());
+    let pictures = Pictures::new();
     let mut script = Script::new("page.mjs", authority, hosts).await;
-    script.command.env("PICTURES", &pictures);
-    script.run(14).await;
-    for picture in ["orders", "orders-dark", "orders-phone"] {
-        let picture = pictures.join(format!("browser-session-{picture}.png"));
+    script.command.env("PICTURES", pictures.folder());
+    script.run(15).await;
+    for picture in ["orders", "orders-dark", "orders-phone", "orders-phone-dark"] {
+        let picture = pictures.folder().join(format!("browser-session-{picture}.png"));
         assert!(picture.metadata().unwrap().len() > 5_000, "{}", picture.display());
     }
 
     // The issuer's audit log has no concurrent refreshes.
     for issuer in [&shop.issuer, &brief.issuer] {
         assert_no_event(issuer, &[EventKind::RefreshRepeated, EventKind::RefreshReused]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium, Node 20 and npm packages: run `cargo xtask test`"]
+async fn passkeys_log_in_across_hosts_and_stolen_ones_are_refused() {
+    let authority = Authority::new().unwrap();
+    let shop = Shop::open("shop.test", "", Duration::from_secs(600)).await.unwrap();
+    let mut hosts = shop.hosts();
+    hosts.extend(strangers());
+    let pictures = Pictures::new();
+    let mut script = Script::new("passkeys.mjs", authority, hosts).await;
+    script.command.env("PICTURES", pictures.folder()).env("ISSUER", shop.inside.to_string());
+    script.run(10).await;
+
+    let events = shop.issuer.events(0, 1000).await.unwrap();
+    let count = |kind: EventKind| events.iter().filter(|event| event.kind == kind.as_str()).count();
+    // Refused: the removed passkey, and the answer from another origin.
+    for (kind, expected) in [
+        (EventKind::PasskeyRegistered, 2),
+        (EventKind::PasskeyRemoved, 1),
+        (EventKind::PasskeyCloned, 2),
+        (EventKind::PasskeyRefused, 2),
+    ] {
+        assert_eq!(count(kind), expected, "{}", kind.as_str());
     }
 }
 

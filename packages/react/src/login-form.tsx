@@ -35,9 +35,9 @@ export function loginProblem(error: SessionError): string {
     case 'wrong-code':
       return 'The code is wrong, or was used before.';
     case 'wrong-passkey':
-      return 'The passkey is not accepted. Try another one, or log in with your password.';
+      return 'The passkey is not accepted. Try another one, or another way to log in.';
     case 'passkey':
-      return 'No passkey was used. Try again, or log in with your password.';
+      return 'No passkey was used. Try again, or another way to log in.';
     case 'second-factor-locked':
       return 'There were too many wrong codes. An administrator can unlock your account.';
     case 'unreachable':

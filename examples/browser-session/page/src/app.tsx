@@ -1,5 +1,5 @@
 import { LoginForm, SignedIn, SignedOut, useSession } from 'portcullis-react';
-import { useSyncExternalStore } from 'react';
+import { useEffect, useSyncExternalStore } from 'react';
 
 import { LogoutButton } from './logout';
 import { Orders } from './orders';
@@ -22,6 +22,10 @@ function usePage(): Page {
 
 export function App() {
   const page = usePage();
+  const isSignedIn = useSession().status === 'signed-in';
+  useEffect(() => {
+    document.title = isSignedIn ? `${PAGES[page]} · The shop` : 'The shop';
+  }, [isSignedIn, page]);
   return (
     <>
       <SignedIn>
@@ -42,7 +46,7 @@ export function App() {
           <section className="card" id="login">
             <h1>The shop</h1>
             <Reason />
-            <LoginForm />
+            <LoginForm passkeys />
           </section>
         </main>
       </SignedOut>

@@ -1,5 +1,28 @@
-import { isSessionError } from 'portcullis';
+import { isSessionError, type SessionError } from 'portcullis';
 import { useCallback, useState } from 'react';
+
+/** Texts for problems of the issuer that say what to do. An empty text: the page asks for what is missing. */
+const REFUSED: { readonly [problem: string]: string } = {
+  'login-too-old': '',
+  'no-second-factor': 'Add a passkey or an authenticator app on the page “Security” first.',
+  'second-factor-exists': 'An authenticator app is in use. Remove it first.',
+  'second-factor-locked': 'There were too many wrong codes. An administrator can unlock your account.',
+  'too-many-passkeys': 'You have as many passkeys as possible. Remove one first.',
+  'wrong-code': 'The code is wrong, or was used before.',
+  'wrong-passkey': 'The passkey is not accepted.',
+  'wrong-password': 'The password is wrong.',
+};
+
+function textOfPasskey({ reason }: Extract<SessionError, { code: 'passkey' }>): string {
+  switch (reason) {
+    case 'exists':
+      return 'This device already has a passkey for your account.';
+    case 'unavailable':
+      return 'This browser cannot use passkeys here.';
+    default:
+      return 'No passkey was used. Try again.';
+  }
+}
 
 /** Returns what to tell the user, or nothing if the page shows the login instead, or the user has declined. */
 export function textOf(error: unknown): string {
@@ -14,9 +37,9 @@ export function textOf(error: unknown): string {
     case 'timeout':
       return 'The server cannot be reached. Check your connection.';
     case 'refused':
-      return error.problem === 'no-second-factor'
-        ? 'Set up an authenticator app on the page "Security" first.'
-        : error.message;
+      return REFUSED[error.problem ?? ''] ?? error.message;
+    case 'passkey':
+      return textOfPasskey(error);
     default:
       return 'Something went wrong.';
   }

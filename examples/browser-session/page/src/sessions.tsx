@@ -1,15 +1,8 @@
 import { useSession, useSessions } from 'portcullis-react';
 
+import { device } from './device';
 import { LogoutButton } from './logout';
 import { textOf } from './problem';
-
-/** Shortens a browser's user agent. */
-function device(agent: string | null): string {
-  const named = (names: string[]): string => names.find((name) => agent?.includes(name)) ?? '';
-  const browser = named(['Firefox', 'Edg', 'Chrome', 'Safari']) || 'A browser';
-  const system = named(['Android', 'iPhone', 'Windows', 'Mac OS', 'Linux']);
-  return system ? `${browser} on ${system}` : browser;
-}
 
 export function Sessions() {
   const { session } = useSession();
@@ -21,7 +14,7 @@ export function Sessions() {
       </h1>
       <ul id="sessions">
         {sessions?.map(({ id, userAgent, createdAt, current }) => {
-          const since = createdAt.toLocaleTimeString([], { timeStyle: 'short' });
+          const since = createdAt.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
           return (
             <li key={id}>
               <span>
