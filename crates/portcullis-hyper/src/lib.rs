@@ -93,6 +93,7 @@
 //! with [local keys](portcullis::guide::local_keys) or with your own
 //! [`Fetch`](portcullis::fetch::Fetch).
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod auth;
 mod caller;

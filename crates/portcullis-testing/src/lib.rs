@@ -47,6 +47,7 @@
 //!
 //! All functions panic if a test cannot be set up.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -76,6 +76,7 @@
 //! | `streams` | `EndingStream` and `EndingBody`, which end a stream or a body of any framework with its session; every adapter enables it |
 //! | `test-util` | the module `testing`: a manual clock, a scripted HTTP client, signing keys, and a `Scene` that combines them |
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adapter;
 pub mod claims;

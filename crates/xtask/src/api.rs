@@ -11,8 +11,8 @@ mod surface;
 use std::path::Path;
 
 use self::names::Names;
-use crate::crates::published;
 use crate::cycles::{Sources, sources_of};
+use crate::packages::published;
 use crate::run::Failure;
 
 /// The crates whose types are allowed in every public signature, in addition to the published crates.
@@ -48,11 +48,12 @@ const EXCEPTIONS: [(&str, &str, &str); 4] = [
 pub(crate) fn check() -> Result<(), Failure> {
     let mut found = Vec::new();
     for package in published()? {
-        let sources = sources_of(&package)?;
+        let package = package.name();
+        let sources = sources_of(package)?;
         if !sources.contains_key(Path::new("lib.rs")) {
             continue;
         }
-        let (signatures, foreign) = foreign(&sources, &allowed(&package)?)
+        let (signatures, foreign) = foreign(&sources, &allowed(package)?)
             .map_err(|why| Failure::new(format!("{package}: {why}")))?;
         println!("{package}: {signatures} public signatures");
         let mut unmet: Vec<_> = EXCEPTIONS.iter().filter(|known| known.0 == package).collect();
@@ -76,7 +77,7 @@ fn allowed(package: &str) -> Result<Vec<String>, Failure> {
     let framework = framework.flat_map(|(_, crates)| *crates).copied();
     let mut allowed: Vec<String> =
         EVERYWHERE.into_iter().chain(framework).map(Into::into).collect();
-    allowed.extend(published()?.iter().map(|ours| ours.replace('-', "_")));
+    allowed.extend(published()?.iter().map(|ours| ours.name().replace('-', "_")));
     Ok(allowed)
 }
 

@@ -1,8 +1,6 @@
 //! Every check that a change must pass.
 
-use std::fmt;
-use std::time::{Duration, Instant};
-
+use crate::report::Report;
 use crate::run::{COMMAND, Failure, cargo, program, run};
 use crate::{
     api, boundary, cycles, examples, former_name, install, migrations, msrv, spelling, stands_on,
@@ -61,7 +59,8 @@ fn rustdoc() -> Result<(), Failure> {
         .env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-fn dependencies() -> Result<(), Failure> {
+/// Checks the licences and sources of all dependencies.
+pub(crate) fn dependencies() -> Result<(), Failure> {
     let cargo_deny = install::cargo_deny()?;
     run(program(cargo_deny).args([
         "--workspace",
@@ -78,75 +77,4 @@ fn dependencies() -> Result<(), Failure> {
 /// tests and shows nothing more.
 fn quickstart() -> Result<(), Failure> {
     run(&mut cargo(&["run", "--package", "quickstart", "--", "--once"]))
-}
-
-/// The outcome and the duration of each step.
-#[derive(Debug, Default)]
-struct Report {
-    steps: Vec<(&'static str, Duration, Option<Failure>)>,
-}
-
-impl Report {
-    fn step<T>(
-        &mut self,
-        name: &'static str,
-        action: impl FnOnce() -> Result<T, Failure>,
-    ) -> Option<T> {
-        println!("\n== {name}");
-        let start = Instant::now();
-        let (value, failure) = match action() {
-            Ok(value) => (Some(value), None),
-            Err(failure) => (None, Some(failure)),
-        };
-        if let Some(failure) = &failure {
-            println!("{failure}");
-        }
-        self.steps.push((name, start.elapsed(), failure));
-        value
-    }
-
-    fn finish(self) -> Result<(), Failure> {
-        println!("\n{self}");
-        let failed: Vec<&str> = self
-            .steps
-            .iter()
-            .filter(|(_, _, failure)| failure.is_some())
-            .map(|(name, _, _)| *name)
-            .collect();
-        if failed.is_empty() {
-            Ok(())
-        } else {
-            Err(Failure::new(format!("failed: {}", failed.join(", "))))
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, duration, failure) in &self.steps {
-            let outcome = if failure.is_some() { "FAILED" } else { "ok" };
-            writeln!(f, "{name:<14}{outcome:<8}{:>6.1} s", duration.as_secs_f64())?;
-        }
-        let total: Duration = self.steps.iter().map(|(_, duration, _)| *duration).sum();
-        write!(f, "{:<22}{:>6.1} s", "total", total.as_secs_f64())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failed_step_is_reported_and_later_steps_run() {
-        let mut report = Report::default();
-        assert_eq!(report.step("first", || Ok(1)), Some(1));
-        assert_eq!(report.step::<()>("second", || Err(Failure::new("no"))), None);
-        assert_eq!(report.step("third", || Ok(3)), Some(3));
-
-        let lines: Vec<String> = report.to_string().lines().map(str::to_owned).collect();
-        assert!(lines[0].starts_with("first") && lines[0].contains("ok"), "{lines:?}");
-        assert!(lines[1].starts_with("second") && lines[1].contains("FAILED"), "{lines:?}");
-        assert!(lines[3].starts_with("total"), "{lines:?}");
-        assert_eq!(report.finish().unwrap_err().to_string(), "failed: second");
-    }
 }

@@ -1,9 +1,9 @@
 //! Counts the dependencies of each published package.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use crate::run::{Failure, cargo, output, root};
+use crate::packages::published;
+use crate::run::{Failure, cargo, output};
 
 /// `cargo xtask crates`: counts the dependencies with default features on Linux, without the
 /// package itself.
@@ -12,7 +12,7 @@ pub(crate) fn crates() -> Result<(), Failure> {
         let tree = output(&mut cargo(&[
             "tree",
             "--package",
-            &package,
+            package.name(),
             "--edges",
             "normal",
             "--prefix",
@@ -20,25 +20,9 @@ pub(crate) fn crates() -> Result<(), Failure> {
             "--target",
             "x86_64-unknown-linux-gnu",
         ]))?;
-        println!("{package:<26}{:>5}", distinct(&tree) - 1);
+        println!("{:<26}{:>5}", package.name(), distinct(&tree) - 1);
     }
     Ok(())
-}
-
-/// Returns the names of the packages below `crates` that may be published.
-pub(crate) fn published() -> Result<Vec<String>, Failure> {
-    let directory = root().join("crates");
-    let failed = |error| Failure::new(format!("{}: {error}", directory.display()));
-    let mut packages = Vec::new();
-    for entry in fs::read_dir(&directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let manifest = fs::read_to_string(entry.path().join("Cargo.toml")).map_err(failed)?;
-        if !manifest.lines().any(|line| line == "publish = false") {
-            packages.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    packages.sort_unstable();
-    Ok(packages)
 }
 
 /// Counts the crates of a tree, each version once.
@@ -61,12 +45,5 @@ mod tests {
                     syn v3.0.10 (proc-macro)\n\
                     syn v2.0.119 (*)\n\n";
         assert_eq!(distinct(tree), 3);
-    }
-
-    #[test]
-    fn packages_with_publish_false_are_not_listed() {
-        let published = published().unwrap();
-        assert!(published.iter().any(|name| name == "portcullis"), "{published:?}");
-        assert!(published.iter().all(|name| name != "xtask"), "{published:?}");
     }
 }

@@ -28,6 +28,12 @@ const CARGO_MUTANTS: &str = "cargo-mutants@^27.1";
 /// The version that the site's stylesheet is written for.
 const MDBOOK: &str = "mdbook@^0.5.4";
 
+const CARGO_SEMVER_CHECKS: &str = "cargo-semver-checks@^0.51";
+
+const CARGO_CYCLONEDX: &str = "cargo-cyclonedx@^0.5";
+
+const ACTIONLINT: &str = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12";
+
 /// The third-party issuer: an npm package with a lock file.
 const ISSUER: &str = "tests/interop/third_party/oidc-provider";
 
@@ -213,6 +219,34 @@ pub(crate) fn mdbook() -> Result<PathBuf, Failure> {
     let mut install = cargo(&["install", "--quiet", "--locked", "--debug", MDBOOK]);
     install.args(["--no-default-features", "--features", "search", "--root"]);
     run(install.arg(tools_dir()))?;
+    Ok(own)
+}
+
+/// Installs cargo-semver-checks, which compares public APIs.
+pub(crate) fn cargo_semver_checks() -> Result<PathBuf, Failure> {
+    cargo_tool(
+        "cargo-semver-checks",
+        CARGO_SEMVER_CHECKS,
+        "to compare public APIs (about five minutes on two cores)",
+    )
+}
+
+/// Installs cargo-cyclonedx, which writes SBOMs.
+pub(crate) fn cargo_cyclonedx() -> Result<PathBuf, Failure> {
+    cargo_tool("cargo-cyclonedx", CARGO_CYCLONEDX, "to write SBOMs (two minutes on two cores)")
+}
+
+/// Installs actionlint, which checks GitHub's workflows: a Go module.
+pub(crate) fn actionlint() -> Result<PathBuf, Failure> {
+    let folder = tools_dir().join("actionlint");
+    let own = folder.join("actionlint");
+    if let Some(version) = version(&own) {
+        step("actionlint", &format!("found {version}"));
+        return Ok(own);
+    }
+    step("actionlint", "missing; building it into target/tools with Go");
+    let mut install = program("go");
+    run(install.args(["install", ACTIONLINT]).env("GOBIN", folder))?;
     Ok(own)
 }
 

@@ -7,23 +7,31 @@ mod bench;
 mod boundary;
 mod breaks;
 mod ci;
+mod clone;
 mod console;
 mod crates;
 mod cycles;
+mod dist;
 mod docs;
 mod examples;
 mod former_name;
 mod fuzz;
+#[cfg(test)]
+mod github;
 mod install;
 mod interop;
 mod migrations;
 mod msrv;
 mod mutants;
+mod packages;
 mod postgres;
 #[cfg(test)]
 mod readmes;
+mod release_check;
+mod report;
 mod run;
 mod screenshots;
+mod semver;
 mod soak;
 mod spelling;
 mod stands_on;
@@ -258,6 +266,32 @@ enum Task {
         measure: bool,
     },
 
+    /// Check that the public API has no breaking change since the last release
+    ///
+    /// Compares the libraries of the version line 0.1 with a tag, by cargo-semver-checks (built into
+    /// `target/tools` if it is missing). The baseline is the newest tag `v…` from which this commit
+    /// descends. If the version has not changed since the tag, additions pass and breaking changes
+    /// fail; otherwise the new version decides. Previews may change their API and are not checked.
+    Semver {
+        /// Commit or tag to compare with [default: the newest tag `v…` from which HEAD descends]
+        #[arg(long, value_name = "REV")]
+        baseline: Option<String>,
+    },
+
+    /// Build what a release on GitHub contains
+    ///
+    /// Builds `portcullis`, `portcullis-issuer` and `portcullis-sidecar` with the profile `dist`, and
+    /// fails if one needs a shared library other than those of glibc, and libgcc_s, which glibc loads
+    /// itself. Writes an archive and an SBOM (CycloneDX) for each, and `SHA256SUMS`, to `target/dist-files`.
+    Dist,
+
+    /// Run every check that a release must pass in addition to `cargo xtask ci`
+    ///
+    /// In a fresh clone of the last commit: `cargo publish --workspace --dry-run`. Then the semver
+    /// check, licences, the workflows in `.github` (actionlint, which needs Go), and `cargo xtask
+    /// dist`. Continues after a failure.
+    ReleaseCheck,
+
     /// Take the screenshots of the documentation
     ///
     /// Shows the reports of `portcullis bench` and `portcullis tune`, measured on this machine, and
@@ -290,6 +324,9 @@ fn main() -> ExitCode {
         Task::Docs { without_samples, measure } => {
             docs::docs(docs::Parts { samples: !without_samples, measure })
         }
+        Task::Semver { baseline } => semver::check(baseline.as_deref()),
+        Task::Dist => dist::dist(),
+        Task::ReleaseCheck => release_check::check(),
         Task::Screenshots => screenshots::screenshots(),
         Task::Mutants { shard } => mutants::mutants(shard.as_deref()),
         Task::Breaks { only } => breaks::breaks(&only),

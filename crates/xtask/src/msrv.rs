@@ -16,7 +16,7 @@ use crate::run::{Failure, foreign_cargo, program, run, target_dir};
 const OLDEST: &str = "1.88";
 
 /// The packages with this MSRV. Other packages have their own `rust-version`.
-const LIBRARIES: [&str; 9] = [
+const LIBRARIES: [&str; 10] = [
     "portcullis",
     "portcullis-axum",
     "portcullis-hyper",
@@ -24,6 +24,7 @@ const LIBRARIES: [&str; 9] = [
     "portcullis-jsonwebtoken",
     "portcullis-postgres",
     "portcullis-redis",
+    "portcullis-sidecar",
     "portcullis-testing",
     "portcullis-tower",
 ];

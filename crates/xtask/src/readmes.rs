@@ -4,16 +4,20 @@
 use std::fs;
 use std::path::Path;
 
-use crate::crates::published;
+use crate::packages::published;
 use crate::run::root;
 
 const LONGEST: usize = 250;
-/// The version that an install line must require, which changes with each minor version.
-const VERSION: &str =
-    concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+
+/// Returns the version that an install line must require: a preview's in full, because no shorter one
+/// selects a preview, otherwise the minor version.
+fn required(version: &str) -> &str {
+    let patch = version.rfind('.').filter(|_| !version.contains('-'));
+    patch.map_or(version, |at| &version[..at])
+}
 
 /// Returns the faults of the README of the crate `name` in `folder`.
-fn faults(name: &str, folder: &Path) -> Vec<String> {
+fn faults(name: &str, version: &str, folder: &Path) -> Vec<String> {
     let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
     let (readme, manifest) = (read("README.md"), read("Cargo.toml"));
     let mut faults = Vec::new();
@@ -33,7 +37,7 @@ fn faults(name: &str, folder: &Path) -> Vec<String> {
     } else {
         let code = readme.contains("```rust\n") || readme.contains("```rust,no_run\n");
         (
-            format!("\n{name} = \"{VERSION}\"\n"),
+            format!("\n{name} = \"{}\"\n", required(version)),
             code && library.contains("include_str!(\"../README.md\")"),
         )
     };
@@ -42,8 +46,18 @@ fn faults(name: &str, folder: &Path) -> Vec<String> {
 
     let prose = readme.split("```").step_by(2).flat_map(str::split_whitespace).count();
     require(prose <= LONGEST, &format!("{prose} words besides code; at most {LONGEST}"));
+    if readme.contains("cargo install ") && version.contains('-') {
+        let line = format!("cargo install {name} --version {version}\n");
+        require(readme.contains(&line), "no line that installs the program");
+    }
+    // docs.rs shows this README as the crate's page, from which no path leads to the repository.
+    let is_page = library.starts_with("#![doc = include_str!(\"../README.md\")]");
     for link in readme.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
-        let is_there = link.contains("://") || folder.join(link).exists();
+        let file = ["/blob/main/", "/tree/main/"].iter().find_map(|part| link.split_once(part));
+        let is_there = match file {
+            Some((_, file)) => root().join(file).exists(),
+            None => link.contains("://") || (!is_page && folder.join(link).exists()),
+        };
         require(is_there, &format!("the link to {link} leads nowhere"));
     }
     faults
@@ -52,14 +66,16 @@ fn faults(name: &str, folder: &Path) -> Vec<String> {
 #[test]
 fn each_published_crate_has_a_readme_with_an_install_line_and_tested_code() {
     let published = published().unwrap();
-    let faults: Vec<_> =
-        published.iter().flat_map(|name| faults(name, &root().join("crates").join(name))).collect();
+    let faults = published.iter().flat_map(|package| {
+        faults(package.name(), package.version(), &root().join("crates").join(package.name()))
+    });
+    let faults: Vec<_> = faults.collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(published.len() >= 10, "{published:?}");
 }
 
 #[test]
 fn missing_readme_is_reported_by_each_rule() {
-    let faults = faults("portcullis", &root().join("crates"));
+    let faults = faults("portcullis", "0.1.0", &root().join("crates"));
     assert_eq!(faults.len(), 5, "{faults:?}");
 }

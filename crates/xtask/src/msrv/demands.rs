@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::crates::published;
+use crate::packages::published;
 use crate::run::{Failure, cargo, output};
 
 /// A version of Rust, from a manifest's `1.88` or `1.88.0`.
@@ -13,26 +13,36 @@ type Rust = (u32, u32);
 /// The `rust-version` by the name and the version of a package.
 type Versions = HashMap<(String, String), Option<Rust>>;
 
-/// Fails if a dependency of a published package needs a newer Rust than the package's
-/// `rust-version`, with any features and on any platform. Also fails if the `rust-version` of one
-/// of `libraries` is not `oldest`.
+/// Fails if the `rust-version` of a published package is not the highest that `oldest` and its
+/// dependencies need, with any features and on any platform. Also fails if the `rust-version` of
+/// one of `libraries` is not `oldest`.
 pub(crate) fn check(libraries: &[&str], oldest: &str) -> Result<(), Failure> {
     let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
     let ours = versions(&metadata)?;
     let all = versions(&output(&mut cargo(&["metadata", "--format-version", "1"]))?)?;
     let mut wrong = Vec::new();
     for package in published()? {
-        let own = ours.iter().find(|((name, _), _)| *name == package).and_then(|(_, rust)| *rust);
+        let package = package.name();
+        let own = ours.iter().find(|((name, _), _)| name == package).and_then(|(_, rust)| *rust);
         let Some(own) = own else {
             wrong.push(format!("{package} has no `rust-version`"));
             continue;
         };
-        if libraries.contains(&&*package) && Some(own) != read(oldest) {
+        if libraries.contains(&package) && Some(own) != read(oldest) {
             wrong.push(format!("{package}: `rust-version` is {}, not {oldest}", shown(own)));
         }
-        let tree = tree(&package)?;
+        let tree = tree(package)?;
         let demands = demands(&tree, &all);
         println!("{package:<26} Rust {:<6} needs {}", shown(own), most(&demands));
+        let needed = demands.first().map(|(_, _, rust)| *rust).max(read(oldest));
+        if needed < Some(own) {
+            wrong.push(format!(
+                "{package} has `rust-version` {}, but no dependency needs more than {}; set it to {}",
+                shown(own),
+                most(&demands),
+                needed.map_or_else(String::new, shown),
+            ));
+        }
         for (name, version, rust) in demands.iter().filter(|(_, _, rust)| *rust > own) {
             wrong.push(format!(
                 "{package} has `rust-version` {}, but {name} {version} needs {}; use an older version with \

@@ -1,0 +1,47 @@
+//! `cargo xtask semver`: compares the public API of the libraries with that of the last release.
+
+use crate::install;
+use crate::packages::published;
+use crate::run::{Failure, cargo, foreign_cargo, output, program, run};
+
+/// Fails for each breaking change since `baseline`, or else since the newest tag.
+pub(crate) fn check(baseline: Option<&str>) -> Result<(), Failure> {
+    let baseline = baseline.map_or_else(newest_tag, |named| Ok(named.to_owned()))?;
+    println!("baseline: {baseline}");
+    let mut check = foreign_cargo(install::cargo_semver_checks()?);
+    check.args(["semver-checks", "--baseline-rev", &baseline]);
+    for package in published()?.iter().filter(|it| it.has_library() && !it.is_preview()) {
+        check.args(["--package", package.name()]);
+    }
+    if is_unchanged(&baseline)? {
+        check.args(["--release-type", "minor"]);
+    }
+    run(&mut check)
+}
+
+/// Returns the newest tag `v…` from which this commit descends.
+fn newest_tag() -> Result<String, Failure> {
+    let mut describe = program("git");
+    describe.args(["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]);
+    output(&mut describe).map(|tag| tag.trim().to_owned()).map_err(|_| {
+        Failure::new(
+            "this commit descends from no tag `v…`, so there is no API to compare with; fetch the tags with \
+             `git fetch --tags` (in a shallow clone with `git fetch --tags --unshallow`), or name a commit \
+             with `--baseline REV`",
+        )
+    })
+}
+
+/// Returns whether the baseline has the version of this commit, so that nothing is released yet and
+/// any change that breaks no user is allowed.
+fn is_unchanged(baseline: &str) -> Result<bool, Failure> {
+    let manifest = output(program("git").args(["show", &format!("{baseline}:Cargo.toml")]))?;
+    let core = output(&mut cargo(&["pkgid", "--package", "portcullis"]))?;
+    Ok(version_of(&manifest) == core.trim().rsplit(['#', '@']).next())
+}
+
+/// Returns the version in `[workspace.package]`, the only line that starts with `version`.
+fn version_of(manifest: &str) -> Option<&str> {
+    let line = manifest.lines().find_map(|line| line.strip_prefix("version = "))?;
+    Some(line.trim_matches('"'))
+}
