@@ -15,6 +15,7 @@ const PAGES: [&str; 6] = [
     "SECURITY.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "CODE_OF_CONDUCT.md",
     "CHANGELOG.md",
 ];
 
