@@ -9,7 +9,7 @@ use crate::run::{Failure, output, program};
 
 const FILE: &str = "docs/SUMMARY.md";
 /// The folders whose Markdown files are pages, and the pages at the root.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "docs/*.md",
     "crates/portcullis/src/guide/*.md",
     "SECURITY.md",
