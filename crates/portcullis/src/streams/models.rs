@@ -64,10 +64,8 @@ fn revocation_that_follows_another_one_ends_the_stream() {
     explore("streams: two revocations during a pass", || {
         let (revocations, who) = world();
         let stream = who.open_stream();
-        let revoking = spawn(move || {
-            revoke(&revocations, "another session");
-            revoke(&revocations, SESSION);
-        });
+        revoke(&revocations, "another session");
+        let revoking = spawn(move || revoke(&revocations, SESSION));
         assert_eq!(until_ended(&stream), Ended::SessionRevoked);
         revoking.join().unwrap();
         elapse(REST);

@@ -168,7 +168,9 @@ impl Rotation {
         let end = MAX_AGE + if self.has_outages { MAX_STALE } else { 0 };
         for verifier in &mut state.verifiers {
             if state.now - verifier.fetched_at >= end {
-                (verifier.fetched_at, verifier.set) = (state.now - end, 0);
+                verifier.fetched_at = state.now - end;
+                // Without outages, the next token causes a fetch.
+                verifier.set &= if self.has_outages { u8::MAX } else { 0 };
             }
             verifier.failed = verifier.failed.map(|_| (state.now - 1, 1));
         }
@@ -236,6 +238,10 @@ fn decide(verifier: &Verifier, now: i64, key: usize) -> KeyDecision {
         budget_in: minutes(1),
     };
     cached.decide(minutes(MAX_AGE), minutes(MAX_STALE))
+}
+
+fn active(keys: &[Option<Key>; KEYS]) -> Option<usize> {
+    keys.iter().position(|key| key.is_some_and(|key| key.state == ACTIVE))
 }
 
 fn published(keys: &[Option<Key>; KEYS]) -> u8 {
@@ -319,8 +325,7 @@ impl Model for Rotation {
             Action::Minute => {
                 state.now += 1;
                 // A change reaches every process within a second.
-                let is_active = |key: &Option<Key>| key.is_some_and(|key| key.state == ACTIVE);
-                let active = state.keys.iter().position(is_active)?;
+                let active = active(&state.keys)?;
                 state.signs = [active; 2];
                 let longest = self.max_ages[0].max(self.max_ages[1]);
                 note_promises(&mut state, active, longest);
@@ -330,6 +335,8 @@ impl Model for Rotation {
             Action::Turn => {
                 let leader = state.leader?;
                 let has_changed = self.turn(&mut state, leader);
+                // The leader reads the table after its change; the other process within a second.
+                state.signs[leader] = active(&state.keys)?;
                 if published(&state.keys).count_ones() > 3 {
                     state.fault = Some(Fault::TooManyKeysPublished);
                 }
@@ -355,9 +362,8 @@ impl Model for Rotation {
                 true
             }
             Action::Withdraw => {
-                let at =
-                    state.keys.iter().position(|key| key.is_some_and(|key| key.state == ACTIVE));
-                let (at, free) = (at?, state.keys.iter().position(Option::is_none)?);
+                let at = active(&state.keys)?;
+                let free = state.keys.iter().position(Option::is_none)?;
                 let longest_max_age = MAX_AGE;
                 let signs_from = state.now;
                 let key = Key { state: ACTIVE, signs_from, longest_max_age, published_until: None };
