@@ -5,7 +5,6 @@ mod unfit;
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
@@ -28,6 +27,7 @@ use crate::remote::freshness::Ages;
 use crate::remote::introspection::Life;
 use crate::remote::status_list::RemoteStatusList;
 use crate::revocation::Means;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::token_cache::HasToken;
 pub(crate) use demands::{Demand, Demands};
 

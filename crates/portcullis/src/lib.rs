@@ -123,6 +123,7 @@ mod requirement;
 mod resource;
 mod revocation;
 mod settings;
+mod sync;
 mod token_cache;
 
 #[cfg(any(test, feature = "test-util"))]

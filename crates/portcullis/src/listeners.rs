@@ -1,8 +1,8 @@
 //! The tasks to notify when keys, a status list or the feed have changed.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
-use tokio::sync::Notify;
+use crate::sync::{Mutex, Notify};
 
 /// The listeners of one source. A dropped listener is removed at the next call of a method.
 #[derive(Default)]

@@ -14,6 +14,8 @@ pub(crate) mod introspection;
 mod jitter;
 mod kept;
 mod key_set;
+#[cfg(all(test, portcullis_loom))]
+mod models;
 mod refresh;
 mod refresher;
 pub(crate) mod single_flight;
@@ -24,15 +26,14 @@ pub(crate) mod wait;
 mod withdrawn;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use arc_swap::ArcSwapOption;
 
 use crate::clock::{Clock, Timestamp};
 use crate::fetch::{Client, FetchError};
 use crate::key_source::ResolveError;
 use crate::listeners::Listeners;
+use crate::sync::ArcSwapOption;
+use crate::sync::atomic::Ordering;
 use caching::Headers;
 use freshness::{Decision, History, Lifetime, Lookup, Reason};
 use history::Record;

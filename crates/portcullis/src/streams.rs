@@ -35,6 +35,8 @@
 mod ended;
 mod entry;
 mod group;
+#[cfg(all(test, portcullis_loom))]
+mod models;
 mod names;
 mod registry;
 mod renew;

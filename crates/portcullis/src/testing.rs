@@ -28,6 +28,7 @@
 mod clock;
 mod fetch;
 mod key;
+mod key_decision;
 #[cfg(feature = "reqwest")]
 mod names;
 mod scene;
@@ -41,6 +42,7 @@ use http::{HeaderMap, HeaderValue};
 pub use clock::{ManualClock, TokioClock};
 pub use fetch::{Answer, ScriptedFetch};
 pub use key::TestKey;
+pub use key_decision::{CachedKeys, KeyDecision};
 #[cfg(feature = "reqwest")]
 pub use names::ScriptedNames;
 pub use scene::{Scene, bearer, builder, claims};

@@ -2,11 +2,11 @@
 
 mod checks;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
-use crate::run::{Failure, cargo, output, program, root, target_dir};
+use crate::run::{Failure, cargo, target_dir};
+use crate::working_copy::{copy_sources, read, replaced, write};
 use checks::CHECKS;
 
 /// The slowest tests, which run only if no other test fails.
@@ -56,7 +56,7 @@ pub(crate) fn breaks(only: &[String]) -> Result<(), Failure> {
     for (at, broken) in chosen.iter().enumerate() {
         let path = copy.join("crates/portcullis/src").join(broken.file);
         let whole = read(&path)?;
-        write(&path, &broken.apply(&whole)?)?;
+        write(&path, &replaced(&whole, broken.old, broken.new, broken.file)?)?;
         let verdict = verdict(&copy, broken.file);
         write(&path, &whole)?;
         let shown = match verdict? {
@@ -77,18 +77,6 @@ pub(crate) fn breaks(only: &[String]) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::new(format!("the removal of {unnoticed} checks is not detected")))
-    }
-}
-
-impl Break {
-    fn apply(&self, whole: &str) -> Result<String, Failure> {
-        match whole.matches(self.old).count() {
-            1 => Ok(whole.replacen(self.old, self.new, 1)),
-            times => Err(Failure::new(format!(
-                "{}: {}: occurs {times} times instead of once: {}",
-                self.file, self.check, self.old
-            ))),
-        }
     }
 }
 
@@ -138,39 +126,12 @@ fn verdict(copy: &Path, file: &str) -> Result<Verdict, Failure> {
     Ok(Verdict::Passes)
 }
 
-/// Copies the repository's files from the working tree. Unchanged files are not written, so that they are not
-/// built again.
-fn copy_sources(copy: &Path) -> Result<(), Failure> {
-    let mut git = program("git");
-    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    for name in output(&mut git)?.split('\0').filter(|name| !name.is_empty()) {
-        let (from, to) = (root().join(name), copy.join(name));
-        let Ok(bytes) = fs::read(&from) else { continue };
-        if fs::read(&to).is_ok_and(|there| there == bytes) {
-            continue;
-        }
-        let parent = to.parent().map(PathBuf::from).unwrap_or_default();
-        fs::create_dir_all(&parent).map_err(|error| failed(&parent, &error))?;
-        fs::write(&to, bytes).map_err(|error| failed(&to, &error))?;
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| failed(path, &error))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| failed(path, &error))
-}
-
-fn failed(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{}: {error}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::run::root;
 
     /// The list must change with each rewritten check; otherwise the removal of the check would no
     /// longer be tested.

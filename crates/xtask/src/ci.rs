@@ -3,8 +3,8 @@
 use crate::report::Report;
 use crate::run::{COMMAND, Failure, cargo, program, run};
 use crate::{
-    api, boundary, cycles, examples, former_name, install, migrations, msrv, spelling, stands_on,
-    test, words,
+    api, boundary, cycles, examples, former_name, install, migrations, msrv, proof, spelling,
+    stands_on, test, words,
 };
 
 /// `cargo xtask ci`: runs every check. Continues after a failure, so that one run shows all
@@ -26,6 +26,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
     if let Some(installed) = report.step("install", install::for_tests) {
         report.step("tests", || test::run_tests(&installed));
     }
+    report.step("models", || proof::proof(true, None));
     report.step("doc tests", test::run_doc_tests);
     report.step("features", test::run_with_features);
     report.step("migrations", migrations::migrations);

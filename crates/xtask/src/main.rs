@@ -25,6 +25,7 @@ mod msrv;
 mod mutants;
 mod packages;
 mod postgres;
+mod proof;
 #[cfg(test)]
 mod readmes;
 mod release_check;
@@ -37,6 +38,7 @@ mod spelling;
 mod stands_on;
 mod test;
 mod words;
+mod working_copy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -292,6 +294,24 @@ enum Task {
     /// dist`. Continues after a failure.
     ReleaseCheck,
 
+    /// Explore the interleavings and the states of the parts that must not be wrong
+    ///
+    /// Runs the models of the token cache, the key set, single-flight and the streams under loom, with at
+    /// most three preemptions, and the models of key rotation and of refresh tokens under stateright.
+    /// Prints the number of executions and states. `docs/reference/proofs.md` describes what the models
+    /// show. With `--mutations`, applies each listed mutation to a copy of the sources in `target/proof`
+    /// instead; its model must fail.
+    Proof {
+        /// Check that the models detect the listed mutations of the production code
+        #[arg(long)]
+        mutations: bool,
+        /// Use small bounds: one preemption, and a short time
+        #[arg(long, conflicts_with = "mutations")]
+        short: bool,
+        /// Run only the models, or the mutations of models, with this text in their name [default: all]
+        only: Option<String>,
+    },
+
     /// Take the screenshots of the documentation
     ///
     /// Shows the reports of `portcullis bench` and `portcullis tune`, measured on this machine, and
@@ -330,6 +350,8 @@ fn main() -> ExitCode {
         Task::Screenshots => screenshots::screenshots(),
         Task::Mutants { shard } => mutants::mutants(shard.as_deref()),
         Task::Breaks { only } => breaks::breaks(&only),
+        Task::Proof { mutations: true, only, .. } => proof::mutations(only.as_deref()),
+        Task::Proof { short, only, .. } => proof::proof(short, only.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

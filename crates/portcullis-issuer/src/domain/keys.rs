@@ -359,3 +359,6 @@ impl KeyRing {
         Ok(snapshot)
     }
 }
+
+#[cfg(test)]
+mod models;

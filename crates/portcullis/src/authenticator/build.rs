@@ -117,7 +117,7 @@ impl AuthenticatorBuilder {
         // Fetches need timers, so a runtime on which keys were fetched has timers.
         let are_fetched = trusted.iter().any(|issuer| issuer.keys.are_fetched());
         let runtime = Handle::try_current().ok();
-        let streams = Arc::new(SessionsUnderWay::new(self.clock.clone(), runtime.clone()));
+        let streams = Arc::new(SessionsUnderWay::new(self.clock.clone()));
         let space = ProtectionSpace {
             resource: resource
                 .map(|resource| published(&resource, &names, &self.credentials))

@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::clock::Timestamp;
 use crate::key::{KeyRequest, VerificationKey};
 use crate::key_source::KeySource;
 use crate::remote::RemoteKeySet;
+use crate::sync::Notify;
 
 pub(crate) enum IssuerKeys {
     /// Fetched for this issuer only.

@@ -5,8 +5,9 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of fetches that the tokens of a configured issuer may cause in one burst.
 const BURST: u32 = 3;

@@ -1,13 +1,14 @@
 //! The history of a document's fetches. Readers load its numbers without waiting. The rest is behind a
 //! lock that is never held across an await.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::freshness::{self, Failure, History};
 use super::jitter;
 use crate::fetch::FetchError;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 #[derive(Default)]
 pub(crate) struct Record {

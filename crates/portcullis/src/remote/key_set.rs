@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -35,6 +34,7 @@ use crate::key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveE
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 use crate::settings;
+use crate::sync::Notify;
 use replaced::Retried;
 use resolve::{IsCurrent, OwnedRequest};
 

@@ -8,14 +8,12 @@ use std::future::{Future, poll_fn};
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-
 use crate::fetch::FetchError;
+use crate::sync::{Handle, Mutex, MutexGuard, timeout, watch};
 
 /// The time past its deadline for which a computation is still awaited, because its own error is more
 /// specific.
@@ -192,8 +190,8 @@ pub(crate) async fn bounded<T>(
         catch_unwind(AssertUnwindSafe(|| computation.as_mut().poll(context)))
             .unwrap_or(Poll::Ready(Err(FetchError::Abandoned)))
     });
-    let timeout = tokio::time::timeout(deadline.after, caught).await;
-    timeout.unwrap_or_else(|_elapsed| Err(deadline.passed()))
+    let caught = timeout(deadline.after, caught).await;
+    caught.unwrap_or_else(|_elapsed| Err(deadline.passed()))
 }
 
 /// Waits for a future that limits itself to `deadline`, plus [`PATIENCE`].
@@ -204,6 +202,9 @@ pub(crate) async fn waited<R>(
     if Handle::try_current().is_err() {
         return Err(FetchError::NoRuntime);
     }
-    let timeout = tokio::time::timeout(deadline.after.saturating_add(PATIENCE), waiting).await;
-    timeout.map_err(|_elapsed| deadline.passed())
+    let waited = timeout(deadline.after.saturating_add(PATIENCE), waiting).await;
+    waited.map_err(|_elapsed| deadline.passed())
 }
+
+#[cfg(all(test, portcullis_loom))]
+mod models;

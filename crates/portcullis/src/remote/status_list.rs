@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use tokio::sync::Notify;
 use url::Url;
 
 use super::budget::Budget;
@@ -36,6 +35,7 @@ use crate::key_source::{KeySource, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
 use crate::settings;
+use crate::sync::Notify;
 use token::List;
 pub(crate) use token::MAX_TOKEN_BYTES;
 

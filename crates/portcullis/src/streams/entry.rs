@@ -1,13 +1,14 @@
 //! One stream: its caller, its end, and the futures that wait for the end.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use smallvec::SmallVec;
 
 use super::ended::Ended;
 use crate::authenticated::Authenticated;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Watches a stream until the stream is dropped.
 pub(super) trait Watcher: Send + Sync {

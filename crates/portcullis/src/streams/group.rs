@@ -1,10 +1,7 @@
 //! What can end many streams at once: their issuer, their key, their status list, the feed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
-
-use tokio::sync::Notify;
 
 use super::ended::Ended;
 use super::names::{Hasher, StreamNames};
@@ -19,6 +16,8 @@ use crate::remote::freshness::Ages;
 use crate::remote::status_list::RemoteStatusList;
 use crate::revocation::Means;
 use crate::revocation::feed::TokenFeed;
+use crate::sync::Notify;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How often the token of a stream is introspected, unless the route reuses responses for longer.
 const LIVE_EVERY: Duration = Duration::from_secs(10);

@@ -1,9 +1,8 @@
 //! The open streams of one authenticator.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
-use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::ended::Ended;
 use super::entry::{Ending, Entry, Watcher};
@@ -16,6 +15,7 @@ use crate::authenticated::Authenticated;
 use crate::clock::{Clock, Timestamp};
 use crate::maybe_ready::MaybeReady;
 use crate::revocation::Means;
+use crate::sync::{Handle, Mutex, MutexGuard, Notify};
 
 /// The maximum number of streams whose own check may wait for the issuer at the same time.
 const MAX_ASKING: usize = 64;
@@ -37,7 +37,9 @@ pub(crate) struct SessionsUnderWay {
 }
 
 impl SessionsUnderWay {
-    pub(crate) fn new(clock: Arc<dyn Clock>, runtime: Option<Handle>) -> Self {
+    /// Creates the registry of an authenticator that is being built on the current runtime.
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        let runtime = Handle::try_current().ok();
         let (table, changed, hasher, home) = Default::default();
         let asking = Arc::new(Semaphore::new(MAX_ASKING));
         Self { table, changed, clock, runtime, hasher, home, asking }

@@ -1,11 +1,8 @@
 //! The background task: ends expired streams, and checks everything that the other streams depend
 //! on.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
-
-use tokio::runtime::Handle;
 
 use super::ended::Ended;
 use super::entry::{Ending, Entry};
@@ -16,6 +13,8 @@ use super::suspects::{self, Suspects};
 use crate::clock::Timestamp;
 use crate::maybe_ready::{MaybeReady, Pending};
 use crate::refusal::RefusalKind;
+use crate::sync::atomic::Ordering;
+use crate::sync::{Handle, sleep, timeout};
 
 /// The minimum time between two passes, so that a burst of changes causes one pass.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -219,7 +218,7 @@ async fn run(running: Running) {
         for suspects in suspects {
             suspects::check(&running.registry, suspects).await;
         }
-        tokio::time::sleep(PAUSE).await;
-        let _ = tokio::time::timeout(wait.saturating_sub(PAUSE), changed.notified()).await;
+        sleep(PAUSE).await;
+        let _ = timeout(wait.saturating_sub(PAUSE), changed.notified()).await;
     }
 }

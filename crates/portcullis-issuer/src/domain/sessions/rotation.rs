@@ -216,3 +216,6 @@ impl Rules {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod models;

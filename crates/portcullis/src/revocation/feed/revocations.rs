@@ -128,3 +128,11 @@ impl fmt::Debug for Revocations {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, portcullis_loom))]
+impl Revocations {
+    /// Applies an entry as if it had been read from the store.
+    pub(crate) fn apply(&self, entry: &super::Entry) {
+        self.0.apply(entry);
+    }
+}

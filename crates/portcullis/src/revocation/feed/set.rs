@@ -1,14 +1,13 @@
 //! The revocations of one issuer, as the request path reads them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::Notify;
 
 use super::held::{Event, Held, TokenNames};
 use super::{Entry, Target};
 use crate::listeners::Listeners;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Notify, RwLock};
 
 /// The number of recent entries that [`IssuerFeed::since`] can return.
 const RECENT: usize = 1024;

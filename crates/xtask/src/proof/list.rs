@@ -1,0 +1,243 @@
+//! The mutations, by the part that they break. Each is a mistake that a change could make, and that
+//! most runs of a test would not show.
+
+use super::Checker::{Loom, Stateright};
+use super::Mutation;
+
+const CACHE: &str = "crates/portcullis/src/token_cache.rs";
+const REFRESH: &str = "crates/portcullis/src/remote/refresh.rs";
+const REMOTE: &str = "crates/portcullis/src/remote.rs";
+const HISTORY: &str = "crates/portcullis/src/remote/history.rs";
+const BUDGET: &str = "crates/portcullis/src/remote/budget.rs";
+const FLIGHTS: &str = "crates/portcullis/src/remote/single_flight.rs";
+const ROTATION: &str = "crates/portcullis-issuer/src/domain/sessions/rotation.rs";
+const SCHEDULE: &str = "crates/portcullis-issuer/src/domain/keys/schedule.rs";
+const FRESHNESS: &str = "crates/portcullis/src/remote/freshness.rs";
+const FEED: &str = "crates/portcullis/src/revocation/feed/set.rs";
+
+pub(super) const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        what: "an entry is found by the hint of its slot alone",
+        file: CACHE,
+        old: "guard.as_ref().filter(|entry| entry.is_of(hash, token)) else {",
+        new: "guard.as_ref() else {",
+        checker: Loom,
+        model: "token_cache::models::slot_that_changes_hands_never_returns_another_callers_entry",
+    },
+    Mutation {
+        what: "a wipe removes whatever entry the slot has by now",
+        file: CACHE,
+        old: "let before = slot.entry.compare_and_swap(entry, None);",
+        new: "let before = slot.entry.swap(None);",
+        checker: Loom,
+        model: "token_cache::models::wiped_entry_is_gone_and_its_replacement_stays",
+    },
+    Mutation {
+        what: "a wipe releases the bytes of an entry that another thread has released",
+        file: CACHE,
+        old: "if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, entry)) {",
+        new: "if before.is_none() || before.is_some() {",
+        checker: Loom,
+        model: "token_cache::models::two_threads_wipe_one_entry_once",
+    },
+    Mutation {
+        what: "room is reserved after it was looked for",
+        file: CACHE,
+        old: "let mut taken = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;",
+        new: "let mut taken = self.bytes.load(Ordering::Relaxed) + bytes;\n        self.bytes.store(taken, Ordering::Relaxed);",
+        checker: Loom,
+        model: "token_cache::models::eviction_keeps_the_limit_while_two_threads_insert",
+    },
+    Mutation {
+        what: "the snapshot is read before the lock under which a fetch is started",
+        file: REMOTE,
+        old: "        let now = Timestamp::now(&*self.clock);\n        let mut flights = self.line.lock();\n        if let Some(flight) = self.under_way(&mut flights, now) {\n            return Ok(Some(flight));\n        }\n        let snapshot = self.snapshot.load();\n",
+        new: "        let now = Timestamp::now(&*self.clock);\n        let snapshot = self.snapshot.load();\n        let mut flights = self.line.lock();\n        if let Some(flight) = self.under_way(&mut flights, now) {\n            return Ok(Some(flight));\n        }\n",
+        checker: Loom,
+        model: "remote::models::two_requests_for_a_new_key_cause_one_fetch",
+    },
+    Mutation {
+        what: "the snapshot is stored after the lock is released",
+        file: REFRESH,
+        old: "                let snapshot = Arc::new(snapshot);\n",
+        new: "                drop(flights);\n                let flights = ();\n                let snapshot = Arc::new(snapshot);\n",
+        checker: Loom,
+        model: "remote::models::first_requests_share_one_fetch_and_see_its_result",
+    },
+    Mutation {
+        what: "the end of a fetch is recorded after the next one may have begun",
+        file: REFRESH,
+        old: "        self.record.in_flight.store(false, Ordering::Release);\n",
+        new: "        drop(flights);\n        self.record.in_flight.store(false, Ordering::Release);\n        let flights = self.line.lock();\n",
+        checker: Loom,
+        model: "remote::models::next_fetch_is_recorded_while_the_last_one_ends",
+    },
+    Mutation {
+        what: "a failure is published before its back-off",
+        file: HISTORY,
+        old: "        self.retry_at.set(Some(now.saturating_add(wait)));\n        self.back_off_until.set(Some(now.saturating_add(back_off)));\n        self.failed_at.set(Some(now));\n",
+        new: "        self.failed_at.set(Some(now));\n        self.retry_at.set(Some(now.saturating_add(wait)));\n        self.back_off_until.set(Some(now.saturating_add(back_off)));\n",
+        checker: Loom,
+        model: "remote::models::reader_that_sees_a_failure_sees_its_back_off",
+    },
+    Mutation {
+        what: "a failure is published with a relaxed store",
+        file: HISTORY,
+        old: "self.0.store(nanos, Ordering::Release);",
+        new: "self.0.store(nanos, Ordering::Relaxed);",
+        checker: Loom,
+        model: "remote::models::reader_that_sees_a_failure_sees_its_back_off",
+    },
+    Mutation {
+        what: "the budget is read and written in two steps",
+        file: BUDGET,
+        old: "self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent).is_ok()",
+        new: "spent(self.full_at.load(Ordering::Relaxed)).map(|at| self.full_at.store(at, Ordering::Relaxed)).is_some()",
+        checker: Loom,
+        model: "remote::models::concurrent_requests_never_spend_more_than_the_budget",
+    },
+    Mutation {
+        what: "a fetch that began before the request counts as conclusive",
+        file: FLIGHTS,
+        old: "flight.number > self.started",
+        new: "flight.number >= self.started",
+        checker: Loom,
+        model: "remote::models::request_after_the_publication_is_not_refused_by_an_older_fetch",
+    },
+    Mutation {
+        what: "a late result ends the computation that replaced it",
+        file: FLIGHTS,
+        old: "flights.flight.take_if(|flight| flight.number == number)?;",
+        new: "flights.flight.take_if(|flight| flight.number >= number)?;",
+        checker: Loom,
+        model: "remote::single_flight::models::late_result_of_an_abandoned_computation_is_dropped",
+    },
+    Mutation {
+        what: "a request waits for the next result instead of the last one (a lost wake-up)",
+        file: FLIGHTS,
+        old: "        let landed = self.landed.wait_for(Option::is_some);\n",
+        new: "        let _ = self.landed.borrow_and_update();\n        let mut seen = self.landed.clone();\n        let landed = async { seen.changed().await.map(|()| seen.borrow()) };\n",
+        checker: Loom,
+        model: "remote::single_flight::models::one_computation_runs_and_every_request_gets_its_result",
+    },
+    Mutation {
+        what: "a line is added in a second step, without another look",
+        file: FLIGHTS,
+        old: "        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);\n        if let Some(line) = lines.get(key) {\n            return Some(line.clone());\n        }\n",
+        new: "        let lines = || self.lines.lock().unwrap_or_else(PoisonError::into_inner);\n        if let Some(line) = lines().get(key) {\n            return Some(line.clone());\n        }\n        let mut lines = lines();\n        lines.remove(key);\n",
+        checker: Loom,
+        model: "remote::single_flight::models::line_that_is_in_use_is_not_replaced",
+    },
+    Mutation {
+        what: "a computation gets the number of the one before",
+        file: FLIGHTS,
+        old: "        self.started += 1;\n        let (sender, landed) = watch::channel(None);\n        let computation = computation(self.started);\n",
+        new: "        let (sender, landed) = watch::channel(None);\n        let computation = computation(self.started);\n        self.started += 1;\n",
+        checker: Loom,
+        model: "remote::single_flight::models::one_computation_runs_and_every_request_gets_its_result",
+    },
+    Mutation {
+        what: "the generation of the feed is read after its entries instead of before",
+        file: "crates/portcullis/src/streams/suspects.rs",
+        old: "Some(Suspects { group: group.clone(), generation, places })",
+        new: "Some(Suspects { group: group.clone(), generation: feed.entries.generation(), places })",
+        checker: Loom,
+        model: "streams::models::revocation_that_follows_another_one_ends_the_stream",
+    },
+    Mutation {
+        what: "a stream is not checked again after it was added",
+        file: "crates/portcullis/src/streams/registry.rs",
+        old: "            self.start();\n        }\n        self.check_anew(&entry);\n",
+        new: "            self.start();\n        }\n",
+        checker: Loom,
+        model: "streams::models::stream_that_is_opened_during_its_revocation_ends",
+    },
+    Mutation {
+        what: "a task without streams ends while another stream is being added",
+        file: "crates/portcullis/src/streams/task.rs",
+        old: "if table.is_empty() && !table.starting {\n                table.running = None;\n                table.shrink();\n                drop(table);\n",
+        new: "if table.is_empty() && !table.starting {\n                drop(table);\n                let mut table = self.table();\n                table.running = None;\n                table.shrink();\n                drop(table);\n",
+        checker: Loom,
+        model: "streams::models::stream_that_is_opened_while_the_task_ends_is_watched",
+    },
+    Mutation {
+        what: "a waker is stored after the end was looked at, under another lock (a lost wake-up)",
+        file: "crates/portcullis/src/streams/entry.rs",
+        old: "        let wakers = &mut state.wakers;\n",
+        new: "        drop(state);\n        let mut state = self.state();\n        let wakers = &mut state.wakers;\n",
+        checker: Loom,
+        model: "streams::models::every_future_is_woken_when_the_stream_ends",
+    },
+    Mutation {
+        what: "listeners are notified before the new generation is stored (a lost wake-up)",
+        file: FEED,
+        old: "            self.generation.store(generation, Ordering::Release);\n            self.listeners.notify();\n",
+        new: "            self.listeners.notify();\n            self.generation.store(generation, Ordering::Release);\n",
+        checker: Loom,
+        model: "streams::models::every_future_is_woken_when_the_stream_ends",
+    },
+    Mutation {
+        what: "a repeated refresh token is exchanged again",
+        file: ROTATION,
+        old: "        if is_predecessor && self.sealed.is_some() {\n            return self.repeat(rotation, self.rotated_at);\n",
+        new: "        if is_predecessor && self.sealed.is_some() {\n            return self.rotate(rotation);\n",
+        checker: Stateright,
+        model: "rotation::models::two_tabs_and_lost_responses_get_one_successor_each_time",
+    },
+    Mutation {
+        what: "a spent refresh token is accepted for twice the grace period",
+        file: ROTATION,
+        old: "if grace <= 0 || age > grace {",
+        new: "if grace <= 0 || age > grace * 2 {",
+        checker: Stateright,
+        model: "rotation::models::copied_token_gets_no_second_successor",
+    },
+    Mutation {
+        what: "a repeated refresh token is refused if a second has passed",
+        file: ROTATION,
+        old: "if grace <= 0 || age > grace {",
+        new: "if grace <= 0 || age > 0 {",
+        checker: Stateright,
+        model: "rotation::models::two_tabs_and_lost_responses_get_one_successor_each_time",
+    },
+    Mutation {
+        what: "the lead of the next key lacks the clock skew",
+        file: SCHEDULE,
+        old: "self.max_age.max(active.longest_max_age_secs).saturating_add(self.skew)",
+        new: "self.max_age.max(active.longest_max_age_secs)",
+        checker: Stateright,
+        model: "keys::models::rotation_with_different_clocks_refuses_no_honest_token",
+    },
+    Mutation {
+        what: "the lead of the next key ignores the longest max-age that was sent",
+        file: SCHEDULE,
+        old: "self.max_age.max(active.longest_max_age_secs).saturating_add(self.skew)",
+        new: "self.max_age.saturating_add(self.skew)",
+        checker: Stateright,
+        model: "keys::models::rotation_while_max_age_is_rolled_out_refuses_no_honest_token",
+    },
+    Mutation {
+        what: "a retired key is withdrawn as soon as its last token has expired by one clock",
+        file: SCHEDULE,
+        old: "self.skew.saturating_mul(2)",
+        new: "self.skew.saturating_mul(0)",
+        checker: Stateright,
+        model: "keys::models::rotation_with_different_clocks_refuses_no_honest_token",
+    },
+    Mutation {
+        what: "a key set has no end",
+        file: FRESHNESS,
+        old: "set.filter(|(age, lifetime)| *age < lifetime.end) else {",
+        new: "set else {",
+        checker: Stateright,
+        model: "keys::models::withdrawn_key_is_accepted_within_the_bounds_only",
+    },
+    Mutation {
+        what: "keys past their TTL are used without a fetch",
+        file: FRESHNESS,
+        old: "(Lookup::Hit, _) => Decision::Fetch(Reason::Due),",
+        new: "(Lookup::Hit, _) => Decision::UseAndRefresh,",
+        checker: Stateright,
+        model: "keys::models::withdrawn_key_is_accepted_within_the_bounds_only",
+    },
+];
