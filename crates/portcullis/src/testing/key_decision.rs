@@ -23,7 +23,7 @@ pub enum KeyDecision {
     /// Uses the cached set.
     Use,
     /// Waits for a fetch.
-    Fetch,
+    Wait,
     /// Rejects the token: the set lacks its key, or no set is usable, and no fetch is allowed now.
     Reject,
 }
@@ -45,7 +45,7 @@ impl CachedKeys {
     /// };
     /// let decide = |keys: CachedKeys| keys.decide(minutes(5), minutes(60));
     /// assert_eq!(decide(fresh), KeyDecision::Use);
-    /// assert_eq!(decide(CachedKeys { age: Some(minutes(5)), ..fresh }), KeyDecision::Fetch);
+    /// assert_eq!(decide(CachedKeys { age: Some(minutes(5)), ..fresh }), KeyDecision::Wait);
     /// ```
     #[must_use]
     pub fn decide(&self, ttl: Duration, max_stale: Duration) -> KeyDecision {
@@ -69,7 +69,7 @@ impl CachedKeys {
         let lookup = if self.has_key { Lookup::Hit } else { Lookup::Miss };
         match freshness::decide(lookup, self.age.map(|age| (age, lifetime)), &limits, history) {
             Decision::Use | Decision::UseAndRefresh => KeyDecision::Use,
-            Decision::Fetch(_) => KeyDecision::Fetch,
+            Decision::Fetch(_) => KeyDecision::Wait,
             Decision::Limited { .. } | Decision::Unavailable { .. } => KeyDecision::Reject,
         }
     }

@@ -185,13 +185,13 @@ impl Rotation {
         let accepted = match decide(&state.verifiers[at], state.now, key) {
             KeyDecision::Use => true,
             KeyDecision::Reject => false,
-            KeyDecision::Fetch if before.is_cut_off => {
+            KeyDecision::Wait if before.is_cut_off => {
                 let verifier = &mut state.verifiers[at];
                 verifier.failed = Some((state.now, 1));
                 // The keys are used until they are too old for any use.
                 decide(verifier, state.now, key) == KeyDecision::Use
             }
-            KeyDecision::Fetch => {
+            KeyDecision::Wait => {
                 let set = published(&state.keys);
                 let verifier = &mut state.verifiers[at];
                 (verifier.set, verifier.fetched_at, verifier.failed) = (set, state.now, None);
