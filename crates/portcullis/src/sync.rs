@@ -20,6 +20,6 @@ pub(crate) use {
 
 #[cfg(portcullis_loom)]
 pub(crate) use {
-    loom::sync::{Mutex, MutexGuard, RwLock, atomic},
-    model::{ArcSwapOption, Handle, Notify, sleep, timeout, watch},
+    loom::sync::{Mutex, MutexGuard, RwLock},
+    model::{ArcSwapOption, Handle, Notify, atomic, sleep, timeout, watch},
 };

@@ -30,7 +30,7 @@ const LIMITS: Limits = Limits {
     fetch_timeout: Duration::from_secs(5),
 };
 
-/// The key that is published from the start, and the one that is added.
+/// The key that is published from the start, and the key that is added.
 const OLD: &str = "old";
 const NEW: &str = "new";
 

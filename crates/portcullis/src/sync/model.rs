@@ -1,8 +1,10 @@
 //! Models of the primitives that loom does not have, and the function that runs a model.
 
+pub(crate) mod atomic;
 mod cell;
 mod notify;
 mod runtime;
+mod waiting;
 pub(crate) mod watch;
 
 use std::sync::Arc;
@@ -27,23 +29,27 @@ pub(crate) fn spawn<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static)
 }
 
 /// Runs `model` in every interleaving with at most three preemptions, or with the number in
-/// `PORTCULLIS_PREEMPTIONS`. Prints the number of executions.
+/// `PORTCULLIS_PREEMPTIONS`: with exact loads, and with loads that may return older values. Prints the
+/// number of executions.
 pub(crate) fn explore(name: &str, model: impl Fn() + Send + Sync + 'static) {
-    let executions = Arc::new(AtomicU64::new(0));
-    let counted = executions.clone();
     let bound = std::env::var("PORTCULLIS_PREEMPTIONS").ok().and_then(|it| it.parse().ok());
     let bound = bound.unwrap_or(3);
-    let model = Arc::new(model);
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(bound);
-    builder.max_branches = MAX_BRANCHES;
-    let began = Instant::now();
-    builder.check(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        runtime::begin();
-        let model = model.clone();
-        spawn(move || model()).join().unwrap();
+    let (model, began) = (Arc::new(model), Instant::now());
+    let executions = [true, false].map(|exact| {
+        let executions = Arc::new(AtomicU64::new(0));
+        let (model, counted) = (model.clone(), executions.clone());
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(bound);
+        builder.max_branches = MAX_BRANCHES;
+        atomic::loads_are_exact(exact);
+        builder.check(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            runtime::begin();
+            let model = model.clone();
+            spawn(move || model()).join().unwrap();
+        });
+        executions.load(Ordering::Relaxed)
     });
-    let (executions, secs) = (executions.load(Ordering::Relaxed), began.elapsed().as_secs_f64());
-    println!("explored {name}: {executions} executions, {bound} preemptions, {secs:.1} s");
+    let ([exact, weak], secs) = (executions, began.elapsed().as_secs_f64());
+    println!("explored {name}: {exact} + {weak} executions, {bound} preemptions, {secs:.1} s");
 }

@@ -5,7 +5,7 @@ use crate::sync::model::{explore, spawn};
 
 struct Kept {
     token: &'static str,
-    /// The caller to whom the token belongs.
+    /// The caller of the token.
     caller: &'static str,
     /// Counts the entries of a token.
     version: u8,

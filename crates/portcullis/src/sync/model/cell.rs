@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use loom::sync::atomic::{AtomicUsize, Ordering};
+use super::atomic::{AtomicUsize, Ordering};
 
 /// Loads acquire, and stores acquire and release. The real type orders more (`SeqCst`), so code that
 /// is correct with the model is correct with the real type.

@@ -1,12 +1,15 @@
 //! A runtime whose tasks are loom's threads, and timers that a model lets elapse.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use loom::sync::Mutex;
+
+use super::waiting::{Place, Waiting};
 
 /// Runs each task on a thread of its own.
 #[derive(Debug, Clone)]
@@ -32,7 +35,7 @@ impl Handle {
 struct Timers {
     /// The number of timers that may elapse.
     left: usize,
-    waiting: Vec<Waker>,
+    waiting: Waiting,
 }
 
 thread_local! {
@@ -54,9 +57,9 @@ pub(crate) fn elapse(number: usize) {
     let timers = timers();
     let mut state = timers.lock().unwrap_or_else(PoisonError::into_inner);
     state.left += number;
-    let waiting = std::mem::take(&mut state.waiting);
+    let woken = state.waiting.take();
     drop(state);
-    waiting.into_iter().for_each(Waker::wake);
+    woken.into_iter().for_each(Waker::wake);
 }
 
 /// A timer elapsed.
@@ -67,23 +70,17 @@ pub(crate) struct Elapsed;
 /// that no timer is needed for progress.
 pub(crate) async fn timeout<F: Future>(_after: Duration, future: F) -> Result<F::Output, Elapsed> {
     let (mut future, timers) = (pin!(future), timers());
-    let mut waits = false;
-    std::future::poll_fn(|context| {
-        let output = future.as_mut().poll(context);
-        if output.is_ready() && !waits {
-            return output.map(Ok);
+    let mut place = Place::new(&timers, |timers| &mut timers.waiting);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
         }
         let mut state = timers.lock().unwrap_or_else(PoisonError::into_inner);
-        state.waiting.retain(|waker| !waker.will_wake(context.waker()));
-        if output.is_ready() {
-            return output.map(Ok);
-        }
         if state.left > 0 {
             state.left -= 1;
             return Poll::Ready(Err(Elapsed));
         }
-        state.waiting.push(context.waker().clone());
-        waits = true;
+        place.wait(&mut state, context.waker());
         Poll::Pending
     })
     .await

@@ -7,11 +7,13 @@ use std::task::{Poll, Waker};
 
 use loom::sync::{Mutex, MutexGuard};
 
+use super::waiting::{Place, Waiting};
+
 struct Channel<T> {
     value: T,
     version: u64,
     closed: bool,
-    waiting: Vec<Waker>,
+    waiting: Waiting,
 }
 
 pub(crate) struct Sender<T>(Arc<Mutex<Channel<T>>>);
@@ -42,7 +44,7 @@ impl<T> Clone for Receiver<T> {
 }
 
 pub(crate) fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
-    let channel = Channel { value, version: 0, closed: false, waiting: Vec::new() };
+    let channel = Channel { value, version: 0, closed: false, waiting: Waiting::default() };
     let channel = Arc::new(Mutex::new(channel));
     (Sender(channel.clone()), Receiver { channel, seen: 0 })
 }
@@ -52,9 +54,9 @@ fn locked<T>(channel: &Mutex<Channel<T>>) -> MutexGuard<'_, Channel<T>> {
 }
 
 fn wake<T>(mut channel: MutexGuard<'_, Channel<T>>) {
-    let waiting = std::mem::take(&mut channel.waiting);
+    let woken = channel.waiting.take();
     drop(channel);
-    waiting.into_iter().for_each(Waker::wake);
+    woken.into_iter().for_each(Waker::wake);
 }
 
 impl<T> Sender<T> {
@@ -107,6 +109,7 @@ impl<T> Receiver<T> {
     }
 
     async fn until(&self, mut is_wanted: impl FnMut(&Channel<T>) -> bool) -> Result<(), RecvError> {
+        let mut place = Place::new(&*self.channel, |channel| &mut channel.waiting);
         poll_fn(|context| {
             let mut channel = locked(&self.channel);
             if is_wanted(&channel) {
@@ -115,9 +118,7 @@ impl<T> Receiver<T> {
             if channel.closed {
                 return Poll::Ready(Err(RecvError));
             }
-            if !channel.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                channel.waiting.push(context.waker().clone());
-            }
+            place.wait(&mut channel, context.waker());
             Poll::Pending
         })
         .await
