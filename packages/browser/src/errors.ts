@@ -99,7 +99,7 @@ export class RedirectError extends PortcullisError {
 }
 
 /**
- * Why a step-up was not sufficient.
+ * Why a request that needs a step-up failed.
  *
  * | reason | meaning |
  * |---|---|
@@ -109,7 +109,7 @@ export class RedirectError extends PortcullisError {
  */
 export type StepUpReason = 'no-handler' | 'declined' | 'insufficient';
 
-/** The API requires a step-up, and the request was not repeated with success. */
+/** The API requires a step-up; `reason` says why there was none, or that it was not sufficient. */
 export class StepUpNeededError extends PortcullisError {
   declare readonly code: 'step-up-needed';
   readonly challenge: StepUpChallenge;
