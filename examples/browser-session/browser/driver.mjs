@@ -44,6 +44,12 @@ export async function enter(page) {
   await page.click('#login button[type=submit]');
 }
 
+/** The login says that the issuer has ended the session. */
+export async function hasEnded(page) {
+  const reason = await page.locator('#login [role=status]').textContent();
+  assert.equal(reason, 'Your session has ended. Log in again.');
+}
+
 /** Shows another page of the app. */
 export async function show(page, title) {
   await page.getByRole('link', { name: title, exact: true }).click();

@@ -6,6 +6,7 @@ import {
   ACCESS,
   endWithin,
   enter,
+  hasEnded,
   inspect,
   launch,
   PASSWORD,
@@ -171,7 +172,7 @@ await step('ended session is rejected by the issuer at once, and by the API when
   assert.equal(await status(mobile, `${API}/orders`), 200);
   await phone.context.clearCookies({ name: ACCESS });
   await mobile.getByRole('link', { name: 'Orders' }).click();
-  await mobile.waitForSelector('#login [role=status]:not(:empty)');
+  await hasEnded(mobile);
   assert(count(phone.answers, `POST ${AUTH}/v1/auth/refresh 401`) === 1, String(phone.answers));
   await picture(mobile, 'login-again');
 });
@@ -196,9 +197,21 @@ await step('payment needs a second factor, which is set up and then asked for', 
   codes = await page.locator('.codes code').allTextContents();
   assert.equal(codes.length, 10);
   await picture(page, 'secret');
-  await page.fill('#confirm [name=code]', totp(secret));
+  // A recovery code does not confirm that the app has the secret.
+  const stepUps = () => laptop.answers.filter((answer) => answer.startsWith(`POST ${AUTH}/v1/auth/step-up`)).length;
+  const before = stepUps();
+  const code = page.locator('#confirm [name=code]');
+  await code.fill(codes[0]);
+  await page.keyboard.press('Enter');
+  assert(await code.evaluate((input) => input.validity.patternMismatch), 'a recovery code is no code of the app');
+  await code.fill(totp(secret));
   await page.keyboard.press('Enter');
   await page.getByText('The authenticator app is in use.').waitFor();
+  assert.equal(stepUps(), before + 1);
+  // The codes stay until the user has kept them.
+  assert.deepEqual(await page.locator('.codes code').allTextContents(), codes);
+  await page.getByRole('button', { name: 'I have kept them' }).click();
+  assert.equal(await page.locator('.codes').count(), 0);
 
   // The enrolment was a step-up. The next login is one as well, so this one has no second factor.
   await show(page, 'Orders');
@@ -228,6 +241,13 @@ await step('API that requires a step-up has the page ask, and the request is rep
   const mobile = phone.context.pages()[0];
   await show(mobile, 'Security');
   await mobile.click('#remove');
+  await mobile.waitForSelector('#confirm-remove');
+  await inspect(mobile, 'the question before a removal');
+  await mobile.keyboard.press('Escape');
+  await mobile.waitForSelector('#confirm-remove', { state: 'detached' });
+  assert(!phone.answers.some((answer) => answer.startsWith('DELETE')), String(phone.answers));
+  await mobile.click('#remove');
+  await mobile.click('#confirm-remove');
   await mobile.getByText('The authenticator app is removed.').waitFor();
   await mobile.fill('#enrol [name=password]', PASSWORD);
   await mobile.keyboard.press('Enter');
@@ -236,6 +256,12 @@ await step('API that requires a step-up has the page ask, and the request is rep
   await mobile.fill('#confirm [name=code]', totp(secret));
   await mobile.keyboard.press('Enter');
   await mobile.getByText('The authenticator app is in use.').waitFor();
+  await mobile.click('#codes');
+  await mobile.click('#confirm-codes');
+  const shown = () => mobile.locator('.codes code').allTextContents();
+  await until('new codes replace the former ones', async () => !(await shown()).includes(codes[0]));
+  codes = await shown();
+  assert.equal(codes.length, 10);
 
   // The laptop's token was issued before, so a new one has no second factor.
   await laptop.context.clearCookies({ name: ACCESS });

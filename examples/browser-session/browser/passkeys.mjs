@@ -1,7 +1,7 @@
 // Tests passkeys in a browser on three hosts, with virtual authenticators: what the user sees, and what is refused.
 
 import assert from 'node:assert/strict';
-import { ACCESS, endWithin, enter, launch, PASSWORD, picture, show, step, until } from './driver.mjs';
+import { ACCESS, endWithin, enter, hasEnded, launch, PASSWORD, picture, show, step, until } from './driver.mjs';
 
 const { ISSUER } = process.env;
 const [APP, API] = ['app', 'api'].map((host) => `https://${host}.shop.test`);
@@ -91,18 +91,18 @@ async function isRefused(device) {
 const status = (page) =>
   page.evaluate(async (api) => (await fetch(`${api}/orders`, { credentials: 'include' })).status, API);
 
-/** What the issuer answers if the user has no second factor, and the login is too old for a registration. */
-const TOO_OLD = {
+/** What the issuer answers if the login or the step-up is more than 5 minutes ago. */
+const tooOld = (kind, acr = '') => ({
   status: 401,
   contentType: 'application/problem+json',
   headers: {
     'Access-Control-Allow-Origin': APP,
     'Access-Control-Allow-Credentials': 'true',
     'Access-Control-Expose-Headers': 'WWW-Authenticate',
-    'WWW-Authenticate': 'Bearer error="insufficient_user_authentication", max_age="300"',
+    'WWW-Authenticate': `Bearer error="insufficient_user_authentication"${acr}, max_age="300"`,
   },
-  body: JSON.stringify({ type: 'urn:portcullis:problem:login-too-old' }),
-};
+  body: JSON.stringify({ type: `urn:portcullis:problem:${kind}` }),
+});
 
 let codes;
 
@@ -118,9 +118,9 @@ await step('registration that fails says why, and an old login needs the passwor
   await page.click('#add-passkey');
   await page.getByText('No passkey was used. Try again.').waitFor();
   await laptop.verifies(true);
-  // The login is older than 5 minutes.
+  // The user has no second factor.
   const path = '**/v1/auth/passkeys/registration';
-  await laptop.context.route(path, (route) => route.fulfill(TOO_OLD), { times: 1 });
+  await laptop.context.route(path, (route) => route.fulfill(tooOld('login-too-old')), { times: 1 });
   await page.click('#add-passkey');
   await page.waitForSelector('#passkey-password');
   await picture(page, 'passkey-password');
@@ -140,6 +140,9 @@ await step('page adds a passkey, and shows recovery codes once', async () => {
   const [{ rpId, isResidentCredential }] = await laptop.credentials();
   assert.deepEqual([rpId, isResidentCredential], ['shop.test', true]);
   await picture(page, 'security-codes');
+  await show(page, 'Orders');
+  assert.equal(await page.locator('.codes code').count(), 10, 'they stay until the user has kept them');
+  await show(page, 'Security');
   await page.getByRole('button', { name: 'I have kept them' }).click();
   assert.equal(await page.locator('.codes').count(), 0);
 });
@@ -217,7 +220,7 @@ await step('second device logs in with a recovery code, and then with a passkey 
   await isLoggedIn(page);
 });
 
-await step('removed passkey is refused, and its session ends', async () => {
+await step('removal asks for a step-up, and the removed passkey is refused, and its session ends', async () => {
   const { page } = laptop;
   await show(page, 'Security');
   await until('both passkeys', async () => String(await names(page)) === 'Laptop,Chrome on Android');
@@ -225,11 +228,17 @@ await step('removed passkey is refused, and its session ends', async () => {
   await page.getByRole('button', { name: 'Remove Chrome on Android' }).click();
   await page.waitForSelector('#remove-passkey');
   await picture(page, 'passkey-remove');
+  const stepUpTooOld = tooOld('step-up-too-old', ', acr_values="aal2"');
+  await laptop.context.route('**/v1/auth/passkeys/*', (route) => route.fulfill(stepUpTooOld), { times: 1 });
   await page.click('#remove-passkey');
+  await page.waitForSelector('#step-up');
+  assert.equal((await names(page)).length, 2, 'nothing is removed before the step-up');
+  await page.getByRole('button', { name: 'Use a passkey' }).click();
+  await page.getByText('“Chrome on Android” is removed').waitFor();
   await until('one passkey', async () => String(await names(page)) === 'Laptop');
   await phone.context.clearCookies({ name: ACCESS });
   await phone.page.getByRole('link', { name: 'Sessions' }).click();
-  await phone.page.waitForSelector('#login [role=status]:not(:empty)');
+  await hasEnded(phone.page);
   await isRefused(phone);
 });
 

@@ -98,14 +98,27 @@ export class RedirectError extends PortcullisError {
   }
 }
 
-/** The API requires a step-up, and there is no handler, the user declined, or the step-up was not sufficient. */
+/**
+ * Why a request that needs a step-up failed.
+ *
+ * | reason | meaning |
+ * |---|---|
+ * | `no-handler` | `Session.onStepUp` was not called |
+ * | `declined` | the user declined |
+ * | `insufficient` | after the step-up, the API required another one |
+ */
+export type StepUpReason = 'no-handler' | 'declined' | 'insufficient';
+
+/** The API requires a step-up; `reason` says why there was none, or that it was not sufficient. */
 export class StepUpNeededError extends PortcullisError {
   declare readonly code: 'step-up-needed';
   readonly challenge: StepUpChallenge;
+  readonly reason: StepUpReason;
 
-  constructor(challenge: StepUpChallenge) {
+  constructor(challenge: StepUpChallenge, reason: StepUpReason) {
     super('step-up-needed', 'the API requires a more recent or stronger authentication');
     this.challenge = challenge;
+    this.reason = reason;
   }
 }
 

@@ -8,11 +8,13 @@ export {
   type SessionError,
   SignedOutError,
   StepUpNeededError,
+  type StepUpReason,
   TimeoutError,
   UnexpectedError,
   UnreachableError,
 } from './errors.js';
 export type {
+  Abortable,
   Credentials,
   LoginResult,
   LogoutResult,

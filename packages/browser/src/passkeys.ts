@@ -51,6 +51,9 @@ export interface NewPasskey extends Passkey {
 /** How long before its expiry a conditional request gets another challenge, as a part of the lifetime. */
 const LEAD = 0.1;
 
+/** The limits of the time until the next challenge: a timer of 0 ms or of more than 24 days fires at once. */
+const [MIN_MS, MAX_MS] = [10_000, 3_600_000];
+
 /** Ends the pending conditional request: browsers allow one request at a time. */
 let replace = (): void => {};
 
@@ -131,7 +134,7 @@ async function askConditionally(session: Session, signal: AbortSignal): Promise<
       { signal },
     );
     const expiry = new AbortController();
-    const timer = setTimeout(() => expiry.abort(), lifetimeMs * (1 - LEAD));
+    const timer = setTimeout(() => expiry.abort(), Math.min(Math.max(lifetimeMs * (1 - LEAD), MIN_MS), MAX_MS));
     try {
       const any = AbortSignal.any([signal, expiry.signal]);
       const publicKey = requestOptions(options);
@@ -175,7 +178,7 @@ export async function askForPasskey(session: Session, options: PasskeyOptions = 
  * @throws {@link PasskeyError}, {@link RefusedError} with `wrong-passkey`, or what `session.login` throws
  */
 export async function signInWithPasskey(session: Session, options: PasskeyOptions = {}): Promise<User> {
-  const result = await session.login(await askForPasskey(session, options));
+  const result = await session.login(await askForPasskey(session, options), withSignal(options.signal));
   if (result.status === 'signed-in') return result.user;
   // A passkey is both factors.
   throw new UnexpectedError(session.issuer);
@@ -183,7 +186,7 @@ export async function signInWithPasskey(session: Session, options: PasskeyOption
 
 /** Steps up with a passkey: a handler of `session.onStepUp` can call it. */
 export async function stepUpWithPasskey(session: Session, options: Pick<PasskeyOptions, 'signal'> = {}): Promise<void> {
-  await session.stepUp(await askForPasskey(session, options));
+  await session.stepUp(await askForPasskey(session, options), withSignal(options.signal));
 }
 
 /** Begins a registration. A user with a second factor steps up first; a step-up is of no use to another user. */

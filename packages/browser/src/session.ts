@@ -24,6 +24,7 @@ import { readIssuer, readOrigins } from './origins.js';
 import { persistently } from './refresh.js';
 import { type Entry, NOTHING, shared } from './shared.js';
 import type {
+  Abortable,
   Credentials,
   LoginResult,
   LogoutResult,
@@ -61,6 +62,8 @@ const ENDS: { readonly [problem: string]: SignedOutReason } = {
 
 const asFactor = (proof: string | PasskeyAnswer): object => (typeof proof === 'string' ? { code: proof } : { passkey: proof });
 
+const withSignal = (options?: Abortable): RequestInit => ({ signal: options?.signal ?? null });
+
 /**
  * Creates the session of this page or worker. It sends nothing until it is used.
  *
@@ -81,6 +84,8 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
   const listeners = new Set<(state: SessionState) => void>();
   const handlers: StepUpHandler[] = [];
   let known = NOTHING;
+  /** The session in which the user was loaded; empty if its id was not known. */
+  let loadedIn = '';
   let state: SessionState = { status: 'unknown', error: null };
   let isClosed = false;
   let renewing: Promise<boolean> | undefined;
@@ -97,8 +102,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
 
   /** Takes over what another tab has done. */
   function adopt(record: Entry): void {
-    const before = known;
-    if (record.generation <= before.generation) return;
+    if (record.generation <= known.generation) return;
     known = record;
     schedule();
     if (record.out) {
@@ -108,9 +112,16 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     }
     // The user has not been requested yet, or is being loaded.
     if (state.status === 'unknown' && !state.error) return;
-    if (state.status === 'signed-in' && before.sessionId === record.sessionId) return;
-    // The other session may be another user's.
-    if (state.status === 'signed-in' && before.sessionId) setState({ status: 'unknown', error: null });
+    reload();
+  }
+
+  /** Loads the user, unless the user of the session is loaded. */
+  function reload(): void {
+    if (state.status === 'signed-in') {
+      if (loadedIn === known.sessionId) return;
+      // The other session may be another user's.
+      if (loadedIn) setState({ status: 'unknown', error: null });
+    }
     void loadUser().catch(() => {});
   }
 
@@ -129,6 +140,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     if (typeof seconds !== 'number' || !sessionId) throw new UnexpectedError(response.url);
     const lifetime = seconds * 1000;
     await publish({ out: null, sessionId, lifetime, expiresAt: env.now() + lifetime, notBefore: 0 });
+    if (state.status === 'signed-in') reload();
   }
 
   async function end(reason: SignedOutReason): Promise<void> {
@@ -154,8 +166,23 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     return answer;
   }
 
-  /** Repeats a request after a refresh, and after a step-up if it `asks` for one. */
-  async function authorized(attempt: () => Promise<Answer>, asks = true): Promise<Answer> {
+  /** Returns a function that returns whether the user is still the one of now. */
+  function sameUser(): () => Promise<boolean> {
+    const before = state;
+    const { sessionId } = known;
+    return async () => {
+      if (known.sessionId === sessionId) return true;
+      if (before.status === 'signed-in') return (await loadUser()).id === before.user.id;
+      // A worker does not load the user.
+      return !sessionId;
+    };
+  }
+
+  /**
+   * Repeats a request after a refresh, and after a step-up if it `asks` for one. A request of one user is not repeated
+   * with the cookies of another one.
+   */
+  async function authorized(attempt: () => Promise<Answer>, asks = true, isSameUser = sameUser()): Promise<Answer> {
     let isRefreshed = false;
     let isSteppedUp = false;
     for (let repeats = 0; ; repeats += 1) {
@@ -165,7 +192,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
       const challenge = stepUpChallenge(answer.response);
       if (challenge) {
         if (!asks) return answer;
-        if (isSteppedUp) throw new StepUpNeededError(challenge);
+        if (isSteppedUp) throw new StepUpNeededError(challenge, 'insufficient');
         isSteppedUp = true;
         await askForStepUp(challenge);
       } else {
@@ -174,6 +201,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
         isRefreshed = await renew(seen);
       }
       await answer.response.body?.cancel().catch(() => {});
+      if (!(await isSameUser())) throw new SignedOutError('ended');
     }
   }
 
@@ -183,11 +211,12 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     path: string,
     body?: object,
     settle?: (answer: Answer) => Promise<void>,
+    init?: RequestInit,
   ): Promise<Answer> {
     const answer = await authorized(() => {
-      if (!settle) return call(method, path, body);
+      if (!settle) return call(method, path, body, init);
       return alone(async () => {
-        const answer = await call(method, path, body);
+        const answer = await call(method, path, body, init);
         if (answer.response.ok) await settle(answer);
         return answer;
       });
@@ -199,8 +228,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
   /** Returns the error for a response of the issuer. */
   async function rejection(answer: Answer): Promise<PortcullisError> {
     // With these problems, the issuer has deleted the cookies.
-    const problem = problemOf(answer.body);
-    if (problem !== 'ambiguous-cookie' && problem !== 'unmatched-cookie') return failure(answer, env.now());
+    if (ENDS[problemOf(answer.body) ?? ''] !== 'cookies-rejected') return failure(answer, env.now());
     await end('cookies-rejected');
     return new SignedOutError('cookies-rejected');
   }
@@ -245,7 +273,7 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     const handler = handlers.at(-1);
     // One question for all waiting requests.
     steppingUp ??= (async () => (handler ? handler(challenge) : false))().finally(() => (steppingUp = undefined));
-    if (!(await steppingUp)) throw new StepUpNeededError(challenge);
+    if (!(await steppingUp)) throw new StepUpNeededError(challenge, handler ? 'declined' : 'no-handler');
   }
 
   // ---- Refresh ahead of expiry ----
@@ -282,7 +310,10 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
   async function loadUser(): Promise<User> {
     const { generation, sessionId } = known;
     try {
-      const { response, body } = await own('GET', 'users/me');
+      // Any user is right.
+      const answer = await authorized(() => call('GET', 'users/me'), true, async () => true);
+      if (!answer.response.ok) throw await rejection(answer);
+      const { response, body } = answer;
       const user = readUser(body);
       if (!user) throw new UnexpectedError(response.url);
       // The session may have ended meanwhile.
@@ -292,10 +323,12 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
       }
       // The user may be another one meanwhile.
       if (known.sessionId !== sessionId) return await loadUser();
+      loadedIn = sessionId;
       setState({ status: 'signed-in', user });
       return user;
     } catch (error) {
-      if (state.status !== 'signed-in' && isSessionError(error) && error.code !== 'signed-out') {
+      const isLoaded = state.status === 'signed-in' && loadedIn === known.sessionId;
+      if (!isLoaded && isSessionError(error) && error.code !== 'signed-out') {
         setState({ status: 'unknown', error });
       }
       throw error;
@@ -317,18 +350,18 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     return restoring;
   }
 
-  async function login(credentials: Credentials | PasskeyAnswer): Promise<LoginResult> {
+  async function login(credentials: Credentials | PasskeyAnswer, options?: Abortable): Promise<LoginResult> {
     const { username, password, code, passkey, ceremony, credential } = credentials as Credentials & PasskeyAnswer;
     const path = ceremony ? 'auth/passkeys/login' : 'auth/login';
     const body = ceremony ? { ceremony, credential } : { username, password, code, passkey };
     const answer = await alone(async () => {
-      const answer = await call('POST', path, body);
+      const answer = await call('POST', path, body, withSignal(options));
       if (answer.response.ok) await begin(answer);
       return answer;
     });
     if (answer.response.ok) return { status: 'signed-in', user: await loadUser() };
     if (problemOf(answer.body) === 'second-factor-needed') {
-      return { status: 'code-needed', complete: (proof) => login({ ...credentials, ...asFactor(proof) }) };
+      return { status: 'code-needed', complete: (proof, options) => login({ ...credentials, ...asFactor(proof) }, options) };
     }
     throw await rejection(answer);
   }
@@ -381,11 +414,16 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
     async fetch(input, init) {
       const ms = init?.timeoutMs ?? timeoutMs;
       const plain = new Request(input, { ...init, credentials: 'omit' });
-      const unread = async (response: Response): Promise<Answer> => ({ response, body: undefined });
+      const isIssuer = plain.url.startsWith(`${issuer}/v1/`);
+      // The caller reads the body, except that the issuer's problems with the cookies concern the session.
+      const unread = async (response: Response): Promise<Answer> =>
+        isIssuer && response.status === 400 ? { ...(await withBody(response.clone())), response } : { response, body: undefined };
       if (!origins.has(new URL(plain.url).origin)) return (await send(env, plain, ms, unread)).response;
       const request = new Request(plain, { credentials: 'include', redirect: 'manual' });
-      const { response } = await authorized(() => send(env, request.clone(), ms, unread), init?.stepUp);
+      const answer = await authorized(() => send(env, request.clone(), ms, unread), init?.stepUp);
+      const { response } = answer;
       rejectRedirect(response, request.url);
+      if (ENDS[problemOf(answer.body) ?? ''] === 'cookies-rejected') throw await rejection(answer);
       const wait = [429, 503].includes(response.status) ? retryAfter(response, env.now()) : null;
       if (wait !== null) throw new LaterError(`status ${response.status}`, wait, response);
       return response;
@@ -398,7 +436,10 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
       const sessions = readSessions(body);
       if (!sessions) throw new UnexpectedError(response.url);
       const current = sessions.find((session) => session.current);
-      if (current && !known.sessionId) known = { ...known, sessionId: current.id };
+      if (current && !known.sessionId) {
+        known = { ...known, sessionId: current.id };
+        loadedIn = current.id;
+      }
       return sessions;
     },
     async endSession(id) {
@@ -406,8 +447,8 @@ export function createSessionIn(env: Environment, options: SessionOptions): Sess
         if (id === known.sessionId) await end('logged-out');
       });
     },
-    async stepUp(proof) {
-      await own('POST', 'auth/step-up', asFactor(proof), begin);
+    async stepUp(proof, options) {
+      await own('POST', 'auth/step-up', asFactor(proof), begin, withSignal(options));
     },
     onStepUp(handler) {
       handlers.push(handler);

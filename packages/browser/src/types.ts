@@ -42,6 +42,12 @@ export type SessionState =
   | { readonly status: 'signed-in'; readonly user: User }
   | { readonly status: 'signed-out'; readonly reason: SignedOutReason };
 
+/** Options of {@link Session.login} and {@link Session.stepUp}. */
+export interface Abortable {
+  /** Ends the request. The promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
 /** A name and a password and, if it is known to be needed, a code or a passkey. */
 export interface Credentials {
   readonly username: string;
@@ -65,7 +71,7 @@ export type LoginResult =
       /** The user has a second factor. */
       readonly status: 'code-needed';
       /** Continues the login with a code of the authenticator app, a recovery code, or a passkey. */
-      complete(proof: string | PasskeyAnswer): Promise<LoginResult>;
+      complete(proof: string | PasskeyAnswer, options?: Abortable): Promise<LoginResult>;
     };
 
 /** The result of a logout. Until a session has ended, the user is still signed in. */
@@ -138,7 +144,7 @@ export interface Session {
    * @throws {@link RefusedError} with `wrong-credentials`, `wrong-code`, `wrong-passkey` or `second-factor-locked`,
    *   {@link LaterError} after too many attempts, {@link UnreachableError}, {@link TimeoutError}
    */
-  login(credentials: Credentials | PasskeyAnswer): Promise<LoginResult>;
+  login(credentials: Credentials | PasskeyAnswer, options?: Abortable): Promise<LoginResult>;
   /** Ends the session. Does not throw: the result says whether it has ended. */
   logout(): Promise<LogoutResult>;
   /** Ends all sessions of the user, on all devices. Does not throw. */
@@ -146,10 +152,10 @@ export interface Session {
   /**
    * Like the global `fetch`, with the session's cookies for the issuer and the listed origins, and for no others. If
    * the access token has expired, refreshes it and repeats the request. If the API requires a step-up, calls the
-   * handler and repeats the request. Can be called without its session, as a function.
+   * handler and repeats the request, unless the user is another one meanwhile. Can be called without its session, as a function.
    *
-   * @throws {@link SignedOutError} if there is no session, {@link LaterError} for 429 and 503 with `Retry-After`,
-   *   {@link RedirectError}, {@link StepUpNeededError}, {@link UnreachableError}, {@link TimeoutError}
+   * @throws {@link SignedOutError} if there is no session, or another user has logged in; {@link LaterError} for 429
+   *   and 503 with `Retry-After`, {@link RedirectError}, {@link StepUpNeededError}, {@link UnreachableError}, {@link TimeoutError}
    */
   readonly fetch: (input: RequestInfo | URL, init?: SessionRequestInit) => Promise<Response>;
   /** Refreshes the access token, unless another tab is doing so. */
@@ -164,7 +170,7 @@ export interface Session {
    *
    * @throws {@link RefusedError} with `wrong-code`, `wrong-passkey`, `no-second-factor` or `second-factor-locked`
    */
-  stepUp(proof: string | PasskeyAnswer): Promise<void>;
+  stepUp(proof: string | PasskeyAnswer, options?: Abortable): Promise<void>;
   /** Sets the handler of challenges. The latest one is called. Returns a function that removes it. */
   onStepUp(handler: StepUpHandler): () => void;
   /** Stops the timers and the messages between tabs. The session at the issuer does not end. */

@@ -42,6 +42,14 @@ it('authenticator app is enrolled and removed', async () => {
   expect(world.issuer.requests.at(-1)?.line).toBe('DELETE /v1/auth/totp');
 });
 
+it.each(['ambiguous-cookie', 'unmatched-cookie'])('%s signs out, as the issuer has deleted the cookies', async (kind) => {
+  const { session } = await world.signedIn();
+  world.issuer.faults.set('/v1/auth/totp', [(_, response) => problem(response, 400, kind)]);
+  const error = await removeTotp(session).catch((error: unknown) => error);
+  expect(error).toMatchObject({ code: 'signed-out', reason: 'cookies-rejected' });
+  expect(session.state).toEqual({ status: 'signed-out', reason: 'cookies-rejected' });
+});
+
 it('new recovery codes start a step-up', async () => {
   const { session } = await world.signedIn();
   world.issuer.faults.set('/v1/auth/recovery-codes', [

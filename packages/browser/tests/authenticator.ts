@@ -19,7 +19,9 @@ export class Authenticator {
   error: string | null = null;
   /** The id of the passkey that is used or created. */
   id = 'cGFzc2tleQ';
-  /** The user chooses the passkey that a conditional request offers. */
+  /** Whether requests that are not conditional wait for the user as well. */
+  holds = false;
+  /** The user chooses the passkey that a waiting request offers. */
   choose = (): void => {};
   /** The number of requests that wait for the user. */
   pending = 0;
@@ -48,7 +50,7 @@ export class Authenticator {
           this.error = null;
           throw new DOMException('the browser says so', name);
         }
-        if (conditional) await this.#chosen(options.signal ?? undefined);
+        if (conditional || this.holds) await this.#chosen(options.signal ?? undefined);
         const challenge = publicKey.parsed ?? base64url(publicKey.challenge);
         const clientDataJSON = bytes(JSON.stringify({ type: `webauthn.${kind}`, challenge }));
         return this.#credential(kind, clientDataJSON, hasJson);

@@ -302,6 +302,89 @@ describe('fetch', () => {
     expect(await patient).toMatchObject({ code: 'timeout', message: expect.stringContaining('90000 ms') });
   });
 
+  describe('if another user logs in meanwhile', () => {
+    /** A tab of alice whose request gets a 401 while another tab logs in as bob. */
+    async function replaced(tab: ReturnType<typeof world.tab>): Promise<unknown> {
+      const other = world.tab({ BroadcastChannel: false });
+      world.api.handler = (_, response) => {
+        // Repetitions are accepted.
+        world.api.handler = (_, response) => json(response, 200, 'ordered');
+        void other.session.login({ ...ALICE, username: 'bob' }).then(() => response.writeHead(401).end());
+      };
+      return tab.session.fetch(world.api.origin, { method: 'POST', body: "alice's order" }).catch((error: unknown) => error);
+    }
+
+    it.each([
+      ['whose session is known', {}],
+      ['without messages', { BroadcastChannel: false }],
+    ])('a request of a tab %s is not repeated', async (_, support) => {
+      const tab = await world.signedIn(support);
+      expect(await replaced(tab)).toMatchObject({ code: 'signed-out', reason: 'ended' });
+      expect(world.api.requests.length).toBe(1);
+      await until('bob is shown', () => tab.session.state.status === 'signed-in');
+      expect(tab.session.state).toMatchObject({ user: { name: 'bob' } });
+    });
+
+    it('a request of a tab that does not know its session is not repeated', async () => {
+      // The login was that of a page of another origin.
+      await world.signedIn({ indexedDB: false, BroadcastChannel: false });
+      const tab = world.tab();
+      await tab.session.restore();
+      expect(await replaced(tab)).toMatchObject({ code: 'signed-out' });
+      expect(world.api.requests.length).toBe(1);
+    });
+
+    it('a request of a worker, which does not load the user, is not repeated', async () => {
+      await world.signedIn();
+      const worker = world.tab();
+      await worker.session.refresh();
+      expect(await replaced(worker)).toMatchObject({ code: 'signed-out' });
+      expect(world.api.requests.length).toBe(1);
+    });
+
+    it('an operation at the issuer is not repeated', async () => {
+      const tab = await world.signedIn();
+      const other = world.tab();
+      world.issuer.faults.set('/v1/auth/sessions', [
+        (_, response) =>
+          void other.session.login({ ...ALICE, username: 'bob' }).then(() => problem(response, 401, 'session-over')),
+      ]);
+      await expect(tab.session.sessions()).rejects.toMatchObject({ code: 'signed-out' });
+      expect(world.issuer.count('GET /v1/auth/sessions')).toBe(1);
+    });
+
+    it('the same user in a new session has the request repeated', async () => {
+      const tab = await world.signedIn();
+      const other = world.tab();
+      world.api.handler = (_, response) => {
+        world.api.handler = (_, response) => json(response, 200, 'ordered');
+        void other.session.login(ALICE).then(() => response.writeHead(401).end());
+      };
+      expect((await tab.session.fetch(world.api.origin, { method: 'POST' })).status).toBe(200);
+    });
+  });
+
+  it.each(['ambiguous-cookie', 'unmatched-cookie'])('%s of the issuer is signed out', async (kind) => {
+    const { session } = await world.signedIn();
+    const rejected = (_: unknown, response: import('node:http').ServerResponse): void => problem(response, 400, kind);
+    world.issuer.faults.set('/v1/auth/totp', [rejected]);
+    await expect(session.fetch(`${world.issuer.origin}/v1/auth/totp`)).rejects.toMatchObject({
+      code: 'signed-out',
+      reason: 'cookies-rejected',
+    });
+    expect(session.state).toEqual({ status: 'signed-out', reason: 'cookies-rejected' });
+  });
+
+  it('other 400 of the issuer, and the same one of an API, are returned with their body', async () => {
+    const { session } = await world.signedIn();
+    world.issuer.faults.set('/v1/auth/totp', [(_, response) => problem(response, 400, 'wrong-fields')]);
+    const refused = await session.fetch(`${world.issuer.origin}/v1/auth/totp`);
+    expect(await refused.json()).toMatchObject({ type: 'urn:portcullis:problem:wrong-fields' });
+    world.api.handler = (_, response) => problem(response, 400, 'unmatched-cookie');
+    expect((await session.fetch(`${world.api.origin}/v1/auth/totp`)).status).toBe(400);
+    expect(session.state.status).toBe('signed-in');
+  });
+
   it("the caller's own abort has the caller's reason", async () => {
     const { session } = await world.signedIn();
     world.api.handler = () => {};
@@ -591,16 +674,77 @@ describe('step-up', () => {
     const { session } = await world.signedIn();
     protect('Bearer realm="x", error="insufficient_user_authentication", max_age="60"');
     const expected = { code: 'step-up-needed', challenge: { acrValues: [], maxAge: 60 } };
-    await expect(session.fetch(world.api.origin)).rejects.toMatchObject(expected);
+    const rejects = (reason: string): Promise<void> =>
+      expect(session.fetch(world.api.origin)).rejects.toMatchObject({ ...expected, reason });
+    await rejects('no-handler');
     const remove = session.onStepUp(async () => false);
-    await expect(session.fetch(world.api.origin)).rejects.toMatchObject(expected);
+    await rejects('declined');
     remove();
     session.onStepUp(async () => true);
     world.api.requests.length = 0;
-    await expect(session.fetch(world.api.origin)).rejects.toMatchObject(expected);
+    await rejects('insufficient');
     expect(world.api.requests.length).toBe(2);
     session.onStepUp(async () => Promise.reject(new Error('closed')));
     await expect(session.fetch(world.api.origin)).rejects.toThrow('closed');
+  });
+});
+
+describe('another user', () => {
+  const unavailable = (_: unknown, response: import('node:http').ServerResponse): void => json(response, 503, {});
+
+  it('whose login succeeds and who cannot be loaded leaves the user unknown, not the former one', async () => {
+    const { session } = await world.signedIn();
+    world.issuer.faults.set('/v1/users/me', [unavailable, unavailable]);
+    const login = session.login({ ...ALICE, username: 'bob' });
+    await expect(login).rejects.toMatchObject({ code: 'later' });
+    expect(session.state).toMatchObject({ status: 'unknown', error: { code: 'later' } });
+    expect(await session.restore()).toMatchObject({ status: 'signed-in', user: { name: 'bob' } });
+  });
+
+  it.each(['refresh', 'login'] as const)('%s in a tab that does not know its session is noticed', async (which) => {
+    // Both logins are those of pages of another origin.
+    const elsewhere = await world.signedIn({ indexedDB: false, BroadcastChannel: false });
+    const { session } = world.tab();
+    await session.restore();
+    await elsewhere.session.login({ ...ALICE, username: 'bob' });
+    world.issuer.faults.set('/v1/users/me', [unavailable, unavailable]);
+    if (which === 'refresh') await session.refresh();
+    else await session.login({ ...ALICE, username: 'bob' }).catch(() => {});
+    await until('the user is unknown', () => session.state.status === 'unknown');
+  });
+
+  it('of a message in a tab that does not know its session is noticed', async () => {
+    await world.signedIn({ indexedDB: false, BroadcastChannel: false });
+    const [first, second] = [world.tab(), world.tab()];
+    await second.session.restore();
+    world.issuer.faults.set('/v1/users/me', [unavailable, unavailable]);
+    await first.session.login({ ...ALICE, username: 'bob' }).catch(() => {});
+    await until('the user is unknown', () => second.session.state.status === 'unknown');
+  });
+
+  it('whose session a refresh finds is loaded', async () => {
+    const { session } = await world.signedIn();
+    await world.tab({ indexedDB: false, BroadcastChannel: false }).session.login({ ...ALICE, username: 'bob' });
+    const seen: string[] = [];
+    session.subscribe((state) => seen.push(state.status === 'signed-in' ? state.user.name : state.status));
+    await session.refresh();
+    await until('bob', () => seen.includes('bob'));
+    expect(seen).toEqual(['unknown', 'bob']);
+  });
+});
+
+describe('abort', () => {
+  it('ends a login and a step-up with the reason, and changes nothing', async () => {
+    const reason = new Error('back');
+    const { session } = world.tab();
+    const abort = new AbortController();
+    world.issuer.faults.set('/v1/auth/login', [() => abort.abort(reason)]);
+    await expect(session.login(ALICE, { signal: abort.signal })).rejects.toBe(reason);
+    expect(session.state.status).toBe('unknown');
+    await session.login(ALICE);
+    world.issuer.requests.length = 0;
+    await expect(session.stepUp('123456', { signal: abort.signal })).rejects.toBe(reason);
+    expect(world.issuer.requests).toEqual([]);
   });
 });
 

@@ -171,7 +171,7 @@ export class Issuer extends Site {
     if (!this.accepts(cookie)) return problem(response, 401, 'session-over');
     switch (`${request.method} ${request.url?.replace(/sessions\/.*/, 'sessions/ID')}`) {
       case 'GET /v1/users/me':
-        return json(response, 200, { id: '1', name: this.#session.split('-')[0], roles: ['admin'], scopes: ['a', 'b'] });
+        return json(response, 200, { id: this.#user === 'bob' ? '2' : '1', name: this.#user, roles: ['admin'], scopes: ['a', 'b'] });
       case 'GET /v1/auth/sessions': {
         const times = { created_at: 1_700_000_000, last_used_at: 1_700_000_100, expires_at: 1_702_000_000 };
         return json(response, 200, {

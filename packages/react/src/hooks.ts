@@ -11,7 +11,7 @@ import {
   renamePasskey,
   stepUpWithPasskey,
 } from 'portcullis/passkeys';
-import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 
 import { useSessionObject } from './context.js';
 
@@ -48,8 +48,8 @@ export interface UserSessions {
   readonly isLoading: boolean;
   /** Loads the list again. Does not throw. */
   reload(): Promise<void>;
-  /** Ends a session, and loads the list again. Does not throw. */
-  end(id: string): Promise<void>;
+  /** Ends a session, and loads the list again. The result is `false` after a failure. Does not throw. */
+  end(id: string): Promise<boolean>;
 }
 
 interface Loaded<T> {
@@ -57,6 +57,8 @@ interface Loaded<T> {
   readonly error: SessionError | null;
   readonly isLoading: boolean;
 }
+
+const userId = (state: SessionState): string | null => (state.status === 'signed-in' ? state.user.id : null);
 
 const NOTHING = { list: null, error: null, isLoading: false };
 
@@ -68,12 +70,14 @@ function useList<T>(
   session: Session,
   load: (session: Session) => Promise<T>,
 ): readonly [Loaded<T>, <R>(action: () => Promise<R>) => Promise<R | null>] {
-  const state = useStateOf(session);
-  const user = state.status === 'signed-in' ? state.user.id : null;
+  const user = userId(useStateOf(session));
   const [loaded, setLoaded] = useState<Loaded<T>>(NOTHING);
 
   const attempt = useCallback(
-    async <R>(action: () => Promise<R>, isCurrent: () => boolean): Promise<R | null> => {
+    async <R>(action: () => Promise<R>, isMounted = () => true): Promise<R | null> => {
+      // A late list of one user does not replace that of another one.
+      const asked = userId(session.state);
+      const isCurrent = (): boolean => isMounted() && userId(session.state) === asked;
       let result: R | null = null;
       setLoaded((before) => ({ ...before, isLoading: true }));
       try {
@@ -90,16 +94,21 @@ function useList<T>(
     [load, session],
   );
   useEffect(() => {
-    let isCurrent = true;
+    let isMounted = true;
     setLoaded(NOTHING);
-    if (user !== null) void attempt(async () => {}, () => isCurrent);
+    if (user !== null) void attempt(async () => {}, () => isMounted);
     return () => {
-      isCurrent = false;
+      isMounted = false;
     };
   }, [attempt, user]);
-  const run = useCallback(<R>(action: () => Promise<R>) => attempt(action, () => true), [attempt]);
-  return [loaded, run];
+  return [loaded, attempt];
 }
+
+/** Returns an action that reports its success. */
+const successful = (action: () => Promise<void>) => async (): Promise<boolean> => {
+  await action();
+  return true;
+};
 
 const loadSessions = (session: Session): Promise<readonly SessionInfo[]> => session.sessions();
 
@@ -108,7 +117,10 @@ export function useSessions(): UserSessions {
   const session = useSessionObject('useSessions');
   const [{ list: sessions, error, isLoading }, run] = useList(session, loadSessions);
   const reload = useCallback(async () => void (await run(async () => {})), [run]);
-  const end = useCallback(async (id: string) => void (await run(() => session.endSession(id))), [run, session]);
+  const end = useCallback(
+    async (id: string) => (await run(successful(() => session.endSession(id)))) ?? false,
+    [run, session],
+  );
   return { sessions, error, isLoading, reload, end };
 }
 
@@ -123,10 +135,10 @@ export interface UserPasskeys {
   reload(): Promise<void>;
   /** Registers a passkey, and loads the list again. The result is `null` after a failure. Does not throw. */
   register(options?: RegisterOptions): Promise<NewPasskey | null>;
-  /** Renames a passkey, and loads the list again. Does not throw. */
-  rename(id: string, name: string): Promise<void>;
-  /** Removes a passkey, and loads the list again. Does not throw. */
-  remove(id: string): Promise<void>;
+  /** Renames a passkey, and loads the list again. The result is `false` after a failure. Does not throw. */
+  rename(id: string, name: string): Promise<boolean>;
+  /** Removes a passkey, and loads the list again. The result is `false` after a failure. Does not throw. */
+  remove(id: string): Promise<boolean>;
 }
 
 /** Lists the user's passkeys. */
@@ -139,10 +151,13 @@ export function usePasskeys(): UserPasskeys {
     [run, session],
   );
   const rename = useCallback(
-    async (id: string, name: string) => void (await run(() => renamePasskey(session, id, name))),
+    async (id: string, name: string) => (await run(successful(() => renamePasskey(session, id, name)))) ?? false,
     [run, session],
   );
-  const remove = useCallback(async (id: string) => void (await run(() => removePasskey(session, id))), [run, session]);
+  const remove = useCallback(
+    async (id: string) => (await run(successful(() => removePasskey(session, id)))) ?? false,
+    [run, session],
+  );
   return { passkeys, error, isLoading, reload, register, rename, remove };
 }
 
@@ -153,65 +168,83 @@ export interface StepUp {
   /** Why the last code or passkey was not accepted. */
   readonly error: SessionError | null;
   readonly isBusy: boolean;
-  /** Sends a code of the authenticator app, or a recovery code. If it is right, the waiting requests continue. */
+  /**
+   * Sends a code of the authenticator app, or a recovery code. If it is right, the waiting requests continue. Without a
+   * challenge, it does nothing.
+   */
   submit(code: string): Promise<void>;
   /** Asks for a passkey instead of a code. */
   submitPasskey(): Promise<void>;
-  /** Declines: the waiting requests fail with `StepUpNeededError`. */
+  /** Declines: ends what `submit` or `submitPasskey` has begun, and the waiting requests fail with `StepUpNeededError`. */
   cancel(): void;
 }
 
 interface Question {
   readonly challenge: StepUpChallenge;
+  /** Ends the answers that are on their way. */
+  readonly abort: AbortController;
   readonly answer: (isDone: boolean) => void;
 }
 
 /** Handles the step-ups that APIs require. Use it in one component that is always mounted, such as a dialog. */
 export function useStepUp(): StepUp {
   const session = useSessionObject('useStepUp');
-  const [question, setQuestion] = useState<Question | null>(null);
+  const current = useRef<Question | null>(null);
+  const [challenge, setChallenge] = useState<StepUpChallenge | null>(null);
   const [outcome, setOutcome] = useState<Pick<StepUp, 'error' | 'isBusy'>>({ error: null, isBusy: false });
 
-  useEffect(() => {
-    let decline = (): void => {};
-    const remove = session.onStepUp(
-      (challenge) =>
-        new Promise((answer) => {
-          decline = () => answer(false);
-          setOutcome({ error: null, isBusy: false });
-          setQuestion({ challenge, answer });
-        }),
-    );
-    return () => {
-      remove();
-      decline();
-      setQuestion(null);
-    };
-  }, [session]);
-
+  const show = useCallback((question: Question | null) => {
+    current.current = question;
+    setChallenge(question?.challenge ?? null);
+    setOutcome({ error: null, isBusy: false });
+  }, []);
   const close = useCallback(
     (isDone: boolean) => {
-      question?.answer(isDone);
-      setQuestion(null);
-      setOutcome({ error: null, isBusy: false });
+      const question = current.current;
+      if (!question) return;
+      question.answer(isDone);
+      question.abort.abort();
+      show(null);
     },
-    [question],
+    [show],
   );
+
+  useEffect(() => {
+    const remove = session.onStepUp((challenge) => {
+      close(false);
+      return new Promise((answer) => show({ challenge, abort: new AbortController(), answer }));
+    });
+    return () => {
+      remove();
+      close(false);
+    };
+  }, [session, show, close]);
+
   const attempt = useCallback(
-    async (stepUp: () => Promise<void>) => {
+    async (stepUp: (signal: AbortSignal) => Promise<void>) => {
+      const signal = current.current?.abort.signal;
+      if (!signal) return;
       setOutcome({ error: null, isBusy: true });
       try {
-        await stepUp();
-        close(true);
+        await stepUp(signal);
+        // A later question needs an answer of its own.
+        if (!signal.aborted) close(true);
       } catch (error) {
+        if (signal.aborted) return;
         if (!isSessionError(error)) throw error;
         setOutcome({ error, isBusy: false });
       }
     },
     [close],
   );
-  const submit = useCallback((code: string) => attempt(() => session.stepUp(code)), [attempt, session]);
-  const submitPasskey = useCallback(() => attempt(() => stepUpWithPasskey(session)), [attempt, session]);
+  const submit = useCallback(
+    (code: string) => attempt((signal) => session.stepUp(code, { signal })),
+    [attempt, session],
+  );
+  const submitPasskey = useCallback(
+    () => attempt((signal) => stepUpWithPasskey(session, { signal })),
+    [attempt, session],
+  );
   const cancel = useCallback(() => close(false), [close]);
-  return { challenge: question?.challenge ?? null, ...outcome, submit, submitPasskey, cancel };
+  return { challenge, ...outcome, submit, submitPasskey, cancel };
 }

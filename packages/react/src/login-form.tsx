@@ -1,7 +1,7 @@
 'use client';
 
 import { isSessionError, type LoginResult, type SessionError, type User } from 'portcullis';
-import { askForPasskey, isConditionalAvailable, isSupported, signInWithPasskey } from 'portcullis/passkeys';
+import { askForPasskey, isConditionalAvailable, isSupported } from 'portcullis/passkeys';
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 
 import { useSessionObject } from './context.js';
@@ -93,9 +93,44 @@ export function LoginForm({ texts, className, passkeys = false, onSignedIn }: Lo
   const [offersPasskeys, setOffersPasskeys] = useState(false);
   useEffect(() => setOffersPasskeys(passkeys && isSupported()), [passkeys]);
 
-  const latest = useRef({ shown, onSignedIn });
+  // One login at a time, which the button “Back” and the end of the form abort.
+  const running = useRef<AbortController | null>(null);
+  useEffect(() => () => running.current?.abort(), []);
+
+  async function attempt(login: (signal: AbortSignal) => Promise<LoginResult>): Promise<void> {
+    if (running.current) return;
+    const abort = new AbortController();
+    running.current = abort;
+    setBusy(true);
+    setProblem('');
+    try {
+      const result = await login(abort.signal);
+      // A login that was too late to be aborted has signed in.
+      if (result.status === 'signed-in') latest.current.onSignedIn?.(result.user);
+      else if (!abort.signal.aborted) setStep(result);
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      if (!isSessionError(error)) throw error;
+      setProblem(latest.current.shown.problem(error));
+    } finally {
+      if (running.current === abort) {
+        running.current = null;
+        setBusy(false);
+      }
+    }
+  }
+
+  function back(): void {
+    running.current?.abort();
+    running.current = null;
+    setBusy(false);
+    setStep(null);
+    setProblem('');
+  }
+
+  const latest = useRef({ shown, onSignedIn, attempt });
   useEffect(() => {
-    latest.current = { shown, onSignedIn };
+    latest.current = { shown, onSignedIn, attempt };
   });
   const isSignedIn = useStateOf(session).status === 'signed-in';
   // Grows when the suggestions must be offered again.
@@ -107,63 +142,34 @@ export function LoginForm({ texts, className, passkeys = false, onSignedIn }: Lo
     const { signal } = abort;
     async function suggest(): Promise<void> {
       if (!(await isConditionalAvailable()) || signal.aborted) return;
-      try {
-        const user = await signInWithPasskey(session, { conditional: true, signal });
-        latest.current.onSignedIn?.(user);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!isSessionError(error)) throw error;
-        // The user has chosen a passkey. Without suggestions, the rest of the form still works.
-        if (error.code !== 'refused' || error.problem !== 'wrong-passkey') return;
-        setProblem(latest.current.shown.problem(error));
-        setRound((round) => round + 1);
-      }
+      const answer = await askForPasskey(session, { conditional: true, signal }).catch((error: unknown) => {
+        if (!signal.aborted && !isSessionError(error)) throw error;
+        // Without suggestions, the rest of the form still works.
+        return null;
+      });
+      if (!answer) return;
+      await latest.current.attempt((signal) => session.login(answer, { signal }));
+      setRound((round) => round + 1);
     }
     void suggest();
     return () => abort.abort();
   }, [session, suggests, round]);
 
-  // A request of the button ends with the form.
-  const unmounted = useRef<AbortController | null>(null);
-  useEffect(() => {
-    const abort = new AbortController();
-    unmounted.current = abort;
-    return () => abort.abort();
-  }, []);
-
-  async function attempt(login: () => Promise<LoginResult>): Promise<void> {
-    if (isBusy) return;
-    setBusy(true);
-    setProblem('');
-    try {
-      const result = await login();
-      if (result.status === 'code-needed') setStep(result);
-      else onSignedIn?.(result.user);
-    } catch (error) {
-      if (error === unmounted.current?.signal.reason) return;
-      if (!isSessionError(error)) throw error;
-      setProblem(shown.problem(error));
-    } finally {
-      setBusy(false);
-    }
-  }
-
   function submit(event: FormEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault();
     const fields = new FormData(event.currentTarget);
     const field = (name: string): string => String(fields.get(name) ?? '');
-    return attempt(() =>
+    return attempt((signal) =>
       step
-        ? step.complete(field('code').trim())
-        : session.login({ username: field('username'), password: field('password') }),
+        ? step.complete(field('code').trim(), { signal })
+        : session.login({ username: field('username'), password: field('password') }, { signal }),
     );
   }
 
   async function askPasskey(): Promise<void> {
-    const signal = unmounted.current?.signal;
-    await attempt(async () => {
-      const answer = await askForPasskey(session, signal && { signal });
-      return step ? step.complete(answer) : session.login(answer);
+    await attempt(async (signal) => {
+      const answer = await askForPasskey(session, { signal });
+      return step ? step.complete(answer, { signal }) : session.login(answer, { signal });
     });
     // The button's request has replaced that of the suggestions.
     setRound((round) => round + 1);
@@ -226,13 +232,7 @@ export function LoginForm({ texts, className, passkeys = false, onSignedIn }: Lo
         </button>
       )}
       {step && (
-        <button
-          type="button"
-          onClick={() => {
-            setStep(null);
-            setProblem('');
-          }}
-        >
+        <button type="button" onClick={back}>
           {shown.back}
         </button>
       )}

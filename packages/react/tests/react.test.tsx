@@ -221,9 +221,9 @@ describe('sessions', () => {
     const { session } = await world.signedIn();
     const { result } = renderHook(() => useSessions(), { wrapper: below(session) });
     await waitFor(() => expect(result.current.sessions?.map(({ id }) => id)).toEqual(['alice-1', 'other']));
-    await act(() => result.current.end('other'));
+    expect(await act(() => result.current.end('other'))).toBe(true);
     expect(result.current).toMatchObject({ error: null, isLoading: false });
-    await act(() => result.current.end('nonsense'));
+    expect(await act(() => result.current.end('nonsense'))).toBe(false);
     expect(result.current.error).toMatchObject({ code: 'refused', problem: 'no-such-session' });
     expect(result.current.sessions?.length).toBe(2);
     await act(() => result.current.reload());
@@ -241,6 +241,28 @@ describe('sessions', () => {
     expect(result.current.sessions).toBeNull();
     await act(async () => void (await session.login({ username: 'bob', password: 'right' })));
     await waitFor(() => expect(result.current.sessions?.[0]?.id).toBe('bob-2'));
+  });
+});
+
+describe('lists', () => {
+  it('that are late do not replace those of another user', async () => {
+    const { session } = await world.signedIn();
+    const { result } = renderHook(() => useSessions(), { wrapper: below(session) });
+    await waitFor(() => expect(result.current.sessions?.[0]?.id).toBe('alice-1'));
+    let answer = (): void => {};
+    const times = { created_at: 1, last_used_at: 1, expires_at: 1, user_agent: null };
+    world.issuer.faults.set('/v1/auth/sessions', [
+      (_, response) => (answer = () => json(response, 200, { sessions: [{ id: 'late', ...times, current: false }] })),
+    ]);
+    let reloaded: Promise<void> | undefined;
+    act(() => void (reloaded = result.current.reload()));
+    await waitFor(() => expect(world.issuer.faults.get('/v1/auth/sessions')).toEqual([]));
+    await act(async () => void (await session.login({ username: 'bob', password: 'right' })));
+    await waitFor(() => expect(result.current.sessions?.[0]?.id).toBe('bob-2'));
+    answer();
+    await act(async () => reloaded);
+    expect(result.current.sessions?.[0]?.id).toBe('bob-2');
+    expect(result.current).toMatchObject({ error: null, isLoading: false });
   });
 });
 
@@ -276,6 +298,74 @@ describe('step-up', () => {
     }
     // There is no handler any more.
     await expect(session.fetch(world.api.origin)).rejects.toMatchObject({ code: 'step-up-needed' });
+  });
+});
+
+describe('step-up that is cancelled while its answer is on its way', () => {
+  let authenticator: Authenticator;
+  beforeEach(() => {
+    authenticator = new Authenticator(true);
+    world.issuer.passkeys.set(authenticator.id, { name: 'Phone', user: 'alice' });
+    world.api.handler = (_, response) => {
+      if (world.issuer.isSteppedUp) return json(response, 200, 'paid');
+      return response.writeHead(401, { 'WWW-Authenticate': 'Bearer error="insufficient_user_authentication"' }).end();
+    };
+  });
+  afterEach(() => authenticator.remove());
+
+  const STEP_UP = '/v1/auth/step-up';
+
+  it('ends the request for a passkey, and does not raise the session', async () => {
+    const { session } = await world.signedIn();
+    const { result } = renderHook(() => useStepUp(), { wrapper: below(session) });
+    const first = session.fetch(world.api.origin).catch((error: unknown) => error);
+    await waitFor(() => expect(result.current.challenge).not.toBeNull());
+    authenticator.holds = true;
+    let asked: Promise<void> | undefined;
+    act(() => void (asked = result.current.submitPasskey()));
+    await waitFor(() => expect(authenticator.pending).toBe(1));
+    act(() => result.current.cancel());
+    expect(await first).toMatchObject({ code: 'step-up-needed', reason: 'declined' });
+    authenticator.choose();
+    await act(async () => asked);
+    expect(authenticator.pending).toBe(0);
+    expect(world.issuer.count(`POST ${STEP_UP}`)).toBe(0);
+    expect(world.issuer.isSteppedUp).toBe(false);
+  });
+
+  it.each([
+    ['right', true],
+    ['wrong', false],
+  ])('a later question stays open when the earlier code is %s', async (_, isRight) => {
+    const { session } = await world.signedIn();
+    const { result } = renderHook(() => useStepUp(), { wrapper: below(session) });
+    const first = session.fetch(world.api.origin).catch((error: unknown) => error);
+    await waitFor(() => expect(result.current.challenge).not.toBeNull());
+    let answer = (): void => {};
+    world.issuer.faults.set(STEP_UP, [
+      (request, response, body) => (answer = () => isRight ? world.issuer.answer(request, response, body) : problem(response, 403, 'wrong-code')),
+    ]);
+    let submitted: Promise<void> | undefined;
+    act(() => void (submitted = result.current.submit('123456')));
+    await waitFor(() => expect(world.issuer.count(`POST ${STEP_UP}`)).toBe(1));
+    act(() => result.current.cancel());
+    expect(await first).toMatchObject({ code: 'step-up-needed' });
+    // A step-up is still needed.
+    const second = session.fetch(world.api.origin);
+    await waitFor(() => expect(result.current.challenge).not.toBeNull());
+    answer();
+    await act(async () => submitted);
+    expect(result.current).toMatchObject({ challenge: { maxAge: null }, error: null, isBusy: false });
+    await act(() => result.current.submit('123456'));
+    expect(result.current.challenge).toBeNull();
+    expect(await (await second).json()).toBe('paid');
+  });
+
+  it('an answer without a question is not sent', async () => {
+    const { session } = await world.signedIn();
+    const { result } = renderHook(() => useStepUp(), { wrapper: below(session) });
+    await act(() => result.current.submit('123456'));
+    expect(world.issuer.isSteppedUp).toBe(false);
   });
 });
 
@@ -379,6 +469,96 @@ describe('passkeys', () => {
     expect(world.issuer.requests.filter(({ line }) => line === 'POST /v1/auth/login').at(-1)?.body).toContain('"passkey"');
   });
 
+  const LOGIN = '/v1/auth/login';
+  const PASSKEY_LOGIN = '/v1/auth/passkeys/login';
+
+  /** Holds the issuer's next answer to a path. Returns a function that sends it. */
+  function hold(path: string): () => void {
+    let answer = (): void => {};
+    world.issuer.faults.set(path, [
+      (request, response, body) => (answer = () => world.issuer.answer(request, response, body)),
+    ]);
+    return () => answer();
+  }
+
+  it('suggestion that is chosen during a login does not log in as well', async () => {
+    const { session } = world.tab();
+    const done = vi.fn();
+    const user = userEvent.setup();
+    render(<LoginForm passkeys onSignedIn={done} />, { wrapper: below(session) });
+    await offered();
+    const answer = hold(LOGIN);
+    await user.type(screen.getByLabelText('Name'), 'bob');
+    await user.type(screen.getByLabelText('Password'), 'right{Enter}');
+    await waitFor(() => expect(world.issuer.count(`POST ${LOGIN}`)).toBe(1));
+    authenticator.choose();
+    // Offered again.
+    await waitFor(() => expect(authenticator.asked.length).toBe(2));
+    answer();
+    await waitFor(() => expect(done.mock.calls).toMatchObject([[{ name: 'bob' }]]));
+    expect(world.issuer.count(`POST ${PASSKEY_LOGIN}`)).toBe(0);
+  });
+
+  it('form is busy while a suggestion logs in', async () => {
+    const { session } = world.tab();
+    const done = vi.fn();
+    const user = userEvent.setup();
+    render(<LoginForm passkeys onSignedIn={done} />, { wrapper: below(session) });
+    await offered();
+    await user.type(screen.getByLabelText('Name'), 'bob');
+    await user.type(screen.getByLabelText('Password'), 'right');
+    const answer = hold(PASSKEY_LOGIN);
+    authenticator.choose();
+    await waitFor(() => expect(world.issuer.count(`POST ${PASSKEY_LOGIN}`)).toBe(1));
+    await user.type(screen.getByLabelText('Password'), '{Enter}');
+    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Log in' }).disabled).toBe(true);
+    answer();
+    await waitFor(() => expect(done.mock.calls).toMatchObject([[{ name: 'alice' }]]));
+    expect(world.issuer.count(`POST ${LOGIN}`)).toBe(0);
+  });
+
+  it.each(['123456', '000000'])('after “Back”, the code %s that was sent has no effect', async (code) => {
+    world.issuer.hasSecondFactor = true;
+    const { session } = world.tab();
+    const done = vi.fn();
+    const user = userEvent.setup();
+    render(<LoginForm onSignedIn={done} />, { wrapper: below(session) });
+    await user.type(screen.getByLabelText('Name'), 'alice');
+    await user.type(screen.getByLabelText('Password'), 'right{Enter}');
+    const input = await screen.findByLabelText('Code');
+    const answer = hold(LOGIN);
+    await user.type(input, `${code}{Enter}`);
+    await waitFor(() => expect(world.issuer.count(`POST ${LOGIN}`)).toBe(2));
+    await user.click(screen.getByRole('button', { name: 'Back' }));
+    answer();
+    // The form can be used at once.
+    await user.type(screen.getByLabelText('Name'), 'alice');
+    await user.type(screen.getByLabelText('Password'), 'wrong{Enter}');
+    await reports(/name or the password is wrong/);
+    expect(session.state.status).toBe('signed-out');
+    expect(done).not.toHaveBeenCalled();
+  });
+
+  it('“Back” ends the request for a passkey', async () => {
+    world.issuer.hasSecondFactor = true;
+    const { session } = world.tab();
+    const user = userEvent.setup();
+    render(<LoginForm passkeys />, { wrapper: below(session) });
+    await offered();
+    await user.type(screen.getByLabelText('Name'), 'alice');
+    await user.type(screen.getByLabelText('Password'), 'right{Enter}');
+    await screen.findByLabelText('Code');
+    await waitFor(() => expect(authenticator.pending).toBe(0));
+    authenticator.holds = true;
+    await user.click(screen.getByRole('button', { name: 'Use a passkey' }));
+    await offered();
+    await user.click(screen.getByRole('button', { name: 'Back' }));
+    await waitFor(() => expect(authenticator.asked.filter((one) => !one.conditional).at(-1)?.signal?.aborted).toBe(true));
+    // The suggestions come back.
+    await waitFor(() => expect(authenticator.asked.at(-1)?.conditional).toBe(true));
+    expect(screen.getByRole('alert').textContent).toBe('');
+  });
+
   it('are listed, registered, renamed and removed, and errors are reported', async () => {
     world.issuer.passkeys.clear();
     const { session } = await world.signedIn();
@@ -389,9 +569,9 @@ describe('passkeys', () => {
     expect(result.current.list).toMatchObject({ error: { code: 'passkey', reason: 'cancelled' }, isLoading: false });
     expect(await act(() => result.current.list.register({ name: 'Phone' }))).toMatchObject({ recoveryCodes: ['a', 'b'] });
     expect(result.current.list).toMatchObject({ passkeys: [{ name: 'Phone' }], error: null });
-    await act(() => result.current.list.rename(ID, 'Key'));
+    expect(await act(() => result.current.list.rename(ID, 'Key'))).toBe(true);
     expect(result.current.list.passkeys).toMatchObject([{ name: 'Key' }]);
-    let removed: Promise<void> | undefined;
+    let removed: Promise<boolean> | undefined;
     act(() => void (removed = result.current.list.remove(ID)));
     await waitFor(() => expect(result.current.stepUp.challenge).toEqual({ acrValues: ['aal2'], maxAge: 300 }));
     authenticator.id = 'b3RoZXI';
@@ -399,8 +579,10 @@ describe('passkeys', () => {
     expect(result.current.stepUp.error).toMatchObject({ problem: 'wrong-passkey' });
     authenticator.id = ID;
     await act(() => result.current.stepUp.submitPasskey());
-    await act(async () => removed);
+    expect(await act(async () => removed)).toBe(true);
     expect(result.current.list).toMatchObject({ passkeys: [], error: null });
+    expect(await act(() => result.current.list.remove(ID))).toBe(false);
+    expect(result.current.list.error).toMatchObject({ problem: 'no-such-passkey' });
   });
 
   it('recovery codes are not lost if the list cannot be loaded', async () => {

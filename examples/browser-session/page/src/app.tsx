@@ -1,6 +1,7 @@
 import { LoginForm, SignedIn, SignedOut, useSession } from 'portcullis-react';
-import { useEffect, useSyncExternalStore } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 
+import { Codes } from './codes';
 import { LogoutButton } from './logout';
 import { Orders } from './orders';
 import { Security } from './security';
@@ -32,11 +33,7 @@ export function App() {
         {(user) => (
           <>
             <Header name={user.name} page={page} />
-            <main key={user.id}>
-              {page === 'orders' && <Orders />}
-              {page === 'sessions' && <Sessions />}
-              {page === 'security' && <Security />}
-            </main>
+            <Main key={user.id} page={page} />
             <StepUpDialog />
           </>
         )}
@@ -52,6 +49,19 @@ export function App() {
       </SignedOut>
       <Unknown />
     </>
+  );
+}
+
+/** The pages of a user. New recovery codes stay above all of them until the user has kept them. */
+function Main({ page }: { page: Page }) {
+  const [codes, setCodes] = useState<readonly string[]>([]);
+  return (
+    <main>
+      <Codes codes={codes} onKept={() => setCodes([])} />
+      {page === 'orders' && <Orders />}
+      {page === 'sessions' && <Sessions />}
+      {page === 'security' && <Security onCodes={setCodes} />}
+    </main>
   );
 }
 

@@ -1,21 +1,22 @@
 import { enrolTotp, type Enrolment, makeRecoveryCodes, removeTotp } from 'portcullis/account';
 import { useState } from 'react';
 
-import { Codes } from './codes';
+import { Confirm } from './dialog';
 import { fields } from './fields';
 import { useAction } from './problem';
 import { session } from './session';
 
 /** Sets up and removes the authenticator app, and replaces the recovery codes. */
-export function Authenticator() {
+export function Authenticator({ onCodes }: { onCodes: (codes: readonly string[]) => void }) {
   const { problem, isBusy, run } = useAction();
   const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
-  const [codes, setCodes] = useState<readonly string[]>([]);
+  const [question, setQuestion] = useState<'codes' | 'remove' | null>(null);
   const [notice, setNotice] = useState('');
   const act = (action: () => Promise<void>): void => {
     setNotice('');
     void run(action);
   };
+  const close = (): void => setQuestion(null);
   return (
     <section className="card" aria-busy={isBusy}>
       <h2>Authenticator app and recovery codes</h2>
@@ -37,10 +38,17 @@ export function Authenticator() {
           <p>
             <code id="secret">{enrolment.secret}</code>
           </p>
-          <Codes codes={enrolment.recoveryCodes} />
           <label>
             Code of the app
-            <input name="code" autoComplete="one-time-code" inputMode="numeric" required />
+            {/* A recovery code is a step-up as well, but does not confirm that the app has the secret. */}
+            <input
+              name="code"
+              autoComplete="one-time-code"
+              inputMode="numeric"
+              pattern="\s*[0-9]{6}\s*"
+              title="The six digits that the app shows"
+              required
+            />
           </label>
           <p className="row">
             <button type="submit" disabled={isBusy}>
@@ -58,8 +66,9 @@ export function Authenticator() {
             onSubmit={(event) => {
               const field = fields(event);
               act(async () => {
-                setEnrolment(await enrolTotp(session, field('password')));
-                setCodes([]);
+                const enrolment = await enrolTotp(session, field('password'));
+                setEnrolment(enrolment);
+                onCodes(enrolment.recoveryCodes);
               });
             }}
           >
@@ -77,7 +86,7 @@ export function Authenticator() {
               className="plain"
               type="button"
               disabled={isBusy}
-              onClick={() => act(async () => setCodes(await makeRecoveryCodes(session)))}
+              onClick={() => setQuestion('codes')}
             >
               New recovery codes
             </button>
@@ -86,24 +95,46 @@ export function Authenticator() {
               className="plain"
               type="button"
               disabled={isBusy}
-              onClick={() =>
-                act(async () => {
-                  await removeTotp(session);
-                  setCodes([]);
-                  setNotice('The authenticator app is removed.');
-                })
-              }
+              onClick={() => setQuestion('remove')}
             >
               Remove the app
             </button>
           </p>
-          <Codes codes={codes} onKept={() => setCodes([])} />
         </>
       )}
       <p role="status">{notice}</p>
       <p className="problem" role="alert">
         {problem}
       </p>
+      <Confirm
+        id="confirm-codes"
+        title="Make new recovery codes?"
+        action="Make new codes"
+        isOpen={question === 'codes'}
+        onCancel={close}
+        onConfirm={() => {
+          close();
+          act(async () => onCodes(await makeRecoveryCodes(session)));
+        }}
+      >
+        <p>The codes that you have now are no longer valid then.</p>
+      </Confirm>
+      <Confirm
+        id="confirm-remove"
+        title="Remove the authenticator app?"
+        action="Remove"
+        isOpen={question === 'remove'}
+        onCancel={close}
+        onConfirm={() => {
+          close();
+          act(async () => {
+            await removeTotp(session);
+            setNotice('The authenticator app is removed.');
+          });
+        }}
+      >
+        <p>Its codes are no longer accepted then. Without a passkey, your recovery codes end with it.</p>
+      </Confirm>
     </section>
   );
 }

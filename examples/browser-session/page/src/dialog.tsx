@@ -34,3 +34,28 @@ export function Dialog({ title, isOpen, onCancel, children }: Props) {
     </dialog>
   );
 }
+
+interface ConfirmProps extends Props {
+  /** The id of the button that confirms. */
+  readonly id: string;
+  /** The text of the button that confirms. */
+  readonly action: string;
+  readonly onConfirm: () => void;
+}
+
+/** Asks before an action that cannot be undone. */
+export function Confirm({ id, action, onConfirm, children, ...props }: ConfirmProps) {
+  return (
+    <Dialog {...props}>
+      {children}
+      <p className="row">
+        <button id={id} className="bad" type="button" onClick={onConfirm}>
+          {action}
+        </button>
+        <button className="plain" type="button" onClick={props.onCancel}>
+          Cancel
+        </button>
+      </p>
+    </Dialog>
+  );
+}

@@ -2,16 +2,16 @@ import { isSupported, type Passkey } from 'portcullis/passkeys';
 import { usePasskeys } from 'portcullis-react';
 import { useRef, useState } from 'react';
 
-import { Codes } from './codes';
 import { device } from './device';
-import { Dialog } from './dialog';
+import { Confirm, Dialog } from './dialog';
 import { fields } from './fields';
 import { textOf } from './problem';
 
+/** Tells passkeys of the same name apart. */
 function facts({ createdAt, lastUsedAt, synced }: Passkey): string {
-  const day = (date: Date): string => date.toLocaleDateString([], { dateStyle: 'medium' });
-  const used = lastUsedAt ? `last used ${day(lastUsedAt)}` : 'not used yet';
-  return [`added ${day(createdAt)}`, used, synced ? 'on your synced devices' : 'on one device'].join(' · ');
+  const time = (date: Date): string => date.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+  const used = lastUsedAt ? `last used ${time(lastUsedAt)}` : 'not used yet';
+  return [`added ${time(createdAt)}`, used, synced ? 'on your synced devices' : 'on one device'].join(' · ');
 }
 
 /** The passkey that a dialog is about. */
@@ -21,10 +21,9 @@ interface Question {
 }
 
 /** Lists, adds, renames and removes passkeys. The dialog of a step-up opens when the issuer requires it. */
-export function Passkeys() {
+export function Passkeys({ onCodes }: { onCodes: (codes: readonly string[]) => void }) {
   const { passkeys, error, isLoading, register, rename, remove } = usePasskeys();
   const [question, setQuestion] = useState<Question | null>(null);
-  const [codes, setCodes] = useState<readonly string[]>([]);
   const [notice, setNotice] = useState('');
   const heading = useRef<HTMLHeadingElement>(null);
   const problem = error?.code === 'refused' ? error.problem : null;
@@ -36,10 +35,11 @@ export function Passkeys() {
     const added = await register(password === undefined ? { name } : { name, password });
     if (!added) return;
     setNotice(`The passkey “${added.name}” is added.`);
-    setCodes(added.recoveryCodes ?? []);
+    // A further passkey has no codes, and those of the first one stay valid.
+    if (added.recoveryCodes) onCodes(added.recoveryCodes);
   }
   async function removeAsked(passkey: Passkey): Promise<void> {
-    await remove(passkey.id);
+    if (await remove(passkey.id)) setNotice(`The passkey “${passkey.name}” is removed.`);
     // The focus was on a button that is gone.
     if (document.activeElement === document.body) heading.current?.focus();
   }
@@ -48,6 +48,7 @@ export function Passkeys() {
     setNotice('');
     setQuestion({ kind, passkey });
   };
+  const shown = question && <small>{facts(question.passkey)}</small>;
 
   return (
     <section className="card wide" id="passkeys" aria-busy={isLoading}>
@@ -64,17 +65,16 @@ export function Passkeys() {
             </span>
             <span className="actions">
               <button className="plain" type="button" onClick={() => ask('rename', passkey)}>
-                Rename <span className="hidden">{passkey.name}</span>
+                Rename <span className="hidden">{`${passkey.name}, ${facts(passkey)}`}</span>
               </button>
               <button className="plain" type="button" onClick={() => ask('remove', passkey)}>
-                Remove <span className="hidden">{passkey.name}</span>
+                Remove <span className="hidden">{`${passkey.name}, ${facts(passkey)}`}</span>
               </button>
             </span>
           </li>
         ))}
       </ul>
       {passkeys?.length === 0 && <p>You have no passkey yet.</p>}
-      <Codes codes={codes} onKept={() => setCodes([])} />
       {!isSupported() && <p>This browser has no passkeys.</p>}
       {isSupported() &&
         (needsPassword ? (
@@ -113,6 +113,7 @@ export function Passkeys() {
             close();
           }}
         >
+          {shown}
           <label>
             Name
             <input name="name" defaultValue={question?.passkey.name} maxLength={100} required pattern=".*\S.*" />
@@ -125,32 +126,23 @@ export function Passkeys() {
           </p>
         </form>
       </Dialog>
-      <Dialog
+      <Confirm
+        id="remove-passkey"
         title={`Remove “${question?.passkey.name}”?`}
+        action="Remove"
         isOpen={question?.kind === 'remove'}
         onCancel={close}
+        onConfirm={() => {
+          if (question) void removeAsked(question.passkey);
+          close();
+        }}
       >
+        {shown}
         <p>You can no longer log in with it, and other sessions that began with it end.</p>
         {passkeys?.length === 1 && (
           <p>It is your only passkey. Without an authenticator app, your recovery codes end with it.</p>
         )}
-        <p className="row">
-          <button
-            id="remove-passkey"
-            className="bad"
-            type="button"
-            onClick={() => {
-              if (question) void removeAsked(question.passkey);
-              close();
-            }}
-          >
-            Remove
-          </button>
-          <button className="plain" type="button" onClick={close}>
-            Cancel
-          </button>
-        </p>
-      </Dialog>
+      </Confirm>
     </section>
   );
 }

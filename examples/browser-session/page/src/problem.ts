@@ -29,8 +29,9 @@ export function textOf(error: unknown): string {
   if (!isSessionError(error)) return 'Something went wrong.';
   switch (error.code) {
     case 'signed-out':
-    case 'step-up-needed':
       return '';
+    case 'step-up-needed':
+      return error.reason === 'declined' ? '' : 'This needs a stronger confirmation. Try again, or use another second factor.';
     case 'later':
       return `The server is busy. Try again in ${Math.ceil(error.retryAfterMs / 1000)} s.`;
     case 'unreachable':
