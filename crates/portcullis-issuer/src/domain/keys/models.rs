@@ -127,17 +127,17 @@ impl Rotation {
         let at =
             |state: u8| before.iter().position(|key| key.is_some_and(|key| key.state == state));
         match (at(NEXT), at(ACTIVE)) {
-            (Some(next), Some(active)) => {
-                if before[next].is_some_and(|next| next.signs_from <= now) {
-                    let until = now + self.lifetime + schedule.margin() / MINUTE;
-                    change(&mut state.keys, active, |key| {
-                        (key.state, key.published_until) = (RETIRED, Some(until));
-                    });
-                    change(&mut state.keys, next, |key| {
-                        (key.state, key.signs_from) = (ACTIVE, now);
-                    });
-                    note_promises(state, next, self.max_ages[process]);
-                }
+            (Some(next), Some(active))
+                if before[next].is_some_and(|next| next.signs_from <= now) =>
+            {
+                let until = now + self.lifetime + schedule.margin() / MINUTE;
+                change(&mut state.keys, active, |key| {
+                    (key.state, key.published_until) = (RETIRED, Some(until));
+                });
+                change(&mut state.keys, next, |key| {
+                    (key.state, key.signs_from) = (ACTIVE, now);
+                });
+                note_promises(state, next, self.max_ages[process]);
             }
             (None, Some(active)) => {
                 let stored = stored_key(before[active].as_ref());
