@@ -36,7 +36,7 @@ impl CachedKeys {
     /// use std::time::Duration;
     /// use portcullis::testing::{CachedKeys, KeyDecision};
     ///
-    /// let minutes = |minutes| Duration::from_secs(60 * minutes);
+    /// let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     /// let fresh = CachedKeys {
     ///     has_key: true,
     ///     age: Some(minutes(4)),
