@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool as StdBool, AtomicUsize as StdUsize};
 use std::sync::{OnceLock, Weak};
 
-use ::url::Url;
 use bytes::Bytes;
 use http::Response;
 use loom::future::block_on;
 
 use super::key_set::Keys;
+use super::tests::{LIMITS, config};
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
@@ -18,17 +18,7 @@ use crate::key::KeyRequest;
 use crate::key_source::KeySource;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::model::{explore, spawn};
-use crate::testing::{JWKS, ManualClock, NOW, TestKey};
-
-const LIMITS: Limits = Limits {
-    ttl: Duration::from_secs(300),
-    min_ttl: Duration::from_secs(10),
-    refresh_ahead: Duration::ZERO,
-    obey_no_cache: false,
-    max_stale: Duration::from_secs(3600),
-    cooldown: Duration::from_secs(30),
-    fetch_timeout: Duration::from_secs(5),
-};
+use crate::testing::{ManualClock, NOW, TestKey};
 
 /// The key that is published from the start, and the key that is added.
 const OLD: &str = "old";
@@ -96,23 +86,7 @@ impl World {
             unrecorded: StdBool::new(false),
         });
         let clock = ManualClock::at(NOW);
-        let client = Client {
-            fetch: Arc::new(server.clone()),
-            max_body: 512 * 1024,
-            max_body_setting: None,
-            urls: crate::fetch::url::UrlPolicy::default(),
-            credential: None,
-        };
-        let keys = RemoteKeySet::new(Config {
-            location: Location::Fixed(Url::parse(JWKS).unwrap()),
-            allowed: Algorithm::ALL.to_vec(),
-            limits: LIMITS,
-            max_keys: 20,
-            client,
-            clock: Arc::new(clock.clone()),
-            budget: Budget::default(),
-            keeper: None,
-        });
+        let keys = RemoteKeySet::new(config(LIMITS, server.clone(), clock.clone()));
         Self { server, keys, clock }
     }
 

@@ -14,7 +14,7 @@ use crate::maybe_ready::{MaybeReady, Pending};
 use crate::testing::{Answer, JWKS, ManualClock, NOW, ScriptedFetch, TestKey, TokioClock};
 
 const MAX_BODY: usize = 512 * 1024;
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     ttl: Duration::from_secs(300),
     min_ttl: Duration::from_secs(10),
     refresh_ahead: Duration::ZERO,
@@ -30,7 +30,7 @@ mod documents;
 mod flights;
 mod unknown_keys;
 
-fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
+pub(super) fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
     Config {
         location: Location::Fixed(Url::parse(JWKS).unwrap()),
         allowed: Algorithm::ALL.to_vec(),
