@@ -308,7 +308,7 @@ enum Task {
         /// Use small bounds: one preemption, and a short time
         #[arg(long, conflicts_with = "mutations")]
         short: bool,
-        /// Run only the models, or the mutations of models, with this text in their name [default: all]
+        /// Run only the models, or the mutations of models, with this text in their path [default: all]
         only: Option<String>,
     },
 

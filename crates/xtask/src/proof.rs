@@ -73,7 +73,13 @@ pub(crate) fn proof(short: bool, only: Option<&str>) -> Result<(), Failure> {
             return Err(Failure::new(format!("{checker:?}: a model fails")));
         }
     }
-    if explored == 0 { Err(Failure::new("no model has this name")) } else { Ok(()) }
+    if explored > 0 {
+        return Ok(());
+    }
+    let only = only.unwrap_or_default();
+    Err(Failure::new(format!(
+        "no model has `{only}` in its path, which is like `remote::models::…`"
+    )))
 }
 
 /// Applies each mutation whose model or description contains `only` to a copy of the sources. The
