@@ -433,13 +433,14 @@ impl Inner {
         request: &dyn RequestView,
         means: Means,
     ) -> MaybeReady<Verdict> {
-        let token = match token.text() {
-            Ok(token) => token,
-            Err(error) => {
-                return MaybeReady::Ready(Err(Unreported::credentials(error, &self.space)));
-            }
-        };
-        let (jws, issuer) = match self.read(token, request) {
+        let parsed = CompactJws::parse_knowing(token.bytes(), self.max_token_bytes, &self.headers);
+        // Three parts of base64url have only valid characters.
+        if !parsed.as_ref().is_ok_and(CompactJws::is_base64url)
+            && let Err(error) = token.text()
+        {
+            return MaybeReady::Ready(Err(Unreported::credentials(error, &self.space)));
+        }
+        let (jws, issuer) = match self.read(parsed, request) {
             Ok(read) => read,
             Err(refusal) => return MaybeReady::Ready(Err(refusal)),
         };
@@ -508,10 +509,9 @@ impl Inner {
     /// Makes all checks that need no key.
     fn read<'t>(
         &self,
-        token: &'t str,
+        parsed: Result<CompactJws<'t>, TokenError>,
         request: &dyn RequestView,
     ) -> Result<(CompactJws<'t>, Arc<TrustedIssuer>), Unreported> {
-        let parsed = CompactJws::parse_knowing(token, self.max_token_bytes, &self.headers);
         let read =
             parsed.and_then(|jws| self.issuers.of(&jws, request).map(|issuer| (jws, issuer)));
         let (jws, issuer) = read.map_err(|error| Unreported::token(error, &self.space))?;
@@ -533,16 +533,18 @@ impl Inner {
         keys: &CandidateKeys,
     ) -> Result<Authenticated, TokenError> {
         let (payload, key) = keys.verify(jws)?;
-        let claims = self.read_claims(payload, issuer, jws.header().token_type)?;
+        let mut claims = RegisteredClaims::default();
+        self.read_claims(&mut claims, payload, issuer, jws.header().token_type)?;
         let issuer = self.issuers.note_accepted(issuer).ok_or(TokenError::UntrustedIssuer)?;
         jws.keep_header(&self.headers);
         let is_needed = self.seen.is_some() || issuer.introspections.are_possible();
-        let token = is_needed.then(|| Zeroizing::new(jws.token().into()));
+        let token = is_needed.then(|| std::str::from_utf8(jws.token()).ok()).flatten();
+        let token = token.map(|token| Zeroizing::new(token.into()));
         let origin = Origin { issuer, key: key.clone(), token };
         let key_id = jws.header().key_id.clone();
         let algorithm = jws.header().algorithm;
         let who = Authenticated::new(claims, key_id, algorithm, origin, self.space.clone());
-        if let Some(seen) = &self.seen {
+        if let Some(seen) = self.seen.as_ref().filter(|_| who.origin().token.is_some()) {
             seen.insert(who.bytes(), who.clone());
         }
         Ok(who)
@@ -550,14 +552,14 @@ impl Inner {
 
     fn read_claims(
         &self,
+        claims: &mut RegisteredClaims,
         payload: Payload,
         issuer: &TrustedIssuer,
         token_type: TokenType,
-    ) -> Result<RegisteredClaims, TokenError> {
-        let mut claims = RegisteredClaims::parse(payload)?;
-        issuer.rules.profile.apply(&mut claims)?;
-        issuer.rules.check(&claims, token_type, NumericDate::from(self.space.clock.now()))?;
-        Ok(claims)
+    ) -> Result<(), TokenError> {
+        claims.read(payload)?;
+        issuer.rules.profile.apply(claims)?;
+        issuer.rules.check(claims, token_type, NumericDate::from(self.space.clock.now()))
     }
 
     fn unresolved(&self, error: ResolveError, issuer: &Arc<TrustedIssuer>) -> Unreported {

@@ -10,6 +10,8 @@
 //! }
 //! ```
 
+#[cfg(any(test, fuzzing))]
+mod agreement;
 mod marks;
 mod numeric_date;
 mod scope;
@@ -17,9 +19,7 @@ mod status;
 mod texts;
 
 use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, Error, MapAccess};
-use smallvec::SmallVec;
+use std::sync::OnceLock;
 
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, Lenient, Member, Raw, Text, Unreadable};
@@ -29,6 +29,8 @@ use status::StatusClaim;
 use texts::{Reading, Span, Spans, Texts};
 
 pub use crate::error::UnreadableClaim;
+#[cfg(fuzzing)]
+pub(crate) use agreement::readers_agree;
 pub(crate) use marks::{MarkClaims, Marks, TypeClaim};
 pub use numeric_date::NumericDate;
 pub use scope::Scope;
@@ -42,6 +44,7 @@ pub(crate) use status::StatusReference;
 /// [RFC 7519 §4.1]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1
 /// [RFC 9068 §2.2]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2
 #[derive(Default)]
+#[cfg_attr(any(test, fuzzing), derive(PartialEq))]
 pub struct RegisteredClaims {
     /// The payload, which holds the text of the claims below.
     texts: Texts,
@@ -53,7 +56,10 @@ pub struct RegisteredClaims {
     pub(crate) iat: Option<NumericDate>,
     pub(crate) jti: Option<Span>,
     pub(crate) client_id: Option<Span>,
-    scope: Scope,
+    /// The names of the scope, separated by spaces.
+    scope: Option<Span>,
+    /// The scope as a value of its own, once it was asked for.
+    built_scope: OnceLock<Scope>,
     roles: Spans,
     permissions: Spans,
     sid: Option<Span>,
@@ -77,14 +83,21 @@ pub(crate) enum PolicyClaim {
 }
 
 impl RegisteredClaims {
+    #[cfg(test)]
     pub(crate) fn parse(payload: Payload) -> Result<Self, TokenError> {
+        let mut claims = Self::default();
+        claims.read(payload).map(|()| claims)
+    }
+
+    /// Reads the claims into `self`, which is empty. Moving them costs as much as reading some.
+    pub(crate) fn read(&mut self, payload: Payload) -> Result<(), TokenError> {
         let payload = payload.into_text().ok_or(TokenError::NotJson { part: "payload" })?;
-        let mut reader = Reader { claims: Self::default(), texts: Reading::new(&payload) };
-        json::fill(&mut reader, &payload).map_err(|error| TokenError::json(error, "payload"))?;
-        let Reader { mut claims, texts } = reader;
-        let unescaped = texts.into_unescaped();
-        claims.texts = Texts::new(payload, &unescaped);
-        Ok(claims)
+        let mut reader = Reader { claims: self, texts: Reading::new(&payload) };
+        json::fill(&mut reader, &payload, Reader::restart)
+            .map_err(|error| TokenError::json(error, "payload"))?;
+        let unescaped = reader.texts.into_unescaped();
+        self.texts = Texts::new(payload, &unescaped);
+        Ok(())
     }
 
     /// The payload: a JSON object. Each member that a validation rule reads occurs only once in the
@@ -159,12 +172,22 @@ impl RegisteredClaims {
     /// the two.
     #[must_use]
     pub fn scope(&self) -> &Scope {
-        &self.scope
+        self.built_scope.get_or_init(|| Scope::from_text(self.scope_names()))
+    }
+
+    /// The names of the scope, separated by spaces, without building a [`Scope`].
+    fn scope_names(&self) -> &str {
+        self.text(self.scope).unwrap_or_default()
+    }
+
+    /// Whether the scope contains `name`.
+    pub(crate) fn has_scope_name(&self, name: &str) -> bool {
+        scope::names(self.scope_names()).any(|scope| scope == name)
     }
 
     /// Whether the profile's scope claim has a scope, and the whole claim can be read.
     pub(crate) fn has_scope(&self) -> bool {
-        self.scope.has_names() && self.unreadable(PolicyClaim::Scopes).is_none()
+        !scope::is_blank(self.scope_names()) && self.unreadable(PolicyClaim::Scopes).is_none()
     }
 
     /// Returns `roles` ([RFC 9068 §2.2.3.1]). Empty if the claim is absent or has another type.
@@ -217,7 +240,7 @@ impl RegisteredClaims {
 
     /// Returns the number of bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.texts.heap_bytes() + self.scope.as_str().len()
+        self.texts.heap_bytes() + self.scope_names().len()
     }
 }
 
@@ -234,9 +257,14 @@ impl RegisteredClaims {
         found: Result<Option<Lenient<'_>>, Unreadable>,
     ) {
         self.unreadable.retain(|(of, _)| *of != PolicyClaim::Scopes);
-        self.scope = Scope::default();
+        (self.scope, self.built_scope) = (None, OnceLock::new());
         match found {
-            Ok(found) => self.read_scope(path, found),
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                let (names, is_whole) = scope::read(&found);
+                self.scope = Some(self.texts.keep(&names));
+                self.check_scope(path, is_whole);
+            }
             Err(why) => {
                 let claim = UnreadableClaim::new(&path.join("."), why);
                 self.unreadable.push((PolicyClaim::Scopes, claim));
@@ -269,7 +297,7 @@ impl fmt::Debug for RegisteredClaims {
         f.debug_struct("RegisteredClaims")
             .field("exp", &self.exp)
             .field("audiences", &self.audience().names.len())
-            .field("scopes", &self.scope.iter().count())
+            .field("scopes", &scope::names(self.scope_names()).count())
             .field("roles", &self.roles.len())
             .field("permissions", &self.permissions.len())
             .finish_non_exhaustive()
@@ -277,8 +305,8 @@ impl fmt::Debug for RegisteredClaims {
 }
 
 impl RegisteredClaims {
-    fn read_scope(&mut self, path: &[&str], found: Option<Lenient<'_>>) {
-        if found.is_some_and(|found| !self.scope.read(&found)) {
+    fn check_scope(&mut self, path: &[&str], is_whole: bool) {
+        if !is_whole {
             let claim = UnreadableClaim::no_scopes(&path.join("."));
             self.unreadable.push((PolicyClaim::Scopes, claim));
         }
@@ -291,9 +319,9 @@ impl RegisteredClaims {
         texts: &mut Reading<'a>,
         of: PolicyClaim,
         name: &str,
-        raw: Raw<'a>,
+        found: Result<Lenient<'a>, Unreadable>,
     ) -> Spans {
-        let (names, unreadable) = match raw.strings() {
+        let (names, unreadable) = match found {
             Ok(found) => {
                 let unreadable = found.is_malformed().then(|| UnreadableClaim::no_names(name));
                 (texts.keep_all(found.strings()), unreadable)
@@ -320,7 +348,7 @@ impl RegisteredClaims {
             _ => return,
         };
         match claim {
-            PolicyClaim::Scopes => self.scope = Scope::default(),
+            PolicyClaim::Scopes => self.scope = None,
             PolicyClaim::Roles => self.roles.clear(),
             PolicyClaim::Permissions => self.permissions.clear(),
             PolicyClaim::AuthTime => self.auth_time = None,
@@ -335,35 +363,40 @@ impl RegisteredClaims {
 }
 
 /// Fills the claims from a payload: strict for claims that decide acceptance, lenient for the rest.
-struct Reader<'a> {
-    claims: RegisteredClaims,
+struct Reader<'c, 'a> {
+    claims: &'c mut RegisteredClaims,
     texts: Reading<'a>,
 }
 
-impl<'de> FromMembers<'de> for Reader<'de> {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+impl Reader<'_, '_> {
+    fn restart(&mut self) {
+        *self.claims = RegisteredClaims::default();
+        self.texts.restart();
+    }
+}
+
+impl<'de> FromMembers<'de> for Reader<'_, 'de> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         let Self { claims, texts } = self;
         match name {
             "iss" => claims.iss = Some(texts.read(member, "iss")?),
             "sub" => claims.sub = Some(texts.read(member, "sub")?),
             "aud" => {
-                let OneOrMore(names) = member.read("aud")?;
+                let names = member.one_or_more("aud")?;
                 claims.aud = Some(texts.keep_all(&names));
             }
             "exp" => claims.exp = Some(member.read_in_range::<AnyNumber, _>("exp")?),
             "nbf" => claims.nbf = Some(member.read_in_range::<AnyNumber, _>("nbf")?),
             "iat" => claims.iat = Some(member.read_in_range::<AnyNumber, _>("iat")?),
-            "jti" => claims.jti = texts.read_if_text(member.raw()?),
-            "client_id" => claims.client_id = texts.read_if_text(member.raw()?),
-            "sid" => claims.sid = texts.read_if_text(member.raw()?),
-            "scope" => match member.raw()?.strings() {
+            "jti" => claims.jti = texts.read_if_text(member)?,
+            "client_id" => claims.client_id = texts.read_if_text(member)?,
+            "sid" => claims.sid = texts.read_if_text(member)?,
+            "scope" => match member.strings()? {
                 Ok(found) => {
                     claims.marks.has_scope = scope::has_names(&found);
-                    claims.read_scope(&["scope"], Some(found));
+                    let (names, is_whole) = scope::read(&found);
+                    claims.scope = Some(texts.keep(&Text(names)));
+                    claims.check_scope(&["scope"], is_whole);
                 }
                 Err(why) => {
                     let claim = UnreadableClaim::new("scope", why);
@@ -371,11 +404,11 @@ impl<'de> FromMembers<'de> for Reader<'de> {
                 }
             },
             "roles" => {
-                claims.roles = claims.names(texts, PolicyClaim::Roles, "roles", member.raw()?);
+                claims.roles = claims.names(texts, PolicyClaim::Roles, "roles", member.strings()?);
             }
             "permissions" => {
                 let of = PolicyClaim::Permissions;
-                claims.permissions = claims.names(texts, of, "permissions", member.raw()?);
+                claims.permissions = claims.names(texts, of, "permissions", member.strings()?);
             }
             "auth_time" => {
                 let raw = member.raw()?;
@@ -389,7 +422,7 @@ impl<'de> FromMembers<'de> for Reader<'de> {
             }
             "acr" => {
                 let raw = member.raw()?;
-                claims.acr = texts.read_if_text(raw);
+                claims.acr = texts.keep_if_text(raw);
                 if claims.acr.is_none() && !raw.is_null() {
                     let why = Unreadable::WrongType { expected: "a string" };
                     claims.unreadable.push((PolicyClaim::Acr, UnreadableClaim::new("acr", why)));
@@ -402,7 +435,7 @@ impl<'de> FromMembers<'de> for Reader<'de> {
             "azp" => {
                 let raw = member.raw()?;
                 claims.marks.has_azp = !raw.is_null();
-                claims.marks.azp = texts.read_if_text(raw);
+                claims.marks.azp = texts.keep_if_text(raw);
             }
             _ => return claims.marks.take(name, member),
         }
@@ -447,33 +480,12 @@ impl fmt::Debug for Audience<'_> {
     }
 }
 
-/// A string or an array of strings; any other type is an error.
-struct OneOrMore<'a>(SmallVec<[Text<'a>; 4]>);
-
-impl<'de> Deserialize<'de> for OneOrMore<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Lenient::deserialize(deserializer)? {
-            Lenient::Text(name) => Ok(Self(std::iter::once(name).collect())),
-            Lenient::Texts(names) => Ok(Self(names)),
-            Lenient::Mixed(_) | Lenient::Null | Lenient::Other => {
-                Err(D::Error::custom("not a string or an array of strings"))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<RegisteredClaims, TokenError> {
         RegisteredClaims::parse(Payload::for_test(text))
-    }
-
-    #[test]
-    fn audience_of_wrong_type_reports_the_expected_types() {
-        let error = serde_json::from_str::<OneOrMore<'_>>("7").err().unwrap().to_string();
-        assert!(error.contains("a string or an array of strings"), "{error}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod document;
 mod lenient;
 mod number;
 mod raw;
+mod scan;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -23,19 +24,16 @@ use serde::de::{
 };
 
 pub(crate) use document::from_document;
-pub(crate) use lenient::{IsPresent, Lenient};
+use lenient::OneOrMore;
+pub(crate) use lenient::{IsPresent, Lenient, Texts};
 pub(crate) use raw::{LenientMembers, Members, Raw, Unreadable, may_be_rounded, normalize};
-use serde_json::value::RawValue;
+use scan::Unusual;
 use smallvec::SmallVec;
 
 /// A type that is filled from an object's members, one after another.
 pub(crate) trait FromMembers<'de> {
     /// Takes the member called `name`: reads or skips its value.
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error>;
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error>;
 
     /// Records that the member called `name` is repeated; its value is skipped. Returns false to
     /// reject the object, which is the default for every member.
@@ -64,11 +62,35 @@ pub(crate) fn from_slice<'de, T: FromMembers<'de> + Default>(
     // UTF-8 is checked once here, because serde_json does not check strings that it skips.
     let text = std::str::from_utf8(text).map_err(|_| JsonError::NotAnObject)?;
     let mut to = T::default();
-    fill(&mut to, text).map(|()| to)
+    fill(&mut to, text, |to| *to = T::default()).map(|()| to)
 }
 
 /// Fills `to` from an object that spans the whole of `text`.
-pub(crate) fn fill<'de, T: FromMembers<'de>>(to: &mut T, text: &'de str) -> Result<(), JsonError> {
+///
+/// [`scan`] reads the form that issuers write. Any other text is read again by serde_json, which
+/// finds all errors; `restart` first makes `to` empty again.
+pub(crate) fn fill<'de, T: FromMembers<'de>>(
+    to: &mut T,
+    text: &'de str,
+    restart: impl FnOnce(&mut T),
+) -> Result<(), JsonError> {
+    scan::object(to, text).or_else(|Unusual| {
+        restart(to);
+        deserialized(to, text)
+    })
+}
+
+/// Returns whether [`scan`] accepts `text`, and what serde_json makes of it: to compare the two.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn by_each_reader<'de, T: FromMembers<'de>>(
+    text: &'de str,
+    scanned: &mut T,
+    read: &mut T,
+) -> (bool, Result<(), JsonError>) {
+    (scan::object(scanned, text).is_ok(), deserialized(read, text))
+}
+
+fn deserialized<'de, T: FromMembers<'de>>(to: &mut T, text: &'de str) -> Result<(), JsonError> {
     let mut fault = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let object = Object { fault: &mut fault, to }
@@ -101,39 +123,76 @@ impl<'de, T: FromMembers<'de> + Default> Deserialize<'de> for Nested<T> {
     }
 }
 
-/// The unread value of a member.
-pub(crate) struct Member<'m, A> {
+/// The unread value of a member. In each method, `name` identifies the member in an error.
+pub(crate) trait Member<'de>: Sized {
+    type Error;
+
+    /// Reads the value.
+    fn read<V: Deserialize<'de>>(self, name: &'static str) -> Result<V, Self::Error>;
+
+    /// Like [`read`](Self::read), for a type that converts out-of-range values to `None`, which is
+    /// reported as [`JsonError::OutOfRange`].
+    fn read_in_range<V, T>(self, name: &'static str) -> Result<T, Self::Error>
+    where
+        V: Deserialize<'de> + Into<Option<T>>;
+
+    /// Reads a string.
+    fn text(self, name: &'static str) -> Result<Text<'de>, Self::Error> {
+        self.read(name)
+    }
+
+    /// Reads a string or an array of strings.
+    fn one_or_more(self, name: &'static str) -> Result<Texts<'de>, Self::Error> {
+        self.read(name).map(|OneOrMore(names)| names)
+    }
+
+    /// Returns the value as raw text, for reading later.
+    fn raw(self) -> Result<Raw<'de>, Self::Error>;
+
+    /// Returns the string, if the value is a readable one.
+    fn if_text(self) -> Result<Option<Text<'de>>, Self::Error> {
+        self.raw().map(Raw::string)
+    }
+
+    /// Returns the strings, as [`Raw::strings`] does.
+    fn strings(self) -> Result<Result<Lenient<'de>, Unreadable>, Self::Error> {
+        self.raw().map(Raw::strings)
+    }
+
+    /// Skips the value, regardless of its type.
+    fn skip(self) -> Result<(), Self::Error>;
+}
+
+/// A member that serde_json reads.
+pub(crate) struct MapMember<'m, A> {
     pub(crate) map: &'m mut A,
     pub(crate) fault: &'m mut Option<JsonError>,
 }
 
-impl<'de, A: MapAccess<'de>> Member<'_, A> {
-    /// Reads the value. `name` identifies the member in an error.
-    pub(crate) fn read<V: Deserialize<'de>>(self, name: &'static str) -> Result<V, A::Error> {
+impl<'de, A: MapAccess<'de>> Member<'de> for MapMember<'_, A> {
+    type Error = A::Error;
+
+    fn read<V: Deserialize<'de>>(self, name: &'static str) -> Result<V, A::Error> {
         self.map.next_value().inspect_err(|_| *self.fault = Some(JsonError::WrongType(name)))
     }
 
-    /// Like [`read`](Self::read), for a type that converts out-of-range values to `None`, which is
-    /// reported as [`JsonError::OutOfRange`].
-    pub(crate) fn read_in_range<V, T>(self, name: &'static str) -> Result<T, A::Error>
+    fn read_in_range<V, T>(self, name: &'static str) -> Result<T, A::Error>
     where
         V: Deserialize<'de> + Into<Option<T>>,
     {
         let Self { map, fault } = self;
-        let value: V = Member { map, fault: &mut *fault }.read(name)?;
+        let value: V = MapMember { map, fault: &mut *fault }.read(name)?;
         value.into().ok_or_else(|| {
             *fault = Some(JsonError::OutOfRange(name));
             A::Error::custom("out of range")
         })
     }
 
-    /// Returns the value as raw text, for reading later.
-    pub(crate) fn raw(self) -> Result<Raw<'de>, A::Error> {
-        self.map.next_value::<&RawValue>().map(Raw::of)
+    fn raw(self) -> Result<Raw<'de>, A::Error> {
+        self.map.next_value()
     }
 
-    /// Skips the value, regardless of its type.
-    pub(crate) fn skip(self) -> Result<(), A::Error> {
+    fn skip(self) -> Result<(), A::Error> {
         self.map.next_value::<IgnoredAny>().map(drop)
     }
 }
@@ -162,7 +221,7 @@ impl<'de, T: FromMembers<'de>> Visitor<'de> for Object<'_, T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = Names::default();
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            if !seen.insert(&name) {
+            if seen.contains(&name) {
                 if !self.to.repeated(&name.0) {
                     *self.fault = Some(JsonError::DuplicateMember);
                     return Err(A::Error::custom("duplicate member"));
@@ -170,7 +229,8 @@ impl<'de, T: FromMembers<'de>> Visitor<'de> for Object<'_, T> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            self.to.take(&name.0, Member { map: &mut map, fault: self.fault })?;
+            self.to.take(&name.0, MapMember { map: &mut map, fault: self.fault })?;
+            seen.insert(name);
         }
         Ok(())
     }
@@ -189,24 +249,23 @@ pub(crate) struct Names<'a> {
 const FEW: usize = 24;
 
 impl<'a> Names<'a> {
-    /// Adds `name` and returns whether it is new.
-    pub(crate) fn insert(&mut self, name: &Text<'a>) -> bool {
-        let kind = kind(name);
-        if self.kinds & kind != 0 && (self.few.contains(name) || self.more.contains(name)) {
-            return false;
-        }
-        self.kinds |= kind;
+    pub(crate) fn contains(&self, name: &Text<'a>) -> bool {
+        self.kinds & kind(&name.0) != 0 && (self.few.contains(name) || self.more.contains(name))
+    }
+
+    /// Adds a new name.
+    pub(crate) fn insert(&mut self, name: Text<'a>) {
+        self.kinds |= kind(&name.0);
         if self.few.len() < FEW {
-            self.few.push(name.clone());
+            self.few.push(name);
         } else {
-            self.more.insert(name.clone());
+            self.more.insert(name);
         }
-        true
     }
 }
 
 /// Returns one of 64 bits; equal names have the same bit.
-fn kind(Text(name): &Text<'_>) -> u64 {
+fn kind(name: &str) -> u64 {
     let bytes = name.as_bytes();
     let at = |place: Option<&u8>| place.map_or(0, |&byte| usize::from(byte));
     1 << ((bytes.len() * 7 + at(bytes.first()) * 3 + at(bytes.last())) % 64)
@@ -215,6 +274,12 @@ fn kind(Text(name): &Text<'_>) -> u64 {
 /// A JSON string, borrowed from the text unless it has escapes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
 
 impl Text<'_> {
     pub(crate) fn into_owned(self) -> String {
@@ -254,11 +319,7 @@ mod tests {
     }
 
     impl<'de> FromMembers<'de> for Pet {
-        fn take<A: MapAccess<'de>>(
-            &mut self,
-            name: &str,
-            member: Member<'_, A>,
-        ) -> Result<(), A::Error> {
+        fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
             match name {
                 "name" => self.name = Some(member.read("name")?),
                 _ => member.skip()?,

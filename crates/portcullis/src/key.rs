@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 use crate::json;
-use crate::jws::CompactJws;
+use crate::jws::{CompactJws, Decoded};
 
 pub use candidates::CandidateKeys;
 pub use key_error::KeyError;
@@ -114,8 +114,8 @@ impl VerificationKey {
         let Some(material) = self.used_with(algorithm) else {
             return Err(self.mismatch(algorithm));
         };
-        let signature = jws.signature()?;
-        let (input, signature) = (jws.signing_input(), signature.as_slice());
+        let mut buffer = Decoded::new();
+        let (input, signature) = (jws.signing_input(), jws.signature(&mut buffer)?);
         match material {
             Material::Public(key) => key.verify_sig(input, signature),
             Material::Secret(key) => aws_lc_rs::hmac::verify(key, input, signature),

@@ -129,6 +129,14 @@ mod token_cache;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
+/// For the fuzz target `readers`: panics if the two readers of JSON disagree on a header or a payload.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn readers_agree(text: &str) {
+    claims::readers_agree(text);
+    jws::readers_agree(text);
+}
+
 pub use algorithm::Algorithm;
 pub use anonymous::Anonymous;
 pub use authenticated::Authenticated;

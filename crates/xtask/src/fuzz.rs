@@ -11,8 +11,8 @@ use crate::install;
 use crate::run::{Failure, cargo, output, program, root, run, target_dir};
 
 /// The fuzz targets: the binaries in `fuzz/fuzz_targets`.
-const TARGETS: [&str; 8] =
-    ["jws", "jwk", "jwks", "der", "claims", "credentials", "challenge", "status_list"];
+const TARGETS: [&str; 9] =
+    ["jws", "jwk", "jwks", "der", "claims", "readers", "credentials", "challenge", "status_list"];
 
 /// LLVM's coverage instrumentation for libFuzzer.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \

@@ -72,7 +72,7 @@ impl Inner {
     /// token.
     fn why_foreign(&self, text: &str) -> Option<TokenError> {
         let claimed = |payload: &[u8]| self.issuers.why_foreign(payload);
-        match CompactJws::parse_knowing(text, self.max_token_bytes, &self.headers) {
+        match CompactJws::parse_knowing(text.as_bytes(), self.max_token_bytes, &self.headers) {
             Ok(jws) => jws.peek(claimed).ok().flatten(),
             Err(error) if error.is_of_form() => (!self.holds_token(text)).then_some(error),
             // A text over the size limit is not read, so it may be a token of a trusted issuer.
@@ -105,7 +105,7 @@ impl Inner {
             |character: char| !(character.is_ascii_alphanumeric() || "-_".contains(character));
         // A shorter part cannot contain a claim.
         text.split(is_outside).filter(|part| part.len() > 8).any(|part| {
-            let payload = decode_payload(part);
+            let payload = decode_payload(part.as_bytes());
             payload.is_ok_and(|payload| self.issuers.may_name_ours(&payload))
         })
     }

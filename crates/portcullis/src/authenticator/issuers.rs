@@ -6,8 +6,6 @@ mod resolver;
 
 use std::sync::Arc;
 
-use serde::de::MapAccess;
-
 use crate::clock::{Clock, Timestamp};
 use crate::error::TokenError;
 use crate::issuer::TrustedIssuer;
@@ -189,11 +187,7 @@ struct Claimed<'a> {
 }
 
 impl<'de> FromMembers<'de> for Claimed<'de> {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         match name {
             "iss" => self.iss = Some(member.read("iss")?),
             _ => member.skip()?,

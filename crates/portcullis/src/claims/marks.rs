@@ -2,7 +2,7 @@
 //!
 //! [RFC 8725 §3.12]: https://www.rfc-editor.org/rfc/rfc8725#section-3.12
 
-use serde::de::{Deserialize, Deserializer, MapAccess};
+use serde::de::{Deserialize, Deserializer};
 use smallvec::SmallVec;
 
 use super::Span;
@@ -11,6 +11,7 @@ use crate::json::{Member, Raw, Text};
 
 /// The signs that a token is not an access token.
 #[derive(Default)]
+#[cfg_attr(any(test, fuzzing), derive(PartialEq))]
 pub(crate) struct Marks {
     /// `cnf` (RFC 7800): the token is usable only together with a proof of possession.
     pub(crate) sender_constrained: bool,
@@ -76,11 +77,11 @@ impl Marks {
         }
     }
 
-    pub(super) fn take<'de, A: MapAccess<'de>>(
+    pub(super) fn take<'de, M: Member<'de>>(
         &mut self,
         name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+        member: M,
+    ) -> Result<(), M::Error> {
         match name {
             // OpenID Connect Core §3.1.3.6, §3.3.2.11 and FAPI: these hashes occur only in ID
             // tokens.
@@ -112,7 +113,7 @@ impl Marks {
             }
             // OpenID Connect Core defines no scopes in ID tokens.
             "scp" => {
-                self.has_scp = member.raw()?.strings().is_ok_and(|scopes| has_names(&scopes));
+                self.has_scp = member.strings()?.is_ok_and(|scopes| has_names(&scopes));
                 return Ok(());
             }
             _ => {}

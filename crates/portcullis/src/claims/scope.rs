@@ -3,6 +3,7 @@
 //! [RFC 6749 §3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
 //! [RFC 9068 §2.2.3]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error};
@@ -22,7 +23,7 @@ impl Scope {
 
     /// Returns the names, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.split(' ').filter(|name| !name.is_empty())
+        names(&self.0)
     }
 
     /// Returns the names, separated by spaces, as in the claim.
@@ -31,37 +32,46 @@ impl Scope {
         &self.0
     }
 
-    /// Whether there is a name that is not blank.
-    pub(super) fn has_names(&self) -> bool {
-        !self.0.trim().is_empty()
-    }
-
-    /// Reads a claim that is a space-separated string or an array of names. Returns false if part
-    /// of it is neither. An element of an array is one name and is never split.
-    pub(super) fn read(&mut self, claim: &Lenient<'_>) -> bool {
-        if let Lenient::Text(names) = claim {
-            self.0 = names.0.to_string();
-            return true;
-        }
-        let is_name = |name: &&Text<'_>| !name.0.contains(' ');
-        *self = claim.strings().iter().filter(is_name).map(|name| &*name.0).collect();
-        claim.strings().iter().all(|name| is_name(&name)) && !claim.is_malformed()
+    pub(super) fn from_text(names: &str) -> Self {
+        Self(names.to_owned())
     }
 }
 
-/// Whether [`Scope::read`] reads the whole claim and a name is not blank.
+/// Returns the names in a text, in order.
+pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|name| !name.is_empty())
+}
+
+/// Whether there is no name, or only blank ones.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.trim_start().is_empty()
+}
+
+/// Reads a claim that is a space-separated string or an array of names. Returns the names, separated
+/// by spaces, and false if part of the claim is neither. An element of an array is one name and is
+/// never split.
+pub(super) fn read<'a>(claim: &Lenient<'a>) -> (Cow<'a, str>, bool) {
+    if let Lenient::Text(names) = claim {
+        return (names.0.clone(), true);
+    }
+    let is_name = |name: &&Text<'_>| !name.0.contains(' ');
+    let Scope(names) = claim.strings().iter().filter(is_name).map(|name| &*name.0).collect();
+    (names.into(), claim.strings().iter().all(|name| is_name(&name)) && !claim.is_malformed())
+}
+
+/// Whether [`read`] reads the whole claim and a name is not blank.
 pub(super) fn has_names(claim: &Lenient<'_>) -> bool {
     let is_list = !matches!(claim, Lenient::Text(_));
     let names = || claim.strings().iter().map(|name| &*name.0);
     let is_split = is_list && names().any(|name| name.contains(' '));
-    !claim.is_malformed() && !is_split && names().any(|name| !name.trim().is_empty())
+    !claim.is_malformed() && !is_split && names().any(|name| !is_blank(name))
 }
 
 impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut scope = Self::default();
-        if scope.read(&Lenient::deserialize(deserializer)?) {
-            Ok(scope)
+        let (names, is_whole) = read(&Lenient::deserialize(deserializer)?);
+        if is_whole {
+            Ok(Self(names.into_owned()))
         } else {
             Err(D::Error::custom(
                 "not a space-separated string or an array with one scope per element",

@@ -40,11 +40,7 @@ struct Mechanisms<'a> {
 }
 
 impl<'de> FromMembers<'de> for Mechanisms<'de> {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         match name {
             "status_list" => self.status_list = Some(member.read("status")?),
             _ => member.skip()?,
@@ -61,11 +57,7 @@ struct Place<'a> {
 }
 
 impl<'de> FromMembers<'de> for Place<'de> {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         match name {
             "idx" => self.index = Some(member.read("status")?),
             "uri" => self.uri = Some(member.read("status")?),

@@ -1,12 +1,12 @@
 //! The texts of a token's claims, as ranges of its payload.
 
-use serde::de::MapAccess;
 use smallvec::SmallVec;
 
 use crate::json::{Member, Raw, Text};
 
 /// A payload, followed by the unescaped texts that do not occur literally in it.
 #[derive(Default)]
+#[cfg_attr(any(test, fuzzing), derive(PartialEq))]
 pub(super) struct Texts {
     all: String,
     /// The length of the payload in `all`.
@@ -15,6 +15,7 @@ pub(super) struct Texts {
 
 /// A range in [`Texts`]. A range is valid only for the `Texts` that created it.
 #[derive(Clone, Copy)]
+#[cfg_attr(any(test, fuzzing), derive(PartialEq))]
 pub(crate) struct Span {
     start: u32,
     end: u32,
@@ -75,6 +76,10 @@ impl<'a> Reading<'a> {
         Self { payload, unescaped: String::new() }
     }
 
+    pub(super) fn restart(&mut self) {
+        self.unescaped.clear();
+    }
+
     /// Returns the texts to append to the payload after reading it.
     pub(super) fn into_unescaped(self) -> String {
         self.unescaped
@@ -101,17 +106,25 @@ impl<'a> Reading<'a> {
     }
 
     /// Keeps the value if it is a string.
-    pub(super) fn read_if_text(&mut self, raw: Raw<'a>) -> Option<Span> {
+    pub(super) fn keep_if_text(&mut self, raw: Raw<'a>) -> Option<Span> {
         raw.string().map(|text| self.keep(&text))
     }
 
-    /// Reads a member that must be a string.
-    pub(super) fn read<A: MapAccess<'a>>(
+    /// Keeps the value of a member if it is a string.
+    pub(super) fn read_if_text<M: Member<'a>>(
         &mut self,
-        member: Member<'_, A>,
+        member: M,
+    ) -> Result<Option<Span>, M::Error> {
+        Ok(member.if_text()?.map(|text| self.keep(&text)))
+    }
+
+    /// Reads a member that must be a string.
+    pub(super) fn read<M: Member<'a>>(
+        &mut self,
+        member: M,
         name: &'static str,
-    ) -> Result<Span, A::Error> {
-        let text: Text<'a> = member.read(name)?;
+    ) -> Result<Span, M::Error> {
+        let text = member.text(name)?;
         Ok(self.keep(&text))
     }
 }

@@ -39,8 +39,10 @@ impl<'a> BearerToken<'a> {
     /// [RFC 9110 §11.4]: https://www.rfc-editor.org/rfc/rfc9110#section-11.4
     #[inline]
     pub(super) fn behind(scheme: &[u8], value: &'a [u8]) -> Result<Option<Self>, CredentialsError> {
-        let is_tchar =
-            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        let is_tchar = |&byte: &u8| {
+            let is_sign = || byte != b' ' && b"!#$%&'*+-.^_`|~".contains(&byte);
+            byte.is_ascii_alphanumeric() || is_sign()
+        };
         let end = value.iter().position(|byte| !is_tchar(byte)).unwrap_or(value.len());
         let (sent, rest) = value.split_at(end);
         if !sent.eq_ignore_ascii_case(scheme) {

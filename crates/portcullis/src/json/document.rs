@@ -113,11 +113,7 @@ mod tests {
     }
 
     impl<'de> FromMembers<'de> for Pet {
-        fn take<A: MapAccess<'de>>(
-            &mut self,
-            name: &str,
-            member: Member<'_, A>,
-        ) -> Result<(), A::Error> {
+        fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
             match name {
                 "name" => self.name = Some(member.read("name")?),
                 _ => member.skip()?,

@@ -2,18 +2,21 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::Text;
 
+/// Strings, which in most arrays are few.
+pub(crate) type Texts<'a> = SmallVec<[Text<'a>; 4]>;
+
 /// A value of any type, of which only strings and arrays of strings are kept.
 pub(crate) enum Lenient<'a> {
     Text(Text<'a>),
-    Texts(SmallVec<[Text<'a>; 4]>),
+    Texts(Texts<'a>),
     /// The strings of an array that also contains other values.
-    Mixed(SmallVec<[Text<'a>; 4]>),
+    Mixed(Texts<'a>),
     Null,
     Other,
 }
@@ -95,6 +98,21 @@ impl<'de> Deserialize<'de> for Lenient<'de> {
     }
 }
 
+/// A string or an array of strings; any other type is an error.
+pub(super) struct OneOrMore<'a>(pub(super) Texts<'a>);
+
+impl<'de> Deserialize<'de> for OneOrMore<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Lenient::deserialize(deserializer)? {
+            Lenient::Text(name) => Ok(Self(std::iter::once(name).collect())),
+            Lenient::Texts(names) => Ok(Self(names)),
+            Lenient::Mixed(_) | Lenient::Null | Lenient::Other => {
+                Err(D::Error::custom("not a string or an array of strings"))
+            }
+        }
+    }
+}
+
 /// Whether a member has content: false for `null`, a blank string and an empty array, which some
 /// writers use for "nothing". The content is not kept.
 pub(crate) struct IsPresent(pub(crate) bool);
@@ -107,5 +125,16 @@ impl<'de> Deserialize<'de> for IsPresent {
             |open, close| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
         let content = within('"', '"').or_else(|| within('[', ']')).unwrap_or(text);
         Ok(Self(text != "null" && !content.trim().is_empty()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_or_more_strings_of_wrong_type_report_the_expected_types() {
+        let error = serde_json::from_str::<OneOrMore<'_>>("7").err().unwrap().to_string();
+        assert!(error.contains("a string or an array of strings"), "{error}");
     }
 }

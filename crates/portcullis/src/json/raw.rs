@@ -40,7 +40,7 @@ pub(crate) enum Unreadable {
 
 /// The text of a value, in a document that is known to be JSON.
 #[derive(Clone, Copy)]
-pub(crate) struct Raw<'a>(&'a str);
+pub(crate) struct Raw<'a>(pub(super) &'a str);
 
 /// An object's members, without duplicates.
 pub(crate) struct Members<'a>(SmallVec<[(Text<'a>, Raw<'a>); 16]>);
@@ -55,10 +55,6 @@ impl<'a> Raw<'a> {
     /// Takes a whole document, which must have been parsed before.
     pub(crate) fn new(json: &'a str) -> Self {
         Self(json.trim_ascii())
-    }
-
-    pub(super) fn of(value: &'a RawValue) -> Self {
-        Self(value.get())
     }
 
     pub(crate) fn is_null(self) -> bool {
@@ -172,6 +168,12 @@ impl<'a> Raw<'a> {
     }
 }
 
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|value| Self(value.get()))
+    }
+}
+
 impl<'a> Members<'a> {
     pub(crate) fn values(&self) -> impl Iterator<Item = Raw<'a>> {
         self.0.iter().map(|&(_, value)| value)
@@ -235,7 +237,7 @@ impl<'de> Visitor<'de> for Find<'de, '_> {
         while let Some(name) = map.next_key::<Text<'de>>()? {
             if name.0 == self.name {
                 *self.repeated |= self.found.is_some();
-                *self.found = Some(Raw::of(map.next_value()?));
+                *self.found = Some(map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -260,11 +262,12 @@ impl<'de, F: FnMut(Text<'de>)> Visitor<'de> for Collect<'de, '_, F> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut names = Names::default();
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            let value = Raw::of(map.next_value()?);
-            if names.insert(&name) {
-                self.members.0.push((name, value));
-            } else {
+            let value = map.next_value()?;
+            if names.contains(&name) {
                 (self.repeated)(name);
+            } else {
+                names.insert(name.clone());
+                self.members.0.push((name, value));
             }
         }
         Ok(())

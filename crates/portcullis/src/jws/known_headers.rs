@@ -14,13 +14,13 @@ const BYTES: usize = 64 * 1024;
 pub(crate) struct KnownHeaders(Option<TokenCache<KnownHeader>>);
 
 struct KnownHeader {
-    encoded: Box<str>,
+    encoded: Box<[u8]>,
     header: JoseHeader,
 }
 
 impl HasToken for KnownHeader {
     fn token(&self) -> &[u8] {
-        self.encoded.as_bytes()
+        &self.encoded
     }
 }
 
@@ -30,15 +30,16 @@ impl KnownHeaders {
     }
 
     /// Returns the parsed header, and whether it was cached.
-    pub(super) fn read(&self, encoded: &str) -> Result<(JoseHeader, bool), TokenError> {
-        let known = self.0.as_ref().and_then(|known| {
-            known.recall(encoded.as_bytes(), |it| Recalled::Holds(it.header.clone()))
-        });
+    pub(super) fn read(&self, encoded: &[u8]) -> Result<(JoseHeader, bool), TokenError> {
+        let known = self
+            .0
+            .as_ref()
+            .and_then(|known| known.recall(encoded, |it| Recalled::Holds(it.header.clone())));
         known.map_or_else(|| Ok((JoseHeader::parse(encoded)?, false)), |header| Ok((header, true)))
     }
 
     /// Caches a parsed header.
-    pub(super) fn keep(&self, encoded: &str, header: &JoseHeader) {
+    pub(super) fn keep(&self, encoded: &[u8], header: &JoseHeader) {
         if let Some(known) = &self.0 {
             let bytes = encoded.len() + header.key_id.as_ref().map_or(0, |key_id| key_id.len());
             known.insert(bytes, KnownHeader { encoded: encoded.into(), header: header.clone() });

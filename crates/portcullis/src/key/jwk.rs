@@ -9,7 +9,6 @@ use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlgorithm};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::MapAccess;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
@@ -42,11 +41,7 @@ impl<'de> FromMembers<'de> for Jwk {
     /// A `null` member counts as absent, and so does an optional member that is blank or an empty
     /// array. .NET writes every member of a JWK, and most of them have such a value. `kid` is kept
     /// literally, since tokens repeat it, and an empty secret is still a secret.
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         let (name, to) = match name {
             "kty" => ("kty", &mut self.kty),
             "use" => ("use", &mut self.usage),
@@ -269,7 +264,7 @@ impl Jwk {
 
 /// Reads the value of a member. A value that cannot be parsed, such as a thousand nested arrays,
 /// has the wrong type.
-fn value<'de, A: MapAccess<'de>>(member: Member<'_, A>) -> Result<Lenient<'de>, A::Error> {
+fn value<'de, M: Member<'de>>(member: M) -> Result<Lenient<'de>, M::Error> {
     let text: &RawValue = member.read("jwk")?;
     Ok(serde_json::from_str(text.get()).unwrap_or(Lenient::Other))
 }

@@ -14,7 +14,7 @@ use super::{KeyRequest, VerificationKey};
 use crate::algorithm::Algorithm;
 use crate::causes::debug_with_causes;
 use crate::error::TokenError;
-use crate::json::{self, FromMembers, Member, Names, Text};
+use crate::json::{self, FromMembers, MapMember, Member, Names, Text};
 use crate::settings::{self, Setting};
 
 /// The default maximum number of keys in a set. Entra, the largest known issuer, advises room for a
@@ -330,11 +330,7 @@ struct Document {
 }
 
 impl<'de> FromMembers<'de> for Document {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         match name {
             "keys" => self.keys = Some(member.read("keys")?),
             // RFC 7517 §5: other members are ignored.
@@ -394,10 +390,11 @@ impl<'de> Deserialize<'de> for Entry {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Entry, M::Error> {
                 let (mut jwk, mut names, mut fault) = (Jwk::default(), Names::default(), None);
                 while let Some(name) = map.next_key::<Text<'de>>()? {
-                    if !names.insert(&name) {
+                    if names.contains(&name) {
                         fault = Some(KeyError::DuplicateMember);
                     }
-                    jwk.take(&name.0, Member { map: &mut map, fault: &mut None })?;
+                    jwk.take(&name.0, MapMember { map: &mut map, fault: &mut None })?;
+                    names.insert(name);
                 }
                 Ok(fault.map_or_else(|| Entry::Jwk(Box::new(jwk)), Entry::Unusable))
             }

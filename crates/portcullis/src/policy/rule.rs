@@ -59,7 +59,7 @@ impl Rule {
     /// the rule is not met.
     pub(super) fn check(&self, who: &Authenticated) -> Result<(), Unmet<'_>> {
         let claims = who.registered();
-        let scope = |name: &String| claims.scope().contains(name);
+        let scope = |name: &String| claims.has_scope_name(name);
         let role = |name: &String| claims.roles().any(|has| has == name);
         let permission = |name: &String| claims.permissions().any(|has| has == name);
         match self {

@@ -52,6 +52,18 @@ impl Habits {
         key_hosts: None,
         common_audience: None,
     };
+
+    /// Whether all claims that are read are those of [`NONE`](Self::NONE).
+    fn read_no_other_claims(&self) -> bool {
+        use AccessTokenMark::NoMarkOfIdTokens;
+        let Self {
+            audience_in: None, roles_in: [], expects: [], requires: [], refuses: [], ..
+        } = self
+        else {
+            return false;
+        };
+        self.mark == NoMarkOfIdTokens && self.scopes_in == SCOPE
+    }
 }
 
 impl Profile {
@@ -60,7 +72,10 @@ impl Profile {
     /// which only policies read, are recorded as unreadable if they or an object on their path
     /// cannot be read. Other claims are not read.
     pub(crate) fn apply(&self, claims: &mut RegisteredClaims) -> Result<(), TokenError> {
-        if self.habits == Habits::NONE && self.roles_at.is_empty() && self.scopes_at.is_none() {
+        if self.habits.read_no_other_claims()
+            && self.roles_at.is_empty()
+            && self.scopes_at.is_none()
+        {
             return Ok(());
         }
         // The payload is copied, because the values are appended to the claims' text.

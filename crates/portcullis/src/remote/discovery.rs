@@ -8,7 +8,6 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
-use serde::de::MapAccess;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
@@ -188,11 +187,7 @@ struct Metadata {
 }
 
 impl<'de> FromMembers<'de> for Metadata {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         match name {
             "issuer" => self.issuer = Some(member.read("issuer")?),
             "jwks_uri" => self.jwks_uri = Some(member.read("jwks_uri")?),

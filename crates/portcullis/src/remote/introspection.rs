@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use serde::de::MapAccess;
 use url::Url;
 use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
@@ -158,11 +157,7 @@ struct AnswerMembers {
 }
 
 impl<'de> FromMembers<'de> for AnswerMembers {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         match name {
             "active" => self.active = Some(member.read("active")?),
             "exp" => self.exp = Some(member.read("exp")?),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD;
-use serde::de::MapAccess;
 
 use super::StatusList;
 use super::bits::Bits;
@@ -135,11 +134,7 @@ struct ListClaims<'a> {
 }
 
 impl<'de> FromMembers<'de> for ListClaims<'de> {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         match name {
             "iss" => self.iss = Some(member.read("iss")?),
             "sub" => self.sub = Some(member.read("sub")?),
@@ -160,11 +155,7 @@ struct ListMembers<'a> {
 }
 
 impl<'de> FromMembers<'de> for ListMembers<'de> {
-    fn take<A: MapAccess<'de>>(
-        &mut self,
-        name: &str,
-        member: Member<'_, A>,
-    ) -> Result<(), A::Error> {
+    fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         match name {
             "bits" => self.bits = Some(member.read("bits")?),
             "lst" => self.list = Some(member.read("lst")?),
