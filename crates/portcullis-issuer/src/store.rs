@@ -6,10 +6,11 @@
 
 mod dialect;
 mod migrations;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 mod sql;
 pub(crate) mod sqlite;
-#[cfg(test)]
+#[cfg(all(test, feature = "postgres"))]
 mod tests;
 
 use std::pin::Pin;

@@ -48,7 +48,7 @@ fn clippy() -> Result<(), Failure> {
         ("portcullis-hyper", "--no-default-features"),
         ("portcullis-tower", "--no-default-features"),
         ("portcullis-cli", "--no-default-features"),
-        // The README's first command builds it alone.
+        // The README's first command builds it alone, with an issuer without `postgres`.
         ("quickstart", "--all-features"),
     ] {
         let one = ["clippy", "--package", package, features];

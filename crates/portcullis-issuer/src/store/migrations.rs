@@ -20,6 +20,7 @@ macro_rules! files {
     };
 }
 
+#[cfg(feature = "postgres")]
 pub(super) const POSTGRES: &[File] = files! { "postgres":
     "0001_first_schema"
     "0002_clients"
@@ -63,7 +64,7 @@ pub(super) fn migrator(files: &'static [File]) -> Migrator {
     Migrator::with_migrations(migrations.collect())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "postgres"))]
 mod tests {
     use std::path::Path;
 
