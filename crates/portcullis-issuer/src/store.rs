@@ -5,6 +5,7 @@
 //! (whole seconds since 1970), except `refresh_budget_until`, which is in milliseconds.
 
 mod dialect;
+mod migrations;
 pub(crate) mod postgres;
 mod sql;
 pub(crate) mod sqlite;

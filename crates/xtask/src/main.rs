@@ -23,6 +23,8 @@ mod interop;
 mod migrations;
 mod msrv;
 mod mutants;
+#[cfg(test)]
+mod one_build;
 mod packages;
 mod postgres;
 mod proof;

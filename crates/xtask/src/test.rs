@@ -49,7 +49,8 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
 /// `arbitrary_precision`. This feature changes how numbers are parsed, and any crate of a user's
 /// build may enable it, so no verdict may depend on it.
 pub(crate) fn run_with_features() -> Result<(), Failure> {
-    run(&mut cargo(&["test", "--package", "portcullis-cli", "--test", "exit"]))?;
+    // From the workspace, so that the dependencies are those of the other tests.
+    run(&mut cargo(&["test", "--workspace", "--test", "exit"]))?;
     run(&mut cargo(&[
         "test",
         "--package",
