@@ -8,4 +8,4 @@ from cyclonedx.validation.json import JsonStrictValidator
 with open(sys.argv[1], encoding="utf-8") as file:
     error = JsonStrictValidator(SchemaVersion.V1_5).validate_str(file.read())
 if error is not None:
-    sys.exit(f"{sys.argv[1]}: {error}")
+    sys.exit(f"{sys.argv[1]}: {error.data.json_path}: {error.data.message}")
