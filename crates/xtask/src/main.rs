@@ -13,6 +13,7 @@ mod crates;
 mod cycles;
 mod dist;
 mod docs;
+mod docs_rs;
 mod examples;
 mod former_name;
 mod fuzz;
@@ -287,12 +288,14 @@ enum Task {
     /// Builds `portcullis`, `portcullis-issuer` and `portcullis-sidecar` with the profile `dist`, and
     /// fails if one needs a shared library other than those of glibc, and libgcc_s, which glibc loads
     /// itself. Writes an archive and an SBOM (CycloneDX) for each, and `SHA256SUMS`, to `target/dist-files`.
+    /// Validates the SBOMs against the schema, and runs each program from its archive in an empty folder.
     Dist,
 
     /// Run every check that a release must pass in addition to `cargo xtask ci`
     ///
     /// In a fresh clone of the last commit: `cargo publish --workspace --dry-run`. Then the semver
-    /// check, licences, the workflows in `.github` (actionlint, which needs Go), and `cargo xtask
+    /// check, which must also report the removal of a method, the libraries' documentation as docs.rs
+    /// builds it, licences, the workflows in `.github` (actionlint, which needs Go), and `cargo xtask
     /// dist`. Continues after a failure.
     ReleaseCheck,
 
