@@ -103,12 +103,14 @@ mod tests {
         "web-programming::http-server",
     ];
 
-    /// Features that docs.rs does not enable, with their package.
-    const NOT_ON_DOCS_RS: [(&str, &str); 2] = [
+    /// Features that docs.rs does not list, with their package.
+    const NOT_ON_DOCS_RS: [(&str, &str); 3] = [
         // Its build needs Go and CMake, which docs.rs does not have. It adds no API.
         ("portcullis", "fips"),
         // Internals for benchmarks.
         ("portcullis-issuer", "testing"),
+        // A database, on by default. It adds no API.
+        ("portcullis-issuer", "postgres"),
     ];
 
     impl Package {
