@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Payload, VerificationKey};
+use crate::crypto::Provider;
 use crate::error::TokenError;
 use crate::jws::CompactJws;
 
@@ -25,14 +26,16 @@ impl CandidateKeys {
         self.0.iter()
     }
 
-    /// Returns the payload of `jws` and the key that verified its signature.
+    /// Returns the payload of `jws` and the key that verified its signature. With `None`, the
+    /// provider is the one that a key was parsed with.
     pub(crate) fn verify(
         &self,
         jws: &CompactJws<'_>,
+        provider: Option<Provider>,
     ) -> Result<(Payload, &Arc<VerificationKey>), TokenError> {
         let mut refused = TokenError::UnknownKey;
         for key in &self.0 {
-            match key.verify(jws) {
+            match key.verify(jws, provider) {
                 Ok(payload) => return Ok((payload, key)),
                 Err(error) => refused = error,
             }
