@@ -7,8 +7,8 @@ use crate::run::{Failure, cargo, output};
 
 /// The packages whose API may change with each version. All other published packages have the
 /// version of the workspace.
-pub(crate) const PREVIEWS: [&str; 3] =
-    ["portcullis-issuer", "portcullis-issuer-client", "portcullis-sidecar"];
+pub(crate) const PREVIEWS: [&str; 4] =
+    ["portcullis-graviola", "portcullis-issuer", "portcullis-issuer-client", "portcullis-sidecar"];
 
 /// A package of the workspace, as `cargo metadata` describes it.
 #[derive(Debug)]
@@ -80,8 +80,8 @@ mod tests {
         "web-programming::http-server",
     ];
 
-    /// Libraries with a feature that adds nothing for users, so docs.rs does not enable it.
-    const INTERNAL_FEATURE: [&str; 1] = ["portcullis-issuer"];
+    /// Libraries with a feature that adds no API, so docs.rs does not enable it.
+    const INTERNAL_FEATURE: [&str; 2] = ["portcullis", "portcullis-issuer"];
 
     impl Package {
         fn list(&self, pointer: &str) -> Vec<&str> {
