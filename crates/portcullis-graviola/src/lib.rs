@@ -183,7 +183,7 @@ where
 
 fn hmac<H>(secret: &[u8]) -> Box<dyn Verifier>
 where
-    H: Hash + 'static,
+    H: Hash + Clone + 'static,
     H::Context: Send + Sync,
 {
     let keyed = Hmac::<H>::new(secret);

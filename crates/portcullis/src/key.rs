@@ -29,11 +29,12 @@ use crate::jws::{CompactJws, Decoded};
 pub use candidates::CandidateKeys;
 pub use key_error::KeyError;
 pub use parser::KeyParser;
+pub(crate) use parser::MAX_KEYS;
 pub(crate) use pem::is_pem;
 use public::Identity;
 pub use request::KeyRequest;
 pub use set::{KeySet, KeySetError, SkippedKey};
-pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS, raise_max_keys};
+pub(crate) use set::{MAX_MAX_KEYS, raise_max_keys};
 use verifiers::Verifiers;
 
 /// A verification key, parsed once for the algorithms it may be used with ([RFC 8725 §3.1]).
@@ -112,8 +113,8 @@ impl VerificationKey {
         TokenError::AlgorithmMismatch { algorithm, key_algorithm }
     }
 
-    /// Verifies the signature with this key and returns the token's payload. With `None`, the
-    /// provider is the one that the key was parsed with.
+    /// Verifies the signature with this key and returns the token's payload. `None` stands for the
+    /// provider that parsed the key.
     pub(crate) fn verify(
         &self,
         jws: &CompactJws<'_>,
@@ -135,6 +136,17 @@ impl VerificationKey {
         let (input, signature) = (jws.signing_input(), jws.signature(&mut buffer)?);
         verifier.verify(input, signature).map_err(|_| TokenError::Signature)?;
         Ok(Payload(jws.decode_payload()?))
+    }
+}
+
+impl KeyParser<'_> {
+    /// Parses a JWK, as [`VerificationKey::from_jwk`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the JWK is not a public key for one of the algorithms.
+    pub fn jwk(&self, jwk: &[u8]) -> Result<VerificationKey, KeyError> {
+        VerificationKey::parse_jwk(jwk, self)
     }
 }
 

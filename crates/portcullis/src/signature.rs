@@ -93,7 +93,7 @@ pub async fn verify_from<S: KeySource + ?Sized>(
     verify_with(jws, keys, allowed, None).await
 }
 
-/// Verifies like [`verify_from`]. With `None`, the provider is the one that a key was parsed with.
+/// Verifies like [`verify_from`]. `None` stands for the provider that parsed a key.
 pub(crate) async fn verify_with<S: KeySource + ?Sized>(
     jws: &str,
     keys: &S,

@@ -70,9 +70,10 @@ mod tests {
     use crate::run::root;
 
     /// The categories of crates.io that we use. crates.io ignores an unknown category.
-    const CATEGORIES: [&str; 7] = [
+    const CATEGORIES: [&str; 8] = [
         "authentication",
         "command-line-utilities",
+        "cryptography",
         "database",
         "development-tools::testing",
         "web-programming",

@@ -26,8 +26,8 @@ impl CandidateKeys {
         self.0.iter()
     }
 
-    /// Returns the payload of `jws` and the key that verified its signature. With `None`, the
-    /// provider is the one that a key was parsed with.
+    /// Returns the payload of `jws` and the key that verified its signature. `None`
+    /// stands for the provider that parsed a key.
     pub(crate) fn verify(
         &self,
         jws: &CompactJws<'_>,

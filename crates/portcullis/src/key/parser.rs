@@ -1,13 +1,15 @@
 //! Parses keys with a chosen crypto provider.
 
-use super::set::MAX_KEYS;
-use super::{KeyError, KeySet, KeySetError, VerificationKey};
 use crate::algorithm::Algorithm;
 use crate::crypto::{CryptoProvider, Provider};
 
+/// The default maximum number of keys in a set. Entra, the largest known issuer, advises room for a
+/// few dozen.
+pub(crate) const MAX_KEYS: usize = 200;
+
 /// Parses keys with a chosen [crypto provider](crate::crypto).
 ///
-/// [`KeySet::from_json`] and similar functions do the same with the default provider. An
+/// [`KeySet::from_json`](crate::keys::KeySet::from_json) and similar functions do the same with the default provider. An
 /// authenticator does not need keys that were parsed with its own provider; use a parser if there
 /// is no default provider, or to verify a JWS with [`signature`](crate::signature).
 ///
@@ -54,53 +56,5 @@ impl<'a> KeyParser<'a> {
 
     pub(crate) fn max_keys(self, max_keys: usize) -> Self {
         Self { max_keys, ..self }
-    }
-
-    /// Parses a JWK, as [`VerificationKey::from_jwk`] does.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the JWK is not a public key for one of the algorithms.
-    pub fn jwk(&self, jwk: &[u8]) -> Result<VerificationKey, KeyError> {
-        VerificationKey::parse_jwk(jwk, self)
-    }
-
-    /// Parses a public key or a certificate in PEM, as [`VerificationKey::from_pem`] does.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the input is not exactly one such block, or if the key is private,
-    /// invalid, or for none of the algorithms.
-    pub fn pem(&self, pem: &[u8]) -> Result<VerificationKey, KeyError> {
-        VerificationKey::parse_pem(pem, self)
-    }
-
-    /// Parses a public key or a certificate in DER, as [`VerificationKey::from_der`] does.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the input is neither, has trailing data, or if the key is private,
-    /// invalid, or for none of the algorithms.
-    pub fn der(&self, der: &[u8]) -> Result<VerificationKey, KeyError> {
-        VerificationKey::parse_der(der, self)
-    }
-
-    /// Parses a JWK Set, as [`KeySet::from_json`] does.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if `json` is not a key set. A key that cannot be used is not an error.
-    pub fn key_set(&self, json: &[u8]) -> Result<KeySet, KeySetError> {
-        KeySet::parse(json, self)
-    }
-
-    /// Parses all public keys and certificates of a PEM file, as [`KeySet::from_pem`] does.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the input is not PEM, has more than 200 blocks, or contains a private
-    /// key.
-    pub fn key_set_pem(&self, pem: &[u8]) -> Result<KeySet, KeySetError> {
-        KeySet::parse_pem(pem, self)
     }
 }

@@ -54,7 +54,7 @@ impl VerificationKey {
         KeyParser::new(&AwsLc).algorithms(allowed).pem(pem)
     }
 
-    pub(super) fn parse_pem(pem: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeyError> {
+    fn parse_pem(pem: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeyError> {
         let mut blocks = Blocks(pem);
         let first = blocks.next().ok_or(KeyError::Pem { problem: "it has no `-----BEGIN`" })?;
         let key = first.and_then(|block| block.import(parser))?;
@@ -79,7 +79,7 @@ impl VerificationKey {
         KeyParser::new(&AwsLc).algorithms(allowed).der(der)
     }
 
-    pub(super) fn parse_der(der: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeyError> {
+    fn parse_der(der: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeyError> {
         import(spki::read(der)?, parser)
     }
 }
@@ -116,7 +116,7 @@ impl KeySet {
         KeyParser::new(&AwsLc).key_set_pem(pem)
     }
 
-    pub(super) fn parse_pem(pem: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeySetError> {
+    fn parse_pem(pem: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeySetError> {
         let mut set = Self::default();
         let mut count = 0;
         for block in Blocks(pem) {
@@ -139,6 +139,38 @@ impl KeySet {
         }
         set.drop_ambiguous();
         Ok(set)
+    }
+}
+
+impl KeyParser<'_> {
+    /// Parses a public key or a certificate in PEM, as [`VerificationKey::from_pem`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the input is not exactly one such block, or if the key is private,
+    /// invalid, or for none of the algorithms.
+    pub fn pem(&self, pem: &[u8]) -> Result<VerificationKey, KeyError> {
+        VerificationKey::parse_pem(pem, self)
+    }
+
+    /// Parses a public key or a certificate in DER, as [`VerificationKey::from_der`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the input is neither, has trailing data, or if the key is private,
+    /// invalid, or for none of the algorithms.
+    pub fn der(&self, der: &[u8]) -> Result<VerificationKey, KeyError> {
+        VerificationKey::parse_der(der, self)
+    }
+
+    /// Parses all public keys and certificates of a PEM file, as [`KeySet::from_pem`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the input is not PEM, has more than 200 blocks, or contains a private
+    /// key.
+    pub fn key_set_pem(&self, pem: &[u8]) -> Result<KeySet, KeySetError> {
+        KeySet::parse_pem(pem, self)
     }
 }
 

@@ -20,10 +20,6 @@ use crate::error::TokenError;
 use crate::json::{self, FromMembers, MapMember, Member, Names, Text};
 use crate::settings::{self, Setting};
 
-/// The default maximum number of keys in a set. Entra, the largest known issuer, advises room for a
-/// few dozen.
-pub(crate) const MAX_KEYS: usize = 200;
-
 /// The maximum value of the setting for this limit.
 pub(crate) const MAX_MAX_KEYS: usize = 10_000;
 
@@ -119,7 +115,7 @@ impl KeySet {
         KeyParser::new(&AwsLc).key_set(json)
     }
 
-    pub(super) fn parse(json: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeySetError> {
+    fn parse(json: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeySetError> {
         let not_a_key_set = |problem| KeySetError::NotAKeySet { problem };
         let document: Document = json::from_document(json).map_err(not_a_key_set)?;
         let keys = document.keys.ok_or_else(|| not_a_key_set("`keys` is absent".to_owned()))?;
@@ -304,6 +300,17 @@ impl KeySet {
     }
 }
 
+impl KeyParser<'_> {
+    /// Parses a JWK Set, as [`KeySet::from_json`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `json` is not a key set. A key that cannot be used is not an error.
+    pub fn key_set(&self, json: &[u8]) -> Result<KeySet, KeySetError> {
+        KeySet::parse(json, self)
+    }
+}
+
 impl FromIterator<VerificationKey> for KeySet {
     fn from_iter<I: IntoIterator<Item = VerificationKey>>(keys: I) -> Self {
         let keys = keys.into_iter().map(Arc::new).collect();
@@ -428,6 +435,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
+    use crate::key::MAX_KEYS;
 
     // RFC 8037 appendix A.2, RFC 7517 appendix A.1.
     const ED: &str =
