@@ -240,7 +240,11 @@ impl RegisteredClaims {
 
     /// Returns the number of bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.texts.heap_bytes() + self.scope_names().len()
+        let spilled = |spans: &Spans| {
+            if spans.spilled() { spans.capacity() * size_of::<Span>() } else { 0 }
+        };
+        let lists = self.aud.iter().chain([&self.roles, &self.permissions]);
+        self.texts.heap_bytes() + self.scope_names().len() + lists.map(spilled).sum::<usize>()
     }
 }
 
@@ -378,20 +382,20 @@ impl Reader<'_, '_> {
 impl<'de> FromMembers<'de> for Reader<'_, 'de> {
     fn take<M: Member<'de>>(&mut self, name: &str, member: M) -> Result<(), M::Error> {
         let Self { claims, texts } = self;
-        match name {
-            "iss" => claims.iss = Some(texts.read(member, "iss")?),
-            "sub" => claims.sub = Some(texts.read(member, "sub")?),
-            "aud" => {
+        match name.as_bytes() {
+            b"iss" => claims.iss = Some(texts.read(member, "iss")?),
+            b"sub" => claims.sub = Some(texts.read(member, "sub")?),
+            b"aud" => {
                 let names = member.one_or_more("aud")?;
                 claims.aud = Some(texts.keep_all(&names));
             }
-            "exp" => claims.exp = Some(member.read_in_range::<AnyNumber, _>("exp")?),
-            "nbf" => claims.nbf = Some(member.read_in_range::<AnyNumber, _>("nbf")?),
-            "iat" => claims.iat = Some(member.read_in_range::<AnyNumber, _>("iat")?),
-            "jti" => claims.jti = texts.read_if_text(member)?,
-            "client_id" => claims.client_id = texts.read_if_text(member)?,
-            "sid" => claims.sid = texts.read_if_text(member)?,
-            "scope" => match member.strings()? {
+            b"exp" => claims.exp = Some(member.read_in_range::<AnyNumber, _>("exp")?),
+            b"nbf" => claims.nbf = Some(member.read_in_range::<AnyNumber, _>("nbf")?),
+            b"iat" => claims.iat = Some(member.read_in_range::<AnyNumber, _>("iat")?),
+            b"jti" => claims.jti = texts.read_if_text(member)?,
+            b"client_id" => claims.client_id = texts.read_if_text(member)?,
+            b"sid" => claims.sid = texts.read_if_text(member)?,
+            b"scope" => match member.strings()? {
                 Ok(found) => {
                     claims.marks.has_scope = scope::has_names(&found);
                     let (names, is_whole) = scope::read(&found);
@@ -403,14 +407,14 @@ impl<'de> FromMembers<'de> for Reader<'_, 'de> {
                     claims.unreadable.push((PolicyClaim::Scopes, claim));
                 }
             },
-            "roles" => {
+            b"roles" => {
                 claims.roles = claims.names(texts, PolicyClaim::Roles, "roles", member.strings()?);
             }
-            "permissions" => {
+            b"permissions" => {
                 let of = PolicyClaim::Permissions;
                 claims.permissions = claims.names(texts, of, "permissions", member.strings()?);
             }
-            "auth_time" => {
+            b"auth_time" => {
                 let raw = member.raw()?;
                 claims.marks.has_auth_time = !raw.is_null();
                 claims.auth_time = raw.parse();
@@ -420,7 +424,7 @@ impl<'de> FromMembers<'de> for Reader<'_, 'de> {
                     claims.unreadable.push((PolicyClaim::AuthTime, claim));
                 }
             }
-            "acr" => {
+            b"acr" => {
                 let raw = member.raw()?;
                 claims.acr = texts.keep_if_text(raw);
                 if claims.acr.is_none() && !raw.is_null() {
@@ -428,11 +432,11 @@ impl<'de> FromMembers<'de> for Reader<'_, 'de> {
                     claims.unreadable.push((PolicyClaim::Acr, UnreadableClaim::new("acr", why)));
                 }
             }
-            "status" => {
+            b"status" => {
                 let status = member.raw()?.parse().and_then(|StatusClaim(status)| status);
                 claims.status = status.map(|(index, uri)| (index, texts.keep(&uri)));
             }
-            "azp" => {
+            b"azp" => {
                 let raw = member.raw()?;
                 claims.marks.has_azp = !raw.is_null();
                 claims.marks.azp = texts.keep_if_text(raw);
@@ -512,6 +516,11 @@ mod tests {
         for (scope, bytes) in [("", 0), ("a b", 3), ("write:everything", 16)] {
             let payload = format!(r#"{{"sub":"s","scope":"{scope}"}}"#);
             assert_eq!(parse(&payload).unwrap().heap_bytes(), payload.len() + bytes, "{scope}");
+        }
+        for name in ["aud", "roles", "permissions"] {
+            let payload = format!(r#"{{"{name}":[{}""]}}"#, r#""","#.repeat(1_000));
+            let counted = parse(&payload).unwrap().heap_bytes();
+            assert!(counted >= payload.len() + 1_001 * size_of::<Span>(), "{name}: {counted}");
         }
     }
 

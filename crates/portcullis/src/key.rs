@@ -175,7 +175,7 @@ impl AsRef<[u8]> for Payload {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Payload {
     /// Creates a payload for tests of the checks that follow the signature check.
     pub(crate) fn for_test(text: &str) -> Self {

@@ -82,21 +82,21 @@ impl Marks {
         name: &str,
         member: M,
     ) -> Result<(), M::Error> {
-        match name {
+        match name.as_bytes() {
             // OpenID Connect Core §3.1.3.6, §3.3.2.11 and FAPI: these hashes occur only in ID
             // tokens.
-            "at_hash" => self.at_hash = true,
-            "c_hash" => self.identity = Some("`c_hash` occurs only in ID tokens"),
-            "s_hash" => self.identity = Some("`s_hash` occurs only in ID tokens"),
+            b"at_hash" => self.at_hash = true,
+            b"c_hash" => self.identity = Some("`c_hash` occurs only in ID tokens"),
+            b"s_hash" => self.identity = Some("`s_hash` occurs only in ID tokens"),
             // OpenID Connect Core §2.
-            "nonce" => self.nonce = true,
+            b"nonce" => self.nonce = true,
             // OpenID Connect Back-Channel Logout §2.4, RFC 8417 §2.2.
-            "events" => self.foreign = Some("`events` occurs only in logout and event tokens"),
+            b"events" => self.foreign = Some("`events` occurs only in logout and event tokens"),
             // RFC 9449 §4.2.
-            "htm" => self.foreign = Some("`htm` occurs only in DPoP proofs"),
-            "cnf" => self.sender_constrained = true,
+            b"htm" => self.foreign = Some("`htm` occurs only in DPoP proofs"),
+            b"cnf" => self.sender_constrained = true,
             // Amazon Cognito: `access` or `id`.
-            "token_use" => {
+            b"token_use" => {
                 let Text(kind) = member.read("token_use")?;
                 if !kind.eq_ignore_ascii_case("access") {
                     self.foreign = Some("`token_use` is not `access`");
@@ -104,7 +104,7 @@ impl Marks {
                 return Ok(());
             }
             // Keycloak: `Bearer`, `ID`, `Refresh`, `Offline`, `Logout`, …
-            "typ" => {
+            b"typ" => {
                 self.type_claim = member.read("typ")?;
                 if let TypeClaim::Foreign(mark) = self.type_claim {
                     self.foreign = Some(mark);
@@ -112,7 +112,7 @@ impl Marks {
                 return Ok(());
             }
             // OpenID Connect Core defines no scopes in ID tokens.
-            "scp" => {
+            b"scp" => {
                 self.has_scp = member.strings()?.is_ok_and(|scopes| has_names(&scopes));
                 return Ok(());
             }

@@ -102,7 +102,11 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) fn keep_all(&mut self, texts: &[Text<'a>]) -> Spans {
-        texts.iter().map(|text| self.keep(text)).collect()
+        let mut spans = Spans::new();
+        for text in texts {
+            spans.push(self.keep(text));
+        }
+        spans
     }
 
     /// Keeps the value if it is a string.

@@ -5,14 +5,14 @@
 //! serde_json. So all errors come from serde_json, and this module only has to read what it accepts as
 //! serde_json does. A test in [`claims`](crate::claims) and a fuzz target compare the two readers.
 
+use memchr::memchr;
 use serde::de::value::U64Deserializer;
 use serde::de::{self, Deserialize, IntoDeserializer};
-use smallvec::SmallVec;
 
 use super::{FromMembers, Lenient, Member, Raw, Text, Texts, Unreadable, kind};
 
 /// The maximum number of members.
-const MAX_MEMBERS: usize = 64;
+const MAX_MEMBERS: usize = 40;
 
 /// The maximum nesting depth of a value that is not read.
 const MAX_DEPTH: usize = 16;
@@ -27,7 +27,8 @@ pub(super) struct Unusual;
 /// A position in a text without escapes and control characters. So a string ends at the next quote.
 pub(super) struct Scanner<'de> {
     text: &'de str,
-    at: usize,
+    /// The end of `text` that is not read yet.
+    rest: &'de [u8],
 }
 
 impl<'de> Scanner<'de> {
@@ -35,7 +36,7 @@ impl<'de> Scanner<'de> {
         // The test has no branches, so that the compiler vectorizes the loop.
         let is_unusual = |byte: u8| u8::from((byte < b' ') | (byte == b'\\'));
         if text.bytes().fold(0, |any, byte| any | is_unusual(byte)) == 0 {
-            Ok(Self { text, at: 0 })
+            Ok(Self { text, rest: text.as_bytes() })
         } else {
             Err(Unusual)
         }
@@ -46,45 +47,69 @@ impl<'de> Scanner<'de> {
         if self.next_token().is_none() { Ok(()) } else { Err(Unusual) }
     }
 
-    fn rest(&self) -> &'de [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    /// The offset in `text`.
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
     }
 
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.rest.first().copied()
+    }
+
+    /// Skips one byte, which the caller has seen.
+    fn skip_byte(&mut self) {
+        self.rest = self.rest.get(1..).unwrap_or_default();
     }
 
     /// Skips spaces and returns the next byte.
     fn next_token(&mut self) -> Option<u8> {
-        loop {
-            let next = self.peek();
-            if next != Some(b' ') {
-                return next;
-            }
-            self.at += 1;
+        while let [b' ', rest @ ..] = self.rest {
+            self.rest = rest;
         }
+        self.peek()
     }
 
     /// Skips spaces and the byte `token`, which must follow.
     fn expect(&mut self, token: u8) -> Result<(), Unusual> {
         if self.next_token() == Some(token) {
-            self.at += 1;
+            self.skip_byte();
             Ok(())
         } else {
             Err(Unusual)
         }
     }
 
+    /// Skips the colon after a name, and the spaces around it.
+    #[inline(always)]
+    fn colon(&mut self) -> Result<(), Unusual> {
+        if let [b':', first, ..] = self.rest
+            && *first != b' '
+        {
+            self.skip_byte();
+            return Ok(());
+        }
+        self.expect(b':')?;
+        self.next_token();
+        Ok(())
+    }
+
     /// Moves to the next item of a list, which the caller checks: no item begins with `end`. Returns
     /// false at `end`, which it skips.
     fn next_item(&mut self, is_first: bool, end: u8) -> Result<bool, Unusual> {
+        if let [b',', next, ..] = self.rest
+            && *next != b' '
+            && !is_first
+        {
+            self.skip_byte();
+            return Ok(true);
+        }
         match self.next_token() {
             Some(byte) if byte == end => {
-                self.at += 1;
+                self.skip_byte();
                 Ok(false)
             }
             Some(b',') if !is_first => {
-                self.at += 1;
+                self.skip_byte();
                 self.next_token();
                 Ok(true)
             }
@@ -95,13 +120,27 @@ impl<'de> Scanner<'de> {
 
     /// Reads a string.
     fn string(&mut self) -> Result<&'de str, Unusual> {
-        if self.peek() != Some(b'"') {
-            return Err(Unusual);
+        let [b'"', rest @ ..] = self.rest else { return Err(Unusual) };
+        self.string_until(rest, memchr(b'"', rest).ok_or(Unusual)?)
+    }
+
+    /// Reads a string that is most often short: a member's name, or a role.
+    #[inline(always)]
+    fn short_string(&mut self) -> Result<&'de str, Unusual> {
+        match self.rest {
+            [b'"', rest @ ..] => match rest.first_chunk().and_then(|eight| quote(*eight)) {
+                Some(length) => self.string_until(rest, length),
+                None => self.string(),
+            },
+            _ => Err(Unusual),
         }
-        let start = self.at + 1;
-        self.at = start;
-        let length = quote(self.rest()).ok_or(Unusual)?;
-        self.at = start + length + 1;
+    }
+
+    /// Returns the first `length` bytes of `rest`, and skips them with the quote that follows.
+    #[inline(always)]
+    fn string_until(&mut self, rest: &'de [u8], length: usize) -> Result<&'de str, Unusual> {
+        let start = self.text.len() - rest.len();
+        self.rest = rest.get(length + 1..).ok_or(Unusual)?;
         self.text.get(start..start + length).ok_or(Unusual)
     }
 
@@ -110,44 +149,36 @@ impl<'de> Scanner<'de> {
         self.expect(b'[')?;
         let mut texts = Texts::new();
         while self.next_item(texts.is_empty(), b']')? {
-            texts.push(self.string()?.into());
+            texts.push(self.short_string()?.into());
         }
         Ok(texts)
     }
 
-    /// Reads a whole number that is not negative.
+    /// Reads a whole number that is not negative. The caller then refuses a fraction or an exponent, since
+    /// neither begins a next item.
     fn whole(&mut self) -> Result<u64, Unusual> {
-        let (mut number, mut digits) = (0_u64, 0);
-        let mut rest = self.rest();
+        let (start, has_zero_first) = (self.rest.len(), self.peek() == Some(b'0'));
+        let (mut number, mut rest) = (0_u64, self.rest);
         if let Some((eight, after)) = rest.split_first_chunk()
             && let Some(eight) = eight_digits(*eight)
         {
-            (number, digits, rest) = (eight, 8, after);
+            (number, rest) = (eight, after);
         }
-        for byte in rest {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
-            digits += 1;
+        while let [byte @ b'0'..=b'9', after @ ..] = rest {
+            number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+            rest = after;
         }
-        let has_leading_zero = digits > 1 && self.peek() == Some(b'0');
-        self.at += digits;
-        let goes_on = matches!(self.peek(), Some(b'.' | b'e' | b'E'));
-        if has_leading_zero || goes_on || !(1..=MAX_DIGITS).contains(&digits) {
+        let digits = start - rest.len();
+        self.rest = rest;
+        if has_zero_first && digits > 1 || !(1..=MAX_DIGITS).contains(&digits) {
             return Err(Unusual);
         }
         Ok(number)
     }
 
     fn skip_word(&mut self, word: &str) -> Result<(), Unusual> {
-        if self.rest().starts_with(word.as_bytes()) {
-            self.at += word.len();
-            Ok(())
-        } else {
-            Err(Unusual)
-        }
+        self.rest = self.rest.strip_prefix(word.as_bytes()).ok_or(Unusual)?;
+        Ok(())
     }
 
     /// Skips a value of any type.
@@ -162,13 +193,12 @@ impl<'de> Scanner<'de> {
                 let depth = depth.checked_sub(1).ok_or(Unusual)?;
                 let (is_object, end) = (open == b'{', open + 2);
                 let mut is_first = true;
-                self.at += 1;
+                self.skip_byte();
                 while self.next_item(is_first, end)? {
                     is_first = false;
                     if is_object {
-                        self.string()?;
-                        self.expect(b':')?;
-                        self.next_token();
+                        self.short_string()?;
+                        self.colon()?;
                     }
                     self.skip_value(depth)?;
                 }
@@ -193,51 +223,51 @@ fn eight_digits(text: [u8; 8]) -> Option<u64> {
     Some((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff)
 }
 
-/// Returns the place of the first quote. Compares eight bytes at a time.
-fn quote(bytes: &[u8]) -> Option<usize> {
+/// Returns the place of the first quote among eight bytes.
+fn quote(eight: [u8; 8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let differences = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"'));
-        // The lowest of these bits is the highest one of the first byte that is zero.
-        let zeros = differences.wrapping_sub(ONES) & !differences & (ONES << 7);
-        if zeros != 0 {
-            return Some(at * 8 + zeros.trailing_zeros() as usize / 8);
-        }
-    }
-    let in_rest = rest.iter().position(|&byte| byte == b'"')?;
-    Some(bytes.len() - rest.len() + in_rest)
+    let differences = u64::from_le_bytes(eight) ^ (ONES * u64::from(b'"'));
+    // The lowest of these bits is the highest one of the first byte that is zero.
+    let zeros = differences.wrapping_sub(ONES) & !differences & (ONES << 7);
+    (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
 }
 
 /// Reads an object that spans the whole of `text`.
 pub(super) fn object<'de, T: FromMembers<'de>>(to: &mut T, text: &'de str) -> Result<(), Unusual> {
     let mut scanner = Scanner::new(text)?;
-    let mut names = Names::default();
+    let mut names = Names::new();
     scanner.expect(b'{')?;
-    while scanner.next_item(names.0.is_empty(), b'}')? {
-        let name = scanner.string()?;
+    while scanner.next_item(names.length == 0, b'}')? {
+        let name = scanner.short_string()?;
         names.insert(name)?;
-        scanner.expect(b':')?;
-        scanner.next_token();
+        scanner.colon()?;
         to.take(name, Value(&mut scanner))?;
     }
     scanner.end()
 }
 
 /// The names of the members so far. No two are equal.
-#[derive(Default)]
-struct Names<'de>(SmallVec<[&'de str; 32]>, u64);
+struct Names<'de> {
+    names: [&'de str; MAX_MEMBERS],
+    length: usize,
+    /// One bit per kind of name: most new names then need no comparison.
+    kinds: u64,
+}
 
 impl<'de> Names<'de> {
-    #[inline(always)]
+    fn new() -> Self {
+        Self { names: [""; MAX_MEMBERS], length: 0, kinds: 0 }
+    }
+
     fn insert(&mut self, name: &'de str) -> Result<(), Unusual> {
-        let Self(names, kinds) = self;
+        let (earlier, rest) = self.names.split_at_mut_checked(self.length).ok_or(Unusual)?;
         let kind = kind(name);
-        if names.len() == MAX_MEMBERS || *kinds & kind != 0 && names.contains(&name) {
+        if self.kinds & kind != 0 && earlier.contains(&name) {
             return Err(Unusual);
         }
-        *kinds |= kind;
-        names.push(name);
+        *rest.first_mut().ok_or(Unusual)? = name;
+        self.kinds |= kind;
+        self.length += 1;
         Ok(())
     }
 }
@@ -272,9 +302,9 @@ impl<'de> Member<'de> for Value<'_, 'de> {
     }
 
     fn raw(self) -> Result<Raw<'de>, Unusual> {
-        let start = self.0.at;
+        let start = self.0.at();
         self.0.skip_value(MAX_DEPTH)?;
-        self.0.text.get(start..self.0.at).map(Raw).ok_or(Unusual)
+        self.0.text.get(start..self.0.at()).map(Raw).ok_or(Unusual)
     }
 
     fn if_text(self) -> Result<Option<Text<'de>>, Unusual> {
@@ -285,14 +315,14 @@ impl<'de> Member<'de> for Value<'_, 'de> {
     }
 
     fn strings(self) -> Result<Result<Lenient<'de>, Unreadable>, Unusual> {
-        let start = self.0.at;
+        let start = self.0.rest;
         match self.0.peek() {
             Some(b'"') => return self.0.string().map(|text| Ok(Lenient::Text(text.into()))),
             Some(b'[') => {
                 if let Ok(texts) = self.0.texts() {
                     return Ok(Ok(Lenient::Texts(texts)));
                 }
-                self.0.at = start;
+                self.0.rest = start;
             }
             _ => {}
         }

@@ -33,14 +33,15 @@ impl CandidateKeys {
         jws: &CompactJws<'_>,
         provider: Option<Provider>,
     ) -> Result<(Payload, &Arc<VerificationKey>), TokenError> {
-        let mut refused = TokenError::UnknownKey;
-        for key in &self.0 {
-            match key.verify(jws, provider) {
-                Ok(payload) => return Ok((payload, key)),
-                Err(error) => refused = error,
+        let Some((last, others)) = self.0.split_last() else {
+            return Err(TokenError::UnknownKey);
+        };
+        for key in others {
+            if let Ok(payload) = key.verify(jws, provider) {
+                return Ok((payload, key));
             }
         }
-        Err(refused)
+        last.verify(jws, provider).map(|payload| (payload, last))
     }
 
     /// Returns whether `key` is one of the candidates.

@@ -62,7 +62,7 @@ impl Habits {
         else {
             return false;
         };
-        self.mark == NoMarkOfIdTokens && self.scopes_in == SCOPE
+        matches!(self.mark, NoMarkOfIdTokens) && self.scopes_in == SCOPE
     }
 }
 

@@ -57,7 +57,7 @@ impl Profile {
     /// [`dangerous::accept_id_tokens`](crate::dangerous::accept_id_tokens).
     #[must_use]
     pub fn accepts_id_tokens(&self) -> bool {
-        self.accepts_id_tokens || self.habits.mark == AccessTokenMark::IdTokens
+        self.accepts_id_tokens || matches!(self.habits.mark, AccessTokenMark::IdTokens)
     }
 
     /// Rejects tokens of other kinds.
