@@ -1,7 +1,7 @@
 //! `cargo xtask no-c`: builds and runs `tests/no_c`, a service without a C compiler. The linker is
 //! a script that calls the real one, and fails if it is asked to compile.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -37,14 +37,13 @@ fn compilers() -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-fn with<'c>(command: &'c mut Command, compilers: &PathBuf) -> Result<&'c mut Command, Failure> {
+fn with<'c>(command: &'c mut Command, compilers: &Path) -> Result<&'c mut Command, Failure> {
     let real = output(Command::new("sh").args(["-c", "command -v cc"]))?;
-    let host =
-        output(&mut Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-vV"))?;
+    let host = output(Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-vV"))?;
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
     let linker = format!("CARGO_TARGET_{}_LINKER", host.to_uppercase().replace('-', "_"));
     let path = env::var_os("PATH").unwrap_or_default();
-    let paths = std::iter::once(compilers.clone()).chain(env::split_paths(&path));
+    let paths = std::iter::once(compilers.to_path_buf()).chain(env::split_paths(&path));
     let path = env::join_paths(paths).map_err(|error| Failure::new(error.to_string()))?;
     let script = compilers.join("cc");
     Ok(command

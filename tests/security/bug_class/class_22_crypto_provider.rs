@@ -31,7 +31,7 @@ impl CryptoProvider for AcceptsAll {
     }
 
     fn supports(&self, algorithm: Algorithm) -> bool {
-        algorithm != Algorithm::Es512
+        !matches!(algorithm, Algorithm::Es512 | Algorithm::Hs384)
     }
 
     fn verifier(
@@ -173,6 +173,7 @@ async fn key_that_the_provider_does_not_support_is_skipped_with_a_reason() {
 
     // A provider that parses a key although it does not support the algorithm is not called.
     assert!(parsed_by(&AcceptsAll, &[&lacks]).is_empty());
+    assert!(hmac_key_with(&AcceptsAll, None, Algorithm::Hs384, &[7; 48]).is_err());
     let error = hmac_key_with(&Nothing, None, Algorithm::Hs256, &[7; 32]).unwrap_err();
     assert!(error.to_string().contains("provider nothing"));
 

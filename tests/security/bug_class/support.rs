@@ -17,7 +17,7 @@ pub(crate) fn provider() -> &'static dyn CryptoProvider {
     match std::env::var("PORTCULLIS_CRYPTO_PROVIDER").as_deref() {
         Err(_) => &AwsLc,
         Ok("graviola") => &Graviola,
-        Ok(other) => panic!("PORTCULLIS_CRYPTO_PROVIDER is {other:?}: it must be graviola"),
+        Ok(other) => unreachable!("PORTCULLIS_CRYPTO_PROVIDER is {other:?}, not graviola"),
     }
 }
 

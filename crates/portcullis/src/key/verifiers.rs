@@ -12,10 +12,13 @@ use crate::crypto::{Provider, RejectedKey, Verifier};
 /// parsed again when another provider needs it.
 pub(super) struct Verifiers {
     provider: Provider,
-    parsed: SmallVec<[(Algorithm, Result<Box<dyn Verifier>, KeyError>); 1]>,
+    parsed: SmallVec<[(Algorithm, Parsed); 1]>,
     /// The key as the next provider parsed it. A process has one provider, or few.
     next: OnceLock<Box<Self>>,
 }
+
+/// The key for one algorithm, or why the provider cannot use it.
+type Parsed = Result<Box<dyn Verifier>, KeyError>;
 
 impl Verifiers {
     pub(super) fn new(
