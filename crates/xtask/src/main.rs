@@ -24,6 +24,7 @@ mod interop;
 mod migrations;
 mod msrv;
 mod mutants;
+mod no_c;
 #[cfg(test)]
 mod one_build;
 mod packages;
@@ -144,6 +145,12 @@ enum Task {
     /// migrate from. Each app gets the same requests, and the pages must quote the apps' code
     /// exactly.
     Migrations,
+
+    /// Build and run a service without a C compiler
+    ///
+    /// Builds `tests/no_c` with a `cc` that only links, and checks that this `cc` is noticed if aws-lc is
+    /// enabled.
+    NoC,
 
     /// Check the minimum supported Rust version (MSRV) of the libraries
     ///
@@ -341,6 +348,7 @@ fn main() -> ExitCode {
         Task::Crates => crates::crates(),
         Task::Msrv => msrv::check(),
         Task::Migrations => migrations::migrations(),
+        Task::NoC => no_c::check(),
         Task::Examples { names } => examples::examples(&names),
         Task::Bench { rounds, only } => bench::bench(rounds, &only),
         Task::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),

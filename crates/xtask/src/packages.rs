@@ -7,8 +7,8 @@ use crate::run::{Failure, cargo, output};
 
 /// The packages whose API may change with each version. All other published packages have the
 /// version of the workspace.
-pub(crate) const PREVIEWS: [&str; 3] =
-    ["portcullis-issuer", "portcullis-issuer-client", "portcullis-sidecar"];
+pub(crate) const PREVIEWS: [&str; 4] =
+    ["portcullis-graviola", "portcullis-issuer", "portcullis-issuer-client", "portcullis-sidecar"];
 
 /// A package of the workspace, as `cargo metadata` describes it.
 #[derive(Debug)]
@@ -93,9 +93,10 @@ mod tests {
     use crate::run::root;
 
     /// The categories of crates.io that we use. crates.io ignores an unknown category.
-    const CATEGORIES: [&str; 7] = [
+    const CATEGORIES: [&str; 8] = [
         "authentication",
         "command-line-utilities",
+        "cryptography",
         "database",
         "development-tools::testing",
         "web-programming",
