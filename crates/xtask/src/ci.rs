@@ -3,7 +3,7 @@
 use crate::report::Report;
 use crate::run::{COMMAND, Failure, cargo, program, run};
 use crate::{
-    api, boundary, cycles, examples, former_name, install, migrations, msrv, no_c, proof, spelling,
+    api, boundary, cycles, examples, former_name, install, migrations, msrv, proof, spelling,
     stands_on, test, words,
 };
 
@@ -31,7 +31,6 @@ pub(crate) fn ci() -> Result<(), Failure> {
     report.step("features", test::run_with_features);
     report.step("migrations", migrations::migrations);
     report.step("crypto providers", test::run_with_other_providers);
-    report.step("no C compiler", no_c::check);
     report.step("examples", || examples::examples(&[]));
     report.step("quickstart", quickstart);
     report.finish()

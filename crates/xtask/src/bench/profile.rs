@@ -105,10 +105,7 @@ mod tests {
             -- Auto-annotated source: x.rs\n\
             900 (45.0%)  let x = serde;\n";
         let counts = by_place(listing);
-        assert_eq!(
-            counts.get("the signature check (aws-lc)"),
-            Some(&1000)
-        );
+        assert_eq!(counts.get("the signature check (aws-lc)"), Some(&1000));
         assert_eq!(counts.get("JSON (serde, serde_json)"), Some(&300));
         assert_eq!(counts.get("portcullis itself"), Some(&200));
         assert_eq!(counts.len(), 3);
