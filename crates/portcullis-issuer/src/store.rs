@@ -10,7 +10,8 @@ mod migrations;
 pub(crate) mod postgres;
 mod sql;
 pub(crate) mod sqlite;
-#[cfg(all(test, feature = "postgres"))]
+#[cfg(test)]
+#[cfg(feature = "postgres")]
 mod tests;
 
 use std::pin::Pin;
