@@ -28,6 +28,7 @@ use crate::domain::audit::Event;
 use crate::error::Error;
 use crate::http::{self, Api};
 use crate::store::Store;
+#[cfg(feature = "postgres")]
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -59,8 +60,10 @@ impl Issuer {
     pub async fn open(config: IssuerConfig) -> Result<Self, Error> {
         config.check()?;
         let store: Arc<dyn Store> = match &config.database_url {
+            #[cfg(feature = "postgres")]
             Some(url) => Arc::new(PostgresStore::open(url).await?),
-            None => Arc::new(SqliteStore::open(&config.database).await?),
+            // Without the feature `postgres`, there is no URL after the check.
+            _ => Arc::new(SqliteStore::open(&config.database).await?),
         };
         let opened = Self::open_on(Arc::clone(&store), config).await;
         if opened.is_err() {

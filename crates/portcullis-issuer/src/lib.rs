@@ -222,7 +222,8 @@
 //!
 //! # Several processes
 //!
-//! On PostgreSQL (`IDENTSPHERE_DATABASE_URL`) any number of processes form one issuer. They share
+//! On PostgreSQL (`IDENTSPHERE_DATABASE_URL`, with the feature `postgres`, which is on by default)
+//! any number of processes form one issuer. They share
 //! users, sessions and keys, and need the same `IDENTSPHERE_KEY_ENCRYPTION_KEY`. One process
 //! rotates the keys; if it ends or crashes, another takes over. The clocks of the processes may
 //! differ by `IDENTSPHERE_CLOCK_SKEW_SECS`. Each process counts login attempts for itself; wrong

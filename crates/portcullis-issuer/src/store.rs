@@ -5,10 +5,13 @@
 //! (whole seconds since 1970), except `refresh_budget_until`, which is in milliseconds.
 
 mod dialect;
+mod migrations;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 mod sql;
 pub(crate) mod sqlite;
 #[cfg(test)]
+#[cfg(feature = "postgres")]
 mod tests;
 
 use std::pin::Pin;

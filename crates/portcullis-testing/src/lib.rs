@@ -6,6 +6,8 @@
 //!   from a script, a [`TestKey`] that signs any text, and an authenticator that uses them.
 //!   [`rule`], [`verdict`] and [`attempt_now`] return its outcomes.
 //! - [`conformance`] has the cases that every adapter must answer identically, including your own.
+//! - `vectors` (feature `vectors`) has the signatures that every crypto provider must accept or
+//!   reject.
 //!
 //! ```
 //! use portcullis_testing::{TestIssuer, rule};
@@ -56,6 +58,8 @@
 )]
 
 pub mod conformance;
+#[cfg(feature = "vectors")]
+pub mod vectors;
 
 mod issuer;
 mod revocation;

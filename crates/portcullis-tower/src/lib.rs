@@ -60,11 +60,14 @@
 //!
 //! | feature | |
 //! |---|---|
+//! | `aws-lc` (default) | the default crypto provider, which needs a C compiler |
 //! | `reqwest` (default) | the HTTP client, with rustls, that fetches key sets |
+//! | `reqwest-no-provider` | the same client with the rustls provider that the service installs |
 //!
-//! With `default-features = false`, the dependencies include no HTTP client and no TLS. Use this
-//! with [local keys](portcullis::guide::local_keys) or with your own
-//! [`Fetch`](portcullis::fetch::Fetch).
+//! With `default-features = false, features = ["aws-lc"]`, the dependencies include no HTTP client
+//! and no TLS. Use this with [local keys](portcullis::guide::local_keys) or with your own
+//! [`Fetch`](portcullis::fetch::Fetch). Without `aws-lc`, set a [crypto
+//! provider](portcullis::guide::crypto_providers).
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -516,7 +516,7 @@ impl Inner {
             parsed.and_then(|jws| self.issuers.of(&jws, request).map(|issuer| (jws, issuer)));
         let (jws, issuer) = read.map_err(|error| Unreported::token(error, &self.space))?;
         let header = jws.header();
-        let allowed = if issuer.algorithms.contains(&header.algorithm) {
+        let allowed = if issuer.algorithms.contains(header.algorithm) {
             issuer.rules.profile.check_token_type(header.token_type)
         } else {
             Err(refuse_algorithm(&jws))
@@ -532,7 +532,7 @@ impl Inner {
         issuer: &Arc<TrustedIssuer>,
         keys: &CandidateKeys,
     ) -> Result<Authenticated, TokenError> {
-        let (payload, key) = keys.verify(jws)?;
+        let (payload, key) = keys.verify(jws, Some(issuer.algorithms.provider()))?;
         let mut claims = RegisteredClaims::default();
         self.read_claims(&mut claims, payload, issuer, jws.header().token_type)?;
         let issuer = self.issuers.note_accepted(issuer).ok_or(TokenError::UntrustedIssuer)?;

@@ -240,7 +240,11 @@ impl RegisteredClaims {
 
     /// Returns the number of bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.texts.heap_bytes() + self.scope_names().len()
+        let spilled = |spans: &Spans| {
+            if spans.spilled() { spans.capacity() * size_of::<Span>() } else { 0 }
+        };
+        let lists = self.aud.iter().chain([&self.roles, &self.permissions]);
+        self.texts.heap_bytes() + self.scope_names().len() + lists.map(spilled).sum::<usize>()
     }
 }
 
@@ -512,6 +516,11 @@ mod tests {
         for (scope, bytes) in [("", 0), ("a b", 3), ("write:everything", 16)] {
             let payload = format!(r#"{{"sub":"s","scope":"{scope}"}}"#);
             assert_eq!(parse(&payload).unwrap().heap_bytes(), payload.len() + bytes, "{scope}");
+        }
+        for name in ["aud", "roles", "permissions"] {
+            let payload = format!(r#"{{"{name}":[{}""]}}"#, r#""","#.repeat(1_000));
+            let counted = parse(&payload).unwrap().heap_bytes();
+            assert!(counted >= payload.len() + 1_001 * size_of::<Span>(), "{name}: {counted}");
         }
     }
 

@@ -3,6 +3,9 @@
 
 use crate::algorithm::Algorithm;
 use crate::authenticator::IssuerSettings;
+#[cfg(feature = "aws-lc")]
+use crate::crypto::AwsLc;
+use crate::crypto::{CryptoProvider, Provider};
 use crate::key::{KeyError, VerificationKey};
 use crate::profile::Profile;
 use crate::token::TokenPlace;
@@ -39,12 +42,29 @@ use crate::token::TokenPlace;
 /// Returns an error if the algorithm is not an HMAC algorithm, or if the secret is too short.
 ///
 /// [RFC 7518 §3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
+#[cfg(feature = "aws-lc")]
 pub fn hmac_key(
     id: Option<&str>,
     algorithm: Algorithm,
     secret: &[u8],
 ) -> Result<VerificationKey, KeyError> {
-    VerificationKey::hmac(id.map(str::to_owned), algorithm, secret)
+    hmac_key_with(&AwsLc, id, algorithm, secret)
+}
+
+/// Creates a key for HMAC like [`hmac_key`], with a chosen [crypto provider](crate::crypto):
+/// **every service that can verify with it can also sign**.
+///
+/// # Errors
+///
+/// Returns an error if the algorithm is not an HMAC algorithm, if the provider does not support it,
+/// or if the secret is too short.
+pub fn hmac_key_with(
+    provider: &'static dyn CryptoProvider,
+    id: Option<&str>,
+    algorithm: Algorithm,
+    secret: &[u8],
+) -> Result<VerificationKey, KeyError> {
+    VerificationKey::hmac(Provider::new(provider), id.map(str::to_owned), algorithm, secret)
 }
 
 /// Reads the token from a query parameter ([RFC 6750 §2.3]): **URLs, and the tokens in them, end up

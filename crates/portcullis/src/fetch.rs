@@ -34,10 +34,10 @@ mod client;
 mod coding;
 mod credential;
 mod error;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-no-provider")]
 mod names;
 mod reach;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-no-provider")]
 mod reqwest_fetch;
 pub(crate) mod url;
 
@@ -55,11 +55,11 @@ pub(crate) use client::{Client, Kind};
 pub use coding::decoded;
 pub(crate) use credential::{ClientCredential, Credential, NO_SECRET, OriginCredential};
 pub use error::FetchError;
-#[cfg(all(feature = "reqwest", any(test, feature = "test-util")))]
+#[cfg(all(feature = "reqwest-no-provider", any(test, feature = "test-util")))]
 pub(crate) use names::script;
 pub(crate) use reach::Reach;
 pub use reach::RefusedAddress;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-no-provider")]
 pub use reqwest_fetch::ReqwestFetch;
 
 /// An HTTP client for key sets, metadata, status lists and introspection.

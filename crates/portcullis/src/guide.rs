@@ -33,6 +33,7 @@
 //! | [API keys](self::api_keys) | accept API keys and tokens in one header |
 //! | [Tokens outside HTTP requests](self::bare_token) | validate a token from a password, a WebSocket message or a queue |
 //! | [Local keys](self::local_keys) | validate tokens without fetching keys, and migrate from a shared secret |
+//! | [Crypto providers](self::crypto_providers) | choose the implementation of the signature algorithms: aws-lc, its FIPS build, or graviola without a C compiler |
 //! | [Tenants](self::tenants) | select issuers and rules at run time, by tenant, host or path |
 //!
 //! # Outside Rust
@@ -113,6 +114,9 @@ pub mod bare_token {}
 
 #[doc = include_str!("guide/local_keys.md")]
 pub mod local_keys {}
+
+#[doc = include_str!("guide/crypto_providers.md")]
+pub mod crypto_providers {}
 
 #[doc = include_str!("guide/tenants.md")]
 pub mod tenants {}

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::algorithm::Algorithm;
+use crate::crypto::Algorithms;
 use crate::revocation::feed::TokenFeed;
 use crate::revocation::{Introspections, StatusLists};
 
@@ -28,7 +28,7 @@ pub(crate) struct TrustedIssuer {
     /// The settings that a resolver returned, for comparison with its next answer.
     pub(crate) made_from: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) rules: ClaimsRules,
-    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) algorithms: Algorithms,
     pub(crate) keys: IssuerKeys,
     pub(crate) status_lists: StatusLists,
     pub(crate) introspections: Introspections,

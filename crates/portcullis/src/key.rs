@@ -7,30 +7,35 @@ mod hmac;
 mod jwk;
 mod key_error;
 mod ml_dsa;
+mod parser;
 mod pem;
 mod pss;
 mod public;
 mod request;
 mod set;
 mod spki;
+mod verifiers;
 
 use std::fmt;
 
-use aws_lc_rs::signature::ParsedPublicKey;
-use smallvec::SmallVec;
-
 use crate::algorithm::Algorithm;
+#[cfg(feature = "aws-lc")]
+use crate::crypto::AwsLc;
+use crate::crypto::Provider;
 use crate::error::TokenError;
 use crate::json;
 use crate::jws::{CompactJws, Decoded};
 
 pub use candidates::CandidateKeys;
 pub use key_error::KeyError;
+pub use parser::KeyParser;
+pub(crate) use parser::MAX_KEYS;
 pub(crate) use pem::is_pem;
 use public::Identity;
 pub use request::KeyRequest;
 pub use set::{KeySet, KeySetError, SkippedKey};
-pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS};
+pub(crate) use set::{MAX_MAX_KEYS, raise_max_keys};
+use verifiers::Verifiers;
 
 /// A verification key, parsed once for the algorithms it may be used with ([RFC 8725 §3.1]).
 ///
@@ -43,15 +48,10 @@ pub(crate) use set::{MAX_KEYS, MAX_MAX_KEYS};
 #[doc(alias("jwk", "DecodingKey"))]
 pub struct VerificationKey {
     id: Option<String>,
-    /// The algorithms and the material for each. The list is never empty.
-    uses: SmallVec<[(Algorithm, Material); 1]>,
-    /// The public key's bytes, or the hash of a secret. The identity is used to compare keys.
+    /// The numbers of the key, to compare keys, and to parse the key with another provider.
     identity: Identity,
-}
-
-enum Material {
-    Public(ParsedPublicKey),
-    Secret(Box<aws_lc_rs::hmac::Key>),
+    /// The parsed key for each of its algorithms, at least one.
+    verifiers: Verifiers,
 }
 
 impl VerificationKey {
@@ -75,9 +75,14 @@ impl VerificationKey {
     /// # Errors
     ///
     /// Returns an error if the JWK is not a public key for this algorithm.
+    #[cfg(feature = "aws-lc")]
     pub fn from_jwk(jwk: &[u8], algorithm: Algorithm) -> Result<Self, KeyError> {
+        KeyParser::new(&AwsLc).algorithms(&[algorithm]).jwk(jwk)
+    }
+
+    fn parse_jwk(jwk: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeyError> {
         let jwk: jwk::Jwk = json::from_slice(jwk).map_err(KeyError::from)?;
-        jwk.import(&[algorithm])
+        jwk.import(parser)
     }
 
     /// Returns the `kid`.
@@ -89,12 +94,12 @@ impl VerificationKey {
     /// Returns the algorithms of the key: one, or each allowed RSA algorithm for an RSA key without
     /// `alg`.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
-        self.uses.iter().map(|(algorithm, _)| *algorithm)
+        self.verifiers.algorithms()
     }
 
-    /// Returns the material for `algorithm`, if the key may be used with it.
-    fn used_with(&self, algorithm: Algorithm) -> Option<&Material> {
-        self.uses.iter().find(|(own, _)| *own == algorithm).map(|(_, material)| material)
+    /// Returns whether the key may be used with `algorithm`.
+    fn is_for(&self, algorithm: Algorithm) -> bool {
+        self.verifiers.get(algorithm).is_some()
     }
 
     /// Returns whether both are the same key with the same algorithms.
@@ -108,20 +113,40 @@ impl VerificationKey {
         TokenError::AlgorithmMismatch { algorithm, key_algorithm }
     }
 
-    /// Verifies the signature with this key and returns the token's payload.
-    pub(crate) fn verify(&self, jws: &CompactJws<'_>) -> Result<Payload, TokenError> {
+    /// Verifies the signature with this key and returns the token's payload. `None` stands for the
+    /// provider that parsed the key.
+    pub(crate) fn verify(
+        &self,
+        jws: &CompactJws<'_>,
+        provider: Option<Provider>,
+    ) -> Result<Payload, TokenError> {
         let algorithm = jws.header().algorithm;
-        let Some(material) = self.used_with(algorithm) else {
-            return Err(self.mismatch(algorithm));
+        let verifiers = match provider {
+            Some(provider) => self.verifiers.of(provider, &self.identity),
+            None => &self.verifiers,
+        };
+        let verifier = match verifiers.get(algorithm) {
+            Some(Ok(verifier)) => verifier,
+            Some(Err(reason)) => {
+                return Err(TokenError::UnusableKey { reason: reason.to_string() });
+            }
+            None => return Err(self.mismatch(algorithm)),
         };
         let mut buffer = Decoded::new();
         let (input, signature) = (jws.signing_input(), jws.signature(&mut buffer)?);
-        match material {
-            Material::Public(key) => key.verify_sig(input, signature),
-            Material::Secret(key) => aws_lc_rs::hmac::verify(key, input, signature),
-        }
-        .map_err(|_| TokenError::Signature)?;
+        verifier.verify(input, signature).map_err(|_| TokenError::Signature)?;
         Ok(Payload(jws.decode_payload()?))
+    }
+}
+
+impl KeyParser<'_> {
+    /// Parses a JWK, as [`VerificationKey::from_jwk`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the JWK is not a public key for one of the algorithms.
+    pub fn jwk(&self, jwk: &[u8]) -> Result<VerificationKey, KeyError> {
+        VerificationKey::parse_jwk(jwk, self)
     }
 }
 
@@ -150,7 +175,7 @@ impl AsRef<[u8]> for Payload {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Payload {
     /// Creates a payload for tests of the checks that follow the signature check.
     pub(crate) fn for_test(text: &str) -> Self {
@@ -169,7 +194,7 @@ mod tests {
         let public = key.jwk().to_string();
         let parsed = VerificationKey::from_jwk(public.as_bytes(), Algorithm::Rs256).unwrap();
         let token = key.sign(r#"{"alg":"PS256","kid":"k"}"#, "{}");
-        let error = parsed.verify(&CompactJws::parse(&token).unwrap()).err().unwrap();
+        let error = parsed.verify(&CompactJws::parse(&token).unwrap(), None).err().unwrap();
         assert_eq!(error.rule(), "alg_of_key");
         let error = VerificationKey::from_jwk(public.as_bytes(), Algorithm::Ps256).unwrap_err();
         assert_eq!(error, KeyError::NotAllowed);

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | a remote key set shared by several rule sets, or for signatures only | [`RemoteKeySet`] |
 //! | keys that the process already has | [`SharedKeySet`] |
+//! | keys parsed with a chosen crypto provider | [`KeyParser`] |
 //! | public keys and certificates in PEM or DER | [`KeySet::from_pem`], [`VerificationKey::from_pem`], [`from_der`](VerificationKey::from_der) |
 //! | any other source | a custom [`KeySource`] |
 //!
@@ -27,7 +28,8 @@ pub use crate::algorithm::UnknownAlgorithm;
 pub use crate::authenticator::RemoteKeySetBuilder;
 pub use crate::kept_keys::{Keeping, KeptKeys};
 pub use crate::key::{
-    CandidateKeys, KeyError, KeyRequest, KeySet, KeySetError, SkippedKey, VerificationKey,
+    CandidateKeys, KeyError, KeyParser, KeyRequest, KeySet, KeySetError, SkippedKey,
+    VerificationKey,
 };
 pub use crate::key_source::{KeySource, Refreshing, ResolveError, SharedKeySet};
 pub use crate::remote::RemoteKeySet;

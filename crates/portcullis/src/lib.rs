@@ -54,6 +54,7 @@
 //! | apply logouts and other revocations | [`feed`] |
 //! | customize refusals | [`Refusal`], [`refusal`] |
 //! | share one fetched key set between authenticators; replace the key source, HTTP client or clock | [`keys`], [`fetch`], [`clock`] |
+//! | choose the implementation of the signature algorithms | [`crypto`] |
 //! | monitor keys and status lists | [`status`] |
 //! | end a WebSocket or another stream with its session | [`streams`] |
 //! | verify a signature and nothing else | [`signature`] |
@@ -68,11 +69,14 @@
 //!
 //! # Cargo features
 //!
-//! Each feature adds API; none changes how tokens are validated.
+//! Each feature adds API, except `fips`; none changes how tokens are validated.
 //!
 //! | feature | |
 //! |---|---|
+//! | `aws-lc` (default) | `AwsLc`, the default [crypto provider](crypto); needs a C compiler |
+//! | `fips` | the FIPS 140-3 build of aws-lc; needs CMake and Go |
 //! | `reqwest` (default) | `ReqwestFetch`, the HTTP client for key sets |
+//! | `reqwest-no-provider` | `ReqwestFetch` with the rustls provider that the service installs |
 //! | `streams` | `EndingStream` and `EndingBody`, which end a stream or a body of any framework with its session; every adapter enables it |
 //! | `test-util` | the module `testing`: a manual clock, a scripted HTTP client, signing keys, and a `Scene` that combines them |
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
@@ -82,6 +86,7 @@ pub mod adapter;
 pub mod claims;
 pub mod clock;
 pub mod config;
+pub mod crypto;
 pub mod dangerous;
 pub mod feed;
 pub mod fetch;

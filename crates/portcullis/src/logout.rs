@@ -245,7 +245,10 @@ impl LogoutReceiver {
     async fn handle(&self, received: &Received, kind: Kind) -> Outcome {
         let Received { token, issuer } = received;
         let keys = issuer.keys.source();
-        let verified = match signature::verify_from(token, keys, &issuer.algorithms).await {
+        let algorithms = &issuer.algorithms;
+        let provider = Some(algorithms.provider());
+        let verified = signature::verify_with(token, keys, algorithms.list(), provider).await;
+        let verified = match verified {
             Ok(verified) => verified,
             Err(error) => return Outcome::of_signature(error),
         };

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use crate::algorithm::Algorithm;
 use crate::causes::debug_with_causes;
+use crate::crypto::Provider;
 use crate::duration::InSeconds;
 use crate::error::TokenError;
 use crate::fetch::FetchError;
@@ -51,7 +52,7 @@ pub fn verify(jws: &str, keys: &KeySet, allowed: &[Algorithm]) -> Result<Verifie
     let wanted = wanted(&jws);
     let candidates =
         CandidateKeys::of(&keys.candidates(&wanted)?).ok_or_else(|| keys.absence(wanted.key_id))?;
-    VerifiedJws::new(&jws, &candidates)
+    VerifiedJws::new(&jws, &candidates, None)
 }
 
 /// Verifies like [`verify`], with keys from any source. Waits for keys that are being fetched, up
@@ -89,12 +90,22 @@ pub async fn verify_from<S: KeySource + ?Sized>(
     keys: &S,
     allowed: &[Algorithm],
 ) -> Result<VerifiedJws, VerifyError> {
+    verify_with(jws, keys, allowed, None).await
+}
+
+/// Verifies like [`verify_from`]. `None` stands for the provider that parsed a key.
+pub(crate) async fn verify_with<S: KeySource + ?Sized>(
+    jws: &str,
+    keys: &S,
+    allowed: &[Algorithm],
+    provider: Option<Provider>,
+) -> Result<VerifiedJws, VerifyError> {
     let jws = parse(jws, allowed)?;
     let wanted = wanted(&jws);
     let candidates = keys.resolve(&wanted).await?;
-    match VerifiedJws::new(&jws, &candidates) {
+    match VerifiedJws::new(&jws, &candidates, provider) {
         Err(TokenError::Signature) => match keys.replaced(&wanted, &candidates).await {
-            Some(others) => Ok(VerifiedJws::new(&jws, &others)?),
+            Some(others) => Ok(VerifiedJws::new(&jws, &others, provider)?),
             None => Err(TokenError::Signature.into()),
         },
         verified => Ok(verified?),
@@ -184,8 +195,12 @@ pub struct VerifiedJws {
 }
 
 impl VerifiedJws {
-    fn new(jws: &CompactJws<'_>, candidates: &CandidateKeys) -> Result<Self, TokenError> {
-        let (payload, key) = candidates.verify(jws)?;
+    fn new(
+        jws: &CompactJws<'_>,
+        candidates: &CandidateKeys,
+        provider: Option<Provider>,
+    ) -> Result<Self, TokenError> {
+        let (payload, key) = candidates.verify(jws, provider)?;
         let key_id = key.id().map(str::to_owned);
         Ok(Self { payload, key_id, algorithm: jws.header().algorithm })
     }

@@ -29,7 +29,7 @@ mod clock;
 mod fetch;
 mod key;
 mod key_decision;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-no-provider")]
 mod names;
 mod scene;
 mod store_suite;
@@ -43,7 +43,7 @@ pub use clock::{ManualClock, TokioClock};
 pub use fetch::{Answer, ScriptedFetch};
 pub use key::TestKey;
 pub use key_decision::{CachedKeys, KeyDecision};
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-no-provider")]
 pub use names::ScriptedNames;
 pub use scene::{Scene, bearer, builder, claims};
 pub use store_suite::store_suite;

@@ -11,7 +11,7 @@
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
+use constant_time_eq::constant_time_eq;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
@@ -228,7 +228,7 @@ impl<V: HasToken> Entry<V> {
     /// Compares the hash first. For a client that cannot match all bits of the hash, the time of the
     /// comparison reveals nothing, because it does not depend on where the tokens differ.
     fn is_of(&self, hash: u64, token: &[u8]) -> bool {
-        self.hash == hash && verify_slices_are_equal(self.value.token(), token).is_ok()
+        self.hash == hash && constant_time_eq(self.value.token(), token)
     }
 }
 
@@ -240,7 +240,7 @@ fn process_seed() -> Option<&'static SharedSeed> {
 
 fn random() -> Option<u64> {
     let mut bytes = [0; 8];
-    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    getrandom::fill(&mut bytes).ok()?;
     Some(u64::from_ne_bytes(bytes))
 }
 

@@ -6,7 +6,7 @@ use crate::run::{Failure, cargo, output};
 
 /// The rules: a package, its features, and the forbidden dependencies. `actix` forbids the crate
 /// `actix` and every crate whose name begins with `actix-`.
-const RULES: [(&str, &str, &[&str]); 17] = [
+const RULES: [(&str, &str, &[&str]); 19] = [
     // The benchmarks compare the core with jsonwebtoken.
     ("portcullis", "--all-features", &["jsonwebtoken"]),
     ("portcullis", "--all-features", FRAMEWORKS),
@@ -21,6 +21,8 @@ const RULES: [(&str, &str, &[&str]); 17] = [
     ("portcullis-postgres", "--no-default-features", STORES),
     ("portcullis-redis", "--no-default-features", STORES),
     ("portcullis", "--no-default-features", CLIENTS),
+    ("portcullis", "--no-default-features", C),
+    ("portcullis-graviola", "--all-features", C),
     ("portcullis-actix", "--no-default-features", CLIENTS),
     ("portcullis-axum", "--no-default-features", CLIENTS),
     ("portcullis-hyper", "--no-default-features", CLIENTS),
@@ -44,6 +46,9 @@ const STORES: &[&str] = &[
     "ring",
     "sqlx",
 ];
+
+/// Cryptography that needs a C compiler.
+const C: &[&str] = &["aws-lc", "cc", "openssl", "openssl-sys", "ring"];
 
 /// HTTP clients and TLS.
 const CLIENTS: &[&str] = &[

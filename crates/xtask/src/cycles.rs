@@ -19,10 +19,11 @@ use self::graph::Cycle;
 use crate::run::{Failure, root};
 
 /// The packages that must not have cycles.
-const WITHOUT_CYCLES: [&str; 11] = [
+const WITHOUT_CYCLES: [&str; 12] = [
     "portcullis",
     "portcullis-actix",
     "portcullis-axum",
+    "portcullis-graviola",
     "portcullis-hyper",
     "portcullis-issuer",
     "portcullis-issuer-client",

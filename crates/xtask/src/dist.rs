@@ -3,6 +3,7 @@
 mod linked;
 mod notices;
 mod sbom;
+mod trial;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ struct Program {
 }
 
 /// Builds all programs, checks what they are linked to, and writes their archives, their SBOMs and
-/// the checksums of these files.
+/// the checksums of these files. Runs each program from its archive.
 pub(crate) fn dist() -> Result<(), Failure> {
     let source = clone::of_last_commit()?;
     let host = host()?;
@@ -50,7 +51,9 @@ pub(crate) fn dist() -> Result<(), Failure> {
         let name = format!("{}-{}", packed.name, package.version());
         let notices = staged.join("THIRD-PARTY-LICENSES.txt");
         notices::write(packed, &source, &host, &notices)?;
-        archive(&built, &notices, packed, &source, &files.join(format!("{name}-{host}.tar.gz")))?;
+        let packed_file = files.join(format!("{name}-{host}.tar.gz"));
+        archive(&built, &notices, packed, &source, &packed_file)?;
+        trial::run_archive(&packed_file, packed.name, package.version())?;
         sbom::write(packed, &source, &host, &files.join(format!("{name}-{host}.cdx.json")))?;
     }
     checksums(&files)
@@ -90,7 +93,14 @@ fn archive(
     tar.args(["--create", "--gzip", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"]);
     tar.arg("--mode=a+rX,u+w,go-w");
     tar.arg(format!("--mtime=@{}", time.trim())).arg("--file").arg(file);
-    run(tar.arg("--directory").arg(&staged).arg(name))
+    run(tar.arg("--directory").arg(&staged).arg(name))?;
+    println!("{name}: {} kB, program {} kB", kilobytes(file)?, kilobytes(built)?);
+    Ok(())
+}
+
+fn kilobytes(file: &Path) -> Result<u64, Failure> {
+    let metadata = fs::metadata(file).map_err(|error| failed(file, &error))?;
+    Ok(metadata.len() / 1000)
 }
 
 fn checksums(files: &Path) -> Result<(), Failure> {

@@ -71,6 +71,18 @@ fn workflows_have_least_permissions() {
     }
 }
 
+/// In a container, `actions/checkout` trusts the folder for its own commands only, and the tasks call git.
+#[test]
+fn jobs_in_a_container_let_git_read_the_folder() {
+    for name in WORKFLOWS {
+        let workflow = workflow(name);
+        let jobs = workflow.matches("    container: ").count();
+        let trusted = "run: git config --global --add safe.directory \"${GITHUB_WORKSPACE}\"\n";
+        assert_eq!(workflow.matches(trusted).count(), jobs, "{name}");
+        assert!(jobs > 0, "{name}");
+    }
+}
+
 #[test]
 fn dependabot_reads_each_lock_file() {
     let settings = text(".github/dependabot.yml");

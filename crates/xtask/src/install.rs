@@ -68,6 +68,9 @@ const VALKEY: &str = "tests/interop/third_party/valkey";
 /// typos' binary, as a Python package.
 const SPELLING: &str = "crates/xtask/spelling";
 
+/// The validator of SBOMs: a Python package that contains the schemas of CycloneDX.
+const SBOM: &str = "crates/xtask/sbom";
+
 /// The guide's programs in other languages: packages with a lock file or a list of requirements.
 const OTHER_LANGUAGES: &str = "docs/other-languages";
 
@@ -258,6 +261,11 @@ pub(crate) fn actionlint() -> Result<PathBuf, Failure> {
 /// Installs typos, which checks spelling.
 pub(crate) fn typos() -> Result<PathBuf, Failure> {
     Ok(python_packages("spelling", SPELLING)?.with_file_name("typos"))
+}
+
+/// Installs a Python that validates SBOMs.
+pub(crate) fn sbom_validator() -> Result<PathBuf, Failure> {
+    python_packages("sbom", SBOM)
 }
 
 fn cargo_tool(name: &str, package: &str, why: &str) -> Result<PathBuf, Failure> {

@@ -13,6 +13,7 @@ mod crates;
 mod cycles;
 mod dist;
 mod docs;
+mod docs_rs;
 mod examples;
 mod former_name;
 mod fuzz;
@@ -23,6 +24,9 @@ mod interop;
 mod migrations;
 mod msrv;
 mod mutants;
+mod no_c;
+#[cfg(test)]
+mod one_build;
 mod packages;
 mod postgres;
 mod proof;
@@ -141,6 +145,12 @@ enum Task {
     /// migrate from. Each app gets the same requests, and the pages must quote the apps' code
     /// exactly.
     Migrations,
+
+    /// Build and run a service without a C compiler
+    ///
+    /// Builds `tests/no_c` with a `cc` that only links, and checks that this `cc` is noticed if aws-lc is
+    /// enabled.
+    NoC,
 
     /// Check the minimum supported Rust version (MSRV) of the libraries
     ///
@@ -285,12 +295,14 @@ enum Task {
     /// Builds `portcullis`, `portcullis-issuer` and `portcullis-sidecar` with the profile `dist`, and
     /// fails if one needs a shared library other than those of glibc, and libgcc_s, which glibc loads
     /// itself. Writes an archive and an SBOM (CycloneDX) for each, and `SHA256SUMS`, to `target/dist-files`.
+    /// Validates the SBOMs against the schema, and runs each program from its archive in an empty folder.
     Dist,
 
     /// Run every check that a release must pass in addition to `cargo xtask ci`
     ///
     /// In a fresh clone of the last commit: `cargo publish --workspace --dry-run`. Then the semver
-    /// check, licences, the workflows in `.github` (actionlint, which needs Go), and `cargo xtask
+    /// check, which must also report the removal of a method, the libraries' documentation as docs.rs
+    /// builds it, licences, the workflows in `.github` (actionlint, which needs Go), and `cargo xtask
     /// dist`. Continues after a failure.
     ReleaseCheck,
 
@@ -336,6 +348,7 @@ fn main() -> ExitCode {
         Task::Crates => crates::crates(),
         Task::Msrv => msrv::check(),
         Task::Migrations => migrations::migrations(),
+        Task::NoC => no_c::check(),
         Task::Examples { names } => examples::examples(&names),
         Task::Bench { rounds, only } => bench::bench(rounds, &only),
         Task::Fuzz { secs } => fuzz::fuzz(Duration::from_secs(secs)),

@@ -56,10 +56,20 @@ struct Mutation {
 
 /// Explores every model whose name contains `only`.
 pub(crate) fn proof(short: bool, only: Option<&str>) -> Result<(), Failure> {
+    explore(&[Checker::Loom, Checker::Stateright], short, only)
+}
+
+/// Explores the models of concurrent code with small bounds. `cargo test` runs the other models with
+/// these bounds.
+pub(crate) fn loom_models() -> Result<(), Failure> {
+    explore(&[Checker::Loom], true, None)
+}
+
+fn explore(checkers: &[Checker], short: bool, only: Option<&str>) -> Result<(), Failure> {
     let mut explored = 0;
     let (build, preemptions) =
         if short { (Build::Quick, FEW_PREEMPTIONS) } else { (Build::Optimized, PREEMPTIONS) };
-    for checker in [Checker::Loom, Checker::Stateright] {
+    for checker in checkers {
         let program = checker.build(&root(), build)?;
         let output = checker.run(&program, only, preemptions, !short)?;
         let Some(output) = output else { continue };

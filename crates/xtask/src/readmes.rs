@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::packages::published;
-use crate::run::root;
+use crate::run::{output, program, root};
 
 const LONGEST: usize = 250;
 
@@ -78,4 +78,43 @@ fn each_published_crate_has_a_readme_with_an_install_line_and_tested_code() {
 fn missing_readme_is_reported_by_each_rule() {
     let faults = faults("portcullis", "0.1.0", &root().join("crates"));
     assert_eq!(faults.len(), 5, "{faults:?}");
+}
+
+/// Returns the version that a line such as `portcullis = "0.1"` or `portcullis = { version = "0.1", … }`
+/// requires of the package.
+fn version_in<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    let (_, rest) = line.split_once(&format!("{name} = "))?;
+    let rest = rest.strip_prefix("{ version = ").unwrap_or(rest);
+    rest.strip_prefix('"')?.split('"').next()
+}
+
+/// A release changes the versions; each page must name the new ones.
+#[test]
+fn pages_require_the_current_versions() {
+    let mut files = program("git");
+    let files = output(files.args(["ls-files", "*.md", ":!CHANGELOG.md", ":!docs/adr"])).unwrap();
+    let packages = published().unwrap();
+    let (mut found, mut old) = (0, Vec::new());
+    for file in files.lines() {
+        let page = fs::read_to_string(root().join(file)).unwrap();
+        for package in &packages {
+            let (name, expected) = (package.name(), required(package.version()));
+            for version in page.lines().filter_map(|line| version_in(line, name)) {
+                found += 1;
+                if version != expected {
+                    old.push(format!("{file}: {name} = \"{version}\", not \"{expected}\""));
+                }
+            }
+        }
+    }
+    assert!(old.is_empty(), "{}", old.join("\n"));
+    assert!(found > 20, "{found}");
+}
+
+#[test]
+fn version_of_an_install_line_is_found() {
+    assert_eq!(version_in("# Then: portcullis-axum = \"0.1\"", "portcullis-axum"), Some("0.1"));
+    assert_eq!(version_in("portcullis = { version = \"0.1\" }", "portcullis"), Some("0.1"));
+    assert_eq!(version_in("portcullis = { path = \"../portcullis\" }", "portcullis"), None);
+    assert_eq!(version_in("portcullis-axum = \"0.1\"", "portcullis"), None);
 }

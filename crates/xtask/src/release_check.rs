@@ -5,7 +5,7 @@ use std::fs;
 use crate::packages::published;
 use crate::report::Report;
 use crate::run::{Failure, cargo, output, program, run, target_dir};
-use crate::{ci, clone, dist, install, semver};
+use crate::{ci, clone, dist, docs_rs, install, no_c, semver};
 
 /// Runs every check. Continues after a failure.
 pub(crate) fn check() -> Result<(), Failure> {
@@ -13,6 +13,9 @@ pub(crate) fn check() -> Result<(), Failure> {
     report.step("contents", contents);
     report.step("publish", publish);
     report.step("semver", || semver::check(None));
+    report.step("removed method", semver::check_detects_removal);
+    report.step("docs.rs", docs_rs::check);
+    report.step("no C compiler", no_c::check);
     report.step("licences", ci::dependencies);
     report.step("workflows", || run(&mut program(install::actionlint()?)));
     report.step("dist", dist::dist);

@@ -25,7 +25,8 @@ const SESSION: [(&str, &str); 2] = [
 /// `target/screenshots`.
 pub(crate) fn screenshots() -> Result<(), Failure> {
     let chromium = install::chromium()?;
-    let build = ["build", "--release", "--package", "portcullis-cli", "--features", "bench"];
+    let build =
+        ["build", "--profile", "dist", "--package", "portcullis-cli", "--features", "bench"];
     run(&mut cargo(&build))?;
     let (pages, docs) = (target_dir().join("screenshots"), root().join("docs"));
     for folder in [&pages, &docs] {
@@ -34,7 +35,7 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
     }
     for (name, window, command) in PICTURES {
         let page = pages.join(name).with_extension("html");
-        run(program(target_dir().join("release/portcullis")).args(command).arg(&page))?;
+        run(program(target_dir().join("dist/portcullis")).args(command).arg(&page))?;
         let picture = docs.join(name).with_extension("png");
         // Containers do not support the sandbox, and the page is this project's own file.
         run(program(&chromium)

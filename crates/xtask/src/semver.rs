@@ -2,7 +2,12 @@
 
 use crate::install;
 use crate::packages::published;
-use crate::run::{Failure, cargo, foreign_cargo, output, program, run};
+use crate::run::{Failure, cargo, foreign_cargo, output, program, root, run, target_dir};
+use crate::working_copy::{copy_sources, read, replaced, write};
+
+/// A public method of the core in `claims/scope.rs`, and what [`check_detects_removal`] makes of it.
+const REMOVED: &str = "pub fn as_str(&self) -> &str {";
+const HIDDEN: &str = "pub(crate) fn as_str(&self) -> &str {";
 
 /// Fails for each breaking change since `baseline`, or else since the newest tag.
 pub(crate) fn check(baseline: Option<&str>) -> Result<(), Failure> {
@@ -17,6 +22,29 @@ pub(crate) fn check(baseline: Option<&str>) -> Result<(), Failure> {
         check.args(["--release-type", "minor"]);
     }
     run(&mut check)
+}
+
+/// Fails unless the check detects that a public method of the core is removed, in a copy of the sources.
+pub(crate) fn check_detects_removal() -> Result<(), Failure> {
+    let copy = target_dir().join("semver-copy");
+    copy_sources(&copy)?;
+    let file = "crates/portcullis/src/claims/scope.rs";
+    let text = read(&copy.join(file))?;
+    write(&copy.join(file), &replaced(&text, REMOVED, HIDDEN, file)?)?;
+    let mut check = foreign_cargo(install::cargo_semver_checks()?);
+    check.args(["semver-checks", "--package", "portcullis", "--release-type", "minor"]);
+    check.arg("--baseline-root").arg(root()).current_dir(&copy);
+    // The exit status alone could also mean that the copy does not build.
+    let report = check.output().map_err(|error| Failure::new(error.to_string()))?;
+    let told = [report.stdout, report.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    println!("{told}");
+    if !report.status.success() && told.contains("inherent_method_missing") {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "cargo-semver-checks did not report the removal of `{REMOVED}` in {file}"
+    )))
 }
 
 /// Returns the newest tag `v…` from which this commit descends.

@@ -17,7 +17,7 @@ const NOT_CHECKED: [&str; 3] = [
 pub(crate) fn test() -> Result<(), Failure> {
     let installed = install::for_tests()?;
     let tests = run_tests(&installed);
-    tests.and(run_doc_tests()).and(run_with_features())
+    tests.and(run_doc_tests()).and(run_with_features()).and(run_with_other_providers())
 }
 
 /// Runs unit and integration tests, including ignored tests.
@@ -49,7 +49,8 @@ pub(crate) fn run_tests(installed: &install::Installed) -> Result<(), Failure> {
 /// `arbitrary_precision`. This feature changes how numbers are parsed, and any crate of a user's
 /// build may enable it, so no verdict may depend on it.
 pub(crate) fn run_with_features() -> Result<(), Failure> {
-    run(&mut cargo(&["test", "--package", "portcullis-cli", "--test", "exit"]))?;
+    // From the workspace, so that the dependencies are those of the other tests.
+    run(&mut cargo(&["test", "--workspace", "--test", "exit"]))?;
     run(&mut cargo(&[
         "test",
         "--package",
@@ -58,6 +59,13 @@ pub(crate) fn run_with_features() -> Result<(), Failure> {
         "--features",
         "serde_json/arbitrary_precision",
     ]))
+}
+
+/// Runs the bug classes with the other crypto providers. The vectors and the differential test
+/// include all providers.
+pub(crate) fn run_with_other_providers() -> Result<(), Failure> {
+    let mut classes = cargo(&["test", "--package", "portcullis-bug-class", "--test", "bug_class"]);
+    run(classes.env("PORTCULLIS_CRYPTO_PROVIDER", "graviola"))
 }
 
 /// Runs the examples in the documentation. They run separately, because `--include-ignored` would

@@ -31,7 +31,7 @@ fn make_root(program: &Path, root: &Path) -> (bool, String) {
 fn programs() -> [&'static str; 3] {
     let copied = ["portcullis-issuer", "example-axum", "portcullis-sidecar"];
     for name in copied {
-        assert!(text("Dockerfile").contains(&format!(" target/release/{name} /rootfs")), "{name}");
+        assert!(text("Dockerfile").contains(&format!(" target/dist/{name} /rootfs")), "{name}");
         assert!(text("Dockerfile").contains(&format!("[\"/usr/local/bin/{name}\"]")), "{name}");
     }
     copied

@@ -7,7 +7,7 @@ use portcullis::testing::TestKey;
 use portcullis::{Algorithm, signature, token::TokenError};
 use serde_json::json;
 
-use super::support::{auth, claims, encode, rule, split};
+use super::support::{algorithms, auth, claims, encode, rule, split};
 
 /// The `none` vulnerabilities of 2015 in many libraries, CVE-2018-1000531, CVE-2021-44878,
 /// CVE-2022-23540, CVE-2026-28802.
@@ -51,7 +51,7 @@ async fn alg_none_is_rejected_in_every_spelling_signed_or_unsigned() {
 
 #[tokio::test]
 async fn token_without_signature_is_rejected_for_every_algorithm() {
-    for &algorithm in Algorithm::ALL {
+    for algorithm in algorithms() {
         let key = TestKey::generate("k", algorithm);
         let auth = auth(&key).await;
         let token = key.token(&claims());

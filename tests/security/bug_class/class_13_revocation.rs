@@ -22,7 +22,7 @@ use portcullis::{
 
 use super::support::{AUDIENCE, ISSUER, JWKS, NOW, bearer, verdict, verdict_now};
 
-const LIST: &str = "https://issuer.example/lists/1";
+pub(super) const LIST: &str = "https://issuer.example/lists/1";
 
 struct World {
     auth: Authenticator,
@@ -33,7 +33,7 @@ struct World {
 }
 
 /// Returns the compressed and encoded bytes of a list, as in its `lst`.
-fn packed(bytes: &[u8]) -> String {
+pub(super) fn packed(bytes: &[u8]) -> String {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     URL_SAFE_NO_PAD.encode(encoder.finish().unwrap())

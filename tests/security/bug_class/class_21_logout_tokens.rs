@@ -64,7 +64,7 @@ impl World {
     }
 
     /// Returns the status of the response.
-    async fn post(&self, token: &str) -> u16 {
+    pub(super) async fn post(&self, token: &str) -> u16 {
         let response = self.send("POST", FORM, &format!("logout_token={token}")).await;
         assert_eq!(response.headers()["cache-control"], "no-store");
         let status = response.status().as_u16();

@@ -1,9 +1,10 @@
 //! The twelve classes of bugs that JWT validators have had. Each class has the tokens, key sets and
-//! traffic of its published vulnerabilities, all of which are rejected here. There are nine more
+//! traffic of its published vulnerabilities, all of which are rejected here. There are ten more
 //! classes: a revoked token that is accepted; a cookie that another site's page uses; a policy that is
 //! met by an unreadable claim; a token's text in debug output; a request that is treated as something
 //! else; a tenant's token at another tenant's host; a tenant's URL that leads into the service's own
-//! network; a stream that outlives its session; and a logout token that is not the issuer's.
+//! network; a stream that outlives its session; a logout token that is not the issuer's; and a
+//! signature that is not verified by the chosen crypto provider.
 //!
 //! A module is a class. Its first comment states what makes the class impossible by construction;
 //! the tests detect a change of that construction.
@@ -41,4 +42,5 @@ mod class_20_streams_feed;
 mod class_20_streams_renewed;
 mod class_21_logout_tokens;
 mod class_21_security_events;
+mod class_22_crypto_provider;
 mod support;

@@ -2,13 +2,39 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::crypto::{AwsLc, CryptoProvider};
+use portcullis::keys::KeyParser;
 pub(crate) use portcullis::testing::rule as rule_of;
 pub(crate) use portcullis::testing::{
-    AUDIENCE, ISSUER, JWKS, NOW, attempt_now, authorization, bearer, builder, claims, verdict,
-    verdict_now,
+    AUDIENCE, ISSUER, JWKS, NOW, attempt_now, authorization, bearer, claims, verdict, verdict_now,
 };
 use portcullis::testing::{TestKey, token_rule};
-use portcullis::{Authenticator, Gate};
+use portcullis::{Algorithm, Authenticator, AuthenticatorBuilder, Gate};
+use portcullis_graviola::Graviola;
+
+/// Returns the crypto provider that the tests run with.
+pub(crate) fn provider() -> &'static dyn CryptoProvider {
+    match std::env::var("PORTCULLIS_CRYPTO_PROVIDER").as_deref() {
+        Err(_) => &AwsLc,
+        Ok("graviola") => &Graviola,
+        Ok(other) => unreachable!("PORTCULLIS_CRYPTO_PROVIDER is {other:?}, not graviola"),
+    }
+}
+
+/// Returns the asymmetric algorithms that the provider supports.
+pub(crate) fn algorithms() -> impl Iterator<Item = Algorithm> {
+    Algorithm::ALL.iter().copied().filter(|&algorithm| provider().supports(algorithm))
+}
+
+/// Parses keys with the provider that the tests run with.
+pub(crate) fn parser() -> KeyParser<'static> {
+    KeyParser::new(provider())
+}
+
+/// Like `portcullis::testing::builder`, with the provider that the tests run with.
+pub(crate) fn builder(key: &TestKey) -> AuthenticatorBuilder {
+    portcullis::testing::builder(key).crypto_provider(provider())
+}
 
 pub(crate) async fn auth(key: &TestKey) -> Authenticator {
     builder(key).build().await.unwrap()

@@ -1,5 +1,5 @@
-//! Validates thousands of generated tokens with our authenticator and with jsonwebtoken's `decode`,
-//! which are configured as equally as possible. Each difference must have a documented reason.
+//! Validates thousands of generated tokens with our authenticator, with each crypto provider, and
+//! with jsonwebtoken's `decode`, which are configured as equally as possible. Each difference must have a documented reason.
 //!
 //! One direction is safety: a token that only jsonwebtoken rejects must match a short list of
 //! reasons. The other direction is strictness: each of our additional rules is named. The seed is
@@ -22,11 +22,13 @@ use std::collections::BTreeMap;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use portcullis::crypto::{AwsLc, CryptoProvider};
 use portcullis::testing::{AUDIENCE, ISSUER, TestKey, attempt_now};
 use portcullis::{
     Algorithm, Authenticated, Authenticator, Gate, Refusal, adapter::MaybeReady,
     keys::SharedKeySet, refusal::RefusalKind, token::TokenError,
 };
+use portcullis_graviola::Graviola;
 use serde_json::{Value, json};
 
 use generator::{Generator, Sample};
@@ -67,10 +69,11 @@ const LOOSER: &[(&str, &str, &str)] = &[
 struct Ours(Authenticator);
 
 impl Ours {
-    async fn new(keys: &[TestKey]) -> Self {
+    async fn new(keys: &[TestKey], provider: &'static dyn CryptoProvider) -> Self {
         // The authenticator uses the machine's clock, because jsonwebtoken has no other.
         let auth = Authenticator::builder(ISSUER, AUDIENCE)
             .key_source(SharedKeySet::new(TestKey::key_set(keys)))
+            .crypto_provider(provider)
             .leeway(std::time::Duration::from_secs(LEEWAY_SECS))
             .algorithms([Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Ed25519]);
         Self(auth.build().await.unwrap())
@@ -203,7 +206,7 @@ const DOCUMENTED_OF_MOST_APPS: &[(&str, &str, bool)] = &[
 #[tokio::test]
 async fn jsonwebtoken_behaves_as_documented() {
     let keys = generator::keys();
-    let (ours, theirs) = (Ours::new(&keys).await, Theirs::new(&keys));
+    let (ours, theirs) = (Ours::new(&keys, &AwsLc).await, Theirs::new(&keys));
     let of_most_apps = Theirs::of_most_apps(&keys);
     let token = |header: &str, claims: &str| {
         let now = jsonwebtoken::get_current_timestamp();
@@ -246,12 +249,14 @@ async fn verdict_differs_from_jsonwebtoken_only_as_documented() {
     let seed = from_env("DIFFERENTIAL_SEED", SEED);
     let tokens = from_env("DIFFERENTIAL_TOKENS", TOKENS);
     let keys = generator::keys();
-    let (ours, theirs) = (Ours::new(&keys).await, Theirs::new(&keys));
+    let (ours, theirs) = (Ours::new(&keys, &AwsLc).await, Theirs::new(&keys));
+    let graviola = Ours::new(&keys, &Graviola).await;
     let mut generator = Generator::new(seed, &keys);
     let mut tally = Tally::default();
     for _ in 0..tokens {
         let sample = generator.next(jsonwebtoken::get_current_timestamp());
         let (verdict, other) = (ours.judge(&sample.token), theirs.judge(&sample.token));
+        assert_eq!(verdict, graviola.judge(&sample.token), "with graviola: {}", sample.token);
         tally.count(&sample, verdict, other);
     }
     tally.print(tokens, seed);

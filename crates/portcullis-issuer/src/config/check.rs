@@ -115,6 +115,7 @@ impl IssuerConfig {
                 "is set together with IDENTSPHERE_KEY_ENCRYPTION_KEY_FILE; set only one of them",
             ));
         }
+        self.check_database(cfg!(feature = "postgres"))?;
         let has_key = self.key_encryption_key.is_some() || self.key_encryption_key_file.is_some();
         if self.database_url.is_some() && !has_key {
             return Err(ConfigError::hidden(
@@ -134,6 +135,16 @@ impl IssuerConfig {
             Some(domain) => check_cookie_domain(domain, &issuer),
             None => Ok(()),
         }
+    }
+
+    fn check_database(&self, has_postgres: bool) -> Result<(), ConfigError> {
+        if self.database_url.is_some() && !has_postgres {
+            return Err(ConfigError::hidden(
+                "IDENTSPHERE_DATABASE_URL",
+                "needs the feature `postgres` of portcullis-issuer, which this program was built without",
+            ));
+        }
+        Ok(())
     }
 
     /// Rejects a rotation period that is too short. With such a period, keys would sign before
@@ -310,6 +321,19 @@ mod tests {
         ] {
             assert_eq!(message, expected);
         }
+    }
+
+    #[test]
+    fn postgres_url_needs_the_feature() {
+        let mut config = IssuerConfig::new("https://auth.example.com", "identsphere.db");
+        assert!(config.check_database(false).is_ok());
+        config.database_url = DatabaseUrl::new("postgres://issuer@localhost/issuer").ok();
+        assert!(config.check_database(true).is_ok());
+        let error = config.check_database(false).unwrap_err().to_string();
+        assert!(
+            error.starts_with("IDENTSPHERE_DATABASE_URL ") && error.contains("`postgres`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -64,11 +64,13 @@ impl DatabaseUrl {
     }
 
     /// Returns whether the URL names a certificate authority, and so requires TLS.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only PostgreSQL has a URL"))]
     pub(crate) fn names_an_authority(&self) -> bool {
         self.text.contains("sslrootcert=") || self.text.contains("ssl-root-cert=")
     }
 
     /// Returns the URL with its password.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only PostgreSQL has a URL"))]
     pub(crate) fn reveal(&self) -> &str {
         &self.text
     }

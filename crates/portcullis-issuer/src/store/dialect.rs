@@ -8,7 +8,7 @@ use std::fmt;
 use rusqlite::types::FromSql;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
-use sqlx::{Arguments, Decode, Encode, Postgres, Sqlite, Type};
+use sqlx::{Arguments, Decode, Encode, Sqlite, Type};
 use tokio::sync::Notify;
 
 pub(super) use self::turn::Turn;
@@ -140,26 +140,29 @@ pub(super) struct Housekeeping {
 
 /// A type that all drivers can decode from a column.
 pub(super) trait Column:
-    for<'r> Decode<'r, Postgres>
-    + for<'r> Decode<'r, Sqlite>
-    + Type<Postgres>
-    + Type<Sqlite>
-    + FromSql
-    + Send
-    + Unpin
+    for<'r> Decode<'r, Sqlite> + Type<Sqlite> + FromSql + PostgresColumn + Send + Unpin
 {
 }
 
 impl<T> Column for T where
-    T: for<'r> Decode<'r, Postgres>
-        + for<'r> Decode<'r, Sqlite>
-        + Type<Postgres>
-        + Type<Sqlite>
-        + FromSql
-        + Send
-        + Unpin
+    T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + FromSql + PostgresColumn + Send + Unpin
 {
 }
+
+#[cfg(feature = "postgres")]
+pub(super) trait PostgresColumn:
+    for<'r> Decode<'r, sqlx::Postgres> + Type<sqlx::Postgres>
+{
+}
+
+#[cfg(feature = "postgres")]
+impl<T> PostgresColumn for T where T: for<'r> Decode<'r, sqlx::Postgres> + Type<sqlx::Postgres> {}
+
+#[cfg(not(feature = "postgres"))]
+pub(super) trait PostgresColumn {}
+
+#[cfg(not(feature = "postgres"))]
+impl<T> PostgresColumn for T {}
 
 pub(super) trait Row: Send + Sync {
     /// Returns the column with this name.

@@ -15,8 +15,10 @@ use super::issuers::Issuers;
 use super::key_origin::{GivenKeys, no_client, secure_url};
 use super::start::{first_keys, start_without};
 use super::{Authenticator, AuthenticatorBuilder, Inner};
+use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Place};
+use crate::crypto::Algorithms;
 use crate::duration::InSeconds;
 use crate::fetch::Client;
 use crate::issuer::{Audiences, ClaimsRules, TrustedIssuer};
@@ -69,6 +71,7 @@ impl AuthenticatorBuilder {
         for mut of_one in self.issuer.take().into_iter().chain(self.others) {
             of_one.origin.keeper = keeper.clone();
             of_one.revocations = self.revocations.clone();
+            of_one.crypto = self.crypto;
             let may_wait = may_wait_for_all || of_one.start_without_keys;
             let name = of_one.issuer.clone();
             let issuer = of_one.trusted_issuer(&self.clock);
@@ -130,7 +133,13 @@ impl AuthenticatorBuilder {
         };
         let inner = Arc::new(Inner {
             credentials: Arc::new(self.credentials),
-            issuers: Issuers::new(trusted, self.resolver, self.clock, self.revocations.clone()),
+            issuers: Issuers::new(
+                trusted,
+                self.resolver,
+                self.clock,
+                self.revocations.clone(),
+                self.crypto,
+            ),
             revocations: self.revocations,
             space: Arc::new(space),
             headers: KnownHeaders::new(),
@@ -193,6 +202,7 @@ impl IssuerSettings {
         clock: &Arc<dyn Clock>,
     ) -> Result<TrustedIssuer, ConfigError> {
         self.check()?;
+        let algorithms = self.allowed()?;
         let client = {
             let needed = self.status_lists.is_some() || self.introspection.are_set();
             self.origin.client(self.keys.max_body, needed)?
@@ -200,7 +210,7 @@ impl IssuerSettings {
         let keys = self.origin.key_source(
             &self.issuer,
             &self.profile,
-            &self.algorithms,
+            &algorithms,
             &self.keys,
             client.as_ref(),
             clock,
@@ -215,7 +225,7 @@ impl IssuerSettings {
             self.place_of_status_lists(client)?,
             &self.issuer,
             keys.shared(),
-            &self.algorithms,
+            &algorithms,
             [self.leeway, self.keys.fetch_timeout],
             clock,
         );
@@ -258,7 +268,7 @@ impl IssuerSettings {
             rule_set: None,
             made_from: None,
             rules,
-            algorithms: self.algorithms,
+            algorithms,
             keys,
             status_lists,
             introspections,
@@ -349,10 +359,11 @@ impl IssuerSettings {
 
     /// The part of [`check`](Self::check) for keys.
     pub(super) fn check_keys(&self) -> Result<(), ConfigError> {
-        if self.algorithms.is_empty() {
+        let chosen = self.algorithms.as_deref();
+        if chosen.is_some_and(<[_]>::is_empty) {
             return Err(ConfigError::invalid(settings::ALGORITHMS, "", "name at least one"));
         }
-        let symmetric = self.algorithms.iter().find(|algorithm| algorithm.is_symmetric());
+        let symmetric = chosen.into_iter().flatten().find(|algorithm| algorithm.is_symmetric());
         let are_fetched = !matches!(self.origin.key_source, Some(GivenKeys::Source(_)));
         if let Some(symmetric) = symmetric.filter(|_| are_fetched) {
             let expected =
@@ -362,6 +373,28 @@ impl IssuerSettings {
         self.keys.check()
     }
 
+    /// The accepted algorithms, each of which the provider supports.
+    fn allowed(&self) -> Result<Algorithms, ConfigError> {
+        let no_provider = |reason: String| ConfigError::NoCryptoProvider { reason };
+        let provider = self.crypto.ok_or_else(|| {
+            no_provider("the feature `aws-lc` is disabled, and no `crypto_provider` is set".into())
+        })?;
+        let supported: Vec<_> = provider.algorithms().map(Algorithm::as_str).collect();
+        if supported.is_empty() {
+            let name = provider.name();
+            return Err(no_provider(format!("{name} supports no algorithm on this machine")));
+        }
+        Algorithms::new(provider, self.algorithms.as_deref()).map_err(|unsupported| {
+            let expected = format!(
+                "the crypto provider {} does not support it; remove it, set another \
+                 `crypto_provider`, or list some of {}",
+                provider.name(),
+                supported.join(", "),
+            );
+            ConfigError::invalid(settings::ALGORITHMS, unsupported.as_str(), expected)
+        })
+    }
+
     /// The key set that these settings fetch. Nothing is fetched yet.
     pub(super) fn remote_key_set(
         &self,
@@ -369,8 +402,8 @@ impl IssuerSettings {
     ) -> Result<RemoteKeySet, ConfigError> {
         let client = self.origin.client(self.keys.max_body, false)?;
         let client = client.ok_or_else(no_client)?;
-        let Self { issuer, profile, algorithms, keys, .. } = self;
-        self.origin.fetched(issuer, profile, algorithms, keys, &client, clock)
+        let Self { issuer, profile, keys, .. } = self;
+        self.origin.fetched(issuer, profile, &self.allowed()?, keys, &client, clock)
     }
 
     fn check_times(&self) -> Result<(), ConfigError> {

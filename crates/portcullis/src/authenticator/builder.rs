@@ -11,6 +11,7 @@ use super::of_issuer::of_issuer;
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, default_clock};
 use crate::credentials::{Credentials, TokenPlace};
+use crate::crypto::{CryptoProvider, Provider};
 use crate::fetch::Fetch;
 use crate::jws::DEFAULT_MAX_TOKEN_BYTES;
 use crate::kept_keys::KeptKeys;
@@ -69,6 +70,7 @@ pub struct AuthenticatorBuilder {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) kept_keys: Option<KeptKeysSetting>,
     pub(super) revocations: Option<Revocations>,
+    pub(super) crypto: Option<Provider>,
 }
 
 /// The store for key sets that outlive the process.
@@ -154,6 +156,7 @@ impl AuthenticatorBuilder {
             clock: default_clock(),
             kept_keys: None,
             revocations: None,
+            crypto: Provider::built_in(),
         }
     }
 
@@ -338,6 +341,26 @@ impl AuthenticatorBuilder {
     /// it bounds how long a revocation is kept.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
+        self
+    }
+
+    /// Sets the [crypto provider](crate::crypto) that verifies all signatures for this service:
+    /// aws-lc by default. Without the feature `aws-lc` there is no default.
+    ///
+    /// Keys of a [`key_source`](Self::key_source) may have been parsed with another provider. They
+    /// are parsed again, once for each key.
+    ///
+    /// ```
+    /// # #[cfg(feature = "aws-lc")] {
+    /// use portcullis::{Authenticator, crypto::AwsLc};
+    ///
+    /// let builder = Authenticator::builder("https://auth.example", "https://api.example")
+    ///     .crypto_provider(&AwsLc);
+    /// # }
+    /// ```
+    #[doc(alias("graviola", "aws_lc", "fips", "ring"))]
+    pub fn crypto_provider(mut self, provider: &'static dyn CryptoProvider) -> Self {
+        self.crypto = Some(Provider::new(provider));
         self
     }
 

@@ -149,6 +149,16 @@ pub enum ConfigError {
         /// The reason.
         reason: String,
     },
+    /// No [crypto provider](crate::crypto) is available to verify signatures.
+    #[error(
+        "no crypto provider for verifying signatures: {reason}; enable the feature `aws-lc`, or set \
+         another `crypto_provider`"
+    )]
+    #[non_exhaustive]
+    NoCryptoProvider {
+        /// The reason.
+        reason: String,
+    },
 }
 
 impl ConfigError {

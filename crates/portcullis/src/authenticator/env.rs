@@ -193,10 +193,9 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             issuer.required_claims = list(&names);
         }
         if let Some(names) = self.text(settings::ALGORITHMS) {
-            issuer.algorithms = list(&names)
-                .iter()
-                .map(|name| parse(settings::ALGORITHMS, name))
-                .collect::<Result<Vec<Algorithm>, _>>()?;
+            let names = list(&names);
+            let parsed = names.iter().map(|name| parse(settings::ALGORITHMS, name));
+            issuer.algorithms = Some(parsed.collect::<Result<Vec<Algorithm>, _>>()?);
         }
         if let Some(text) = self.text(settings::SESSION_AT) {
             issuer.session_at = read_path(settings::SESSION_AT, &text)?;
@@ -481,7 +480,7 @@ mod tests {
         assert_eq!(first.max_token_lifetime.map(|max| max.as_secs()), Some(900));
         assert_eq!(first.max_token_age.map(|max| max.as_secs()), Some(600));
         assert_eq!(first.required_claims, ["sub", "tenant"]);
-        assert_eq!(first.algorithms, [Algorithm::Es256, Algorithm::Ed25519]);
+        assert_eq!(first.algorithms, Some(vec![Algorithm::Es256, Algorithm::Ed25519]));
         let profile = Profile::rfc9068().scopes_at(["https://api.example/scopes"]);
         assert_eq!(first.profile, profile.roles_at(["a", "b.c"]).roles_at(["d"]));
         assert_eq!(builder.realm, "orders");

@@ -9,6 +9,7 @@ use super::introspection_settings::IntrospectionSettings;
 use super::key_origin::{GivenKeys, KeyOrigin};
 use super::key_settings::KeySettings;
 use crate::algorithm::Algorithm;
+use crate::crypto::Provider;
 use crate::fetch::Fetch;
 use crate::issuer::LogoutRules;
 use crate::key_source::KeySource;
@@ -44,7 +45,8 @@ pub struct IssuerSettings {
     pub(super) max_token_lifetime: Option<Duration>,
     pub(super) max_token_age: Option<Duration>,
     pub(super) required_claims: Vec<String>,
-    pub(super) algorithms: Vec<Algorithm>,
+    /// With `None`, all that the provider supports.
+    pub(super) algorithms: Option<Vec<Algorithm>>,
     pub(super) profile: Profile,
     pub(super) start_without_keys: bool,
     /// The path of the claim with the session.
@@ -52,6 +54,8 @@ pub struct IssuerSettings {
     pub(super) logout: LogoutRules,
     /// The service's revocations, set by the builder.
     pub(super) revocations: Option<Revocations>,
+    /// The service's crypto provider, set by the builder.
+    pub(super) crypto: Option<Provider>,
 }
 
 impl IssuerSettings {
@@ -83,12 +87,13 @@ impl IssuerSettings {
             max_token_lifetime: None,
             max_token_age: None,
             required_claims: Vec::new(),
-            algorithms: Algorithm::ALL.to_vec(),
+            algorithms: None,
             profile: Profile::default(),
             start_without_keys: false,
             session_at: vec!["sid".to_owned()],
             logout: LogoutRules::default(),
             revocations: None,
+            crypto: Provider::built_in(),
         }
     }
 
@@ -468,12 +473,14 @@ impl IssuerSettings {
         self
     }
 
-    /// Sets the accepted signature algorithms: all asymmetric ones by default. An RSA key without
-    /// `alg` is used with every RSA algorithm of this list. The order does not matter.
+    /// Sets the accepted signature algorithms: by default, all asymmetric ones that the [crypto
+    /// provider](crate::AuthenticatorBuilder::crypto_provider) supports. An RSA key without `alg` is
+    /// used with every RSA algorithm of this list. The order does not matter. An algorithm that the
+    /// provider does not support is an error.
     ///
     /// `PORTCULLIS_ALGORITHMS`
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.algorithms = algorithms.into_iter().collect();
+        self.algorithms = Some(algorithms.into_iter().collect());
         self
     }
 
@@ -539,6 +546,7 @@ impl IssuerSettings {
             session_at,
             logout,
             revocations: _,
+            crypto: _,
         } = self;
         *issuer == other.issuer
             && *audiences == other.audiences

@@ -7,6 +7,7 @@ mod resolver;
 use std::sync::Arc;
 
 use crate::clock::{Clock, Timestamp};
+use crate::crypto::Provider;
 use crate::error::TokenError;
 use crate::issuer::TrustedIssuer;
 use crate::json::{self, FromMembers, Member, Text};
@@ -29,8 +30,9 @@ impl Issuers {
         resolver: Option<Arc<dyn IssuerResolver>>,
         clock: Arc<dyn Clock>,
         revocations: Option<Revocations>,
+        crypto: Option<Provider>,
     ) -> Self {
-        let resolved = resolver.map(|resolver| Resolved::new(resolver, clock, revocations));
+        let resolved = resolver.map(|resolver| Resolved::new(resolver, clock, revocations, crypto));
         Self { configured, resolved }
     }
 

@@ -10,8 +10,8 @@ use url::{Host, Url};
 use super::checks::without_password;
 use super::config_error::ConfigError;
 use super::key_settings::KeySettings;
-use crate::algorithm::Algorithm;
 use crate::clock::Clock;
+use crate::crypto::Algorithms;
 use crate::fetch::url::{UrlPolicy, parse_host};
 use crate::fetch::{Client, Credential, Fetch, OriginCredential, Reach};
 use crate::issuer::IssuerKeys;
@@ -107,7 +107,7 @@ impl KeyOrigin {
         &self,
         issuer: &str,
         profile: &Profile,
-        algorithms: &[Algorithm],
+        algorithms: &Algorithms,
         settings: &KeySettings,
         client: Option<&Client>,
         clock: &Arc<dyn Clock>,
@@ -132,7 +132,7 @@ impl KeyOrigin {
         &self,
         issuer: &str,
         profile: &Profile,
-        algorithms: &[Algorithm],
+        algorithms: &Algorithms,
         settings: &KeySettings,
         client: &Client,
         clock: &Arc<dyn Clock>,
@@ -152,7 +152,7 @@ impl KeyOrigin {
             Some(OriginCredential { origin: location.configured_url()?.origin(), credential })
         });
         Ok(RemoteKeySet::new(remote::Config {
-            allowed: algorithms.to_vec(),
+            allowed: algorithms.clone(),
             limits,
             max_keys: settings.max_keys,
             client: Client { urls, credential, ..client.clone() },
@@ -284,14 +284,14 @@ impl KeyOrigin {
         if let Some(fetch) = &self.fetch {
             return Ok(fetch.clone());
         }
-        #[cfg(feature = "reqwest")]
+        #[cfg(feature = "reqwest-no-provider")]
         return crate::fetch::ReqwestFetch::within(reach.clone())
             .map(|fetch| match &self.ca_file {
                 Some(path) => Arc::new(fetch.trusting(path)) as Arc<dyn Fetch>,
                 None => Arc::new(fetch),
             })
             .map_err(|source| ConfigError::NoHttpClient { reason: source.to_string() });
-        #[cfg(not(feature = "reqwest"))]
+        #[cfg(not(feature = "reqwest-no-provider"))]
         {
             let _ = reach;
             let reason = "the feature `reqwest` is disabled, and no `fetch` is set".to_owned();

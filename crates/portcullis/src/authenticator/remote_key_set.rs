@@ -13,6 +13,7 @@ use super::of_issuer::of_issuer;
 use super::start::first_keys;
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, default_clock};
+use crate::crypto::{CryptoProvider, Provider};
 use crate::fetch::Fetch;
 use crate::issuer::IssuerKeys;
 use crate::kept_keys::KeptKeys;
@@ -99,8 +100,9 @@ impl RemoteKeySetBuilder {
         self
     }
 
-    /// Imports keys for these algorithms only: all asymmetric ones by default. Each issuer that
-    /// uses the set also has its own list of accepted algorithms.
+    /// Imports keys for these algorithms only: by default, all asymmetric ones that the [crypto
+    /// provider](Self::crypto_provider) supports. Each issuer that uses the set also has its own list
+    /// of accepted algorithms.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.issuer = self.issuer.algorithms(algorithms);
         self
@@ -135,6 +137,15 @@ impl RemoteKeySetBuilder {
     /// Stores the key set in `store`, as [`kept_keys_file`](Self::kept_keys_file) does in a file.
     pub fn kept_keys(mut self, store: impl KeptKeys) -> Self {
         self.kept_keys = Some(KeptKeysSetting::Elsewhere(Arc::new(store)));
+        self
+    }
+
+    /// Sets the [crypto provider](crate::crypto): aws-lc by default. Without the feature `aws-lc`
+    /// there is no default.
+    ///
+    /// An authenticator with another provider parses the keys again with its own.
+    pub fn crypto_provider(mut self, provider: &'static dyn CryptoProvider) -> Self {
+        self.issuer.crypto = Some(Provider::new(provider));
         self
     }
 

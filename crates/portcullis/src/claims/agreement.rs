@@ -1,8 +1,11 @@
 //! Compares the two readers of a payload: [`scan`](crate::json), and serde_json, which is the
 //! reference.
 
-use super::{Reader, Reading, RegisteredClaims};
+use serde_json::Value;
+
+use super::{Reader, Reading, RegisteredClaims, Texts};
 use crate::json;
+use crate::key::Payload;
 
 /// Panics if the faster reader accepts a payload that serde_json rejects or reads differently.
 /// Returns whether it accepts the payload.
@@ -14,7 +17,31 @@ pub(crate) fn readers_agree(payload: &str) -> bool {
     let (one, other) = (texts(one), texts(other));
     assert!(!is_accepted || result.is_ok(), "{result:?}, and accepted: {payload:?}");
     assert!(!is_accepted || (scanned == read && one == other), "read differently: {payload:?}");
+    let mut whole = RegisteredClaims::default();
+    let verdict = whole.read(Payload::for_test(payload));
+    assert_eq!(verdict.is_ok(), result.is_ok(), "{payload:?}");
+    if verdict.is_ok() {
+        read.texts = Texts::new(payload.to_owned(), &other);
+        assert!(whole == read, "the first reader left something behind: {payload:?}");
+        assert_texts(&whole, payload);
+    }
     is_accepted
+}
+
+/// Panics if a claim is not the text that the payload has there: both readers find it with the same code.
+fn assert_texts(claims: &RegisteredClaims, payload: &str) {
+    let Ok(value) = serde_json::from_str::<Value>(payload) else { return };
+    for (name, text) in [("iss", claims.text(claims.iss)), ("sub", claims.text(claims.sub))] {
+        assert_eq!(value.get(name).and_then(Value::as_str), text, "{payload:?}");
+    }
+    let texts = |name: &str| match value.get(name) {
+        Some(Value::Array(texts)) => texts.iter().filter_map(Value::as_str).collect(),
+        text => Vec::from_iter(text.and_then(Value::as_str)),
+    };
+    assert_eq!(texts("aud"), Vec::from_iter(claims.audience().iter()), "{payload:?}");
+    if claims.unreadable(super::PolicyClaim::Roles).is_none() {
+        assert_eq!(texts("roles"), Vec::from_iter(claims.roles()), "{payload:?}");
+    }
 }
 
 fn reader<'c, 'a>(claims: &'c mut RegisteredClaims, payload: &'a str) -> Reader<'c, 'a> {
@@ -150,10 +177,13 @@ mod tests {
             ("[]".to_owned(), false),
             (r#"{"iss":"a","iss":"a"}"#.to_owned(), false),
             (r#"{"x":1,"x":1}"#.to_owned(), false),
+            ("{\"sub\":\"\u{e9}\u{20ac}\u{1f600}\",\"\u{e9}\u{e9}\":\"\u{a2}\"}".to_owned(), true),
+            (r#"{"exp":}"#.to_owned(), false),
             (r#"{"exp":0}"#.to_owned(), true),
             (r#"{"exp":00}"#.to_owned(), false),
             (r#"{"exp":01}"#.to_owned(), false),
             (r#"{"exp":1.0}"#.to_owned(), false),
+            (r#"{"roles":7,"exp":1.5}"#.to_owned(), false),
             (r#"{"exp":253402300799}"#.to_owned(), true),
             (r#"{"exp":253402300800}"#.to_owned(), false),
             (r#"{"x":999999999999999999}"#.to_owned(), true),

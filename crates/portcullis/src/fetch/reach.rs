@@ -60,7 +60,7 @@ fn is_localhost(name: &str) -> bool {
 
 /// Rejects a name if any of its addresses is not public. Otherwise it would be random which address
 /// a connection uses, and a public name with a private address is a mistake or an attack.
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-no-provider")]
 pub(super) fn check_resolved(
     name: &str,
     addresses: impl IntoIterator<Item = IpAddr>,
@@ -196,7 +196,7 @@ mod tests {
             "the host 127.0.0.1 is a loopback address, but only public addresses are allowed where \
              tenants choose URLs; to allow the host, add it with `allow_private_host`"
         );
-        #[cfg(feature = "reqwest")]
+        #[cfg(feature = "reqwest-no-provider")]
         {
             let both = ["8.8.8.8", "10.0.0.7"].map(|address| address.parse().unwrap());
             let refused = check_resolved("tenant.example", both).unwrap_err();

@@ -24,6 +24,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Fetches with reqwest and rustls, with the operating system's trusted certificates.
 ///
+/// With the feature `reqwest`, the TLS is that of aws-lc, unless the process has installed another
+/// default provider of rustls. With `reqwest-no-provider` alone, the process must install one.
+///
 /// It does not follow redirects. It keeps no idle connection for periodic fetches, since a pooled
 /// connection may belong to a runtime that has shut down. Connections for introspection are kept
 /// for a few seconds. Requests for the loopback interface never go through a proxy. The client
@@ -63,7 +66,7 @@ impl ReqwestFetch {
     /// # Errors
     ///
     /// Returns an error if the TLS backend cannot be set up, for example without any trusted
-    /// certificate.
+    /// certificate, or without a provider of rustls.
     pub fn new() -> Result<Self, BoxError> {
         Self::within(Reach::Anywhere)
     }
@@ -165,6 +168,7 @@ impl ReqwestFetch {
 
 impl Clients {
     fn new(trusted: &[Certificate], reach: &Reach) -> Result<Self, BoxError> {
+        check_tls_provider()?;
         let build = |kept: Duration, connections| {
             let builder = || {
                 Client::builder()
@@ -184,6 +188,17 @@ impl Clients {
         };
         Ok(Self { get: build(Duration::ZERO, 0)?, post: build(KEPT, usize::MAX)? })
     }
+}
+
+/// Without its own provider, reqwest would panic.
+fn check_tls_provider() -> Result<(), BoxError> {
+    let has_own = cfg!(feature = "reqwest");
+    if has_own || rustls::crypto::CryptoProvider::get_default().is_some() {
+        return Ok(());
+    }
+    Err("rustls has no default crypto provider; install one before the first fetch \
+         (`CryptoProvider::install_default`), or enable the feature `reqwest`"
+        .into())
 }
 
 impl CaFile {

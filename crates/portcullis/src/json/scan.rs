@@ -154,7 +154,8 @@ impl<'de> Scanner<'de> {
         Ok(texts)
     }
 
-    /// Reads a whole number that is not negative.
+    /// Reads a whole number that is not negative. The caller then refuses a fraction or an exponent, since
+    /// neither begins a next item.
     fn whole(&mut self) -> Result<u64, Unusual> {
         let (start, has_zero_first) = (self.rest.len(), self.peek() == Some(b'0'));
         let (mut number, mut rest) = (0_u64, self.rest);
@@ -168,9 +169,8 @@ impl<'de> Scanner<'de> {
             rest = after;
         }
         let digits = start - rest.len();
-        let goes_on = matches!(rest, [b'.' | b'e' | b'E', ..]);
         self.rest = rest;
-        if has_zero_first && digits > 1 || goes_on || !(1..=MAX_DIGITS).contains(&digits) {
+        if has_zero_first && digits > 1 || !(1..=MAX_DIGITS).contains(&digits) {
             return Err(Unusual);
         }
         Ok(number)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Payload, VerificationKey};
+use crate::crypto::Provider;
 use crate::error::TokenError;
 use crate::jws::CompactJws;
 
@@ -25,20 +26,22 @@ impl CandidateKeys {
         self.0.iter()
     }
 
-    /// Returns the payload of `jws` and the key that verified its signature.
+    /// Returns the payload of `jws` and the key that verified its signature. `None`
+    /// stands for the provider that parsed a key.
     pub(crate) fn verify(
         &self,
         jws: &CompactJws<'_>,
+        provider: Option<Provider>,
     ) -> Result<(Payload, &Arc<VerificationKey>), TokenError> {
         let Some((last, others)) = self.0.split_last() else {
             return Err(TokenError::UnknownKey);
         };
         for key in others {
-            if let Ok(payload) = key.verify(jws) {
+            if let Ok(payload) = key.verify(jws, provider) {
                 return Ok((payload, key));
             }
         }
-        last.verify(jws).map(|payload| (payload, last))
+        last.verify(jws, provider).map(|payload| (payload, last))
     }
 
     /// Returns whether `key` is one of the candidates.

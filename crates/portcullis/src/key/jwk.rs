@@ -5,14 +5,12 @@
 //! [RFC 8037 §2]: https://www.rfc-editor.org/rfc/rfc8037#section-2
 //! [RFC 9964 §3]: https://www.rfc-editor.org/rfc/rfc9964#section-3
 
-use aws_lc_rs::rsa::PublicKeyComponents;
-use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlgorithm};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
-use super::{Identity, KeyError, Material, VerificationKey, ed25519, ml_dsa};
+use super::{Identity, KeyError, KeyParser, VerificationKey, Verifiers, ed25519, ml_dsa};
 use crate::algorithm::Algorithm;
 use crate::json::{FromMembers, IsPresent, Lenient, Member, Text};
 
@@ -116,11 +114,11 @@ fn number(bytes: &[u8]) -> Option<String> {
 }
 
 impl Jwk {
-    /// Imports the key for its `alg` or, without one, for each of `allowed` that fits it.
+    /// Imports the key for its `alg` or, without one, for each allowed algorithm that fits it.
     ///
     /// Entra and others publish RSA keys without `alg`. The configuration then limits the
     /// algorithms, and the token selects one of those.
-    pub(super) fn import(self, allowed: &[Algorithm]) -> Result<VerificationKey, KeyError> {
+    pub(super) fn import(self, parser: &KeyParser<'_>) -> Result<VerificationKey, KeyError> {
         if let Some(name) = self.wrong_type {
             return Err(KeyError::WrongType(name));
         }
@@ -151,14 +149,12 @@ impl Jwk {
             ("EC" | "OKP", None) => return Err(KeyError::Missing("crv")),
             _ => return Err(KeyError::Unsupported),
         };
-        let (mut uses, mut identity) = (SmallVec::new(), None);
-        for algorithm in self.algorithms(possible, allowed)? {
-            let (parsed, numbers) = self.parse(algorithm)?;
-            uses.push((algorithm, Material::Public(parsed)));
-            identity = Some(numbers);
-        }
-        let identity = identity.ok_or(KeyError::NotAllowed)?;
-        Ok(VerificationKey { id: self.kid, uses, identity })
+        let algorithms = self.algorithms(possible, parser)?;
+        // The numbers of a key do not depend on which of several possible algorithms it is for.
+        let algorithm = *algorithms.first().ok_or(KeyError::NotAllowed)?;
+        let identity = self.identity(algorithm)?;
+        let verifiers = Verifiers::new(parser.provider, algorithms.into_iter(), &identity);
+        Ok(VerificationKey { id: self.kid, verifiers: verifiers.check()?, identity })
     }
 
     fn check_usage(&self) -> Result<(), KeyError> {
@@ -168,66 +164,65 @@ impl Jwk {
         if for_signatures && may_verify { Ok(()) } else { Err(KeyError::NotForSignatures) }
     }
 
-    /// Returns at least one algorithm, in an order that does not depend on `allowed`.
+    /// Returns at least one algorithm, in an order that does not depend on what is allowed.
     fn algorithms(
         &self,
         possible: &[Algorithm],
-        allowed: &[Algorithm],
+        parser: &KeyParser<'_>,
     ) -> Result<SmallVec<[Algorithm; 6]>, KeyError> {
-        let Some(name) = &self.alg else {
-            let usable = possible.iter().copied().filter(|algorithm| allowed.contains(algorithm));
-            let usable: SmallVec<_> = usable.collect();
-            return if usable.is_empty() { Err(KeyError::NotAllowed) } else { Ok(usable) };
+        let possible: SmallVec<[_; 6]> = match &self.alg {
+            None => SmallVec::from_slice(possible),
+            Some(name) => {
+                let algorithm = Algorithm::from_name(name).ok_or(KeyError::Unsupported)?;
+                if !possible.contains(&algorithm) {
+                    return Err(KeyError::AlgorithmMismatch);
+                }
+                smallvec![algorithm]
+            }
         };
-        let algorithm = Algorithm::from_name(name).ok_or(KeyError::Unsupported)?;
-        if !possible.contains(&algorithm) {
-            Err(KeyError::AlgorithmMismatch)
-        } else if !allowed.contains(&algorithm) {
-            Err(KeyError::NotAllowed)
-        } else {
-            Ok(smallvec![algorithm])
+        let supported = possible.into_iter().filter(|&it| parser.provider.supports(it));
+        let supported: SmallVec<[_; 6]> = supported.collect();
+        if supported.is_empty() {
+            let provider = parser.provider.name();
+            return Err(KeyError::UnsupportedByProvider { provider });
         }
+        let allowed = supported.into_iter().filter(|it| parser.allowed.contains(it));
+        let allowed: SmallVec<_> = allowed.collect();
+        if allowed.is_empty() { Err(KeyError::NotAllowed) } else { Ok(allowed) }
     }
 
-    fn parse(&self, algorithm: Algorithm) -> Result<(ParsedPublicKey, Identity), KeyError> {
+    /// Reads the numbers of the key, and makes every check that needs no provider.
+    fn identity(&self, algorithm: Algorithm) -> Result<Identity, KeyError> {
         match algorithm {
-            Algorithm::Rs256 => self.parse_rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
-            Algorithm::Rs384 => self.parse_rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
-            Algorithm::Rs512 => self.parse_rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
-            Algorithm::Ps256 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA256),
-            Algorithm::Ps384 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA384),
-            Algorithm::Ps512 => self.parse_rsa(&signature::RSA_PSS_2048_8192_SHA512),
-            Algorithm::Es256 => self.parse_ec("P-256", &signature::ECDSA_P256_SHA256_FIXED, 32),
-            Algorithm::Es384 => self.parse_ec("P-384", &signature::ECDSA_P384_SHA384_FIXED, 48),
-            Algorithm::Es512 => self.parse_ec("P-521", &signature::ECDSA_P521_SHA512_FIXED, 66),
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512 => self.rsa_numbers(),
+            Algorithm::Es256 => self.coordinates("P-256", 32),
+            Algorithm::Es384 => self.coordinates("P-384", 48),
+            Algorithm::Es512 => self.coordinates("P-521", 66),
             Algorithm::Ed25519 => {
                 let point = bytes("x", self.x.as_deref(), Some(32))?;
                 ed25519::check(&point)?;
-                Ok((parsed(&signature::ED25519, &point)?, Identity::Ed25519(point)))
+                Ok(Identity::Ed25519(point))
             }
-            Algorithm::MlDsa44 => self.parse_akp(algorithm, &signature::ML_DSA_44, 1312),
-            Algorithm::MlDsa65 => self.parse_akp(algorithm, &signature::ML_DSA_65, 1952),
-            Algorithm::MlDsa87 => self.parse_akp(algorithm, &signature::ML_DSA_87, 2592),
+            Algorithm::MlDsa44 => self.encoded(algorithm, 1312),
+            Algorithm::MlDsa65 => self.encoded(algorithm, 1952),
+            Algorithm::MlDsa87 => self.encoded(algorithm, 2592),
             // Unreachable, because a JWK with a symmetric key has already been rejected.
             Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => Err(KeyError::Symmetric),
         }
     }
 
-    fn parse_akp(
-        &self,
-        algorithm: Algorithm,
-        verification: &'static dyn VerificationAlgorithm,
-        length: usize,
-    ) -> Result<(ParsedPublicKey, Identity), KeyError> {
+    fn encoded(&self, algorithm: Algorithm, length: usize) -> Result<Identity, KeyError> {
         let public = bytes("pub", self.public.as_deref(), Some(length))?;
         ml_dsa::check(&public)?;
-        Ok((parsed(verification, &public)?, Identity::MlDsa(algorithm, public)))
+        Ok(Identity::MlDsa(algorithm, public))
     }
 
-    fn parse_rsa(
-        &self,
-        parameters: &'static RsaParameters,
-    ) -> Result<(ParsedPublicKey, Identity), KeyError> {
+    fn rsa_numbers(&self) -> Result<Identity, KeyError> {
         let n = bytes("n", self.n.as_deref(), None)?;
         let e = bytes("e", self.e.as_deref(), None)?;
         // RFC 7518 §2 forbids leading zeros; some issuers write them anyway.
@@ -241,24 +236,14 @@ impl Jwk {
         if !odd || e == [1] || e.len() > 8 {
             return Err(KeyError::Exponent);
         }
-        let parsed = PublicKeyComponents { n, e }
-            .to_parsed_public_key(parameters)
-            .map_err(|_| KeyError::Invalid)?;
-        Ok((parsed, Identity::Rsa { n: n.to_vec(), e: e.to_vec() }))
+        Ok(Identity::Rsa { n: n.to_vec(), e: e.to_vec() })
     }
 
-    fn parse_ec(
-        &self,
-        curve: &'static str,
-        algorithm: &'static dyn VerificationAlgorithm,
-        length: usize,
-    ) -> Result<(ParsedPublicKey, Identity), KeyError> {
+    fn coordinates(&self, curve: &'static str, length: usize) -> Result<Identity, KeyError> {
         // RFC 7518 §6.2.1.2: coordinates have the full length, leading zeros included.
         let x = bytes("x", self.x.as_deref(), Some(length))?;
         let y = bytes("y", self.y.as_deref(), Some(length))?;
-        // SEC 1 §2.3.3: the uncompressed point.
-        let parsed = parsed(algorithm, &[&[0x04], x.as_slice(), y.as_slice()].concat())?;
-        Ok((parsed, Identity::Ec { curve, x, y }))
+        Ok(Identity::Ec { curve, x, y })
     }
 }
 
@@ -271,13 +256,6 @@ fn value<'de, M: Member<'de>>(member: M) -> Result<Lenient<'de>, M::Error> {
 
 fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
-}
-
-fn parsed(
-    algorithm: &'static dyn VerificationAlgorithm,
-    material: &[u8],
-) -> Result<ParsedPublicKey, KeyError> {
-    ParsedPublicKey::new(algorithm, material).map_err(|_| KeyError::Invalid)
 }
 
 fn bytes(

@@ -48,6 +48,14 @@ pub enum KeyError {
     /// The key type, curve or algorithm is unknown.
     #[error("an unknown key type, curve or algorithm")]
     Unsupported,
+    /// The [crypto provider](crate::crypto) does not support the key's algorithm, or a key of this
+    /// kind.
+    #[error("not supported by the crypto provider {provider}")]
+    #[non_exhaustive]
+    UnsupportedByProvider {
+        /// The provider's name.
+        provider: &'static str,
+    },
     /// `alg` does not fit this type of key.
     #[error("`alg` does not fit the key")]
     AlgorithmMismatch,
@@ -94,7 +102,13 @@ impl KeyError {
     /// for another algorithm or of an unknown type are not faulty: other services may use them.
     #[must_use]
     pub fn is_fault(&self) -> bool {
-        !matches!(self, Self::NotForSignatures | Self::Unsupported | Self::NotAllowed)
+        !matches!(
+            self,
+            Self::NotForSignatures
+                | Self::Unsupported
+                | Self::UnsupportedByProvider { .. }
+                | Self::NotAllowed
+        )
     }
 }
 

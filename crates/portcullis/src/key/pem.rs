@@ -10,9 +10,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::set::{MAX_KEYS, raise_max_keys};
-use super::{KeyError, KeySet, KeySetError, SkippedKey, VerificationKey, spki};
+use super::{KeyError, KeyParser, KeySet, KeySetError, SkippedKey, VerificationKey, spki};
+#[cfg(feature = "aws-lc")]
 use crate::algorithm::Algorithm;
+#[cfg(feature = "aws-lc")]
+use crate::crypto::AwsLc;
 
 impl VerificationKey {
     /// Parses a public key or a certificate in PEM: exactly one block, `PUBLIC KEY`, `RSA PUBLIC
@@ -47,10 +49,15 @@ impl VerificationKey {
     /// Returns an error if the input is not exactly one such block, or if the key is private,
     /// invalid, or for none of `allowed`.
     #[doc(alias("from_rsa_pem", "from_ec_pem", "from_ed_pem", "x509", "certificate"))]
+    #[cfg(feature = "aws-lc")]
     pub fn from_pem(pem: &[u8], allowed: &[Algorithm]) -> Result<Self, KeyError> {
+        KeyParser::new(&AwsLc).algorithms(allowed).pem(pem)
+    }
+
+    fn parse_pem(pem: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeyError> {
         let mut blocks = Blocks(pem);
         let first = blocks.next().ok_or(KeyError::Pem { problem: "it has no `-----BEGIN`" })?;
-        let key = first.and_then(|block| block.import(allowed))?;
+        let key = first.and_then(|block| block.import(parser))?;
         match blocks.next() {
             None => Ok(key),
             Some(_) => {
@@ -67,8 +74,13 @@ impl VerificationKey {
     ///
     /// Returns an error if the input is none of these, has trailing data, or if the key is private,
     /// invalid, or for none of `allowed`.
+    #[cfg(feature = "aws-lc")]
     pub fn from_der(der: &[u8], allowed: &[Algorithm]) -> Result<Self, KeyError> {
-        import(spki::read(der)?, allowed)
+        KeyParser::new(&AwsLc).algorithms(allowed).der(der)
+    }
+
+    fn parse_der(der: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeyError> {
+        import(spki::read(der)?, parser)
     }
 }
 
@@ -99,32 +111,20 @@ impl KeySet {
     ///
     /// Returns an error if the input is not PEM, has more than 200 blocks, or **contains a private
     /// key**: a service that only verifies must not hold one, so the whole file is rejected.
+    #[cfg(feature = "aws-lc")]
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeySetError> {
-        Self::from_pem_within(pem, Algorithm::ALL, MAX_KEYS)
+        KeyParser::new(&AwsLc).key_set_pem(pem)
     }
 
-    /// Parses like [`from_pem`](Self::from_pem), with an issuer's settings.
-    pub(crate) fn from_issuers_pem(
-        pem: &[u8],
-        allowed: &[Algorithm],
-        max_keys: usize,
-    ) -> Result<Self, KeySetError> {
-        Self::from_pem_within(pem, allowed, max_keys).map_err(raise_max_keys)
-    }
-
-    fn from_pem_within(
-        pem: &[u8],
-        allowed: &[Algorithm],
-        max_keys: usize,
-    ) -> Result<Self, KeySetError> {
+    fn parse_pem(pem: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeySetError> {
         let mut set = Self::default();
         let mut count = 0;
         for block in Blocks(pem) {
             count += 1;
-            if count > max_keys {
-                return Err(KeySetError::TooManyKeys { limit: max_keys, setting: None });
+            if count > parser.max_keys {
+                return Err(KeySetError::TooManyKeys { limit: parser.max_keys, setting: None });
             }
-            match block.and_then(|block| block.import(allowed)) {
+            match block.and_then(|block| block.import(parser)) {
                 Ok(key) => set.push(Arc::new(key.with_thumbprint_id())),
                 Err(KeyError::Private) => return Err(KeySetError::PrivateKey),
                 Err(KeyError::Pem { problem }) => {
@@ -142,15 +142,47 @@ impl KeySet {
     }
 }
 
+impl KeyParser<'_> {
+    /// Parses a public key or a certificate in PEM, as [`VerificationKey::from_pem`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the input is not exactly one such block, or if the key is private,
+    /// invalid, or for none of the algorithms.
+    pub fn pem(&self, pem: &[u8]) -> Result<VerificationKey, KeyError> {
+        VerificationKey::parse_pem(pem, self)
+    }
+
+    /// Parses a public key or a certificate in DER, as [`VerificationKey::from_der`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the input is neither, has trailing data, or if the key is private,
+    /// invalid, or for none of the algorithms.
+    pub fn der(&self, der: &[u8]) -> Result<VerificationKey, KeyError> {
+        VerificationKey::parse_der(der, self)
+    }
+
+    /// Parses all public keys and certificates of a PEM file, as [`KeySet::from_pem`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the input is not PEM, has more than 200 blocks, or contains a private
+    /// key.
+    pub fn key_set_pem(&self, pem: &[u8]) -> Result<KeySet, KeySetError> {
+        KeySet::parse_pem(pem, self)
+    }
+}
+
 /// Returns whether a file is PEM rather than JSON.
 pub(crate) fn is_pem(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
     !text.starts_with(b"{") && Blocks(text).next().is_some()
 }
 
-fn import(found: spki::Found, allowed: &[Algorithm]) -> Result<VerificationKey, KeyError> {
-    let possible = found.possible.iter().copied().filter(|possible| allowed.contains(possible));
-    found.jwk.import(&possible.collect::<Vec<_>>())
+fn import(found: spki::Found, parser: &KeyParser<'_>) -> Result<VerificationKey, KeyError> {
+    let possible = found.possible.iter().copied().filter(|it| parser.allowed.contains(it));
+    found.jwk.import(&parser.algorithms(&possible.collect::<Vec<_>>()))
 }
 
 /// One decoded block.
@@ -160,7 +192,7 @@ struct Block<'p> {
 }
 
 impl Block<'_> {
-    fn import(self, allowed: &[Algorithm]) -> Result<VerificationKey, KeyError> {
+    fn import(self, parser: &KeyParser<'_>) -> Result<VerificationKey, KeyError> {
         let found = match self.label {
             b"PUBLIC KEY" => spki::public_key_info(&self.der),
             b"RSA PUBLIC KEY" => spki::rsa_public_key(&self.der),
@@ -168,7 +200,7 @@ impl Block<'_> {
             _ => Err(KeyError::Unsupported),
         };
         match found {
-            Ok(found) => import(found, allowed),
+            Ok(found) => import(found, parser),
             // A private key is reported as one, whatever the label of the block.
             Err(error) => match spki::read(&self.der) {
                 Err(KeyError::Private) => Err(KeyError::Private),

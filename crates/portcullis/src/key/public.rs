@@ -1,32 +1,37 @@
 //! Key identity: the members of the public JWK, used to compare, name and export keys.
 
-use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::VerificationKey;
 use crate::algorithm::Algorithm;
+use crate::crypto::KeyMaterial;
 
 /// The numbers of a key, independent of its encoding.
 #[derive(PartialEq, Eq)]
 pub(super) enum Identity {
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-    },
-    Ec {
-        curve: &'static str,
-        x: Vec<u8>,
-        y: Vec<u8>,
-    },
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Ec { curve: &'static str, x: Vec<u8>, y: Vec<u8> },
     Ed25519(Vec<u8>),
     MlDsa(Algorithm, Vec<u8>),
-    /// The hash of a secret.
-    Secret(Vec<u8>),
+    Secret(Zeroizing<Vec<u8>>),
 }
 
 impl Identity {
+    /// Returns the numbers for a provider.
+    pub(super) fn material(&self) -> KeyMaterial<'_> {
+        match self {
+            Self::Rsa { n, e } => KeyMaterial::Rsa { n, e },
+            Self::Ec { x, y, .. } => KeyMaterial::Ec { x, y },
+            Self::Ed25519(point) => KeyMaterial::Ed25519(point),
+            Self::MlDsa(_, key) => KeyMaterial::MlDsa(key),
+            Self::Secret(secret) => KeyMaterial::Secret(secret),
+        }
+    }
+
     /// Returns the members of a thumbprint, in order ([RFC 7638 §3.2], [RFC 8037 §2], [RFC 9964
     /// §6]); `None` for a secret.
     ///
@@ -86,7 +91,8 @@ impl VerificationKey {
         if let Some(id) = &self.id {
             set("kid", id);
         }
-        if let [(algorithm, _)] = self.uses.as_slice() {
+        let mut algorithms = self.algorithms();
+        if let (Some(algorithm), None) = (algorithms.next(), algorithms.next()) {
             set("alg", algorithm.as_str());
         }
         Some(Value::Object(jwk))
@@ -113,8 +119,7 @@ impl VerificationKey {
         let members: Vec<_> =
             members.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
         let canonical = format!("{{{}}}", members.join(","));
-        let hash = digest::digest(&digest::SHA256, canonical.as_bytes());
-        Some(URL_SAFE_NO_PAD.encode(hash))
+        Some(URL_SAFE_NO_PAD.encode(Sha256::digest(canonical)))
     }
 
     /// Returns the key with this `kid`, by which tokens name it.

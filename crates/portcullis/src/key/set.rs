@@ -10,16 +10,15 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use super::KeyError;
 use super::candidates::{Candidates, MAX_CANDIDATES};
 use super::jwk::Jwk;
-use super::{KeyRequest, VerificationKey};
+use super::{KeyParser, KeyRequest, VerificationKey};
+#[cfg(feature = "aws-lc")]
 use crate::algorithm::Algorithm;
 use crate::causes::debug_with_causes;
+#[cfg(feature = "aws-lc")]
+use crate::crypto::AwsLc;
 use crate::error::TokenError;
 use crate::json::{self, FromMembers, MapMember, Member, Names, Text};
 use crate::settings::{self, Setting};
-
-/// The default maximum number of keys in a set. Entra, the largest known issuer, advises room for a
-/// few dozen.
-pub(crate) const MAX_KEYS: usize = 200;
 
 /// The maximum value of the setting for this limit.
 pub(crate) const MAX_MAX_KEYS: usize = 10_000;
@@ -90,7 +89,7 @@ pub enum KeySetError {
 }
 
 /// Adds the name of the setting that raises an issuer's key limit.
-pub(super) fn raise_max_keys(error: KeySetError) -> KeySetError {
+pub(crate) fn raise_max_keys(error: KeySetError) -> KeySetError {
     match error {
         KeySetError::TooManyKeys { limit, .. } => {
             KeySetError::TooManyKeys { limit, setting: Some(settings::MAX_KEYS) }
@@ -111,37 +110,23 @@ impl KeySet {
     /// # Errors
     ///
     /// Returns an error if `json` is not a key set. A key that cannot be used is not an error.
+    #[cfg(feature = "aws-lc")]
     pub fn from_json(json: &[u8]) -> Result<Self, KeySetError> {
-        Self::from_json_within(json, Algorithm::ALL, MAX_KEYS)
+        KeyParser::new(&AwsLc).key_set(json)
     }
 
-    /// Parses like [`KeySet::from_json`], with an issuer's settings.
-    pub(crate) fn from_issuer(
-        json: &[u8],
-        allowed: &[Algorithm],
-        max_keys: usize,
-    ) -> Result<Self, KeySetError> {
-        Self::from_json_within(json, allowed, max_keys).map_err(raise_max_keys)
-    }
-
-    /// Parses like [`KeySet::from_json`], with only the keys for `allowed` algorithms and with
-    /// another limit.
-    fn from_json_within(
-        json: &[u8],
-        allowed: &[Algorithm],
-        max_keys: usize,
-    ) -> Result<Self, KeySetError> {
+    fn parse(json: &[u8], parser: &KeyParser<'_>) -> Result<Self, KeySetError> {
         let not_a_key_set = |problem| KeySetError::NotAKeySet { problem };
         let document: Document = json::from_document(json).map_err(not_a_key_set)?;
         let keys = document.keys.ok_or_else(|| not_a_key_set("`keys` is absent".to_owned()))?;
         let Entries(entries) = keys;
-        if entries.len() > max_keys {
-            return Err(KeySetError::TooManyKeys { limit: max_keys, setting: None });
+        if entries.len() > parser.max_keys {
+            return Err(KeySetError::TooManyKeys { limit: parser.max_keys, setting: None });
         }
         let mut set = Self::default();
         for entry in entries {
             match entry {
-                Entry::Jwk(jwk) => set.add(*jwk, allowed),
+                Entry::Jwk(jwk) => set.add(*jwk, parser),
                 Entry::Unusable(reason) => set.skipped.push(SkippedKey { id: None, reason }),
             }
         }
@@ -149,9 +134,9 @@ impl KeySet {
         Ok(set)
     }
 
-    fn add(&mut self, jwk: Jwk, allowed: &[Algorithm]) {
+    fn add(&mut self, jwk: Jwk, parser: &KeyParser<'_>) {
         let id = jwk.kid.clone();
-        match jwk.import(allowed) {
+        match jwk.import(parser) {
             Ok(key) => self.push(Arc::new(key)),
             Err(reason) => self.skip(SkippedKey { id, reason }),
         }
@@ -173,7 +158,7 @@ impl KeySet {
     pub(super) fn drop_ambiguous(&mut self) {
         let (clear, ambiguous): (Vec<_>, Vec<_>) = self.keys.iter().cloned().partition(|key| {
             let rivals = self.keys.iter().filter(|other| {
-                let shares_use = || key.algorithms().any(|own| other.used_with(own).is_some());
+                let shares_use = || key.algorithms().any(|own| other.is_for(own));
                 let differs = || other.identity != key.identity;
                 let is_named = key.id.as_deref().is_some_and(|id| !id.trim().is_empty());
                 is_named && other.id == key.id && differs() && shares_use()
@@ -194,8 +179,9 @@ impl KeySet {
     /// # Errors
     ///
     /// Returns an error if `json` is not a key set. A key that cannot be used is not an error.
+    #[cfg(feature = "aws-lc")]
     pub fn from_json_for(json: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
-        Self::from_json_within(json, allowed, MAX_KEYS)
+        KeyParser::new(&AwsLc).algorithms(allowed).key_set(json)
     }
 
     /// Merges two sets, such as a JWK Set and a PEM file, including their skipped keys. Two
@@ -280,7 +266,7 @@ impl KeySet {
         // Fast path: the token names its key, and the key was not replaced.
         let is_named = wanted.key_id.is_some() && key.id.as_deref() == wanted.key_id;
         if is_named
-            && key.used_with(wanted.algorithm).is_some()
+            && key.is_for(wanted.algorithm)
             && self.keys.iter().any(|own| std::ptr::eq(&raw const **own, key))
         {
             return Ok(Some(true));
@@ -299,7 +285,7 @@ impl KeySet {
             if wanted.key_id.is_some() && key.id.as_deref() != wanted.key_id {
                 continue;
             }
-            if key.used_with(algorithm).is_none() {
+            if !key.is_for(algorithm) {
                 mismatch = wanted.key_id.map(|_| key.mismatch(algorithm));
             } else if candidates.len() == MAX_CANDIDATES {
                 return Err(TokenError::TooManyCandidates { algorithm, limit: MAX_CANDIDATES });
@@ -311,6 +297,17 @@ impl KeySet {
             Some(error) if candidates.is_empty() => Err(error),
             _ => Ok(candidates),
         }
+    }
+}
+
+impl KeyParser<'_> {
+    /// Parses a JWK Set, as [`KeySet::from_json`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `json` is not a key set. A key that cannot be used is not an error.
+    pub fn key_set(&self, json: &[u8]) -> Result<KeySet, KeySetError> {
+        KeySet::parse(json, self)
     }
 }
 
@@ -438,6 +435,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
+    use crate::key::MAX_KEYS;
 
     // RFC 8037 appendix A.2, RFC 7517 appendix A.1.
     const ED: &str =
@@ -627,7 +625,7 @@ mod tests {
     #[test]
     fn key_for_an_algorithm_that_is_not_allowed_is_skipped() {
         let json = format!(r#"{{"keys":[{{{},"alg":"PS256"}}]}}"#, rsa());
-        let set = KeySet::from_json_within(json.as_bytes(), &[Algorithm::Rs256], MAX_KEYS).unwrap();
+        let set = KeySet::from_json_for(json.as_bytes(), &[Algorithm::Rs256]).unwrap();
         assert_eq!(set.skipped()[0].reason, KeyError::NotAllowed);
     }
 

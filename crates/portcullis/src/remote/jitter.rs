@@ -4,7 +4,7 @@
 pub(super) fn fraction() -> f64 {
     let mut bytes = [0; 4];
     // A failure of the random source only disables the jitter.
-    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+    if getrandom::fill(&mut bytes).is_err() {
         return 0.0;
     }
     f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)

@@ -25,11 +25,14 @@ use super::single_flight::Deadline;
 use super::wait::{Step, crowded};
 use super::withdrawn::WithdrawnKeys;
 use super::{Document, Remote, Snapshot, discovery, jitter};
-use crate::algorithm::Algorithm;
 use crate::clock::{Clock, Timestamp};
+use crate::crypto::Algorithms;
 use crate::duration::InSeconds;
 use crate::fetch::{Client, FetchError, Kind};
-use crate::key::{CandidateKeys, KeyRequest, KeySet, SkippedKey, VerificationKey, is_pem};
+use crate::key::{
+    CandidateKeys, KeyParser, KeyRequest, KeySet, KeySetError, SkippedKey, VerificationKey, is_pem,
+    raise_max_keys,
+};
 use crate::key_source::{Freshness, KeySetStatus, KeySource, Refreshing, ResolveError};
 use crate::maybe_ready::MaybeReady;
 use crate::metrics;
@@ -76,7 +79,7 @@ impl Location {
 /// The configuration of a remote key set.
 pub(crate) struct Config {
     pub(crate) location: Location,
-    pub(crate) allowed: Vec<Algorithm>,
+    pub(crate) allowed: Algorithms,
     pub(crate) limits: Limits,
     pub(crate) max_keys: usize,
     pub(crate) client: Client,
@@ -137,7 +140,7 @@ pub struct RemoteKeySet(pub(super) Arc<Remote<Keys>>);
 /// The location of the keys, and the state of the set besides the keys themselves.
 pub(crate) struct Keys {
     pub(super) location: Location,
-    allowed: Vec<Algorithm>,
+    allowed: Algorithms,
     max_keys: usize,
     /// The metadata URL of the last successful discovery.
     metadata_at: Mutex<Option<Url>>,
@@ -430,10 +433,8 @@ impl Remote<Keys> {
             .map_err(|()| unreadable("its path must be absolute".to_owned()))?;
         let text = tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))?;
         let keys = if is_pem(&text) {
-            let Keys { allowed, max_keys, .. } = &self.document;
-            KeySet::from_issuers_pem(&text, allowed, *max_keys).map_err(|source| {
-                FetchError::NotAKeySet { url: path.display().to_string(), source }
-            })?
+            let keys = self.parser().key_set_pem(&text);
+            Self::parsed(keys, &path.display().to_string())?
         } else {
             self.parse(&text, &path.display().to_string())?
         };
@@ -454,8 +455,19 @@ impl Remote<Keys> {
     }
 
     fn parse(&self, text: &[u8], location: &str) -> Result<KeySet, FetchError> {
-        KeySet::from_issuer(text, &self.document.allowed, self.document.max_keys)
-            .map_err(|source| FetchError::NotAKeySet { url: location.to_owned(), source })
+        Self::parsed(self.parser().key_set(text), location)
+    }
+
+    fn parser(&self) -> KeyParser<'_> {
+        let Keys { allowed, max_keys, .. } = &self.document;
+        KeyParser::with(allowed.provider()).algorithms(allowed.list()).max_keys(*max_keys)
+    }
+
+    fn parsed(keys: Result<KeySet, KeySetError>, location: &str) -> Result<KeySet, FetchError> {
+        keys.map_err(|error| FetchError::NotAKeySet {
+            url: location.to_owned(),
+            source: raise_max_keys(error),
+        })
     }
 }
 

@@ -25,9 +25,9 @@ use super::caching::Headers;
 use super::freshness::{Ages, Lifetime, Limits};
 use super::history::Moment;
 use super::{Document, Remote, Snapshot, jitter};
-use crate::algorithm::Algorithm;
 use crate::claims::NumericDate;
 use crate::clock::{Clock, Timestamp};
+use crate::crypto::Algorithms;
 use crate::duration::InSeconds;
 use crate::fetch::{Client, FetchError, Kind};
 use crate::key::VerificationKey;
@@ -62,7 +62,7 @@ pub(crate) struct Config {
     /// The issuer, as spelled in the tokens.
     pub(crate) issuer: String,
     pub(crate) keys: Arc<dyn KeySource>,
-    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) algorithms: Algorithms,
     pub(crate) leeway: Duration,
     pub(crate) fetch_timeout: Duration,
     pub(crate) client: Client,
@@ -94,7 +94,7 @@ pub(crate) struct StatusList {
     uri: String,
     issuer: String,
     keys: Arc<dyn KeySource>,
-    algorithms: Vec<Algorithm>,
+    algorithms: Algorithms,
     leeway: Duration,
     /// The shortest maximum age of any route, in nanoseconds.
     shortest: AtomicU64,

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::single_flight::MAX_WAITERS;
 use super::*;
 use crate::algorithm::Algorithm;
+use crate::crypto::{Algorithms, Provider};
 use crate::error::TokenError;
 use crate::fetch::Fetch;
 use crate::key::{CandidateKeys, KeyRequest};
@@ -30,10 +31,14 @@ mod documents;
 mod flights;
 mod unknown_keys;
 
+fn allowed(algorithms: &[Algorithm]) -> Algorithms {
+    Algorithms::new(Provider::built_in().unwrap(), Some(algorithms)).unwrap()
+}
+
 pub(super) fn config(limits: Limits, fetch: impl Fetch, clock: impl Clock) -> Config {
     Config {
         location: Location::Fixed(Url::parse(JWKS).unwrap()),
-        allowed: Algorithm::ALL.to_vec(),
+        allowed: allowed(Algorithm::ALL),
         limits,
         max_keys: 20,
         client: Client {
@@ -210,7 +215,7 @@ async fn fetched_rsa_key_is_pinned_to_a_configured_algorithm() {
     let mut jwk = TestKey::generate("a", Algorithm::Rs256).jwk();
     jwk.as_object_mut().unwrap().remove("alg");
     fetch.set(JWKS, Answer::ok(json!({"keys": [jwk]})));
-    let allowed = vec![Algorithm::Ps256];
+    let allowed = allowed(&[Algorithm::Ps256]);
     let keys = RemoteKeySet::new(Config { allowed, ..config(LIMITS, fetch, clock) });
     let wanted = KeyRequest::new(Some("a"), Algorithm::Ps256);
     let MaybeReady::Pending(key) = keys.resolve(&wanted) else { panic!("not fetched") };

@@ -8,9 +8,9 @@ use moka::sync::Cache;
 use url::Url;
 
 use super::StatusListStatus;
-use crate::algorithm::Algorithm;
 use crate::claims::StatusReference;
 use crate::clock::Clock;
+use crate::crypto::Algorithms;
 use crate::error::TokenError;
 use crate::fetch::Client;
 use crate::key_source::{KeySource, ResolveError};
@@ -28,7 +28,7 @@ pub(crate) struct StatusLists {
     place: Option<(String, Client)>,
     issuer: String,
     keys: Arc<dyn KeySource>,
-    algorithms: Vec<Algorithm>,
+    algorithms: Algorithms,
     leeway: Duration,
     fetch_timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -40,7 +40,7 @@ impl StatusLists {
         place: Option<(String, Client)>,
         issuer: &str,
         keys: Arc<dyn KeySource>,
-        algorithms: &[Algorithm],
+        algorithms: &Algorithms,
         [leeway, fetch_timeout]: [Duration; 2],
         clock: &Arc<dyn Clock>,
     ) -> Self {
@@ -48,7 +48,7 @@ impl StatusLists {
             place,
             issuer: issuer.to_owned(),
             keys,
-            algorithms: algorithms.to_vec(),
+            algorithms: algorithms.clone(),
             leeway,
             fetch_timeout,
             clock: clock.clone(),

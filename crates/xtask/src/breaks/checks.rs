@@ -69,15 +69,15 @@ pub(super) const CHECKS: &[Break] = &[
     },
     Break {
         check: "a key is used only with its own algorithm",
-        file: "key.rs",
-        old: "self.uses.iter().find(|(own, _)| *own == algorithm)",
-        new: "self.uses.first().filter(|_| algorithm.as_str().len() > 1)",
+        file: "key/verifiers.rs",
+        old: "self.parsed.iter().find(|(own, _)| *own == algorithm)?",
+        new: "self.parsed.first().filter(|_| algorithm.as_str().len() > 1)?",
     },
     Break {
         check: "the signature verifies",
         file: "key.rs",
-        old: "        .map_err(|_| TokenError::Signature)?;",
-        new: "        .ok();",
+        old: "verifier.verify(input, signature).map_err(|_| TokenError::Signature)?;",
+        new: "verifier.verify(input, signature).ok();",
     },
     Break {
         check: "keys with different numbers are different",
@@ -142,8 +142,80 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a key is for an allowed algorithm",
         file: "key/jwk.rs",
-        old: "} else if !allowed.contains(&algorithm) {",
-        new: "} else if false {",
+        old: "supported.into_iter().filter(|it| parser.allowed.contains(it))",
+        new: "supported.into_iter().filter(|_| !parser.allowed.is_empty())",
+    },
+    Break {
+        check: "a key for an algorithm that the crypto provider lacks is skipped with that reason",
+        file: "key/jwk.rs",
+        old: "if supported.is_empty() {",
+        new: "if false {",
+    },
+    Break {
+        check: "a key that the crypto provider rejects is skipped",
+        file: "key/verifiers.rs",
+        old: "            Some(error) => Err(error.clone()),\n",
+        new: "            Some(_) => Ok(self),\n",
+    },
+    Break {
+        check: "a crypto provider is not called for an algorithm that it does not support",
+        file: "key/verifiers.rs",
+        old: "if !provider.supports(algorithm) {",
+        new: "if false {",
+    },
+    Break {
+        check: "a signature is verified by the chosen crypto provider, not by that of the key",
+        file: "key.rs",
+        old: "Some(provider) => self.verifiers.of(provider, &self.identity),",
+        new: "Some(_) => &self.verifiers,",
+    },
+    Break {
+        check: "a key is parsed once for each crypto provider",
+        file: "key/verifiers.rs",
+        old: "while at.provider != provider {",
+        new: "if at.provider != provider {",
+    },
+    Break {
+        check: "an authenticator verifies tokens with its own crypto provider",
+        file: "authenticator.rs",
+        old: "keys.verify(jws, Some(issuer.algorithms.provider()))?",
+        new: "keys.verify(jws, None)?",
+    },
+    Break {
+        check: "an authenticator verifies status lists with its own crypto provider",
+        file: "remote/status_list/token.rs",
+        old: "Some(self.algorithms.provider())",
+        new: "None",
+    },
+    Break {
+        check: "an authenticator verifies logout tokens with its own crypto provider",
+        file: "logout.rs",
+        old: "let provider = Some(algorithms.provider());",
+        new: "let provider = None;",
+    },
+    Break {
+        check: "an authenticator's issuers from a resolver have its crypto provider",
+        file: "authenticator/issuers/resolved.rs",
+        old: "        settings.crypto = self.crypto;\n",
+        new: "",
+    },
+    Break {
+        check: "a listed algorithm that the crypto provider lacks is refused at start",
+        file: "crypto/algorithms.rs",
+        old: "Some(&unsupported) => return Err(unsupported),",
+        new: "Some(_) => chosen.into(),",
+    },
+    Break {
+        check: "the default algorithms are those of the crypto provider",
+        file: "crypto/algorithms.rs",
+        old: "None => provider.algorithms().collect(),",
+        new: "None => Algorithm::ALL.into(),",
+    },
+    Break {
+        check: "a crypto provider that supports no algorithm is refused at start",
+        file: "authenticator/build.rs",
+        old: "if supported.is_empty() {",
+        new: "if false {",
     },
     Break {
         check: "an RSA modulus has 2048 to 8192 bits",
@@ -214,7 +286,7 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a key set has a maximum size",
         file: "key/set.rs",
-        old: "if entries.len() > max_keys {",
+        old: "if entries.len() > parser.max_keys {",
         new: "if false {",
     },
     Break {
@@ -262,7 +334,7 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a key is selected by its algorithm",
         file: "key/set.rs",
-        old: "if key.used_with(algorithm).is_none() {",
+        old: "if !key.is_for(algorithm) {",
         new: "if false {",
     },
     Break {
@@ -270,12 +342,6 @@ pub(super) const CHECKS: &[Break] = &[
         file: "key/set.rs",
         old: "if names.contains(&name) {",
         new: "if false {",
-    },
-    Break {
-        check: "a key without `alg` is used only with allowed algorithms",
-        file: "key/jwk.rs",
-        old: ".filter(|algorithm| allowed.contains(algorithm))",
-        new: ".filter(|_| !allowed.is_empty())",
     },
     Break {
         check: "an HMAC secret is at least as long as the hash",
@@ -796,7 +862,7 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "the algorithm is allowed",
         file: "authenticator.rs",
-        old: "if issuer.algorithms.contains(&header.algorithm) {",
+        old: "if issuer.algorithms.contains(header.algorithm) {",
         new: "if true {",
     },
     Break {
@@ -1270,7 +1336,7 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a status list is signed with an allowed algorithm",
         file: "remote/status_list/token.rs",
-        old: "if !self.algorithms.contains(&jws.header().algorithm) {",
+        old: "if !self.algorithms.contains(jws.header().algorithm) {",
         new: "if false {",
     },
     Break {

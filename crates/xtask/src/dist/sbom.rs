@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Program, failed};
 use crate::install;
-use crate::run::{Failure, foreign_cargo, run};
+use crate::run::{Failure, foreign_cargo, program, root, run};
 
 /// Writes the SBOM of `program`, built in the clone `source` for `host`, to `file`.
 pub(super) fn write(
@@ -28,7 +28,14 @@ pub(super) fn write(
     let text = fs::read_to_string(&written).map_err(|error| failed(&written, &error))?;
     let text = without_folder(&text, source);
     println!("{}: {} components", program.name, components(&text)?);
-    fs::write(file, text).map_err(|error| failed(file, &error))
+    fs::write(file, text).map_err(|error| failed(file, &error))?;
+    validate(file)
+}
+
+/// Fails if the file does not match the schema of CycloneDX.
+fn validate(file: &Path) -> Result<(), Failure> {
+    let validator = root().join("crates/xtask/sbom/validate.py");
+    run(program(install::sbom_validator()?).arg(validator).arg(file))
 }
 
 /// Removes the folder of this machine from the references to our packages.
@@ -55,6 +62,18 @@ mod tests {
         let reference = "\"path+file:///home/a/p/crates/portcullis#0.1.0\"";
         let told = without_folder(reference, Path::new("/home/a/p"));
         assert_eq!(told, "\"path+file:///crates/portcullis#0.1.0\"");
+    }
+
+    #[test]
+    #[ignore = "needs cyclonedx-python-lib: run cargo xtask test"]
+    fn file_that_does_not_match_the_schema_is_an_error() {
+        let file = std::env::temp_dir().join(format!("xtask-sbom-{}", std::process::id()));
+        let right = r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"type":"library","name":"http"}]}"#;
+        fs::write(&file, right).unwrap();
+        validate(&file).unwrap();
+        fs::write(&file, right.replace("library", "crate")).unwrap();
+        validate(&file).unwrap_err();
+        fs::remove_file(file).unwrap();
     }
 
     #[test]

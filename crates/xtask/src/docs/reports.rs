@@ -21,9 +21,10 @@ const BENCH: (&str, &str) = ("bench.html", "../how-to/bench-report.html");
 /// Runs the command for each report. A benchmark takes minutes, so an existing report is used again unless
 /// `measure` is set.
 pub(super) fn make(folder: &Path, measure: bool) -> Result<Vec<Report>, Failure> {
-    let build = ["build", "--release", "--package", "portcullis-cli", "--features", "bench"];
+    let build =
+        ["build", "--profile", "dist", "--package", "portcullis-cli", "--features", "bench"];
     run(&mut cargo(&build))?;
-    let command = target_dir().join("release/portcullis");
+    let command = target_dir().join("dist/portcullis");
     create_parent(&folder.join(TUNE.0))?;
     // The reports contain their command line, which must not name a folder of this machine.
     let here = || {

@@ -14,6 +14,7 @@ use super::refresh::Batches;
 use super::watch::Watch;
 use crate::config::DatabaseUrl;
 use crate::error::Error;
+use crate::store::migrations;
 
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,8 +30,6 @@ const TIMEOUTS: [(&str, &str); 3] = [
     ("statement_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "15s"),
 ];
-
-const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/postgres");
 
 impl PostgresStore {
     /// Connects, and brings the schema up to date.
@@ -81,7 +80,7 @@ async fn migrate(url: &DatabaseUrl, connection: &mut PgConnection) -> Result<(),
     if foreign {
         return Err(problem(url, Problem::Foreign, None));
     }
-    MIGRATIONS
+    migrations::migrator(migrations::POSTGRES)
         .run_direct(None, connection, false)
         .await
         .map_err(|error| explain_migration(url, error))

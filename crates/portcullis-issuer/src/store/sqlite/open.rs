@@ -16,11 +16,10 @@ use super::problem::{BUSY_TIMEOUT, Problem, explain, explain_migration, is_locke
 use super::{OpenedFile, SqliteStore};
 use crate::error::Error;
 use crate::files;
+use crate::store::migrations;
 
 /// The number of connections for reading.
 const READERS: u32 = 4;
-
-const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
 
 impl SqliteStore {
     /// Opens the database, or creates it if it is absent, and brings its schema up to date.
@@ -106,7 +105,7 @@ async fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<SqliteCo
 async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), Error> {
     let mut tx =
         connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| explain(path, error))?;
-    MIGRATIONS
+    migrations::migrator(migrations::SQLITE)
         .run_direct(None, &mut *tx, false)
         .await
         .map_err(|error| explain_migration(path, error))?;

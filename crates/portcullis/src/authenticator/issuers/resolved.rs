@@ -13,6 +13,7 @@ use super::IssuerResolver;
 use super::made::Made;
 use crate::authenticator::{ConfigError, IssuerSettings};
 use crate::clock::{Clock, Timestamp};
+use crate::crypto::Provider;
 use crate::issuer::TrustedIssuer;
 use crate::remote::IssuerBudgets;
 use crate::request::{NoRequest, RequestView};
@@ -64,6 +65,7 @@ pub(super) struct Resolved {
     next_report: AtomicU64,
     clock: Arc<dyn Clock>,
     revocations: Option<Revocations>,
+    crypto: Option<Provider>,
 }
 
 impl Resolved {
@@ -71,6 +73,7 @@ impl Resolved {
         resolver: Arc<dyn IssuerResolver>,
         clock: Arc<dyn Clock>,
         revocations: Option<Revocations>,
+        crypto: Option<Provider>,
     ) -> Self {
         let evicted = |_: Arc<String>, met: Met, cause: RemovalCause| {
             if cause.was_evicted() {
@@ -95,6 +98,7 @@ impl Resolved {
             next_report: AtomicU64::new(0),
             clock,
             revocations,
+            crypto,
         }
     }
 
@@ -235,6 +239,7 @@ impl Resolved {
         }
         settings.origin.public_only = true;
         settings.revocations = self.revocations.clone();
+        settings.crypto = self.crypto;
         settings.origin.budget = Some(self.budgets.of(rule_set));
         let issuer = match settings.clone().trusted_issuer(&self.clock) {
             Ok(issuer) => issuer,

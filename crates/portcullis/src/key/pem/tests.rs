@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::key::MAX_KEYS;
 use crate::key_source::SharedKeySet;
 use crate::signature;
 use crate::testing::TestKey;
@@ -308,7 +309,7 @@ fn jwk_round_trip_keeps_key_and_thumbprint() {
     let jwk = format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#);
     let key = VerificationKey::from_jwk(jwk.as_bytes(), Algorithm::Rs256).unwrap();
     assert_eq!(key.thumbprint().unwrap(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
-    let secret = VerificationKey::hmac(None, Algorithm::Hs256, &[7; 32]).unwrap();
+    let secret = crate::dangerous::hmac_key(None, Algorithm::Hs256, &[7; 32]).unwrap();
     assert_eq!((secret.thumbprint(), secret.public_jwk()), (None, None));
     assert_eq!(secret.with_thumbprint_id().id(), None);
 }

@@ -62,7 +62,9 @@ impl StatusList {
                 "the issuer's keys are unavailable".to_owned()
             }
         })?;
-        let (payload, key) = keys.verify(&self.parse(text)?).map_err(|error| error.to_string())?;
+        let (payload, key) = keys
+            .verify(&self.parse(text)?, Some(self.algorithms.provider()))
+            .map_err(|error| error.to_string())?;
         let key = key.clone();
         let claims: ListClaims<'_> =
             json::from_slice(payload.as_ref()).map_err(|error| error.to_string())?;
@@ -76,7 +78,7 @@ impl StatusList {
         if jws.header().token_type != TokenType::StatusList {
             return Err("its `typ` is not `statuslist+jwt`".to_owned());
         }
-        if !self.algorithms.contains(&jws.header().algorithm) {
+        if !self.algorithms.contains(jws.header().algorithm) {
             return Err(format!("its `alg`, {}, is not allowed", jws.header().algorithm));
         }
         Ok(jws)

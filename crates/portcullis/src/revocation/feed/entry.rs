@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// The maximum length of an issuer's name and of a value, in bytes.
 pub(crate) const MAX_TEXT_BYTES: usize = 2048;
@@ -154,7 +154,7 @@ fn id_of(texts: &[&str]) -> String {
         bytes.push(b':');
         bytes.extend_from_slice(text.as_bytes());
     }
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, &bytes))
+    URL_SAFE_NO_PAD.encode(Sha256::digest(&bytes))
 }
 
 /// Returns the whole seconds since 1970, rounded up, so that no token issued before the event is
