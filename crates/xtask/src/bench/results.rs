@@ -16,7 +16,8 @@ some milliseconds each, in the opposite order every other round. A ratio is comp
 interval with 8 of 10 rounds. `cold` has the token cache off, `warm` is a token seen before; in `new tokens` no token repeats while it is
 cached. All cases get the same request with the same token. In comparisons with peers every handler gets the same typed claims: `warm`
 by `SharedClaims`, parsed once per token, `claims read each time` by `Claims`, as the peers do. Times and allocations come from two
-builds, since counting takes time. For whole services the figure is the CPU time per request, with server and sender on one core.
+builds, since counting takes time. For whole services the figure is the CPU time per request, with server and sender on one core; in
+`gateways` it is the number of requests that one core serves, with the sender on the other.
 
 ";
 
