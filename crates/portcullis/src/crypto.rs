@@ -72,6 +72,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::algorithm::Algorithm;
+use crate::causes::debug_with_causes;
 
 pub(crate) use algorithms::Algorithms;
 #[cfg(feature = "aws-lc")]
@@ -167,7 +168,7 @@ impl fmt::Debug for KeyMaterial<'_> {
 }
 
 /// Why a provider rejects a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectedKey {
     /// The numbers do not form a valid key.
@@ -179,9 +180,12 @@ pub enum RejectedKey {
 }
 
 /// The error for a signature that does not verify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signature is invalid")]
 pub struct InvalidSignature;
+
+debug_with_causes!(RejectedKey);
+debug_with_causes!(InvalidSignature);
 
 /// A provider, compared by its type.
 #[derive(Clone, Copy)]
