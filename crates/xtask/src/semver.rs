@@ -16,7 +16,11 @@ pub(crate) fn check(baseline: Option<&str>) -> Result<(), Failure> {
     let mut check = foreign_cargo(install::cargo_semver_checks()?);
     check.args(["semver-checks", "--baseline-rev", &baseline]);
     for package in published()?.iter().filter(|it| it.has_library() && !it.is_preview()) {
-        check.args(["--package", package.name()]);
+        if is_in(&baseline, package.name()) {
+            check.args(["--package", package.name()]);
+        } else {
+            println!("{}: not in the baseline", package.name());
+        }
     }
     if is_unchanged(&baseline)? {
         check.args(["--release-type", "minor"]);
@@ -58,6 +62,12 @@ fn newest_tag() -> Result<String, Failure> {
              with `--baseline REV`",
         )
     })
+}
+
+/// Returns whether the baseline has the package. One that is new has no API to compare with.
+fn is_in(baseline: &str, package: &str) -> bool {
+    let manifest = format!("{baseline}:crates/{package}/Cargo.toml");
+    output(program("git").args(["cat-file", "-e", &manifest])).is_ok()
 }
 
 /// Returns whether the baseline has the version of this commit, so that nothing is released yet and
