@@ -62,6 +62,22 @@ async fn both_names_of_ed25519_are_accepted() {
     }
 }
 
+/// RFC 6750 §3.1: a request whose token is not a `b64token` is malformed, whatever the part of the token.
+#[tokio::test]
+async fn character_outside_b64token_is_an_invalid_request_in_each_part() {
+    let key = TestKey::generate("k", Algorithm::Es256);
+    let auth = auth(&key).await;
+    let token = key.token(&claims());
+    let dots: Vec<_> = token.match_indices('.').map(|(at, _)| at).collect();
+    for start in [0, dots[0] + 1, dots[1] + 1] {
+        for foreign in ["$", "\"", "\\", "="] {
+            let mut token = token.clone();
+            token.replace_range(start + 2..start + 3, foreign);
+            assert_eq!(rule(&auth, &token).await, "invalid_request", "{foreign} at {start}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn token_with_any_changed_character_is_rejected() {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::Ed25519] {

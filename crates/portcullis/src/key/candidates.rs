@@ -26,8 +26,8 @@ impl CandidateKeys {
         self.0.iter()
     }
 
-    /// Returns the payload of `jws` and the key that verified its signature. `None`
-    /// stands for the provider that parsed a key.
+    /// Returns the payload of `jws` and the key that verified its signature. `None` stands for the
+    /// provider that parsed a key.
     pub(crate) fn verify(
         &self,
         jws: &CompactJws<'_>,
