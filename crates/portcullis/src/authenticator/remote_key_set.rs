@@ -143,7 +143,8 @@ impl RemoteKeySetBuilder {
     /// Sets the [crypto provider](crate::crypto): aws-lc by default. Without the feature `aws-lc`
     /// there is no default.
     ///
-    /// An authenticator with another provider parses the keys again with its own.
+    /// An authenticator with another provider parses the keys again with its own. A key that this
+    /// provider cannot use is skipped for all authenticators that use the set.
     pub fn crypto_provider(mut self, provider: &'static dyn CryptoProvider) -> Self {
         self.issuer.crypto = Some(Provider::new(provider));
         self

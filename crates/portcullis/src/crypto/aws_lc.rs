@@ -9,7 +9,7 @@ use crate::algorithm::Algorithm;
 
 /// The default provider: [aws-lc](https://docs.rs/aws-lc-rs). It supports every algorithm.
 ///
-/// With the feature `fips` it is the build of aws-lc that is validated for FIPS 140-3. Only
+/// With the feature `fips` it is the FIPS 140-3 build of aws-lc. Only
 /// signatures are verified by this provider; [the guide](crate::guide::crypto_providers) lists the
 /// other uses of cryptography.
 #[derive(Debug, Clone, Copy, Default)]

@@ -28,6 +28,6 @@ impl VerificationKey {
         }
         let identity = Identity::Secret(Zeroizing::new(secret.to_vec()));
         let verifiers = Verifiers::new(provider, std::iter::once(algorithm), &identity);
-        Ok(Self { id, verifiers: verifiers.check()?, identity })
+        Ok(Self { id, verifiers: verifiers.usable()?, identity })
     }
 }

@@ -154,7 +154,7 @@ impl Jwk {
         let algorithm = *algorithms.first().ok_or(KeyError::NotAllowed)?;
         let identity = self.identity(algorithm)?;
         let verifiers = Verifiers::new(parser.provider, algorithms.into_iter(), &identity);
-        Ok(VerificationKey { id: self.kid, verifiers: verifiers.check()?, identity })
+        Ok(VerificationKey { id: self.kid, verifiers: verifiers.usable()?, identity })
     }
 
     fn check_usage(&self) -> Result<(), KeyError> {

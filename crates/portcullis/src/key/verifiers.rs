@@ -40,11 +40,14 @@ impl Verifiers {
         Self { provider, parsed, next: OnceLock::new() }
     }
 
-    /// Returns an error if the key cannot be used with one of its algorithms.
-    pub(super) fn check(self) -> Result<Self, KeyError> {
-        match self.parsed.iter().find_map(|(_, parsed)| parsed.as_ref().err()) {
-            Some(error) => Err(error.clone()),
-            None => Ok(self),
+    /// Drops the algorithms that the provider cannot use the key with. Returns the reason if no
+    /// algorithm is left.
+    pub(super) fn usable(mut self) -> Result<Self, KeyError> {
+        let reason = self.parsed.iter().find_map(|(_, parsed)| parsed.as_ref().err().cloned());
+        self.parsed.retain(|(_, parsed)| parsed.is_ok());
+        match reason {
+            Some(reason) if self.parsed.is_empty() => Err(reason),
+            _ => Ok(self),
         }
     }
 

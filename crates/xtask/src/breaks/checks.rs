@@ -154,8 +154,8 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a key that the crypto provider rejects is skipped",
         file: "key/verifiers.rs",
-        old: "            Some(error) => Err(error.clone()),\n",
-        new: "            Some(_) => Ok(self),\n",
+        old: "self.parsed.retain(|(_, parsed)| parsed.is_ok());",
+        new: "",
     },
     Break {
         check: "a crypto provider is not called for an algorithm that it does not support",
@@ -214,8 +214,14 @@ pub(super) const CHECKS: &[Break] = &[
     Break {
         check: "a crypto provider that supports no algorithm is refused at start",
         file: "authenticator/build.rs",
-        old: "if supported.is_empty() {",
+        old: "if provider.algorithms().next().is_none() {",
         new: "if false {",
+    },
+    Break {
+        check: "a crypto provider is checked at start, also if only a resolver knows the issuers",
+        file: "authenticator/build.rs",
+        old: "        usable(self.crypto)?;\n        let has_cookie",
+        new: "        let has_cookie",
     },
     Break {
         check: "an RSA modulus has 2048 to 8192 bits",
