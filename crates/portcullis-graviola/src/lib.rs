@@ -141,7 +141,7 @@ fn rsa_key(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Box<dyn Verifier>
 fn has_supported_size(algorithm: Algorithm, n: &[u8], e: &[u8]) -> bool {
     let is_pss = matches!(algorithm, Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512);
     let fills_its_first_byte = n.first().is_some_and(|first| *first >= 0x80);
-    e.len() <= 4 && n.len() % 8 == 0 && (fills_its_first_byte || !is_pss)
+    e.len() <= 4 && n.len().is_multiple_of(8) && (fills_its_first_byte || !is_pss)
 }
 
 /// Encodes an `RSAPublicKey` ([RFC 8017 §A.1.1]), the only form in which graviola takes a key.
